@@ -1,0 +1,17 @@
+//! Errors that more than one module returns.
+
+use core::fmt;
+
+/// There is no room: in the caller's buffer, or in a table of fixed capacity.
+///
+/// Nothing was written or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no room left")
+    }
+}
+
+impl core::error::Error for Full {}

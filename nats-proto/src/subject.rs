@@ -1,0 +1,238 @@
+//! Subjects, filters and queue names: validated once, borrowed, compared by token.
+
+mod matching;
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+
+pub use matching::{covers, matches};
+
+/// A subject a message can be published to: tokens separated by dots, no wildcards.
+///
+/// Tokens are not empty and hold neither blanks nor control characters; anything else, UTF-8
+/// included, is allowed. A `*` or `>` that is only part of a token (`a.b*`) is an ordinary
+/// character, as it is for the server.
+///
+/// ```
+/// use nats_proto::{Subject, SubjectError};
+///
+/// const LIGHTS: Subject<'static> = Subject::from_static("home.kitchen.lights");
+///
+/// assert_eq!(Subject::new("home.kitchen")?.tokens().count(), 2);
+/// assert_eq!(Subject::new("home.*"), Err(SubjectError::Wildcard { at: 5 }));
+/// # Ok::<(), SubjectError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject<'a>(&'a str);
+
+/// What a subscription listens to: a subject in which `*` stands for one token and a final `>`
+/// for one or more.
+///
+/// ```
+/// use nats_proto::{Filter, Subject};
+///
+/// let filter = Filter::from_static("home.*.lights.>");
+/// assert!(filter.matches(Subject::new("home.kitchen.lights.left")?));
+/// assert!(!filter.matches(Subject::new("home.kitchen.lights")?));
+/// assert!(filter.is_subset_of(Filter::from_static("home.>")));
+/// # Ok::<(), nats_proto::SubjectError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Filter<'a>(&'a str);
+
+/// The name of a queue group, whose members share the messages; the rules are those of
+/// [`Subject`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Queue<'a>(&'a str);
+
+/// Why a text is not a subject, a filter or a queue name; `at` is the offending byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubjectError {
+    /// The text is empty.
+    Empty,
+    /// A token is empty: a dot at the start, at the end, or next to another.
+    EmptyToken {
+        /// Where the token should be.
+        at: usize,
+    },
+    /// A blank or a control character.
+    Forbidden {
+        /// The character's offset.
+        at: usize,
+    },
+    /// A wildcard where none is allowed.
+    Wildcard {
+        /// The wildcard's offset.
+        at: usize,
+    },
+    /// A `>` that is not the last token.
+    NotLast {
+        /// The wildcard's offset.
+        at: usize,
+    },
+}
+
+macro_rules! names {
+    ($($name:ident: $what:literal, $wildcards:literal;)*) => {$(
+        impl<'a> $name<'a> {
+            #[doc = concat!("Checks that `text` is a ", $what, ".")]
+            ///
+            /// # Errors
+            ///
+            /// The first rule that `text` breaks.
+            pub const fn new(text: &'a str) -> Result<Self, SubjectError> {
+                match check(text.as_bytes(), $wildcards) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(error) => Err(error),
+                }
+            }
+
+            #[doc = concat!("A ", $what, " known when the program is written.")]
+            ///
+            /// # Panics
+            ///
+            #[doc = concat!("If `text` is not a ", $what, ". In a constant that is an error of the compiler.")]
+            #[must_use]
+            #[expect(clippy::panic, reason = "documented, and meant for constants")]
+            pub const fn from_static(text: &'static str) -> $name<'static> {
+                match check(text.as_bytes(), $wildcards) {
+                    Ok(()) => $name(text),
+                    Err(_) => panic!(concat!("not a valid ", $what)),
+                }
+            }
+
+            /// The text.
+            #[must_use]
+            pub const fn as_str(self) -> &'a str {
+                self.0
+            }
+
+            /// The text's bytes.
+            #[must_use]
+            pub const fn as_bytes(self) -> &'a [u8] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl<'a> TryFrom<&'a str> for $name<'a> {
+            type Error = SubjectError;
+
+            fn try_from(text: &'a str) -> Result<Self, SubjectError> {
+                Self::new(text)
+            }
+        }
+
+        impl fmt::Display for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+
+        impl AsRef<str> for $name<'_> {
+            fn as_ref(&self) -> &str {
+                self.0
+            }
+        }
+    )*};
+}
+
+names! {
+    Subject: "subject", false;
+    Filter: "filter", true;
+    Queue: "queue name", false;
+}
+
+impl<'a> Subject<'a> {
+    /// The tokens, in order.
+    #[inline]
+    pub fn tokens(self) -> impl DoubleEndedIterator<Item = &'a str> + Clone {
+        self.0.split('.')
+    }
+}
+
+impl<'a> Filter<'a> {
+    /// The tokens, wildcards among them, in order.
+    #[inline]
+    pub fn tokens(self) -> impl DoubleEndedIterator<Item = &'a str> + Clone {
+        self.0.split('.')
+    }
+
+    /// Whether a message on `subject` reaches a subscription to this filter.
+    #[must_use]
+    pub fn matches(self, subject: Subject<'_>) -> bool {
+        matches(self.as_bytes(), subject.as_bytes())
+    }
+
+    /// Whether every subject that this filter matches is matched by `other`, too.
+    #[must_use]
+    pub fn is_subset_of(self, other: Filter<'_>) -> bool {
+        covers(other.as_bytes(), self.as_bytes())
+    }
+}
+
+impl<'a> From<Subject<'a>> for Filter<'a> {
+    /// A subject is the filter that matches itself alone.
+    fn from(subject: Subject<'a>) -> Self {
+        Self(subject.0)
+    }
+}
+
+impl From<core::convert::Infallible> for SubjectError {
+    fn from(never: core::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl fmt::Display for SubjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::EmptyToken { at } => write!(f, "the token at byte {at} is empty"),
+            Self::Forbidden { at } => {
+                write!(f, "byte {at} is a blank or a control character")
+            }
+            Self::Wildcard { at } => write!(f, "the wildcard at byte {at} is not allowed here"),
+            Self::NotLast { at } => write!(f, "the `>` at byte {at} is not the last token"),
+        }
+    }
+}
+
+impl core::error::Error for SubjectError {}
+
+#[expect(clippy::indexing_slicing, reason = "const, and `at < text.len()`")]
+const fn check(text: &[u8], wildcards: bool) -> Result<(), SubjectError> {
+    if text.is_empty() {
+        return Err(SubjectError::Empty);
+    }
+    let mut start = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let byte = text[at];
+        if byte <= b' ' || byte == 0x7F {
+            return Err(SubjectError::Forbidden { at });
+        }
+        at += 1;
+        let last = at == text.len();
+        if byte == b'.' {
+            // `at` is behind the dot, `start` at the token in front of it.
+            if start + 1 == at {
+                return Err(SubjectError::EmptyToken { at: start });
+            }
+            if last {
+                return Err(SubjectError::EmptyToken { at });
+            }
+            start = at;
+        } else if start + 1 == at && (byte == b'*' || byte == b'>') {
+            let alone = last || text[at] == b'.';
+            if alone && !wildcards {
+                return Err(SubjectError::Wildcard { at: start });
+            }
+            if alone && byte == b'>' && !last {
+                return Err(SubjectError::NotLast { at: start });
+            }
+        }
+    }
+    Ok(())
+}

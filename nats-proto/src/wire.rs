@@ -1,0 +1,74 @@
+//! The data plane: pure functions between bytes and operations.
+//!
+//! ```text
+//! server → client                               client → server
+//! INFO {json}                                   CONNECT {json}
+//! MSG <subject> <sid> [reply] <size>␍␊          PUB <subject> [reply] <size>␍␊
+//!   <payload>                                     <payload>
+//! HMSG <subject> <sid> [reply] <hdr> <size>␍␊   HPUB <subject> [reply] <hdr> <size>␍␊
+//!   <headers><payload>                            <headers><payload>
+//! PING                                          SUB <subject> [queue] <sid>
+//! PONG                                          UNSUB <sid> [max]
+//! +OK                                           PING
+//! -ERR '<text>'                                 PONG
+//! ```
+//!
+//! Every line ends in CRLF. The names of operations are not case-sensitive, and spaces and tabs
+//! separate, in any number; so do nats-server and the Go client. A lone LF ends a line, too.
+
+mod args;
+mod connect;
+mod decimal;
+mod decode;
+mod encode;
+mod info;
+mod json;
+mod long_line;
+mod op;
+mod role;
+mod server_error;
+mod sink;
+mod view;
+
+pub use connect::Connect;
+pub use decode::DecodeError;
+pub use decode::Decoded;
+pub use decode::Decoder;
+pub use decode::Limits;
+pub use encode::Deliver;
+pub use encode::EncodeError;
+pub use encode::OK;
+pub use encode::PING;
+pub use encode::PONG;
+pub use encode::Publish;
+pub use encode::Subscribe;
+pub use encode::encode_error;
+pub use info::Info;
+pub use info::InfoPart;
+pub use info::InfoScanner;
+pub use info::ServerInfo;
+pub use json::JsonError;
+pub use op::ClientOp;
+pub use op::Control;
+pub use op::Oversized;
+pub use op::ServerOp;
+pub use op::SubscribeArgs;
+pub use role::FromClient;
+pub use role::FromServer;
+pub use role::Operations;
+pub use role::Role;
+pub use server_error::Action;
+pub use server_error::Consequence;
+pub use server_error::ErrorKind;
+pub use server_error::Quoted;
+pub use server_error::ServerError;
+pub use server_error::Violation;
+pub use sink::Buffer;
+pub use sink::SendBuf;
+pub use sink::Sink;
+pub use view::ConnectView;
+
+pub use crate::subject::covers;
+pub use crate::subject::matches;
+
+pub(crate) use decimal::Decimal;

@@ -1,0 +1,240 @@
+//! What a client says about itself: CONNECT.
+
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+
+use super::json::put_string;
+use super::sink::Sink;
+use crate::error::Full;
+
+/// CONNECT: who we are, and how we want to be talked to.
+///
+/// The texts are borrowed: a session keeps no secrets. What is `None` is left out; the truth values
+/// are always sent, because nats-server's own default for `verbose` and `pedantic` is *on*.
+///
+/// ```
+/// use nats_proto::wire::Connect;
+///
+/// let mut line = Vec::new();
+/// # #[cfg(feature = "alloc")]
+/// Connect { name: Some("sensor"), ..Connect::DEFAULT }.encode(&mut line)?;
+/// # #[cfg(feature = "alloc")]
+/// assert!(line.starts_with(br#"CONNECT {"verbose":false,"pedantic":false,"#));
+/// # let _: &Vec<u8> = &line;
+/// # Ok::<(), nats_proto::Full>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Connect<'a> {
+    /// Whether the server confirms every operation with +OK. Default false.
+    pub verbose: bool,
+    /// Whether the server checks subjects. Default false.
+    pub pedantic: bool,
+    /// Whether this client insists on TLS. Default false.
+    pub tls_required: bool,
+    /// A token.
+    pub auth_token: Option<&'a str>,
+    /// A user's name.
+    pub user: Option<&'a str>,
+    /// A user's password.
+    pub pass: Option<&'a str>,
+    /// A user's JWT.
+    pub jwt: Option<&'a str>,
+    /// The public NKey.
+    pub nkey: Option<&'a str>,
+    /// The signature of the server's nonce in unpadded base64url.
+    pub sig: Option<&'a str>,
+    /// The connection's name, for monitoring.
+    pub name: Option<&'a str>,
+    /// The client's language. Default `rust`.
+    pub lang: &'a str,
+    /// The client's version. Default this crate's.
+    pub version: &'a str,
+    /// The version of the protocol. Default 1: INFO may come again.
+    pub protocol: u8,
+    /// Whether the server delivers this connection's messages to its own subscriptions. Default
+    /// true.
+    pub echo: bool,
+    /// Whether messages may have headers. Default true.
+    pub headers: bool,
+    /// Whether a request to which nobody listens is answered with status 503. Needs headers.
+    /// Default true.
+    pub no_responders: bool,
+}
+
+impl Connect<'static> {
+    /// No credentials, no name, and every field at its default.
+    pub const DEFAULT: Self = Self {
+        verbose: false,
+        pedantic: false,
+        tls_required: false,
+        auth_token: None,
+        user: None,
+        pass: None,
+        jwt: None,
+        nkey: None,
+        sig: None,
+        name: None,
+        lang: "rust",
+        version: env!("CARGO_PKG_VERSION"),
+        protocol: 1,
+        echo: true,
+        headers: true,
+        no_responders: true,
+    };
+}
+
+impl Default for Connect<'static> {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Connect<'_> {
+    /// The length of the line in bytes, line end included. A server limits it
+    /// (`max_control_line`).
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let mut window = Window { skip: usize::MAX, out: &mut [], len: 0 };
+        self.put(&mut window);
+        usize::MAX - window.skip
+    }
+
+    /// Writes the line.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
+        out.reserve(self.encoded_len())?;
+        self.put(out);
+        Ok(())
+    }
+
+    /// Writes the part of the line that begins `skip` bytes into it, as much as fits into `out`,
+    /// and returns how much that is: zero at the end.
+    ///
+    /// With a JWT in it, CONNECT is longer than a small device's buffer.
+    ///
+    /// ```
+    /// use nats_proto::wire::Connect;
+    ///
+    /// let connect = Connect { jwt: Some("eyJ0eXAi..."), ..Connect::DEFAULT };
+    /// let mut buffer = [0; 16];
+    /// let mut sent = 0;
+    /// loop {
+    ///     let len = connect.encode_part(sent, &mut buffer);
+    ///     if len == 0 {
+    ///         break;
+    ///     }
+    ///     // socket.write_all(&buffer[..len])
+    ///     sent += len;
+    /// }
+    /// assert_eq!(sent, connect.encoded_len());
+    /// ```
+    pub fn encode_part(&self, skip: usize, out: &mut [u8]) -> usize {
+        let mut window = Window { skip, out, len: 0 };
+        self.put(&mut window);
+        window.len
+    }
+
+    fn put(&self, out: &mut impl Sink) {
+        out.put(b"CONNECT {");
+        put_flag("verbose", self.verbose, out);
+        for (name, value) in [("pedantic", self.pedantic), ("tls_required", self.tls_required)] {
+            out.put(b",");
+            put_flag(name, value, out);
+        }
+        for (name, text) in [
+            ("auth_token", self.auth_token),
+            ("user", self.user),
+            ("pass", self.pass),
+            ("jwt", self.jwt),
+            ("nkey", self.nkey),
+            ("sig", self.sig),
+            ("name", self.name),
+            ("lang", Some(self.lang)),
+            ("version", Some(self.version)),
+        ] {
+            if let Some(text) = text {
+                out.put(b",");
+                put_key(name, out);
+                put_string(text, out);
+            }
+        }
+        out.put(b",");
+        put_key("protocol", out);
+        out.put(super::decimal::Decimal::new(self.protocol.into()).as_bytes());
+        for (name, value) in [
+            ("echo", self.echo),
+            ("headers", self.headers),
+            ("no_responders", self.no_responders),
+        ] {
+            out.put(b",");
+            put_flag(name, value, out);
+        }
+        out.put(b"}\r\n");
+    }
+}
+
+fn put_key(name: &str, out: &mut impl Sink) {
+    out.put(b"\"");
+    out.put(name.as_bytes());
+    out.put(b"\":");
+}
+
+fn put_flag(name: &str, value: bool, out: &mut impl Sink) {
+    put_key(name, out);
+    out.put(if value { b"true" } else { b"false" });
+}
+
+/// Lets through what stands behind the first `skip` bytes, as far as it fits.
+struct Window<'o> {
+    skip: usize,
+    out: &'o mut [u8],
+    /// How much of `out` is written.
+    len: usize,
+}
+
+impl Sink for Window<'_> {
+    fn reserve(&mut self, _: usize) -> Result<(), Full> {
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let skipped = self.skip.min(bytes.len());
+        self.skip -= skipped;
+        let bytes = bytes.get(skipped..).unwrap_or_default();
+        let spare = self.out.get_mut(self.len..).unwrap_or_default();
+        let len = bytes.len().min(spare.len());
+        if let (Some(spare), Some(bytes)) = (spare.get_mut(..len), bytes.get(..len)) {
+            spare.copy_from_slice(bytes);
+            self.len += len;
+        }
+    }
+}
+
+impl fmt::Debug for Connect<'_> {
+    /// Shows which credentials there are, and not what they are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("verbose", &self.verbose)
+            .field("pedantic", &self.pedantic)
+            .field("tls_required", &self.tls_required)
+            .field("has_auth_token", &self.auth_token.is_some())
+            .field("user", &self.user)
+            .field("has_pass", &self.pass.is_some())
+            .field("has_jwt", &self.jwt.is_some())
+            .field("nkey", &self.nkey)
+            .field("has_sig", &self.sig.is_some())
+            .field("name", &self.name)
+            .field("lang", &self.lang)
+            .field("version", &self.version)
+            .field("protocol", &self.protocol)
+            .field("echo", &self.echo)
+            .field("headers", &self.headers)
+            .field("no_responders", &self.no_responders)
+            .finish()
+    }
+}

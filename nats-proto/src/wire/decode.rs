@@ -1,0 +1,414 @@
+//! Bytes to operations, one frame at a time.
+
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::num::NonZeroUsize;
+
+use super::info::InfoPart;
+use super::long_line::LongLine;
+use super::long_line::Progress;
+use super::op::Oversized;
+use super::role::Line;
+use super::role::Role;
+use crate::message::Layout;
+use crate::message::Message;
+use crate::message::Sid;
+
+/// How long things may be. Nothing a peer sends makes a decoder hold more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest control line in bytes, without its line end. A longer one is an error; INFO is
+    /// exempt. Default 4096, nats-server's `max_control_line`; at most 65,000.
+    pub line: usize,
+    /// The longest frame in bytes that the caller can hold, line ends included. A longer message
+    /// is passed over and reported. Default 64 MiB and a line: nats-server advises against more.
+    pub frame: usize,
+    /// The longest INFO in bytes. Default 1 MiB, thousands of servers.
+    pub info: usize,
+}
+
+impl Limits {
+    /// The defaults.
+    pub const DEFAULT: Self = Self { line: 4096, frame: 64 * 1024 * 1024 + 8192, info: 1 << 20 };
+
+    /// The defaults for a caller whose buffer has `len` bytes.
+    #[must_use]
+    pub const fn for_buffer(len: usize) -> Self {
+        Self { frame: len, ..Self::DEFAULT }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A resumable decoder of what a [`FromServer`](super::FromServer) or a
+/// [`FromClient`](super::FromClient) sends.
+///
+/// The bytes stay the caller's. The decoder remembers how far it got: bytes are searched once, and
+/// a control line is parsed once, however slowly its message arrives. In the table, everything
+/// before the bar is gone over again by nobody:
+///
+/// ```text
+/// MSG a.b 7 5␍␊hel|lo␍␊        decode → Partial { need: 4 }   (the layout is remembered)
+/// MSG a.b 7 5␍␊hello␍␊|PING␍␊  decode → Frame { op, len: 18 } (drop 18 bytes)
+/// PING␍␊|                      decode → Frame { op, len: 6 }
+/// ```
+///
+/// ```
+/// use nats_proto::wire::{Control, Decoded, Decoder, FromServer, ServerOp};
+///
+/// let mut decoder = Decoder::<FromServer>::default();
+/// let mut input: &[u8] = b"PING\r\nMSG a 1 2\r\nhi\r\nPON";
+/// let mut seen = Vec::new();
+/// while let Decoded::Frame { op, len } = decoder.decode(input)? {
+///     match op {
+///         ServerOp::Message(message) => seen.push(message.payload()),
+///         ServerOp::Control(Control::Ping) => seen.push(b"ping"),
+///         _ => {}
+///     }
+///     input = &input[len..];
+/// }
+/// assert_eq!(seen, [b"ping", &b"hi"[..]]);
+/// assert_eq!(input, b"PON");
+/// # Ok::<(), nats_proto::wire::DecodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decoder<R> {
+    limits: Limits,
+    state: State,
+    oversized: u64,
+    role: PhantomData<R>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// In front of a control line, whose first `scanned` bytes hold no line feed.
+    Line { scanned: usize },
+    /// A control line is parsed, and its message not yet all there.
+    Message { sid: Sid, layout: Layout },
+    /// Inside INFO, `seen` bytes of which were handed out.
+    Info { seen: usize },
+    /// Inside a message's control line that is longer than a frame may be.
+    LongLine(LongLine),
+    /// Before the last `left` bytes of a message that is too long, its line end included.
+    Skip { left: usize },
+    /// Inside a line that was handed out cut short.
+    CutLine { seen: usize },
+    Failed(DecodeError),
+}
+
+/// What [`Decoder::decode`] made of the input.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded<Op> {
+    /// A frame. Act on `op`, then drop the first `len` bytes.
+    Frame {
+        /// The operation.
+        op: Op,
+        /// How many bytes of the input it takes.
+        len: usize,
+    },
+    /// The input ends inside a frame. Call again with the same bytes and more behind them.
+    Partial {
+        /// How many more bytes are needed, at the least.
+        need: NonZeroUsize,
+    },
+    /// Drop the first `len` bytes: they belong to a message that is too long.
+    Skip {
+        /// How many bytes.
+        len: usize,
+    },
+}
+
+impl<R: Role> Decoder<R> {
+    /// A decoder in front of the first byte of a connection.
+    #[must_use]
+    pub const fn new(limits: Limits) -> Self {
+        // `Layout` keeps a line's length in 16 bits.
+        let line = if limits.line > 65_000 { 65_000 } else { limits.line };
+        let limits = Limits { line, ..limits };
+        Self { limits, state: State::Line { scanned: 0 }, oversized: 0, role: PhantomData }
+    }
+
+    /// Decodes the frame at the front of `input`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the peer does not speak the protocol. There is no way to find the next
+    /// frame then: close the connection. Every later call returns the same error.
+    #[inline]
+    pub fn decode<'b>(
+        &mut self,
+        input: &'b [u8],
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        let decoded = match self.state {
+            State::Line { scanned } => self.line(input, scanned),
+            State::Message { sid, layout } => self.message(input, sid, layout),
+            State::Info { seen } => self.info(input, 0, seen),
+            State::LongLine(line) => self.long_line(input, line),
+            State::Skip { left } => self.skip(input, left),
+            State::CutLine { seen } => self.cut_line(input, seen),
+            State::Failed(error) => Err(error),
+        };
+        if let Err(error) = decoded {
+            self.state = State::Failed(error);
+        }
+        decoded
+    }
+
+    /// How many messages were too long so far.
+    #[must_use]
+    pub const fn oversized(&self) -> u64 {
+        self.oversized
+    }
+
+    /// How long things may be.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    #[inline]
+    fn line<'b>(
+        &mut self,
+        input: &'b [u8],
+        scanned: usize,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        if R::HAS_INFO && matches!(input.first(), Some(b'I' | b'i')) {
+            match input.split_first_chunk::<5>() {
+                Some((start, _)) if is_info(start) => return self.info(input, 5, 5),
+                Some(_) => {}
+                None if is_prefix_of_info(input) => return Ok(partial(1)),
+                None => {}
+            }
+        }
+        // Two more than the limit for the line end: what lies behind cannot be in time.
+        let window = input.len().min(self.limits.line + 2);
+        let found = input.get(scanned..window).and_then(|new| memchr::memchr(b'\n', new));
+        let Some(lf) = found.map(|at| scanned + at) else {
+            return self.line_without_end(input, window);
+        };
+        let line = input.get(..lf).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > self.limits.line {
+            return Err(DecodeError::LineTooLong);
+        }
+        let line_len = lf + 1;
+        match R::parse(line)? {
+            Line::Op(op) => {
+                self.state = State::Line { scanned: 0 };
+                Ok(Decoded::Frame { op, len: line_len })
+            }
+            Line::Message(sid, layout) => {
+                let line = u16::try_from(line_len).map_err(|_| DecodeError::LineTooLong)?;
+                let layout = Layout { line, ..layout };
+                if layout.frame_len() > self.limits.frame {
+                    let subject = input.get(layout.subject_range()).unwrap_or_default();
+                    Ok(self.start_skip(sid, subject, layout.body_len(), line_len))
+                } else {
+                    self.message(input, sid, layout)
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn message<'b>(
+        &mut self,
+        input: &'b [u8],
+        sid: Sid,
+        layout: Layout,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        let len = layout.frame_len();
+        let Some(frame) = input.get(..len) else {
+            self.state = State::Message { sid, layout };
+            return Ok(partial(len - input.len()));
+        };
+        if !frame.ends_with(b"\r\n") {
+            return Err(DecodeError::PayloadEnd);
+        }
+        self.state = State::Line { scanned: 0 };
+        let op = R::message(Message::from_frame(frame, sid, layout));
+        Ok(Decoded::Frame { op, len })
+    }
+
+    /// No line feed in the first `window` bytes.
+    #[cold]
+    fn line_without_end<'b>(
+        &mut self,
+        input: &'b [u8],
+        window: usize,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        if window > self.limits.line + 1 {
+            return Err(DecodeError::LineTooLong);
+        }
+        if input.len() < self.limits.frame {
+            self.state = State::Line { scanned: window };
+            return Ok(partial(1));
+        }
+        // The caller can hold no more, and yet the line may be legal.
+        if let Some(kind) = R::message_kind(input) {
+            return self.long_line(input, LongLine::new(kind));
+        }
+        let op = R::cut_short(input).ok_or(DecodeError::LineTooLong)?;
+        self.state = State::CutLine { seen: input.len() };
+        Ok(Decoded::Frame { op, len: input.len() })
+    }
+
+    fn long_line<'b>(
+        &mut self,
+        input: &'b [u8],
+        mut line: LongLine,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        if input.is_empty() {
+            return Ok(partial(1));
+        }
+        match line.push(input, self.limits.line)? {
+            Progress::More => {
+                self.state = State::LongLine(line);
+                Ok(Decoded::Skip { len: input.len() })
+            }
+            Progress::End { sid, size, len } => Ok(self.start_skip(sid, &[], size, len)),
+        }
+    }
+
+    fn start_skip<'b>(
+        &mut self,
+        sid: Sid,
+        subject: &'b [u8],
+        size: usize,
+        len: usize,
+    ) -> Decoded<R::Op<'b>> {
+        self.oversized = self.oversized.saturating_add(1);
+        self.state = State::Skip { left: size + 2 };
+        Decoded::Frame { op: R::oversized(Oversized { sid, subject, size }), len }
+    }
+
+    fn skip<'b>(
+        &mut self,
+        input: &'b [u8],
+        left: usize,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        if input.is_empty() {
+            return Ok(partial(1));
+        }
+        let len = left.min(input.len());
+        for (from_end, expected) in [(2, b'\r'), (1, b'\n')] {
+            let at = left.checked_sub(from_end);
+            if at.and_then(|at| input.get(at)).is_some_and(|&byte| byte != expected) {
+                return Err(DecodeError::PayloadEnd);
+            }
+        }
+        self.state = match left - len {
+            0 => State::Line { scanned: 0 },
+            left => State::Skip { left },
+        };
+        Ok(Decoded::Skip { len })
+    }
+
+    fn cut_line<'b>(
+        &mut self,
+        input: &'b [u8],
+        seen: usize,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        if input.is_empty() {
+            return Ok(partial(1));
+        }
+        let end = memchr::memchr(b'\n', input);
+        let len = end.map_or(input.len(), |lf| lf + 1);
+        let seen = seen + len;
+        if seen > self.limits.line + 2 {
+            return Err(DecodeError::LineTooLong);
+        }
+        self.state = match end {
+            Some(_) => State::Line { scanned: 0 },
+            None => State::CutLine { seen },
+        };
+        Ok(Decoded::Skip { len })
+    }
+
+    /// Hands out INFO from `start` on, as far as it is there.
+    fn info<'b>(
+        &mut self,
+        input: &'b [u8],
+        start: usize,
+        seen: usize,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        if input.is_empty() {
+            return Ok(partial(1));
+        }
+        let text = input.get(start..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', text);
+        let len = end.map_or(text.len(), |lf| lf + 1);
+        let seen = seen + len;
+        if seen > self.limits.info {
+            return Err(DecodeError::LineTooLong);
+        }
+        self.state = match end {
+            Some(_) => State::Line { scanned: 0 },
+            None => State::Info { seen },
+        };
+        let json = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
+        let part = InfoPart { json, is_last: end.is_some() };
+        let op = R::info(part).ok_or(DecodeError::UnknownOperation)?;
+        Ok(Decoded::Frame { op, len: start + len })
+    }
+}
+
+impl<R: Role> Default for Decoder<R> {
+    fn default() -> Self {
+        Self::new(Limits::DEFAULT)
+    }
+}
+
+fn partial<Op>(need: usize) -> Decoded<Op> {
+    Decoded::Partial { need: NonZeroUsize::new(need).unwrap_or(NonZeroUsize::MIN) }
+}
+
+const fn is_info(start: &[u8; 5]) -> bool {
+    let [name @ .., blank] = start;
+    name.eq_ignore_ascii_case(b"INFO") && super::args::is_blank(*blank)
+}
+
+fn is_prefix_of_info(input: &[u8]) -> bool {
+    b"INFO".get(..input.len()).is_some_and(|info| info.eq_ignore_ascii_case(input))
+}
+
+/// How the peer broke the protocol. The connection cannot be used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The line starts with no operation that this side sends.
+    UnknownOperation,
+    /// An argument is missing, surplus, or not a number where one is expected.
+    Arguments,
+    /// A number is too large: a size over 2³¹ − 1, another over 2⁶⁴ − 1.
+    Overflow,
+    /// The headers are longer than headers and payload together.
+    HeaderSize,
+    /// A control line or INFO is longer than allowed, or does not end.
+    LineTooLong,
+    /// The payload is not followed by a line end.
+    PayloadEnd,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownOperation => "unknown protocol operation",
+            Self::Arguments => "malformed arguments",
+            Self::Overflow => "a number is too large",
+            Self::HeaderSize => "the headers are longer than the message",
+            Self::LineTooLong => "the control line is too long",
+            Self::PayloadEnd => "the payload is not followed by a line end",
+        })
+    }
+}
+
+impl core::error::Error for DecodeError {}

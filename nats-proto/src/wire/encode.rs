@@ -1,0 +1,382 @@
+//! Operations to bytes: messages, and the control lines of either side.
+
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+
+use super::decimal::Decimal;
+use super::sink::Buffer;
+use super::sink::Sink;
+use crate::error::Full;
+use crate::headers::Headers;
+use crate::message::Sid;
+use crate::message::Unsubscription;
+use crate::subject::Filter;
+use crate::subject::Queue;
+use crate::subject::Subject;
+
+/// PING, whole.
+pub const PING: &[u8] = b"PING\r\n";
+/// PONG, whole.
+pub const PONG: &[u8] = b"PONG\r\n";
+/// +OK, whole.
+pub const OK: &[u8] = b"+OK\r\n";
+
+const CRLF: &[u8] = b"\r\n";
+
+/// A message to publish: PUB, or HPUB where there are headers.
+///
+/// ```
+/// use nats_proto::wire::{Publish, SendBuf};
+/// use nats_proto::{Headers, Subject};
+///
+/// const LIGHTS: Subject<'static> = Subject::from_static("home.lights");
+///
+/// let mut memory = [0; 64];
+/// let mut out = SendBuf::new(&mut memory);
+/// Publish::new(LIGHTS, b"on").encode(&mut out)?;
+/// assert_eq!(out.as_ref(), b"PUB home.lights 2\r\non\r\n");
+/// # Ok::<(), nats_proto::Full>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish<'a> {
+    /// Where to.
+    pub subject: Subject<'a>,
+    /// Where answers go.
+    pub reply: Option<Subject<'a>>,
+    /// The headers.
+    pub headers: Headers<'a>,
+    /// The payload.
+    pub payload: &'a [u8],
+}
+
+/// A message to deliver, as a server does: MSG, or HMSG where there are headers.
+///
+/// Subjects are bytes, since a server passes on what it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deliver<'a> {
+    /// What it was published to.
+    pub subject: &'a [u8],
+    /// Which subscription it is for.
+    pub sid: Sid,
+    /// Where answers go.
+    pub reply: Option<&'a [u8]>,
+    /// The headers.
+    pub headers: Headers<'a>,
+    /// The payload.
+    pub payload: &'a [u8],
+}
+
+/// SUB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscribe<'a> {
+    /// What to listen to.
+    pub filter: Filter<'a>,
+    /// The group to share the messages with.
+    pub queue: Option<Queue<'a>>,
+    /// The number by which the connection names the subscription.
+    pub sid: Sid,
+}
+
+impl<'a> Publish<'a> {
+    /// A message without reply subject and headers.
+    #[must_use]
+    pub const fn new(subject: Subject<'a>, payload: &'a [u8]) -> Self {
+        Self { subject, reply: None, headers: Headers::NONE, payload }
+    }
+
+    /// The length of everything in front of the headers and the payload in bytes, line end
+    /// included. A server limits it (`max_control_line`).
+    #[must_use]
+    pub fn line_len(&self) -> usize {
+        self.head().len()
+    }
+
+    /// The length of headers and payload in bytes. A server limits it (`max_payload`).
+    #[must_use]
+    pub const fn body_len(&self) -> usize {
+        self.headers.as_bytes().len() + self.payload.len()
+    }
+
+    /// The length of the whole frame in bytes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.line_len() + self.body_len() + CRLF.len()
+    }
+
+    /// Writes the whole frame.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    #[inline]
+    pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
+        self.head().put_frame(self.headers, self.payload, out)
+    }
+
+    /// Writes everything in front of the payload, for a vectored write of head, payload and
+    /// [`Publish::TAIL`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    pub fn encode_head(&self, out: &mut impl Sink) -> Result<(), Full> {
+        let head = self.head();
+        out.reserve(head.len() + self.headers.as_bytes().len())?;
+        head.put(out);
+        out.put(self.headers.as_bytes());
+        Ok(())
+    }
+
+    /// What follows the payload in a vectored write.
+    pub const TAIL: &'static [u8] = CRLF;
+
+    /// Writes the frame with a payload that `payload` makes in place, up to `max` bytes, and says
+    /// how long it is. [`Publish::payload`] does not count.
+    ///
+    /// The length stands in front of the payload and is filled in afterwards, behind as many
+    /// blanks as `max` has digits more: nats-server takes a run of blanks for one.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Full`] if `max` bytes do not fit, [`EncodeError::Payload`] with what
+    /// `payload` returned. Nothing is written then.
+    ///
+    /// ```
+    /// use nats_proto::wire::{Publish, SendBuf};
+    /// use nats_proto::Subject;
+    ///
+    /// let mut memory = [0; 64];
+    /// let mut out = SendBuf::new(&mut memory);
+    /// Publish::new(Subject::from_static("t"), &[]).encode_with(&mut out, 16, |space| {
+    ///     space[..4].copy_from_slice(b"21.5");
+    ///     Ok::<usize, ()>(4)
+    /// })?;
+    /// assert_eq!(out.as_ref(), b"PUB t  4\r\n21.5\r\n");
+    /// # Ok::<(), nats_proto::wire::EncodeError<()>>(())
+    /// ```
+    pub fn encode_with<E>(
+        &self,
+        out: &mut impl Buffer,
+        max: usize,
+        payload: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<(), EncodeError<E>> {
+        let headers = self.headers.as_bytes();
+        let head = Head { total: headers.len() + max, ..self.head() };
+        out.reserve(head.len() + headers.len() + max + CRLF.len())?;
+        let before = out.as_ref().len();
+        head.put(out);
+        let line_end = out.as_ref().len();
+        out.put(headers);
+        let start = out.as_ref().len();
+        out.extend(max)?;
+        let space = out.as_mut().get_mut(start..).unwrap_or_default();
+        let len = match payload(space) {
+            Ok(len) => len.min(max),
+            Err(error) => {
+                out.truncate(before);
+                return Err(EncodeError::Payload(error));
+            }
+        };
+        out.truncate(start + len);
+        out.put(CRLF);
+        let field = line_end.saturating_sub(CRLF.len() + Decimal::new(head.total as u64).len());
+        if let Some(field) = out.as_mut().get_mut(field..line_end - CRLF.len()) {
+            let digits = Decimal::new((headers.len() + len) as u64);
+            let blanks = field.len().saturating_sub(digits.len());
+            let (blanks, number) = field.split_at_mut_checked(blanks).unwrap_or_default();
+            blanks.fill(b' ');
+            number.copy_from_slice(digits.as_bytes());
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn head(&self) -> Head<'a> {
+        let headers = self.headers.as_bytes().len();
+        Head {
+            name: if headers == 0 { b"PUB " } else { b"HPUB " },
+            subject: self.subject.as_bytes(),
+            sid: None,
+            reply: self.reply.map(Subject::as_bytes),
+            headers,
+            total: self.body_len(),
+        }
+    }
+}
+
+impl Deliver<'_> {
+    /// Writes the whole frame.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
+        let headers = self.headers.as_bytes().len();
+        let head = Head {
+            name: if headers == 0 { b"MSG " } else { b"HMSG " },
+            subject: self.subject,
+            sid: Some(self.sid),
+            reply: self.reply,
+            headers,
+            total: headers + self.payload.len(),
+        };
+        head.put_frame(self.headers, self.payload, out)
+    }
+}
+
+impl Subscribe<'_> {
+    /// The length of the line in bytes, line end included.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let queue = self.queue.map_or(0, |queue| 1 + queue.as_bytes().len());
+        let sid = Decimal::new(self.sid.0).len();
+        b"SUB ".len() + self.filter.as_bytes().len() + queue + 1 + sid + CRLF.len()
+    }
+
+    /// Writes the line.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
+        out.reserve(self.encoded_len())?;
+        out.put(b"SUB ");
+        out.put(self.filter.as_bytes());
+        if let Some(queue) = self.queue {
+            out.put(b" ");
+            out.put(queue.as_bytes());
+        }
+        out.put(b" ");
+        out.put(Decimal::new(self.sid.0).as_bytes());
+        out.put(CRLF);
+        Ok(())
+    }
+}
+
+impl Unsubscription {
+    /// Writes UNSUB.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
+        let sid = Decimal::new(self.sid.0);
+        let max = self.max.map(|max| Decimal::new(max.get()));
+        let max_len = max.as_ref().map_or(0, |max| 1 + max.len());
+        out.reserve(b"UNSUB ".len() + sid.len() + max_len + CRLF.len())?;
+        out.put(b"UNSUB ");
+        out.put(sid.as_bytes());
+        if let Some(max) = max {
+            out.put(b" ");
+            out.put(max.as_bytes());
+        }
+        out.put(CRLF);
+        Ok(())
+    }
+}
+
+/// Writes -ERR, as a server does. Quotes and line ends in `text` become blanks.
+///
+/// # Errors
+///
+/// [`Full`] if it does not fit; nothing is written then.
+pub fn encode_error(text: &str, out: &mut impl Sink) -> Result<(), Full> {
+    out.reserve(b"-ERR ''".len() + text.len() + CRLF.len())?;
+    out.put(b"-ERR '");
+    for (at, line) in text.split(['\r', '\n', '\'']).enumerate() {
+        out.put(if at == 0 { b"" } else { b" " });
+        out.put(line.as_bytes());
+    }
+    out.put(b"'");
+    out.put(CRLF);
+    Ok(())
+}
+
+/// The control line of a message.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    name: &'static [u8],
+    subject: &'a [u8],
+    sid: Option<Sid>,
+    reply: Option<&'a [u8]>,
+    /// The headers' length; not stated if zero.
+    headers: usize,
+    total: usize,
+}
+
+impl Head<'_> {
+    #[inline]
+    fn put_frame(
+        &self,
+        headers: Headers<'_>,
+        payload: &[u8],
+        out: &mut impl Sink,
+    ) -> Result<(), Full> {
+        out.reserve(self.len() + self.total + CRLF.len())?;
+        self.put(out);
+        out.put(headers.as_bytes());
+        out.put(payload);
+        out.put(CRLF);
+        Ok(())
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        let argument = |text: &[u8]| text.len() + 1;
+        let number = |number: u64| Decimal::new(number).len() + 1;
+        let mut len = self.name.len() + argument(self.subject) + self.reply.map_or(0, argument);
+        len += self.sid.map_or(0, |sid| number(sid.0));
+        len += if self.headers == 0 { 0 } else { number(self.headers as u64) };
+        len + Decimal::new(self.total as u64).len() + CRLF.len()
+    }
+
+    #[inline]
+    fn put(&self, out: &mut impl Sink) {
+        out.put(self.name);
+        out.put(self.subject);
+        out.put(b" ");
+        if let Some(sid) = self.sid {
+            out.put(Decimal::new(sid.0).as_bytes());
+            out.put(b" ");
+        }
+        if let Some(reply) = self.reply {
+            out.put(reply);
+            out.put(b" ");
+        }
+        if self.headers != 0 {
+            out.put(Decimal::new(self.headers as u64).as_bytes());
+            out.put(b" ");
+        }
+        out.put(Decimal::new(self.total as u64).as_bytes());
+        out.put(CRLF);
+    }
+}
+
+/// Why a payload was not made in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError<E> {
+    /// There is no room for the longest payload.
+    Full,
+    /// The payload could not be made.
+    Payload(E),
+}
+
+impl<E> From<Full> for EncodeError<E> {
+    fn from(Full: Full) -> Self {
+        Self::Full
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for EncodeError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => Full.fmt(f),
+            Self::Payload(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for EncodeError<E> {}

@@ -1,0 +1,80 @@
+//! What a decoder finds: the operations of either side.
+
+use super::info::InfoPart;
+use super::server_error::ServerError;
+use super::view::ConnectView;
+use crate::message::Message;
+use crate::message::Sid;
+use crate::message::Unsubscription;
+
+/// What a server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerOp<'b> {
+    /// MSG or HMSG: the data plane.
+    Message(Message<&'b [u8]>),
+    /// Everything else: the control plane, for a [`Session`](crate::session::Session).
+    Control(Control<'b>),
+    /// A message that is longer than a frame may be. Its bytes follow as
+    /// [`Decoded::Skip`](super::Decoded::Skip).
+    Oversized(Oversized<'b>),
+}
+
+/// What a server sends besides messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Control<'b> {
+    /// INFO, or as much of it as is there.
+    Info(InfoPart<'b>),
+    /// PING.
+    Ping,
+    /// PONG.
+    Pong,
+    /// +OK.
+    Ok,
+    /// -ERR.
+    Err(ServerError<'b>),
+}
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientOp<'b> {
+    /// PUB or HPUB.
+    Publish(Message<&'b [u8]>),
+    /// SUB.
+    Subscribe(SubscribeArgs<'b>),
+    /// UNSUB.
+    Unsubscribe(Unsubscription),
+    /// CONNECT.
+    Connect(ConnectView<'b>),
+    /// PING.
+    Ping,
+    /// PONG.
+    Pong,
+    /// A message that is longer than a frame may be. Its bytes follow as
+    /// [`Decoded::Skip`](super::Decoded::Skip).
+    Oversized(Oversized<'b>),
+}
+
+/// The arguments of SUB, not validated: a server decides what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubscribeArgs<'b> {
+    /// The filter.
+    pub subject: &'b [u8],
+    /// The queue group.
+    pub queue: Option<&'b [u8]>,
+    /// The number that the client chose.
+    pub sid: Sid,
+}
+
+/// A message that was passed over because it is longer than a frame may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Oversized<'b> {
+    /// Its subscription; zero for a message that a client publishes.
+    pub sid: Sid,
+    /// Its subject; empty if the control line alone was too long to hold.
+    pub subject: &'b [u8],
+    /// The length of its headers and payload in bytes.
+    pub size: usize,
+}
