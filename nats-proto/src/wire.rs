@@ -17,6 +17,7 @@
 //! separate, in any number; so do nats-server and the Go client. A lone LF ends a line, too.
 
 mod args;
+mod canonical;
 mod connect;
 mod decimal;
 mod decode;

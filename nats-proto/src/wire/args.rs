@@ -42,6 +42,7 @@ pub(super) struct MessageKind {
 }
 
 /// Splits the operation's name off a control line.
+#[inline]
 pub(super) fn name(line: &[u8]) -> (&[u8], &[u8]) {
     let parsed: Parsed<'_, _> = take_till(is_blank).parse_complete(line);
     match parsed {
@@ -58,6 +59,7 @@ pub(super) fn text(rest: &[u8]) -> &[u8] {
 /// `MSG <subject> <sid> [reply] <size>` and its three relatives.
 ///
 /// `line` is the whole control line without its end, `rest` what follows its name.
+#[inline]
 pub(super) fn message(
     line: &[u8],
     rest: &[u8],
@@ -108,6 +110,7 @@ pub(super) fn unsubscribe(rest: &[u8]) -> Result<Unsubscription, DecodeError> {
 }
 
 /// `[header size] <total size>` and nothing more.
+#[inline]
 fn sizes(input: &[u8], has_headers: bool) -> Parsed<'_, (u32, u32)> {
     match has_headers {
         true => (size, size, end).map(|(headers, total, ())| (headers, total)).parse_complete(input),
@@ -115,6 +118,7 @@ fn sizes(input: &[u8], has_headers: bool) -> Parsed<'_, (u32, u32)> {
     }
 }
 
+#[inline]
 fn size(input: &[u8]) -> Parsed<'_, u32> {
     let (rest, size) = number(input)?;
     match u32::try_from(size) {
@@ -124,6 +128,7 @@ fn size(input: &[u8]) -> Parsed<'_, u32> {
 }
 
 /// A decimal number behind blanks.
+#[inline]
 fn number(input: &[u8]) -> Parsed<'_, u64> {
     let (rest, digits) = (take_while1(is_blank), digit1).map(|(_, digits)| digits).parse(input)?;
     if rest.first().is_some_and(|&byte| !is_blank(byte)) {
@@ -136,19 +141,23 @@ fn number(input: &[u8]) -> Parsed<'_, u64> {
 }
 
 /// Any argument behind blanks.
+#[inline]
 fn argument(input: &[u8]) -> Parsed<'_, &[u8]> {
     (take_while1(is_blank), take_till1(is_blank)).map(|(_, text)| text).parse_complete(input)
 }
 
+#[inline]
 fn end(input: &[u8]) -> Parsed<'_, ()> {
     (take_while(is_blank), eof).map(|_| ()).parse_complete(input)
 }
 
+#[inline]
 pub(super) const fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
 /// The value of a run of digits; `None` if it exceeds 64 bits.
+#[inline]
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     let mut value: u64 = 0;
     for digit in digits {
@@ -157,6 +166,7 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     Some(value)
 }
 
+#[inline]
 fn finish<'b, T>(parsed: Parsed<'b, T>) -> Result<(T, &'b [u8]), DecodeError> {
     match parsed {
         Ok((rest, value)) => Ok((value, rest)),

@@ -7,6 +7,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
 
+use super::canonical;
 use super::info::InfoPart;
 use super::long_line::LongLine;
 use super::long_line::Progress;
@@ -65,17 +66,16 @@ impl Default for Limits {
 ///
 /// let mut decoder = Decoder::<FromServer>::default();
 /// let mut input: &[u8] = b"PING\r\nMSG a 1 2\r\nhi\r\nPON";
-/// let mut seen = Vec::new();
+/// let mut pings = 0;
 /// while let Decoded::Frame { op, len } = decoder.decode(input)? {
 ///     match op {
-///         ServerOp::Message(message) => seen.push(message.payload()),
-///         ServerOp::Control(Control::Ping) => seen.push(b"ping"),
+///         ServerOp::Message(message) => assert_eq!(message.payload(), b"hi"),
+///         ServerOp::Control(Control::Ping) => pings += 1,
 ///         _ => {}
 ///     }
 ///     input = &input[len..];
 /// }
-/// assert_eq!(seen, [b"ping", &b"hi"[..]]);
-/// assert_eq!(input, b"PON");
+/// assert_eq!((pings, input), (1, &b"PON"[..]));
 /// # Ok::<(), nats_proto::wire::DecodeError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -180,6 +180,23 @@ impl<R: Role> Decoder<R> {
         input: &'b [u8],
         scanned: usize,
     ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        // Two more than the limit for the line end: what lies behind cannot be in time.
+        let window = input.get(..self.limits.line + 2).unwrap_or(input);
+        if scanned == 0
+            && let Some((kind, start)) = R::canonical_kind(window)
+            && let Some((sid, layout)) = canonical::message(window, start, kind)
+        {
+            return self.message_line(input, sid, layout);
+        }
+        self.any_line(input, window, scanned)
+    }
+
+    fn any_line<'b>(
+        &mut self,
+        input: &'b [u8],
+        window: &'b [u8],
+        scanned: usize,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
         if R::HAS_INFO && matches!(input.first(), Some(b'I' | b'i')) {
             match input.split_first_chunk::<5>() {
                 Some((start, _)) if is_info(start) => return self.info(input, 5, 5),
@@ -188,34 +205,39 @@ impl<R: Role> Decoder<R> {
                 None => {}
             }
         }
-        // Two more than the limit for the line end: what lies behind cannot be in time.
-        let window = input.len().min(self.limits.line + 2);
-        let found = input.get(scanned..window).and_then(|new| memchr::memchr(b'\n', new));
+        let found = window.get(scanned..).and_then(|new| memchr::memchr(b'\n', new));
         let Some(lf) = found.map(|at| scanned + at) else {
-            return self.line_without_end(input, window);
+            return self.line_without_end(input, window.len());
         };
-        let line = input.get(..lf).unwrap_or_default();
+        let line = window.get(..lf).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > self.limits.line {
             return Err(DecodeError::LineTooLong);
         }
-        let line_len = lf + 1;
         match R::parse(line)? {
             Line::Op(op) => {
                 self.state = State::Line { scanned: 0 };
-                Ok(Decoded::Frame { op, len: line_len })
+                Ok(Decoded::Frame { op, len: lf + 1 })
             }
             Line::Message(sid, layout) => {
-                let line = u16::try_from(line_len).map_err(|_| DecodeError::LineTooLong)?;
-                let layout = Layout { line, ..layout };
-                if layout.frame_len() > self.limits.frame {
-                    let subject = input.get(layout.subject_range()).unwrap_or_default();
-                    Ok(self.start_skip(sid, subject, layout.body_len(), line_len))
-                } else {
-                    self.message(input, sid, layout)
-                }
+                let line = u16::try_from(lf + 1).map_err(|_| DecodeError::LineTooLong)?;
+                self.message_line(input, sid, Layout { line, ..layout })
             }
         }
+    }
+
+    #[inline]
+    fn message_line<'b>(
+        &mut self,
+        input: &'b [u8],
+        sid: Sid,
+        layout: Layout,
+    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        if layout.frame_len() <= self.limits.frame {
+            return self.message(input, sid, layout);
+        }
+        let subject = input.get(layout.subject_range()).unwrap_or_default();
+        Ok(self.start_skip(sid, subject, layout.body_len(), layout.line.into()))
     }
 
     #[inline]

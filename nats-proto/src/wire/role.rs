@@ -59,6 +59,10 @@ pub(super) trait Parse: Operations {
     /// Parses a control line without its end.
     fn parse(line: &[u8]) -> Result<Line<Self::Op<'_>>, DecodeError>;
 
+    /// Which message operation the line starts with, in capitals and with one blank behind it,
+    /// and how long that is.
+    fn canonical_kind(line: &[u8]) -> Option<(MessageKind, usize)>;
+
     /// Which message operation the line starts with, if it does.
     fn message_kind(line: &[u8]) -> Option<MessageKind>;
 
@@ -93,6 +97,15 @@ impl Parse for FromServer {
             _ => return Err(DecodeError::UnknownOperation),
         };
         Ok(Line::Op(ServerOp::Control(control)))
+    }
+
+    #[inline]
+    fn canonical_kind(line: &[u8]) -> Option<(MessageKind, usize)> {
+        match line {
+            [b'M', b'S', b'G', b' ', ..] => Some((PLAIN_TO_CLIENT, 4)),
+            [b'H', b'M', b'S', b'G', b' ', ..] => Some((HEADERS_TO_CLIENT, 5)),
+            _ => None,
+        }
     }
 
     fn message_kind(line: &[u8]) -> Option<MessageKind> {
@@ -142,6 +155,15 @@ impl Parse for FromClient {
             _ => return Err(DecodeError::UnknownOperation),
         };
         Ok(Line::Op(op))
+    }
+
+    #[inline]
+    fn canonical_kind(line: &[u8]) -> Option<(MessageKind, usize)> {
+        match line {
+            [b'P', b'U', b'B', b' ', ..] => Some((PLAIN_TO_SERVER, 4)),
+            [b'H', b'P', b'U', b'B', b' ', ..] => Some((HEADERS_TO_SERVER, 5)),
+            _ => None,
+        }
     }
 
     fn message_kind(line: &[u8]) -> Option<MessageKind> {

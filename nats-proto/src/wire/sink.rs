@@ -12,9 +12,11 @@ pub trait Sink {
     /// # Errors
     ///
     /// [`Full`] if they do not.
+    #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full>;
 
     /// Appends bytes that were reserved. What was not reserved may be dropped.
+    #[inline]
     fn put(&mut self, bytes: &[u8]);
 }
 
@@ -85,9 +87,12 @@ impl<'m> SendBuf<'m> {
 }
 
 impl Sink for SendBuf<'_> {
+    #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
         if len <= self.room() { Ok(()) } else { Err(Full) }
     }
+
+    #[inline]
 
     fn put(&mut self, bytes: &[u8]) {
         let spare = self.memory.get_mut(self.len..);
@@ -123,9 +128,12 @@ impl Buffer for SendBuf<'_> {
 }
 
 impl<B: Sink> Sink for &mut B {
+    #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
         (**self).reserve(len)
     }
+
+    #[inline]
 
     fn put(&mut self, bytes: &[u8]) {
         (**self).put(bytes);
@@ -143,9 +151,12 @@ impl<B: Buffer> Buffer for &mut B {
 }
 
 impl<const N: usize> Sink for heapless::Vec<u8, N> {
+    #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
         if len <= N.saturating_sub(self.len()) { Ok(()) } else { Err(Full) }
     }
+
+    #[inline]
 
     fn put(&mut self, bytes: &[u8]) {
         let _ = self.extend_from_slice(bytes);
@@ -172,9 +183,12 @@ mod growable {
     use super::Sink;
 
     impl Sink for Vec<u8> {
+        #[inline]
         fn reserve(&mut self, len: usize) -> Result<(), Full> {
             self.try_reserve(len).map_err(|_| Full)
         }
+
+        #[inline]
 
         fn put(&mut self, bytes: &[u8]) {
             self.extend_from_slice(bytes);
@@ -203,10 +217,13 @@ mod shared {
     use super::Sink;
 
     impl Sink for BytesMut {
+        #[inline]
         fn reserve(&mut self, len: usize) -> Result<(), Full> {
             self.reserve(len);
             Ok(())
         }
+
+        #[inline]
 
         fn put(&mut self, bytes: &[u8]) {
             self.extend_from_slice(bytes);

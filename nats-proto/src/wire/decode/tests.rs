@@ -316,7 +316,7 @@ fn oversized_messages_are_counted() {
 
 #[test]
 fn a_control_line_longer_than_a_frame_is_streamed_through() {
-    let limits = Limits { frame: 24, line: 64, ..Limits::DEFAULT };
+    let limits = Limits { frame: 24, line: 80, ..Limits::DEFAULT };
     let oversized = |sid, size| {
         format!("Oversized(Oversized {{ sid: Sid({sid}), subject: [], size: {size} }})")
     };
@@ -336,7 +336,7 @@ fn a_control_line_longer_than_a_frame_is_streamed_through() {
         (format!("HMSG {long} 7 3 2\r\n"), DecodeError::HeaderSize.to_string()),
         (format!("MSG {long} 7 2147483648\r\n"), DecodeError::Overflow.to_string()),
         (format!("MSG {long} 18446744073709551616 2\r\n"), DecodeError::Overflow.to_string()),
-        (format!("MSG {} 7 2\r\n", "s".repeat(60)), DecodeError::LineTooLong.to_string()),
+        (format!("MSG {} 7 2\r\n", "s".repeat(76)), DecodeError::LineTooLong.to_string()),
     ];
     for (input, expected) in table {
         let told = lines::<FromServer>(format!("{input}PING\r\n").as_bytes(), limits);
