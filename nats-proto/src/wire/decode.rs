@@ -33,12 +33,19 @@ pub struct Limits {
 
 impl Limits {
     /// The defaults.
-    pub const DEFAULT: Self = Self { line: 4096, frame: 64 * 1024 * 1024 + 8192, info: 1 << 20 };
+    pub const DEFAULT: Self = Self {
+        line: 4096,
+        frame: 64 * 1024 * 1024 + 8192,
+        info: 1 << 20,
+    };
 
     /// The defaults for a caller whose buffer has `len` bytes.
     #[must_use]
     pub const fn for_buffer(len: usize) -> Self {
-        Self { frame: len, ..Self::DEFAULT }
+        Self {
+            frame: len,
+            ..Self::DEFAULT
+        }
     }
 }
 
@@ -89,17 +96,28 @@ pub struct Decoder<R> {
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// In front of a control line, whose first `scanned` bytes hold no line feed.
-    Line { scanned: usize },
+    Line {
+        scanned: usize,
+    },
     /// A control line is parsed, and its message not yet all there.
-    Message { sid: Sid, layout: Layout },
+    Message {
+        sid: Sid,
+        layout: Layout,
+    },
     /// Inside INFO, `seen` bytes of which were handed out.
-    Info { seen: usize },
+    Info {
+        seen: usize,
+    },
     /// Inside a message's control line that is longer than a frame may be.
     LongLine(LongLine),
     /// Before the last `left` bytes of a message that is too long, its line end included.
-    Skip { left: usize },
+    Skip {
+        left: usize,
+    },
     /// Inside a line that was handed out cut short.
-    CutLine { seen: usize },
+    CutLine {
+        seen: usize,
+    },
     Failed(DecodeError),
 }
 
@@ -131,9 +149,18 @@ impl<R: Role> Decoder<R> {
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
         // `Layout` keeps a line's length in 16 bits.
-        let line = if limits.line > 65_000 { 65_000 } else { limits.line };
+        let line = if limits.line > 65_000 {
+            65_000
+        } else {
+            limits.line
+        };
         let limits = Limits { line, ..limits };
-        Self { limits, state: State::Line { scanned: 0 }, oversized: 0, role: PhantomData }
+        Self {
+            limits,
+            state: State::Line { scanned: 0 },
+            oversized: 0,
+            role: PhantomData,
+        }
     }
 
     /// Decodes the frame at the front of `input`.
@@ -143,10 +170,7 @@ impl<R: Role> Decoder<R> {
     /// [`DecodeError`] if the peer does not speak the protocol. There is no way to find the next
     /// frame then: close the connection. Every later call returns the same error.
     #[inline]
-    pub fn decode<'b>(
-        &mut self,
-        input: &'b [u8],
-    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+    pub fn decode<'b>(&mut self, input: &'b [u8]) -> Result<Decoded<R::Op<'b>>, DecodeError> {
         let decoded = match self.state {
             State::Line { scanned } => self.line(input, scanned),
             State::Message { sid, layout } => self.message(input, sid, layout),
@@ -205,7 +229,9 @@ impl<R: Role> Decoder<R> {
                 None => {}
             }
         }
-        let found = window.get(scanned..).and_then(|new| memchr::memchr(b'\n', new));
+        let found = window
+            .get(scanned..)
+            .and_then(|new| memchr::memchr(b'\n', new));
         let Some(lf) = found.map(|at| scanned + at) else {
             return self.line_without_end(input, window.len());
         };
@@ -280,7 +306,10 @@ impl<R: Role> Decoder<R> {
         }
         let op = R::cut_short(input).ok_or(DecodeError::LineTooLong)?;
         self.state = State::CutLine { seen: input.len() };
-        Ok(Decoded::Frame { op, len: input.len() })
+        Ok(Decoded::Frame {
+            op,
+            len: input.len(),
+        })
     }
 
     fn long_line<'b>(
@@ -309,7 +338,10 @@ impl<R: Role> Decoder<R> {
     ) -> Decoded<R::Op<'b>> {
         self.oversized = self.oversized.saturating_add(1);
         self.state = State::Skip { left: size + 2 };
-        Decoded::Frame { op: R::oversized(Oversized { sid, subject, size }), len }
+        Decoded::Frame {
+            op: R::oversized(Oversized { sid, subject, size }),
+            len,
+        }
     }
 
     fn skip<'b>(
@@ -323,7 +355,10 @@ impl<R: Role> Decoder<R> {
         let len = left.min(input.len());
         for (from_end, expected) in [(2, b'\r'), (1, b'\n')] {
             let at = left.checked_sub(from_end);
-            if at.and_then(|at| input.get(at)).is_some_and(|&byte| byte != expected) {
+            if at
+                .and_then(|at| input.get(at))
+                .is_some_and(|&byte| byte != expected)
+            {
                 return Err(DecodeError::PayloadEnd);
             }
         }
@@ -377,9 +412,15 @@ impl<R: Role> Decoder<R> {
             None => State::Info { seen },
         };
         let json = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
-        let part = InfoPart { json, is_last: end.is_some() };
+        let part = InfoPart {
+            json,
+            is_last: end.is_some(),
+        };
         let op = R::info(part).ok_or(DecodeError::UnknownOperation)?;
-        Ok(Decoded::Frame { op, len: start + len })
+        Ok(Decoded::Frame {
+            op,
+            len: start + len,
+        })
     }
 }
 
@@ -390,7 +431,9 @@ impl<R: Role> Default for Decoder<R> {
 }
 
 fn partial<Op>(need: usize) -> Decoded<Op> {
-    Decoded::Partial { need: NonZeroUsize::new(need).unwrap_or(NonZeroUsize::MIN) }
+    Decoded::Partial {
+        need: NonZeroUsize::new(need).unwrap_or(NonZeroUsize::MIN),
+    }
 }
 
 const fn is_info(start: &[u8; 5]) -> bool {
@@ -399,7 +442,9 @@ const fn is_info(start: &[u8; 5]) -> bool {
 }
 
 fn is_prefix_of_info(input: &[u8]) -> bool {
-    b"INFO".get(..input.len()).is_some_and(|info| info.eq_ignore_ascii_case(input))
+    b"INFO"
+        .get(..input.len())
+        .is_some_and(|info| info.eq_ignore_ascii_case(input))
 }
 
 /// How the peer broke the protocol. The connection cannot be used any more.

@@ -193,8 +193,16 @@ impl<T: Buffer> Scanner<T> {
         match byte {
             b'"' => {
                 self.lone_surrogate();
-                self.state = if is_key { State::Colon } else { State::CommaOrEnd };
-                Ok(self.token(if is_key { TokenKind::Key } else { TokenKind::String }))
+                self.state = if is_key {
+                    State::Colon
+                } else {
+                    State::CommaOrEnd
+                };
+                Ok(self.token(if is_key {
+                    TokenKind::Key
+                } else {
+                    TokenKind::String
+                }))
             }
             b'\\' => {
                 self.state = State::Escape { is_key };
@@ -234,7 +242,10 @@ impl<T: Buffer> Scanner<T> {
         let digit = char::from(byte).to_digit(16).ok_or(JsonError)?;
         self.unit = (self.unit << 4) | (digit & 0xF) as u16;
         if digits < 3 {
-            self.state = State::Unit { is_key, digits: digits + 1 };
+            self.state = State::Unit {
+                is_key,
+                digits: digits + 1,
+            };
             return Ok(None);
         }
         self.state = State::Text { is_key };
@@ -262,7 +273,10 @@ impl<T: Buffer> Scanner<T> {
             return Err(JsonError);
         }
         if usize::from(at) + 1 < text.len() {
-            self.state = State::Literal { literal, at: at + 1 };
+            self.state = State::Literal {
+                literal,
+                at: at + 1,
+            };
             return Ok(None);
         }
         self.state = State::CommaOrEnd;
@@ -285,7 +299,11 @@ impl<T: Buffer> Scanner<T> {
     const fn close(&mut self) -> State {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
-        if self.depth == 0 { State::Done } else { State::CommaOrEnd }
+        if self.depth == 0 {
+            State::Done
+        } else {
+            State::CommaOrEnd
+        }
     }
 
     const fn in_object(&self) -> bool {
@@ -293,7 +311,10 @@ impl<T: Buffer> Scanner<T> {
     }
 
     const fn token(&self, kind: TokenKind) -> Option<Token> {
-        Some(Token { kind, depth: self.depth })
+        Some(Token {
+            kind,
+            depth: self.depth,
+        })
     }
 
     fn clear(&mut self) {
@@ -339,7 +360,9 @@ pub(crate) fn put_string(text: &str, out: &mut impl Sink) {
     while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
         let (plain, behind) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         out.put(plain);
-        let Some((&byte, behind)) = behind.split_first() else { break };
+        let Some((&byte, behind)) = behind.split_first() else {
+            break;
+        };
         put_escape(byte, out);
         rest = behind;
     }
@@ -359,7 +382,13 @@ fn put_escape(byte: u8, out: &mut impl Sink) {
         b'\r' => out.put(b"\\r"),
         b'\t' => out.put(b"\\t"),
         _ => {
-            let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+            let hex = |nibble: u8| {
+                if nibble < 10 {
+                    b'0' + nibble
+                } else {
+                    b'a' + nibble - 10
+                }
+            };
             out.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 0xF)]);
         }
     }

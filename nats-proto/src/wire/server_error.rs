@@ -185,7 +185,10 @@ impl<'b> ServerError<'b> {
     #[must_use]
     pub fn from_bytes(text: &'b [u8]) -> Self {
         let text = text.trim_ascii();
-        Self(text.strip_prefix(b"'").map_or(text, |text| text.strip_suffix(b"'").unwrap_or(text)))
+        Self(
+            text.strip_prefix(b"'")
+                .map_or(text, |text| text.strip_suffix(b"'").unwrap_or(text)),
+        )
     }
 
     /// The text without its quotes; empty if it is not UTF-8.
@@ -204,7 +207,9 @@ impl<'b> ServerError<'b> {
     #[must_use]
     pub fn kind(self) -> ErrorKind {
         let starts_with = |text: &str| {
-            self.0.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
+            self.0
+                .get(..text.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
         };
         let row = ErrorKind::TABLE.iter().find(|(text, _)| starts_with(text));
         row.map_or(ErrorKind::Unknown, |&(_, kind)| kind)
@@ -243,8 +248,12 @@ impl<'b> Quoted<'b> {
         let mut quoted = self.0;
         while !quoted.is_empty() {
             let mut utf8 = [0; 4];
-            let Some((unit, rest)) = unquote(quoted, &mut utf8) else { return false };
-            let Some(behind) = text.strip_prefix(unit) else { return false };
+            let Some((unit, rest)) = unquote(quoted, &mut utf8) else {
+                return false;
+            };
+            let Some(behind) = text.strip_prefix(unit) else {
+                return false;
+            };
             (quoted, text) = (rest, behind);
         }
         text.is_empty()
@@ -278,14 +287,22 @@ fn violation(text: &[u8]) -> IResult<&[u8], Violation<'_>, ()> {
         value(Action::Publish, tag_no_case("Publish to ")),
         value(Action::Subscribe, tag_no_case("Subscription to ")),
     ));
-    let sid = map_opt(delimited(tag_no_case(" (sid \""), digit1, tag_no_case("\")")), decimal);
+    let sid = map_opt(
+        delimited(tag_no_case(" (sid \""), digit1, tag_no_case("\")")),
+        decimal,
+    );
     (
         preceded(tag_no_case("Permissions Violation for "), action),
         quoted,
         opt(preceded(tag_no_case(" using queue "), quoted)),
         opt(sid),
     )
-        .map(|(action, subject, queue, sid)| Violation { action, subject, queue, sid: sid.map(Sid) })
+        .map(|(action, subject, queue, sid)| Violation {
+            action,
+            subject,
+            queue,
+            sid: sid.map(Sid),
+        })
         .parse_complete(text)
 }
 
@@ -293,9 +310,13 @@ fn violation(text: &[u8]) -> IResult<&[u8], Violation<'_>, ()> {
 fn quoted(input: &[u8]) -> IResult<&[u8], Quoted<'_>, ()> {
     let plain = is_not("\"\\");
     let escaped = preceded(exactly('\\'), take(1_usize));
-    delimited(exactly('"'), recognize(many0_count(alt((plain, escaped)))), exactly('"'))
-        .map(Quoted)
-        .parse_complete(input)
+    delimited(
+        exactly('"'),
+        recognize(many0_count(alt((plain, escaped)))),
+        exactly('"'),
+    )
+    .map(Quoted)
+    .parse_complete(input)
 }
 
 /// Splits the first character off, resolved into `utf8` if it is escaped.

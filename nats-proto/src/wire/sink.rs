@@ -12,11 +12,9 @@ pub trait Sink {
     /// # Errors
     ///
     /// [`Full`] if they do not.
-    #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full>;
 
     /// Appends bytes that were reserved. What was not reserved may be dropped.
-    #[inline]
     fn put(&mut self, bytes: &[u8]);
 }
 
@@ -89,7 +87,11 @@ impl<'m> SendBuf<'m> {
 impl Sink for SendBuf<'_> {
     #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
-        if len <= self.room() { Ok(()) } else { Err(Full) }
+        if len <= self.room() {
+            Ok(())
+        } else {
+            Err(Full)
+        }
     }
 
     #[inline]
@@ -153,7 +155,11 @@ impl<B: Buffer> Buffer for &mut B {
 impl<const N: usize> Sink for heapless::Vec<u8, N> {
     #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
-        if len <= N.saturating_sub(self.len()) { Ok(()) } else { Err(Full) }
+        if len <= N.saturating_sub(self.len()) {
+            Ok(())
+        } else {
+            Err(Full)
+        }
     }
 
     #[inline]

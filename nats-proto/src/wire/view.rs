@@ -43,7 +43,11 @@ impl<'b> ConnectView<'b> {
         for &byte in self.0 {
             scanner.push(byte)?;
         }
-        if scanner.is_done() { Ok(()) } else { Err(JsonError) }
+        if scanner.is_done() {
+            Ok(())
+        } else {
+            Err(JsonError)
+        }
     }
 
     /// The value of `key`, if it is a truth value.
@@ -79,7 +83,9 @@ impl<'b> ConnectView<'b> {
         let mut scanner = Scanner::new(text);
         let mut is_next = false;
         for &byte in self.0 {
-            let Some(token) = scanner.push(byte).ok()? else { continue };
+            let Some(token) = scanner.push(byte).ok()? else {
+                continue;
+            };
             if token.depth != 1 {
                 continue;
             }
@@ -137,6 +143,9 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        assert_eq!(std::format!("{:?}", view(r#"{"pass":"s"}"#)), "ConnectView(12 bytes)");
+        assert_eq!(
+            std::format!("{:?}", view(r#"{"pass":"s"}"#)),
+            "ConnectView(12 bytes)"
+        );
     }
 }

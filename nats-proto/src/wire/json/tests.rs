@@ -26,7 +26,11 @@ fn scan(json: &[u8]) -> Result<Seen, JsonError> {
             seen.push((token.depth, shown));
         }
     }
-    if scanner.is_done() { Ok(seen) } else { Err(JsonError) }
+    if scanner.is_done() {
+        Ok(seen)
+    } else {
+        Err(JsonError)
+    }
 }
 
 fn tokens(json: &str) -> Seen {
@@ -84,18 +88,50 @@ fn escapes() {
 fn what_does_not_fit_is_marked_and_passed_over() {
     let long = "x".repeat(33);
     let json = std::format!(r#"{{"{long}":"{long}","b":1}}"#);
-    assert_eq!(tokens(&json), seen([(1, "(cut):"), (1, "'(cut)'"), (1, "b:"), (1, "1")]));
+    assert_eq!(
+        tokens(&json),
+        seen([(1, "(cut):"), (1, "'(cut)'"), (1, "b:"), (1, "1")])
+    );
     let fits = "x".repeat(32);
-    assert_eq!(tokens(&std::format!(r#"{{"a":"{fits}"}}"#))[1].1, std::format!("'{fits}'"));
+    assert_eq!(
+        tokens(&std::format!(r#"{{"a":"{fits}"}}"#))[1].1,
+        std::format!("'{fits}'")
+    );
 }
 
 #[test]
 fn malformed_objects_are_refused() {
     let table = [
-        "", " ", "5", "[]", "\"a\"", "{", "}", "{]", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-        "{\"a\":1 2}", "{\"a\" 1}", "{a:1}", "{\"a\":tru}", "{\"a\":truex}", "{\"a\":'b'}",
-        "{\"a\":[1,]}", "{\"a\":[}", "{\"a\":[1}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u00g0\"}",
-        "{\"a\":\"\n\"}", "{} {}", "{}x", "{\"a\":1", "{\"a\":\"", "{\"a\":nul", "{\"a\"::1}",
+        "",
+        " ",
+        "5",
+        "[]",
+        "\"a\"",
+        "{",
+        "}",
+        "{]",
+        "{,}",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{\"a\":1 2}",
+        "{\"a\" 1}",
+        "{a:1}",
+        "{\"a\":tru}",
+        "{\"a\":truex}",
+        "{\"a\":'b'}",
+        "{\"a\":[1,]}",
+        "{\"a\":[}",
+        "{\"a\":[1}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u00g0\"}",
+        "{\"a\":\"\n\"}",
+        "{} {}",
+        "{}x",
+        "{\"a\":1",
+        "{\"a\":\"",
+        "{\"a\":nul",
+        "{\"a\"::1}",
     ];
     for json in table {
         assert_eq!(scan(json.as_bytes()), Err(JsonError), "{json:?}");
@@ -105,7 +141,11 @@ fn malformed_objects_are_refused() {
 #[test]
 fn nesting_is_bounded() {
     let nested = |depth: usize| {
-        std::format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
+        std::format!(
+            "{{\"a\":{}{}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
     };
     assert!(scan(nested(64).as_bytes()).is_ok());
     assert!(scan(nested(65).as_bytes()).is_err());

@@ -1,0 +1,228 @@
+//! Where replies come to: one subscription for all requests, told apart by a token.
+
+use core::fmt;
+
+use crate::error::Full;
+use crate::rng::Rng;
+use crate::rng::Seed;
+use crate::subject::Filter;
+use crate::subject::Subject;
+use crate::wire::Buffer;
+
+/// Twenty-two characters out of 62 are 131 bits, the length of a NUID.
+const UNIQUE_LEN: usize = 22;
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The inbox of a connection: `_INBOX.<unique>.*`.
+///
+/// Every request has a reply subject of its own in it, whose last token says which request.
+///
+/// ```
+/// use nats_proto::{Inbox, Seed, Subject, Token};
+///
+/// let seed = Seed([7; 16]); // from a true source of entropy
+/// let inbox = Inbox::<heapless::Vec<u8, 64>>::new(Inbox::<()>::DEFAULT_PREFIX, seed)?;
+/// let mut text = heapless::Vec::<u8, 64>::new();
+/// let reply = inbox.reply(Token(5), &mut text)?;
+/// assert!(inbox.filter().matches(reply));
+/// assert_eq!(inbox.token(reply.as_bytes()), Some(Token(5)));
+/// # Ok::<(), nats_proto::Full>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Inbox<T> {
+    /// The filter, wildcard and all.
+    filter: T,
+}
+
+/// Which request a reply is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub u64);
+
+impl Inbox<()> {
+    /// What the inboxes of all clients begin with.
+    pub const DEFAULT_PREFIX: Subject<'static> = Subject::from_static("_INBOX");
+}
+
+impl<T: Buffer + Default> Inbox<T> {
+    /// A new inbox below `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if its filter, 25 bytes longer than `prefix`, does not fit into `T`.
+    pub fn new(prefix: Subject<'_>, seed: Seed) -> Result<Self, Full> {
+        let mut filter = T::default();
+        let unique = unique(seed);
+        filter.reserve(prefix.as_bytes().len() + unique.len() + 3)?;
+        for part in [prefix.as_bytes(), b".", &unique, b".*"] {
+            filter.put(part);
+        }
+        Ok(Self { filter })
+    }
+}
+
+impl<T: Buffer> Inbox<T> {
+    /// What to subscribe to.
+    #[must_use]
+    pub fn filter(&self) -> Filter<'_> {
+        let text = core::str::from_utf8(self.filter.as_ref()).unwrap_or_default();
+        Filter::new(text).unwrap_or(const { Filter::from_static(">") })
+    }
+
+    /// The subject for the reply to one request.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit into `text`.
+    pub fn reply<'t, B: Buffer>(&self, token: Token, text: &'t mut B) -> Result<Subject<'t>, Full> {
+        text.truncate(0);
+        let prefix = self.prefix();
+        let mut digits = [0; 11];
+        let digits = token.digits(&mut digits);
+        text.reserve(prefix.len() + digits.len())?;
+        text.put(prefix);
+        text.put(digits);
+        let text: &'t B = text;
+        let text = core::str::from_utf8(text.as_ref()).unwrap_or_default();
+        Subject::new(text).map_err(|_| Full)
+    }
+
+    /// Which request a message to `subject` answers; `None` if none of this inbox.
+    #[inline]
+    #[must_use]
+    pub fn token(&self, subject: &[u8]) -> Option<Token> {
+        Token::parse(subject.strip_prefix(self.prefix())?)
+    }
+
+    /// The filter without its wildcard.
+    fn prefix(&self) -> &[u8] {
+        self.filter.as_ref().strip_suffix(b"*").unwrap_or_default()
+    }
+}
+
+/// A name that nobody else has.
+pub(crate) fn unique(seed: Seed) -> [u8; UNIQUE_LEN] {
+    let mut rng = Rng::new(seed);
+    core::array::from_fn(|_| digit(rng.below(62).into()))
+}
+
+impl Token {
+    /// The token in base 62.
+    fn digits(self, digits: &mut [u8; 11]) -> &[u8] {
+        let mut rest = self.0;
+        let mut start = digits.len();
+        loop {
+            start = start.saturating_sub(1);
+            if let Some(place) = digits.get_mut(start) {
+                *place = digit(rest % 62);
+            }
+            rest /= 62;
+            if rest == 0 {
+                return digits.get(start..).unwrap_or_default();
+            }
+        }
+    }
+
+    /// Reads what [`digits`](Self::digits) wrote.
+    fn parse(digits: &[u8]) -> Option<Self> {
+        if digits.is_empty() {
+            return None;
+        }
+        let mut value: u64 = 0;
+        for &digit in digits {
+            let digit = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'A'..=b'Z' => digit - b'A' + 10,
+                b'a'..=b'z' => digit - b'a' + 36,
+                _ => return None,
+            };
+            value = value.checked_mul(62)?.checked_add(digit.into())?;
+        }
+        Some(Self(value))
+    }
+}
+
+fn digit(value: u64) -> u8 {
+    usize::try_from(value)
+        .ok()
+        .and_then(|at| DIGITS.get(at))
+        .copied()
+        .unwrap_or(b'0')
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(core::str::from_utf8(self.digits(&mut [0; 11])).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Text = heapless::Vec<u8, 48>;
+
+    fn inbox(seed: u8) -> Inbox<Text> {
+        Inbox::new(Inbox::<()>::DEFAULT_PREFIX, Seed([seed; 16])).unwrap()
+    }
+
+    #[test]
+    fn looks_like_every_clients_inbox() {
+        let inbox = inbox(1);
+        let text = inbox.filter().as_str();
+        let unique = text
+            .strip_prefix("_INBOX.")
+            .unwrap()
+            .strip_suffix(".*")
+            .unwrap();
+        assert_eq!(unique.len(), UNIQUE_LEN);
+        assert!(unique.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_ne!(text, super::tests::inbox(2).filter().as_str());
+    }
+
+    #[test]
+    fn foreign_subjects_are_no_replies() {
+        let inbox = inbox(1);
+        let prefix = inbox
+            .filter()
+            .as_str()
+            .strip_suffix('*')
+            .unwrap()
+            .to_string();
+        assert_eq!(
+            inbox.token(std::format!("{prefix}A").as_bytes()),
+            Some(Token(10))
+        );
+        for last in ["", "A.B", "-", "é", "zzzzzzzzzzzz", "A "] {
+            assert_eq!(
+                inbox.token(std::format!("{prefix}{last}").as_bytes()),
+                None,
+                "{last}"
+            );
+        }
+        assert_eq!(inbox.token(b"_INBOX.other.A"), None);
+    }
+
+    #[test]
+    fn room_is_checked() {
+        let long = Subject::from_static("a.prefix.of.twenty.8");
+        assert!(Inbox::<Text>::new(long, Seed([0; 16])).is_ok());
+        assert!(Inbox::<heapless::Vec<u8, 44>>::new(long, Seed([0; 16])).is_err());
+        let mut short = heapless::Vec::<u8, 30>::new();
+        assert_eq!(inbox(1).reply(Token(62), &mut short), Err(Full));
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_come_back(value: u64, shift in 0u32..64) {
+            let token = Token(value >> shift);
+            let mut text = Text::new();
+            let reply = inbox(3).reply(token, &mut text).unwrap();
+            prop_assert_eq!(inbox(3).token(reply.as_bytes()), Some(token));
+            prop_assert!(reply.as_str().ends_with(&token.to_string()));
+        }
+    }
+}

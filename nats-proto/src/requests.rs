@@ -1,0 +1,205 @@
+//! Requests that wait for their replies.
+
+use crate::arena::Arena;
+use crate::arena::Slot;
+use crate::error::Full;
+use crate::inbox::Token;
+use crate::store::Table;
+use crate::time::Instant;
+
+/// The requests in flight: a table with a limit, whose places are free again as soon as a request
+/// is answered, given up or late. A reply that comes after that finds nothing.
+///
+/// `R` is the caller's: whom to wake. `L` is `heapless::Vec<Slot<Pending<R>>, N>` or
+/// `Vec<Slot<Pending<R>>>`.
+///
+/// ```
+/// use core::time::Duration;
+/// use nats_proto::{Instant, Pending, Requests, Slot};
+///
+/// let now = Instant::from_millis(0);
+/// let mut requests = Requests::<&str, heapless::Vec<Slot<Pending<&str>>, 2>>::default();
+/// let first = requests.open("first", now + Duration::from_secs(1))?;
+/// let second = requests.open("second", now + Duration::from_secs(2))?;
+///
+/// assert_eq!(requests.close(first), Some("first")); // answered
+/// assert_eq!(requests.close(first), None); // a second reply
+///
+/// let deadline = requests.poll_timeout().unwrap();
+/// requests.expire(deadline, |_, _| {}); // nobody is late yet
+/// let deadline = requests.poll_timeout().unwrap();
+/// requests.expire(deadline, |token, who| assert_eq!((token, *who), (second, "second")));
+/// # Ok::<(), nats_proto::Full>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Requests<R, L> {
+    pending: Arena<Pending<R>, L>,
+    /// No deadline is earlier than this.
+    earliest: Option<Instant>,
+}
+
+/// A request in flight.
+#[derive(Clone, Debug)]
+pub struct Pending<R> {
+    route: R,
+    /// Until when to wait; `None` once that is past.
+    deadline: Option<Instant>,
+}
+
+impl<R, L: Table<Slot<Pending<R>>> + Default> Default for Requests<R, L> {
+    fn default() -> Self {
+        Self {
+            pending: Arena::new(L::default()),
+            earliest: None,
+        }
+    }
+}
+
+impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
+    /// Enters a request that waits until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if too many are in flight.
+    pub fn open(&mut self, route: R, deadline: Instant) -> Result<Token, Full> {
+        let key = self.pending.insert(Pending {
+            route,
+            deadline: Some(deadline),
+        })?;
+        self.earliest = Some(
+            self.earliest
+                .map_or(deadline, |earliest| earliest.min(deadline)),
+        );
+        Ok(Token(key))
+    }
+
+    /// Ends a request: it is answered, or nobody waits for it any more.
+    pub fn close(&mut self, token: Token) -> Option<R> {
+        self.pending.remove(token.0).map(|pending| pending.route)
+    }
+
+    /// Who waits for the reply to a request.
+    pub fn get_mut(&mut self, token: Token) -> Option<&mut R> {
+        self.pending
+            .get_mut(token.0)
+            .map(|pending| &mut pending.route)
+    }
+
+    /// How many requests are in flight, those included that are late and not closed.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether no request is in flight.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When to call [`expire`](Self::expire) next. It may turn out to be too early, since an
+    /// answered request takes no time to look for the next deadline.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.earliest
+    }
+
+    /// Calls `late` once for every request whose deadline has passed. They stay in the table until
+    /// they are closed.
+    ///
+    /// Takes time in proportion to the table; call it no more often than the precision needs.
+    pub fn expire(&mut self, now: Instant, mut late: impl FnMut(Token, &mut R)) {
+        if self.earliest.is_none_or(|earliest| now < earliest) {
+            return;
+        }
+        self.earliest = None;
+        for (key, pending) in self.pending.iter_mut() {
+            match pending.deadline {
+                Some(deadline) if deadline <= now => {
+                    pending.deadline = None;
+                    late(Token(key), &mut pending.route);
+                }
+                Some(deadline) => {
+                    let earliest = self.earliest.unwrap_or(deadline);
+                    self.earliest = Some(earliest.min(deadline));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Calls `each` once for every request that is not late: none of them will be answered.
+    ///
+    /// They stay in the table until they are closed.
+    pub fn fail_all(&mut self, mut each: impl FnMut(Token, &mut R)) {
+        self.earliest = None;
+        for (key, pending) in self.pending.iter_mut() {
+            if pending.deadline.take().is_some() {
+                each(Token(key), &mut pending.route);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    type Small = Requests<u8, heapless::Vec<Slot<Pending<u8>>, 3>>;
+
+    const fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn late(requests: &mut Small, now: u64) -> Vec<u8> {
+        let mut late = Vec::new();
+        requests.expire(at(now), |_, route| late.push(*route));
+        late
+    }
+
+    #[test]
+    fn every_request_is_late_once() {
+        let mut requests = Small::default();
+        for (route, deadline) in [(1, 30), (2, 10), (3, 20)] {
+            requests.open(route, at(deadline)).unwrap();
+        }
+        assert_eq!(requests.poll_timeout(), Some(at(10)));
+        assert_eq!(late(&mut requests, 9), []);
+        assert_eq!(late(&mut requests, 20), [2, 3]);
+        assert_eq!(
+            (late(&mut requests, 20), requests.poll_timeout()),
+            (Vec::new(), Some(at(30)))
+        );
+        assert_eq!(late(&mut requests, 99), [1]);
+        assert_eq!((requests.poll_timeout(), requests.len()), (None, 3));
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_places_are_used_again() {
+        let mut requests = Small::default();
+        for round in 0..1_000_000_u64 {
+            let token = requests.open(0, at(round)).unwrap();
+            assert_eq!(requests.close(token), Some(0));
+        }
+        let tokens: [_; 3] = core::array::from_fn(|_| requests.open(1, at(5)).unwrap());
+        assert_eq!(requests.open(1, at(5)), Err(Full));
+        assert!(requests.get_mut(tokens[0]).is_some());
+        requests.close(tokens[0]);
+        assert!(requests.get_mut(tokens[0]).is_none());
+        assert!(requests.open(1, at(5)).is_ok());
+    }
+
+    #[test]
+    fn failing_spares_those_that_are_late_already() {
+        let mut requests = Small::default();
+        requests.open(1, at(10)).unwrap();
+        requests.open(2, at(20)).unwrap();
+        assert_eq!(late(&mut requests, 10), [1]);
+        let mut failed = Vec::new();
+        requests.fail_all(|_, route| failed.push(*route));
+        assert_eq!(failed, [2]);
+        assert_eq!(late(&mut requests, 99), []);
+    }
+}

@@ -1,0 +1,477 @@
+//! The control plane: one state machine that never sees a payload.
+//!
+//! A [`Session`] makes and keeps a connection: INFO, CONNECT, PING and PONG, SUB and UNSUB, time.
+//! It has no socket, no clock and no queue. A driver moves bytes, and asks the session what to do
+//! next:
+//!
+//! ```text
+//!  connect ─▶ Dial ─▶ [Secure] ─▶ Exchange ─▶ [Secure] ─▶ Login ─▶ Exchange ──▶ Connected
+//!              ▲       before      INFO         after     CONNECT   PING PONG        │
+//!              │        INFO                     INFO                                │
+//!              └────────── next server ◀── lost, -ERR, too late                      ▼
+//!                                 │                                 Exchange, until lost, closed
+//!                                 └────────────────▶ Stop ◀──────────────────── or drained
+//! ```
+//!
+//! **After any call that takes `&mut Session`, look at [`step`](Session::step), offer room with
+//! [`poll_transmit`](Session::poll_transmit), collect
+//! [`poll_released`](Session::poll_released), and re-arm
+//! [`poll_timeout`](Session::poll_timeout).**
+
+mod config;
+mod event;
+mod link;
+mod pings;
+mod pool;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use core::num::NonZeroU64;
+
+pub use config::Config;
+pub use config::Tls;
+pub use event::Challenge;
+pub use event::Draining;
+pub use event::Ended;
+pub use event::Event;
+pub use event::Lost;
+pub use event::Released;
+pub use event::Step;
+pub use event::Stop;
+pub use event::SubscribeError;
+pub use pings::FlushId;
+pub use pings::FlushState;
+pub use pool::Server;
+pub use subscriptions::Subscription;
+pub use timers::Timer;
+
+use self::pings::Pings;
+use self::pool::Pool;
+use self::subscriptions::Subscriptions;
+use self::timers::Timers;
+use crate::error::Full;
+use crate::message::Sid;
+use crate::rng::Rng;
+use crate::rng::Seed;
+use crate::store::Store;
+use crate::subject::Filter;
+use crate::subject::Queue;
+use crate::time::Instant;
+use crate::url::ServerUrl;
+use crate::wire::Connect;
+use crate::wire::Control;
+use crate::wire::InfoScanner;
+use crate::wire::PING;
+use crate::wire::ServerInfo;
+use crate::wire::Sink;
+use crate::wire::Subscribe;
+
+/// A client's side of a connection to NATS.
+///
+/// See the [module](self) for how it is driven, and the crate's documentation for a whole client.
+pub struct Session<S: Store> {
+    config: Config,
+    state: State,
+    pool: Pool<S>,
+    subscriptions: Subscriptions<S>,
+    pings: Pings,
+    timers: Timers,
+    info: ServerInfo<S::Text>,
+    scanner: InfoScanner<S::Text>,
+    draining: Option<Drain>,
+    /// How many connections were lost: what was begun on one is not finished on another.
+    link: u32,
+    rng: Rng,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    Dialing,
+    Securing {
+        has_info: bool,
+    },
+    AwaitingInfo {
+        is_secure: bool,
+    },
+    /// `sent` bytes of CONNECT are written.
+    LoggingIn {
+        sent: usize,
+    },
+    /// CONNECT is written; so is PING, if it is not due.
+    AwaitingPong {
+        is_ping_due: bool,
+    },
+    Ready,
+    Stopped(Stop),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    Subscriptions,
+    Arrived,
+    Publishes { until: u32 },
+}
+
+impl<S: Store> Session<S> {
+    /// A session without servers.
+    #[must_use]
+    pub fn new(config: Config, seed: Seed) -> Self {
+        Self {
+            config,
+            state: State::Idle,
+            pool: Pool::new(),
+            subscriptions: Subscriptions::new(),
+            pings: Pings::default(),
+            timers: Timers::default(),
+            info: ServerInfo::default(),
+            scanner: InfoScanner::default(),
+            draining: None,
+            link: 0,
+            rng: Rng::new(seed),
+        }
+    }
+
+    /// Adds a server to those that [`connect`](Self::connect) tries; nothing if it is known. The
+    /// credentials in the URL are not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the table is full, or the address too long for it.
+    pub fn add_server(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
+        self.pool.add(url)
+    }
+
+    /// Starts to connect: to one server after the other, in random order, until one takes us.
+    ///
+    /// Does nothing if the session has been started before.
+    pub fn connect(&mut self, now: Instant) {
+        if self.state == State::Idle {
+            let shuffle = (!self.config.keep_order).then_some(&mut self.rng);
+            self.pool.start(shuffle);
+            if self.pool.current().is_some() {
+                self.dial(now);
+            } else {
+                self.stop(Stop::NoServers);
+            }
+        }
+    }
+
+    // What happened ------------------------------------------------------------------------------
+
+    /// A connection is open, as [`Step::Dial`] asked.
+    pub fn handle_open(&mut self) {
+        if self.state == State::Dialing {
+            self.begin_link();
+        }
+    }
+
+    /// The connection is secure, as [`Step::Secure`] asked.
+    pub fn handle_secured(&mut self) {
+        self.state = match self.state {
+            State::Securing { has_info: false } => State::AwaitingInfo { is_secure: true },
+            State::Securing { has_info: true } => State::LoggingIn { sent: 0 },
+            state => state,
+        };
+    }
+
+    /// The server sent something that is not a message.
+    pub fn handle_control<'b>(&mut self, op: Control<'b>, now: Instant) -> Option<Event<'b>> {
+        if !self.is_open() {
+            return None;
+        }
+        match op {
+            Control::Info(part) => self.handle_info(part, now),
+            Control::Ping => {
+                self.pings.handle_ping();
+                None
+            }
+            Control::Pong => self.handle_pong(now),
+            Control::Ok => None,
+            Control::Err(error) => self.handle_error(error, now),
+        }
+    }
+
+    /// The connection, or the attempt to make one, failed.
+    pub fn handle_lost(&mut self, cause: Lost, now: Instant) -> Option<Event<'static>> {
+        match self.state {
+            State::Idle | State::Stopped(_) => None,
+            _ => self.lost(cause, None, now),
+        }
+    }
+
+    /// Time has passed: [`poll_timeout`](Self::poll_timeout) is not in the future any more.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Event<'static>> {
+        match self.timers.take_expired(now)? {
+            Timer::Handshake => self.lost(Lost::TimedOut, None, now),
+            Timer::Ping => {
+                if self.pings.keep_alive() >= self.config.max_pings_out {
+                    return self.lost(Lost::Stale, None, now);
+                }
+                self.start_ping_timer(now);
+                None
+            }
+            Timer::Drain => {
+                self.stop(Stop::DrainTimedOut);
+                None
+            }
+        }
+    }
+
+    // What the application wants -----------------------------------------------------------------
+
+    /// Writes CONNECT, or as much of it as fits into `out`, and returns how many bytes that is.
+    ///
+    /// To be called as long as [`step`](Self::step) is [`Step::Login`], every time with the same
+    /// `connect`. PING follows of itself.
+    pub fn login(&mut self, connect: &Connect<'_>, out: &mut [u8]) -> usize {
+        let State::LoggingIn { sent } = self.state else {
+            return 0;
+        };
+        let len = connect.encode_part(sent, out);
+        let sent = sent + len;
+        self.state = if sent < connect.encoded_len() {
+            State::LoggingIn { sent }
+        } else {
+            State::AwaitingPong { is_ping_due: true }
+        };
+        len
+    }
+
+    /// Subscribes to `filter`, now and on every connection to come. `route` is what
+    /// [`deliver`](Self::deliver) returns for its messages.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`]; `route` is dropped then.
+    pub fn subscribe(
+        &mut self,
+        filter: Filter<'_>,
+        queue: Option<Queue<'_>>,
+        route: S::Route,
+    ) -> Result<Sid, SubscribeError> {
+        if matches!(self.state, State::Stopped(_)) {
+            return Err(SubscribeError::Stopped);
+        }
+        if self.draining.is_some() {
+            return Err(SubscribeError::Draining);
+        }
+        let line = Subscribe {
+            filter,
+            queue,
+            sid: self.subscriptions.next_sid(),
+        };
+        if line.encoded_len() - 2 > self.config.max_control_line {
+            return Err(SubscribeError::LineTooLong);
+        }
+        Ok(self.subscriptions.insert(filter, queue, route)?)
+    }
+
+    /// Ends a subscription now, or when it has got `max` messages in its whole life. Returns
+    /// whether it was still going.
+    pub fn unsubscribe(&mut self, sid: Sid, max: Option<NonZeroU64>) -> bool {
+        self.subscriptions.unsubscribe(sid, max)
+    }
+
+    /// Ends a subscription when the messages that are on their way have come. Returns whether it
+    /// was still going.
+    pub fn drain_subscription(&mut self, sid: Sid) -> bool {
+        self.subscriptions.drain(sid)
+    }
+
+    /// Asks for a sign that the server has processed everything that was handed to this connection
+    /// before; `None` if there is no connection.
+    pub fn flush(&mut self) -> Option<FlushId> {
+        (self.state == State::Ready).then(|| FlushId {
+            link: self.link,
+            number: self.pings.request(),
+        })
+    }
+
+    /// Starts to drain: all subscriptions end when what is on its way has come; publishing goes on
+    /// until [`finish`](Self::finish). Without a connection the session is over at once.
+    pub fn drain(&mut self, now: Instant) {
+        match self.state {
+            State::Stopped(_) => {}
+            State::Ready if self.draining.is_none() => {
+                self.draining = Some(Drain::Subscriptions);
+                self.timers
+                    .set(Timer::Drain, now + self.config.drain_timeout);
+                self.subscriptions.drain_all();
+                self.check_drained();
+            }
+            State::Ready => {}
+            _ => self.stop(Stop::Closed),
+        }
+    }
+
+    /// Ends the session as soon as everything published has reached the server. Nothing may be
+    /// published after this.
+    pub fn finish(&mut self, now: Instant) {
+        match self.state {
+            State::Stopped(_) => {}
+            State::Ready => {
+                if self.draining.is_none() {
+                    self.timers
+                        .set(Timer::Drain, now + self.config.drain_timeout);
+                }
+                self.draining = Some(Drain::Publishes {
+                    until: self.pings.request(),
+                });
+            }
+            _ => self.stop(Stop::Closed),
+        }
+    }
+
+    /// Ends the session now, whatever it is doing.
+    pub fn close(&mut self) {
+        self.stop(Stop::Closed);
+    }
+
+    // What to do next ----------------------------------------------------------------------------
+
+    /// What the driver is to do.
+    pub fn step(&self) -> Step<'_> {
+        let Some(server) = self.pool.current() else {
+            return match self.state {
+                State::Stopped(stop) => Step::Stop(stop),
+                _ => Step::Wait,
+            };
+        };
+        match self.state {
+            State::Idle => Step::Wait,
+            State::Dialing => Step::Dial(server),
+            State::Securing { .. } => Step::Secure(server),
+            State::LoggingIn { .. } => Step::Login(Challenge {
+                server,
+                nonce: self.info.nonce(),
+                auth_required: self.info.auth_required(),
+                headers: self.info.headers(),
+            }),
+            State::AwaitingInfo { .. } | State::AwaitingPong { .. } | State::Ready => {
+                Step::Exchange
+            }
+            State::Stopped(stop) => Step::Stop(stop),
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), and what for.
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        self.timers.next()
+    }
+
+    /// Writes the lines that are due, as many whole ones as fit.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there are more: call again when there is room. Publishing in between would
+    /// overtake a subscription that was made before.
+    pub fn poll_transmit(&mut self, out: &mut impl Sink) -> Result<(), Full> {
+        match self.state {
+            State::AwaitingPong { is_ping_due } => {
+                self.pings.transmit_pongs(out)?;
+                if is_ping_due {
+                    out.reserve(PING.len())?;
+                    out.put(PING);
+                    self.state = State::AwaitingPong { is_ping_due: false };
+                }
+                Ok(())
+            }
+            State::Ready => {
+                self.pings.transmit_pongs(out)?;
+                self.subscriptions.transmit(&mut self.pings, out)?;
+                self.pings.transmit_ping(out)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to write.
+    pub const fn has_transmit(&self) -> bool {
+        match self.state {
+            State::AwaitingPong { is_ping_due } => is_ping_due || self.pings.has_transmit(),
+            State::Ready => self.subscriptions.has_transmit() || self.pings.has_transmit(),
+            _ => false,
+        }
+    }
+
+    /// Hands back what belonged to a subscription that is over.
+    pub fn poll_released(&mut self) -> Option<Released<S::Route>> {
+        self.subscriptions.release()
+    }
+
+    // What is true -------------------------------------------------------------------------------
+
+    /// Where a message for `sid` goes, which counts as delivered; `None` if that subscription is
+    /// over, and the message is to be dropped.
+    #[inline]
+    pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Route> {
+        self.subscriptions.deliver(sid)
+    }
+
+    /// Where messages for `sid` go, as long as it was not handed back.
+    pub fn route_mut(&mut self, sid: Sid) -> Option<&mut S::Route> {
+        self.subscriptions.get_mut(sid)
+    }
+
+    /// Where messages go, for all subscriptions that were not handed back.
+    pub fn routes_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Route)> {
+        self.subscriptions.iter_mut()
+    }
+
+    /// How many subscriptions there are, those included that are to be handed back.
+    pub const fn subscriptions(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Whether there is a connection to publish to.
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Ready && !matches!(self.draining, Some(Drain::Publishes { .. }))
+    }
+
+    /// How far draining has come, if it was started.
+    pub const fn draining(&self) -> Option<Draining> {
+        match self.draining {
+            None => None,
+            Some(Drain::Subscriptions) => Some(Draining::Subscriptions),
+            Some(Drain::Arrived) => Some(Draining::Arrived),
+            Some(Drain::Publishes { .. }) => Some(Draining::Publishes),
+        }
+    }
+
+    /// How a flush stands.
+    pub const fn flush_state(&self, id: FlushId) -> FlushState {
+        if id.link != self.link {
+            FlushState::Lost
+        } else if self.pings.is_answered(id.number) {
+            FlushState::Done
+        } else if matches!(self.state, State::Stopped(_)) {
+            FlushState::Lost
+        } else {
+            FlushState::Pending
+        }
+    }
+
+    /// What the server said about itself last.
+    pub const fn info(&self) -> &ServerInfo<S::Text> {
+        &self.info
+    }
+
+    /// The server connected to, or being connected to.
+    pub fn server(&self) -> Option<ServerUrl<'_>> {
+        self.pool.current()
+    }
+}
+
+impl<S: Store> core::fmt::Debug for Session<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Session")
+            .field("state", &self.state)
+            .field("server", &self.server())
+            .field("subscriptions", &self.subscriptions())
+            .field("draining", &self.draining)
+            .finish_non_exhaustive()
+    }
+}

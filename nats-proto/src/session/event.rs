@@ -1,0 +1,215 @@
+//! What a session asks for and tells.
+
+use core::fmt;
+
+use crate::error::Full;
+use crate::message::Sid;
+use crate::url::ServerUrl;
+use crate::wire::DecodeError;
+use crate::wire::ErrorKind;
+use crate::wire::ServerError;
+
+/// What the driver is to do next. Reading it changes nothing, however often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step<'s> {
+    /// Nothing, until a call or a time-out changes that.
+    Wait,
+    /// Open a connection to this server; then [`handle_open`](super::Session::handle_open) or
+    /// [`handle_lost`](super::Session::handle_lost).
+    Dial(ServerUrl<'s>),
+    /// Secure the connection with TLS; then
+    /// [`handle_secured`](super::Session::handle_secured) or
+    /// [`handle_lost`](super::Session::handle_lost).
+    Secure(ServerUrl<'s>),
+    /// Move bytes both ways.
+    Exchange,
+    /// Send CONNECT, written by [`login`](super::Session::login).
+    Login(Challenge<'s>),
+    /// Nothing ever again: drop the connection.
+    Stop(Stop),
+}
+
+/// What to take into account in CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge<'s> {
+    /// The server that wants to know who we are.
+    pub server: ServerUrl<'s>,
+    /// What to sign with an NKey; empty if there is nothing to sign.
+    pub nonce: &'s str,
+    /// Whether the server insists on credentials.
+    pub auth_required: bool,
+    /// Whether the server takes headers; without them there is no status for requests that nobody
+    /// answers.
+    pub headers: bool,
+}
+
+/// Something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<'b> {
+    /// The connection is ready.
+    Connected,
+    /// A server could not be connected to.
+    ConnectFailed {
+        /// Why.
+        cause: Lost,
+        /// In the server's words, if it said something.
+        error: Option<ServerError<'b>>,
+    },
+    /// The connection is lost.
+    Disconnected {
+        /// Why.
+        cause: Lost,
+        /// In the server's words, if it said something.
+        error: Option<ServerError<'b>>,
+    },
+    /// The server refused something; the connection goes on.
+    ServerError(ServerError<'b>),
+    /// INFO came again: limits and servers may have changed.
+    InfoChanged,
+    /// The server is about to shut down.
+    LameDuck,
+}
+
+/// Why there is no connection, or none any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// The server could not be reached.
+    Unreachable,
+    /// The server closed the connection.
+    Closed,
+    /// Reading or writing failed.
+    Io,
+    /// It took too long to connect.
+    TimedOut,
+    /// The server did not answer PING.
+    Stale,
+    /// TLS failed.
+    Tls,
+    /// The server does not offer TLS, and this client insists on it.
+    TlsUnavailable,
+    /// The server does not speak the protocol.
+    Protocol(DecodeError),
+    /// INFO is malformed.
+    Info,
+    /// The server said so.
+    Server(ErrorKind),
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// It was closed.
+    Closed,
+    /// It was drained, and everything published has reached the server.
+    Drained,
+    /// It took too long to drain.
+    DrainTimedOut,
+    /// There is no server to connect to.
+    NoServers,
+    /// The connection is lost, or there never was one.
+    Lost(Lost),
+}
+
+/// A subscription that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Released<R> {
+    /// Its number.
+    pub sid: Sid,
+    /// Where its messages went.
+    pub route: R,
+    /// Why it is over.
+    pub ended: Ended,
+}
+
+/// Why a subscription is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// It was unsubscribed.
+    Unsubscribed,
+    /// It got as many messages as it was to get.
+    MaxReached,
+    /// It was drained.
+    Drained,
+    /// The session is over.
+    Stopped,
+}
+
+/// How far draining the connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draining {
+    /// Messages may still be on their way to the subscriptions.
+    Subscriptions,
+    /// Everything has arrived; [`finish`](super::Session::finish) when it is dealt with.
+    Arrived,
+    /// What was published may still be on its way to the server.
+    Publishes,
+}
+
+/// Why there is no subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// There are too many subscriptions, or this one's names are too long for the table.
+    Full,
+    /// The server would not take a line as long as that.
+    LineTooLong,
+    /// The connection is draining.
+    Draining,
+    /// The session is over.
+    Stopped,
+}
+
+impl From<Full> for SubscribeError {
+    fn from(Full: Full) -> Self {
+        Self::Full
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "the server could not be reached",
+            Self::Closed => "the server closed the connection",
+            Self::Io => "reading or writing failed",
+            Self::TimedOut => "it took too long to connect",
+            Self::Stale => "the server did not answer PING",
+            Self::Tls => "TLS failed",
+            Self::TlsUnavailable => "the server does not offer TLS",
+            Self::Protocol(error) => return write!(f, "protocol error: {error}"),
+            Self::Info => "the server's INFO is malformed",
+            Self::Server(kind) => return write!(f, "the server refused: {kind}"),
+        })
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Drained => "drained",
+            Self::DrainTimedOut => "it took too long to drain",
+            Self::NoServers => "there is no server to connect to",
+            Self::Lost(lost) => return lost.fmt(f),
+        })
+    }
+}
+
+impl fmt::Display for SubscribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "there is no room for another subscription",
+            Self::LineTooLong => "filter and queue are longer than a control line may be",
+            Self::Draining => "the connection is draining",
+            Self::Stopped => "the connection is closed",
+        })
+    }
+}
+
+impl core::error::Error for Lost {}
+impl core::error::Error for Stop {}
+impl core::error::Error for SubscribeError {}

@@ -1,0 +1,167 @@
+//! PING and PONG: keeping alive and flushing are one sequence of numbers.
+
+use crate::error::Full;
+use crate::wire::PING;
+use crate::wire::PONG;
+use crate::wire::Sink;
+
+/// Something handed to the connection before a certain PING: it has reached the server when the
+/// PONG is back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlushId {
+    pub(super) link: u32,
+    pub(super) number: u32,
+}
+
+/// How a flush stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushState {
+    /// The PONG is not back yet.
+    Pending,
+    /// The server has processed everything.
+    Done,
+    /// The connection was lost in between: the server may have processed it, or not.
+    Lost,
+}
+
+/// The PINGs of one link in both directions. PONGs come in the order of the PINGs, so counting is
+/// enough.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pings {
+    /// How many PINGs were written.
+    written: u32,
+    /// How many of them were answered.
+    answered: u32,
+    /// Whether another one is to be written.
+    is_due: bool,
+    /// How many PINGs of the keep-alive timer went unanswered. Those of a flush do not count.
+    unanswered: u8,
+    /// How many PONGs the server is waiting for.
+    owed: u32,
+}
+
+impl Pings {
+    /// Asks for a PING behind everything that was handed to the connection so far, and returns its
+    /// number. One that is not yet written serves all who ask.
+    pub(super) const fn request(&mut self) -> u32 {
+        self.is_due = true;
+        self.written.wrapping_add(1)
+    }
+
+    /// A keep-alive PING is due. Returns how many were left unanswered before.
+    pub(super) const fn keep_alive(&mut self) -> u8 {
+        let before = self.unanswered;
+        self.unanswered = self.unanswered.saturating_add(1);
+        self.request();
+        before
+    }
+
+    /// A PING came: it is to be answered.
+    pub(super) const fn handle_ping(&mut self) {
+        self.owed = self.owed.saturating_add(1);
+    }
+
+    /// A PONG came. Returns the number of the PING it answers, if there is one.
+    pub(super) const fn handle_pong(&mut self) -> Option<u32> {
+        self.unanswered = 0;
+        if self.answered == self.written {
+            return None;
+        }
+        self.answered = self.answered.wrapping_add(1);
+        Some(self.answered)
+    }
+
+    /// Whether the PING of that number was answered.
+    pub(super) const fn is_answered(&self, number: u32) -> bool {
+        // Numbers that come later are close ahead, also around the end of their range.
+        self.answered.wrapping_sub(number) < u32::MAX / 2
+    }
+
+    pub(super) const fn has_transmit(&self) -> bool {
+        self.is_due || self.owed > 0
+    }
+
+    pub(super) fn transmit_pongs(&mut self, out: &mut impl Sink) -> Result<(), Full> {
+        while self.owed > 0 {
+            out.reserve(PONG.len())?;
+            out.put(PONG);
+            self.owed -= 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn transmit_ping(&mut self, out: &mut impl Sink) -> Result<(), Full> {
+        if self.is_due {
+            out.reserve(PING.len())?;
+            out.put(PING);
+            self.is_due = false;
+            self.written = self.written.wrapping_add(1);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Line = heapless::Vec<u8, 64>;
+
+    #[test]
+    fn one_ping_serves_all_who_ask_before_it_is_written() {
+        let mut pings = Pings::default();
+        let mut out = Line::new();
+        let (first, second) = (pings.request(), pings.request());
+        assert_eq!(first, second);
+        pings.transmit_ping(&mut out).unwrap();
+        let third = pings.request();
+        pings.transmit_ping(&mut out).unwrap();
+        assert_eq!(out, b"PING\r\nPING\r\n");
+        assert!(!pings.is_answered(first));
+        pings.handle_pong();
+        assert!(pings.is_answered(first) && !pings.is_answered(third));
+        pings.handle_pong();
+        assert!(pings.is_answered(third));
+        assert_eq!(pings.handle_pong(), None, "nobody asked");
+    }
+
+    #[test]
+    fn numbers_wrap_around() {
+        let mut pings = Pings {
+            written: u32::MAX - 1,
+            answered: u32::MAX - 1,
+            ..Pings::default()
+        };
+        for _ in 0..3 {
+            let number = pings.request();
+            pings.transmit_ping(&mut Line::new()).unwrap();
+            assert!(!pings.is_answered(number));
+            pings.handle_pong();
+            assert!(pings.is_answered(number));
+        }
+    }
+
+    #[test]
+    fn pongs_are_owed_until_there_is_room() {
+        let mut pings = Pings::default();
+        pings.handle_ping();
+        pings.handle_ping();
+        let mut out = heapless::Vec::<u8, 8>::new();
+        assert_eq!(pings.transmit_pongs(&mut out), Err(Full));
+        assert_eq!(out, b"PONG\r\n");
+        out.clear();
+        assert_eq!(pings.transmit_pongs(&mut out), Ok(()));
+        assert_eq!(
+            (out.as_slice(), pings.has_transmit()),
+            (&b"PONG\r\n"[..], false)
+        );
+    }
+
+    #[test]
+    fn any_pong_shows_that_the_server_is_alive() {
+        let mut pings = Pings::default();
+        assert_eq!((pings.keep_alive(), pings.keep_alive()), (0, 1));
+        pings.handle_pong();
+        assert_eq!(pings.keep_alive(), 0);
+    }
+}

@@ -1,0 +1,431 @@
+//! The subscriptions: what the server should know of them, and what it knows.
+//!
+//! Nothing that is to be sent is queued. A subscription says itself what is due (`SUB`, `UNSUB`, or
+//! nothing), and three chains through the table keep the work short: of those where something is
+//! due, of those that wait for the end of their draining, and of those that are over.
+
+use core::num::NonZeroU64;
+
+use super::Ended;
+use super::Released;
+use super::pings::Pings;
+use crate::arena::Arena;
+use crate::error::Full;
+use crate::message::Sid;
+use crate::message::Unsubscription;
+use crate::store::Store;
+use crate::subject::Filter;
+use crate::subject::Queue;
+use crate::wire::Buffer;
+use crate::wire::Sink;
+use crate::wire::Subscribe;
+
+/// One subscription in a session's table.
+#[derive(Clone, Debug)]
+pub struct Subscription<R, T> {
+    /// `filter` or `filter queue`, as SUB has it.
+    text: T,
+    filter_len: usize,
+    route: R,
+    /// How many messages were delivered in the subscription's life.
+    delivered: u64,
+    /// How many of them before the current SUB. The server counts from there.
+    delivered_before: u64,
+    /// After how many messages it ends.
+    max: Option<NonZeroU64>,
+    /// Whether the server knows of it.
+    is_sent: bool,
+    /// Whether the server does not yet know `max`.
+    is_max_due: bool,
+    ending: Option<Ending>,
+    /// The chain it is in, and the key of what follows there.
+    chain: Option<ChainName>,
+    next: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It gets no more messages.
+    Over(Ended),
+    /// It gets what the server sent before it learnt of the end: until the PONG of this number,
+    /// once UNSUB and PING are written.
+    Draining { until: Option<u32> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChainName {
+    Due,
+    Draining,
+    Over,
+}
+
+/// The first and the last of those in a chain; zero is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chain {
+    first: u64,
+    last: u64,
+}
+
+pub(super) struct Subscriptions<S: Store> {
+    table: Arena<Subscription<S::Route, S::Text>, S::Subscriptions>,
+    due: Chain,
+    draining: Chain,
+    over: Chain,
+    /// Whether there is a server to keep informed.
+    is_linked: bool,
+}
+
+impl<S: Store> Subscriptions<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            table: Arena::new(S::Subscriptions::default()),
+            due: Chain::default(),
+            draining: Chain::default(),
+            over: Chain::default(),
+            is_linked: false,
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The number that the next subscription will have.
+    pub(super) fn next_sid(&self) -> Sid {
+        Sid(self.table.next_key())
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        filter: Filter<'_>,
+        queue: Option<Queue<'_>>,
+        route: S::Route,
+    ) -> Result<Sid, Full> {
+        let mut text = S::Text::default();
+        let (separator, queue) = queue.map_or(("", ""), |queue| (" ", queue.as_str()));
+        let parts = [filter.as_str(), separator, queue];
+        text.reserve(parts.iter().map(|part| part.len()).sum())?;
+        for part in parts {
+            text.put(part.as_bytes());
+        }
+        let key = self.table.insert(Subscription {
+            text,
+            filter_len: filter.as_str().len(),
+            route,
+            delivered: 0,
+            delivered_before: 0,
+            max: None,
+            is_sent: false,
+            is_max_due: false,
+            ending: None,
+            chain: None,
+            next: 0,
+        })?;
+        self.set_due(key);
+        Ok(Sid(key))
+    }
+
+    /// Where a message goes, which counts as delivered.
+    #[inline]
+    pub(super) fn deliver(&mut self, sid: Sid) -> Option<&mut S::Route> {
+        let subscription = self.table.get_mut(sid.0)?;
+        if matches!(subscription.ending, Some(Ending::Over(_))) {
+            return None;
+        }
+        subscription.delivered += 1;
+        if subscription
+            .max
+            .is_some_and(|max| subscription.delivered >= max.get())
+        {
+            // The server counts along, and has forgotten the subscription by now; unless it was
+            // not told.
+            subscription.is_sent &= subscription.is_max_due;
+            self.end(sid.0, Ended::MaxReached);
+        }
+        self.table
+            .get_mut(sid.0)
+            .map(|subscription| &mut subscription.route)
+    }
+
+    pub(super) fn get_mut(&mut self, sid: Sid) -> Option<&mut S::Route> {
+        self.table
+            .get_mut(sid.0)
+            .map(|subscription| &mut subscription.route)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Route)> {
+        self.table
+            .iter_mut()
+            .map(|(key, subscription)| (Sid(key), &mut subscription.route))
+    }
+
+    /// Ends a subscription now, or after `max` messages in its whole life.
+    pub(super) fn unsubscribe(&mut self, sid: Sid, max: Option<NonZeroU64>) -> bool {
+        let Some(subscription) = self.live(sid) else {
+            return false;
+        };
+        match max {
+            Some(max) if subscription.delivered < max.get() => {
+                subscription.max = Some(max);
+                subscription.is_max_due = true;
+                self.set_due(sid.0);
+            }
+            Some(_) => self.end(sid.0, Ended::MaxReached),
+            None => self.end(sid.0, Ended::Unsubscribed),
+        }
+        true
+    }
+
+    /// Ends a subscription after the messages that are on their way.
+    pub(super) fn drain(&mut self, sid: Sid) -> bool {
+        let is_linked = self.is_linked;
+        let Some(subscription) = self.live(sid) else {
+            return false;
+        };
+        if subscription.ending.is_some() {
+            return true;
+        }
+        if is_linked && subscription.is_sent {
+            subscription.ending = Some(Ending::Draining { until: None });
+            self.set_due(sid.0);
+        } else {
+            // The server does not know of it: nothing is on its way.
+            self.end(sid.0, Ended::Drained);
+        }
+        true
+    }
+
+    pub(super) fn drain_all(&mut self) {
+        let mut at = 0;
+        while let Some(key) = self.table.key_at_or_after(&mut at) {
+            self.drain(Sid(key));
+        }
+    }
+
+    /// Whether nothing is due, and nothing waits for a PONG.
+    pub(super) const fn is_drained(&self) -> bool {
+        self.due.first == 0 && self.draining.first == 0
+    }
+
+    /// There is a connection: the server is to know everything.
+    pub(super) fn link_up(&mut self) {
+        self.is_linked = true;
+        let mut at = 0;
+        while let Some(key) = self.table.key_at_or_after(&mut at) {
+            if self.live(Sid(key)).is_some() {
+                self.set_due(key);
+            }
+        }
+    }
+
+    /// The connection is gone: no server knows anything.
+    pub(super) fn link_down(&mut self, how: Ended) {
+        self.is_linked = false;
+        self.due = Chain::default();
+        self.draining = Chain::default();
+        let mut at = 0;
+        while let Some(key) = self.table.key_at_or_after(&mut at) {
+            let Some(subscription) = self.table.get_mut(key) else {
+                continue;
+            };
+            subscription.is_sent = false;
+            if subscription.chain == Some(ChainName::Over) {
+                continue;
+            }
+            subscription.chain = None;
+            match subscription.ending {
+                Some(Ending::Over(how)) => self.end(key, how),
+                // What was on its way is lost.
+                Some(Ending::Draining { .. }) => self.end(key, how),
+                None => {}
+            }
+        }
+    }
+
+    /// A PONG of that number came.
+    pub(super) fn handle_pong(&mut self, is_answered: impl Fn(u32) -> bool) {
+        while let Some(subscription) = self.table.get_mut(self.draining.first) {
+            let how = match subscription.ending {
+                Some(Ending::Draining {
+                    until: Some(number),
+                }) if !is_answered(number) => return,
+                Some(Ending::Over(how)) => how,
+                _ => Ended::Drained,
+            };
+            let key = self.draining.first;
+            self.unchain(ChainName::Draining);
+            self.end(key, how);
+        }
+    }
+
+    pub(super) const fn has_transmit(&self) -> bool {
+        self.due.first != 0
+    }
+
+    /// Writes what is due, as many whole lines as fit.
+    pub(super) fn transmit(&mut self, pings: &mut Pings, out: &mut impl Sink) -> Result<(), Full> {
+        while let Some(subscription) = self.table.get_mut(self.due.first) {
+            let key = self.due.first;
+            let end = Unsubscription {
+                sid: Sid(key),
+                max: None,
+            };
+            match subscription.ending {
+                None => {
+                    subscription.transmit(Sid(key), out)?;
+                    self.unchain(ChainName::Due);
+                }
+                Some(Ending::Over(how)) => {
+                    if subscription.is_sent {
+                        end.encode(out)?;
+                        subscription.is_sent = false;
+                    }
+                    self.unchain(ChainName::Due);
+                    self.end(key, how);
+                }
+                Some(Ending::Draining { .. }) => {
+                    end.encode(out)?;
+                    subscription.is_sent = false;
+                    subscription.ending = Some(Ending::Draining {
+                        until: Some(pings.request()),
+                    });
+                    self.unchain(ChainName::Due);
+                    self.chain(ChainName::Draining, key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one that is over out of the table.
+    pub(super) fn release(&mut self) -> Option<Released<S::Route>> {
+        let key = self.over.first;
+        self.unchain(ChainName::Over);
+        let subscription = self.table.remove(key)?;
+        let ended = match subscription.ending {
+            Some(Ending::Over(how)) => how,
+            _ => Ended::Unsubscribed,
+        };
+        Some(Released {
+            sid: Sid(key),
+            route: subscription.route,
+            ended,
+        })
+    }
+
+    /// Everything is over.
+    pub(super) fn end_all(&mut self) {
+        self.link_down(Ended::Stopped);
+        let mut at = 0;
+        while let Some(key) = self.table.key_at_or_after(&mut at) {
+            if self.live(Sid(key)).is_some() {
+                self.end(key, Ended::Stopped);
+            }
+        }
+    }
+
+    /// One that still gets messages.
+    fn live(&mut self, sid: Sid) -> Option<&mut Subscription<S::Route, S::Text>> {
+        let subscription = self.table.get_mut(sid.0)?;
+        (!matches!(subscription.ending, Some(Ending::Over(_)))).then_some(subscription)
+    }
+
+    /// Stops delivery. The place is free once the server has been told, if it has to be.
+    fn end(&mut self, key: u64, how: Ended) {
+        let is_linked = self.is_linked;
+        let Some(subscription) = self.table.get_mut(key) else {
+            return;
+        };
+        subscription.ending = Some(Ending::Over(how));
+        match subscription.chain {
+            // Whoever goes through that chain finds out.
+            Some(_) => {}
+            None if is_linked && subscription.is_sent => {
+                self.chain(ChainName::Due, key);
+            }
+            None => self.chain(ChainName::Over, key),
+        }
+    }
+
+    fn set_due(&mut self, key: u64) {
+        let is_chained = self
+            .table
+            .get_mut(key)
+            .is_none_or(|entry| entry.chain.is_some());
+        if self.is_linked && !is_chained {
+            self.chain(ChainName::Due, key);
+        }
+    }
+
+    const fn chain_mut(&mut self, name: ChainName) -> &mut Chain {
+        match name {
+            ChainName::Due => &mut self.due,
+            ChainName::Draining => &mut self.draining,
+            ChainName::Over => &mut self.over,
+        }
+    }
+
+    /// Puts one at the end of a chain.
+    fn chain(&mut self, name: ChainName, key: u64) {
+        let Some(subscription) = self.table.get_mut(key) else {
+            return;
+        };
+        subscription.chain = Some(name);
+        subscription.next = 0;
+        let chain = self.chain_mut(name);
+        let before = core::mem::replace(&mut chain.last, key);
+        if before == 0 {
+            chain.first = key;
+        } else if let Some(before) = self.table.get_mut(before) {
+            before.next = key;
+        }
+    }
+
+    /// Takes the first one out of a chain.
+    fn unchain(&mut self, name: ChainName) {
+        let first = self.chain_mut(name).first;
+        let Some(subscription) = self.table.get_mut(first) else {
+            return;
+        };
+        subscription.chain = None;
+        let next = subscription.next;
+        let chain = self.chain_mut(name);
+        chain.first = next;
+        if next == 0 {
+            chain.last = 0;
+        }
+    }
+}
+
+impl<R, T: Buffer> Subscription<R, T> {
+    fn transmit(&mut self, sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
+        if !self.is_sent {
+            if let Some((filter, queue)) = self.names() {
+                Subscribe { filter, queue, sid }.encode(out)?;
+            }
+            self.is_sent = true;
+            self.delivered_before = self.delivered;
+            self.is_max_due = self.max.is_some();
+        }
+        if self.is_max_due {
+            let left = self.max.map_or(0, |max| max.get() - self.delivered_before);
+            Unsubscription {
+                sid,
+                max: NonZeroU64::new(left),
+            }
+            .encode(out)?;
+            self.is_max_due = false;
+        }
+        Ok(())
+    }
+
+    /// They were checked when the subscription was made.
+    fn names(&self) -> Option<(Filter<'_>, Option<Queue<'_>>)> {
+        let text = core::str::from_utf8(self.text.as_ref()).ok()?;
+        let (filter, queue) = text.split_at_checked(self.filter_len)?;
+        let queue = queue
+            .strip_prefix(' ')
+            .and_then(|queue| Queue::new(queue).ok());
+        Some((Filter::new(filter).ok()?, queue))
+    }
+}

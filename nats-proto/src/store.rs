@@ -1,0 +1,108 @@
+//! Where long-lived things live: in tables of fixed size, or in ones that grow.
+
+use core::marker::PhantomData;
+
+use crate::arena::Slot;
+use crate::error::Full;
+use crate::session::Server;
+use crate::session::Subscription;
+use crate::wire::Buffer;
+
+/// A list that may have a limit.
+pub trait Table<T>: AsRef<[T]> + AsMut<[T]> {
+    /// Appends an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no room; the item is dropped then.
+    fn push(&mut self, item: T) -> Result<(), Full>;
+
+    /// Removes the item at `index`, and moves those behind it up.
+    fn remove(&mut self, index: usize) -> Option<T>;
+}
+
+/// Chooses where a [`Session`](crate::session::Session) keeps its subscriptions, servers and texts:
+/// [`Fixed`] without an allocator, [`Growable`] with one.
+pub trait Store {
+    /// Yours: what a subscription's messages are to be handed to. `()` will do.
+    type Route;
+    /// A filter and queue, a server's address, a text of INFO.
+    type Text: Buffer + Default;
+    /// The subscriptions.
+    type Subscriptions: Table<Slot<Subscription<Self::Route, Self::Text>>> + Default;
+    /// The servers.
+    type Servers: Table<Server<Self::Text>> + Default;
+}
+
+/// Everything inside the session itself: no allocator, all sizes known when the program is built.
+///
+/// `SUBS` subscriptions, `SERVERS` servers, and texts of up to `TEXT` bytes each: a filter with its
+/// queue, `nats://host:port`, a server's name.
+///
+/// ```
+/// use nats_proto::Fixed;
+/// use nats_proto::session::Session;
+///
+/// type Small = Session<Fixed<u8, 4, 2, 64>>;
+/// assert!(size_of::<Small>() < 1536);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Fixed<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize>(PhantomData<R>);
+
+impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize> Store
+    for Fixed<R, SUBS, SERVERS, TEXT>
+{
+    type Route = R;
+    type Text = heapless::Vec<u8, TEXT>;
+    type Subscriptions = heapless::Vec<Slot<Subscription<R, Self::Text>>, SUBS>;
+    type Servers = heapless::Vec<Server<Self::Text>, SERVERS>;
+}
+
+impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {
+    fn push(&mut self, item: T) -> Result<(), Full> {
+        self.push(item).map_err(|_| Full)
+    }
+
+    fn remove(&mut self, index: usize) -> Option<T> {
+        (index < self.len()).then(|| self.remove(index))
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use growable::Growable;
+
+#[cfg(feature = "alloc")]
+mod growable {
+    use alloc::vec::Vec;
+
+    use super::Full;
+    use super::PhantomData;
+    use super::Server;
+    use super::Slot;
+    use super::Store;
+    use super::Subscription;
+    use super::Table;
+
+    /// Everything on the heap, as much as is needed.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Growable<R>(PhantomData<R>);
+
+    impl<R> Store for Growable<R> {
+        type Route = R;
+        type Text = Vec<u8>;
+        type Subscriptions = Vec<Slot<Subscription<R, Self::Text>>>;
+        type Servers = Vec<Server<Self::Text>>;
+    }
+
+    impl<T> Table<T> for Vec<T> {
+        fn push(&mut self, item: T) -> Result<(), Full> {
+            self.try_reserve(1).map_err(|_| Full)?;
+            self.push(item);
+            Ok(())
+        }
+
+        fn remove(&mut self, index: usize) -> Option<T> {
+            (index < self.len()).then(|| self.remove(index))
+        }
+    }
+}

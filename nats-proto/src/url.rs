@@ -1,0 +1,315 @@
+//! Where a server is: `nats://user:password@host:4222`.
+
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+
+use nom::IResult;
+use nom::Parser;
+use nom::branch::alt;
+use nom::bytes::complete::tag;
+use nom::bytes::complete::tag_no_case;
+use nom::bytes::complete::take_while1;
+use nom::character::complete::u16 as number;
+use nom::combinator::value;
+use nom::sequence::delimited;
+use nom::sequence::preceded;
+use nom::sequence::terminated;
+
+use crate::error::Full;
+use crate::wire::Sink;
+
+/// A server's address, as people write it.
+///
+/// The scheme (`nats://`), the port (4222) and the credentials may be left out; an IPv6 address
+/// stands in brackets. [`list`](Self::list) takes several, separated by commas.
+///
+/// ```
+/// use nats_proto::{Scheme, ServerUrl};
+///
+/// let url = ServerUrl::new("tls://s3cr%20et@demo.example")?;
+/// assert_eq!((url.scheme(), url.host(), url.port()), (Scheme::Tls, "demo.example", 4222));
+/// assert!(url.user().is_some_and(|token| token.is("s3cr et")));
+/// assert!(url.password().is_none());
+/// # Ok::<(), nats_proto::UrlError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ServerUrl<'a> {
+    scheme: Scheme,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    host: &'a str,
+    port: Option<u16>,
+    path: &'a str,
+}
+
+/// How a connection is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// TCP, and TLS if the server insists.
+    Nats,
+    /// TLS.
+    Tls,
+    /// WebSocket.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
+}
+
+/// A user's name, password or token, in which `%XX` stands for a byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Encoded<'a>(&'a str);
+
+/// Why a text is no server's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// The scheme is none of `nats`, `tls`, `ws` and `wss`.
+    Scheme,
+    /// The host is missing, or is no name and no address.
+    Host,
+    /// The port is not a number from 1 to 65535.
+    Port,
+}
+
+impl Scheme {
+    /// The scheme's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+
+    /// The port if none is given.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Nats | Self::Tls => 4222,
+            Self::Ws => 80,
+            Self::Wss => 443,
+        }
+    }
+}
+
+impl<'a> ServerUrl<'a> {
+    /// Reads one address.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] if it is none.
+    pub fn new(text: &'a str) -> Result<Self, UrlError> {
+        let text = text.trim_ascii();
+        let (text, scheme) = scheme(text).map_err(|_| UrlError::Scheme)?;
+        let authority_end = text.find(['/', '?', '#']).unwrap_or(text.len());
+        let (authority, path) = text.split_at_checked(authority_end).unwrap_or((text, ""));
+        let path = if path == "/" { "" } else { path };
+        // A password may contain an `@`, a host may not.
+        let (user, password, address) = match authority.rsplit_once('@') {
+            Some((info, address)) => match info.split_once(':') {
+                Some((user, password)) => (Some(user), Some(password), address),
+                None => (Some(info), None, address),
+            },
+            None => (None, None, authority),
+        };
+        let (behind, host) = host(address).map_err(|_| UrlError::Host)?;
+        let port = match behind {
+            "" => None,
+            _ => match port(behind) {
+                Ok(("", port)) if port > 0 => Some(port),
+                _ => return Err(UrlError::Port),
+            },
+        };
+        Ok(Self {
+            scheme,
+            user,
+            password,
+            host,
+            port,
+            path,
+        })
+    }
+
+    /// Reads the addresses in a list that is separated by commas.
+    pub fn list(text: &'a str) -> impl Iterator<Item = Result<Self, UrlError>> + Clone {
+        text.split(',').map(Self::new)
+    }
+
+    /// How the connection is made.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host's name or address, an IPv6 address without its brackets.
+    #[must_use]
+    pub const fn host(&self) -> &'a str {
+        self.host
+    }
+
+    /// The port: the one given, or the scheme's.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        match self.port {
+            Some(port) => port,
+            None => self.scheme.default_port(),
+        }
+    }
+
+    /// The user's name; a token, if there is no password.
+    #[must_use]
+    pub fn user(&self) -> Option<Encoded<'a>> {
+        self.user.filter(|user| !user.is_empty()).map(Encoded)
+    }
+
+    /// The user's password.
+    #[must_use]
+    pub fn password(&self) -> Option<Encoded<'a>> {
+        self.password.map(Encoded)
+    }
+
+    /// What follows the port, slash included: a WebSocket's path.
+    #[must_use]
+    pub const fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// Writes the address without credentials: `nats://host:4222`.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
+        let port = crate::wire::Decimal::new(self.port().into());
+        let (open, close) = if self.host.contains(':') {
+            ("[", "]")
+        } else {
+            ("", "")
+        };
+        let parts = [
+            self.scheme.as_str().as_bytes(),
+            b"://",
+            open.as_bytes(),
+            self.host.as_bytes(),
+            close.as_bytes(),
+            b":",
+            port.as_bytes(),
+            self.path.as_bytes(),
+        ];
+        out.reserve(parts.iter().map(|part| part.len()).sum())?;
+        for part in parts {
+            out.put(part);
+        }
+        Ok(())
+    }
+
+    /// Whether this is the same place as `other`, whatever the credentials.
+    #[must_use]
+    pub fn is_same_server(&self, other: &ServerUrl<'_>) -> bool {
+        self.scheme == other.scheme
+            && self.host.eq_ignore_ascii_case(other.host)
+            && self.port() == other.port()
+            && self.path == other.path
+    }
+}
+
+impl fmt::Display for ServerUrl<'_> {
+    /// Without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (open, close) = if self.host.contains(':') {
+            ("[", "]")
+        } else {
+            ("", "")
+        };
+        let (scheme, host, port, path) = (self.scheme.as_str(), self.host, self.port(), self.path);
+        write!(f, "{scheme}://{open}{host}{close}:{port}{path}")
+    }
+}
+
+impl fmt::Debug for ServerUrl<'_> {
+    /// Without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerUrl({self})")
+    }
+}
+
+impl<'a> Encoded<'a> {
+    /// The bytes, with `%XX` resolved. A `%` that no two hexadecimal digits follow is itself.
+    pub fn bytes(self) -> impl Iterator<Item = u8> + 'a {
+        let mut rest = self.0.as_bytes();
+        core::iter::from_fn(move || {
+            let (&first, behind) = rest.split_first()?;
+            let hex = |digit: u8| {
+                char::from(digit)
+                    .to_digit(16)
+                    .and_then(|n| u8::try_from(n).ok())
+            };
+            if let (b'%', [high, low, behind @ ..]) = (first, behind)
+                && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+            {
+                rest = behind;
+                return Some((high << 4) | low);
+            }
+            rest = behind;
+            Some(first)
+        })
+    }
+
+    /// Whether this is `text`, once resolved.
+    #[must_use]
+    pub fn is(self, text: &str) -> bool {
+        self.bytes().eq(text.bytes())
+    }
+}
+
+impl fmt::Debug for Encoded<'_> {
+    /// It may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Encoded(..)")
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "the scheme is none of nats, tls, ws and wss",
+            Self::Host => "the host is missing or malformed",
+            Self::Port => "the port is not a number from 1 to 65535",
+        })
+    }
+}
+
+impl core::error::Error for UrlError {}
+
+type Parsed<'a, T> = IResult<&'a str, T, ()>;
+
+fn scheme(text: &str) -> Parsed<'_, Scheme> {
+    if !text.contains("://") {
+        return Ok((text, Scheme::Nats));
+    }
+    let name = alt((
+        value(Scheme::Nats, tag_no_case("nats")),
+        value(Scheme::Tls, tag_no_case("tls")),
+        value(Scheme::Wss, tag_no_case("wss")),
+        value(Scheme::Ws, tag_no_case("ws")),
+    ));
+    terminated(name, tag("://")).parse_complete(text)
+}
+
+fn host(address: &str) -> Parsed<'_, &str> {
+    let literal = take_while1(|c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '%'));
+    let is_in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    alt((
+        delimited(tag("["), literal, tag("]")),
+        take_while1(is_in_name),
+    ))
+    .parse_complete(address)
+}
+
+fn port(text: &str) -> Parsed<'_, u16> {
+    preceded(tag(":"), number).parse_complete(text)
+}
