@@ -37,22 +37,14 @@ enum Content<T> {
 
 impl<T, L: Table<Slot<T>>> Arena<T, L> {
     pub(crate) const fn new(slots: L) -> Self {
-        Self {
-            slots,
-            first_free: NO_SLOT,
-            len: 0,
-            entry: PhantomData,
-        }
+        Self { slots, first_free: NO_SLOT, len: 0, entry: PhantomData }
     }
 
     /// The key that the next entry will get.
     pub(crate) fn next_key(&self) -> u64 {
         match self.slots.as_ref().get(self.first_free as usize) {
             Some(slot) => key(self.first_free, slot.generation),
-            None => key(
-                u32::try_from(self.slots.as_ref().len()).unwrap_or(NO_SLOT),
-                0,
-            ),
+            None => key(u32::try_from(self.slots.as_ref().len()).unwrap_or(NO_SLOT), 0),
         }
     }
 
@@ -67,10 +59,7 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
             if self.slots.as_ref().len() + 1 >= 1 << INDEX_BITS {
                 return Err(Full);
             }
-            self.slots.push(Slot {
-                generation: 0,
-                content: Content::Entry(entry),
-            })?;
+            self.slots.push(Slot { generation: 0, content: Content::Entry(entry) })?;
         }
         self.len += 1;
         Ok(key)
@@ -98,9 +87,7 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
         self.get(key)?;
         let index = index(key)?;
         let slot = self.slots.as_mut().get_mut(index)?;
-        let free = Content::Free {
-            next: self.first_free,
-        };
+        let free = Content::Free { next: self.first_free };
         let Content::Entry(entry) = core::mem::replace(&mut slot.content, free) else {
             return None;
         };
@@ -116,12 +103,10 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
 
     /// All entries with their keys, in the order of their slots.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
-        (0..)
-            .zip(self.slots.as_mut())
-            .filter_map(|(index, slot)| match &mut slot.content {
-                Content::Entry(entry) => Some((key(index, slot.generation), entry)),
-                Content::Free { .. } => None,
-            })
+        (0..).zip(self.slots.as_mut()).filter_map(|(index, slot)| match &mut slot.content {
+            Content::Entry(entry) => Some((key(index, slot.generation), entry)),
+            Content::Free { .. } => None,
+        })
     }
 
     /// The key of the first entry at or behind slot `at`, which is moved behind it.
@@ -177,10 +162,7 @@ mod tests {
         let again = arena.insert(12).unwrap();
         assert_eq!(again, (1 << 24) + 1);
         assert_eq!((arena.get(1), arena.get(again)), (None, Some(&12)));
-        assert_eq!(
-            arena.iter_mut().map(|(key, _)| key).collect::<Vec<_>>(),
-            [again, 2]
-        );
+        assert_eq!(arena.iter_mut().map(|(key, _)| key).collect::<Vec<_>>(), [again, 2]);
     }
 
     #[test]

@@ -70,18 +70,13 @@ impl<'a> Headers<'a> {
     /// Every well-formed line's name and value, in order.
     pub fn iter_bytes(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
         let (_, lines) = split_line(self.0);
-        Lines(lines)
-            .filter_map(|line| pair(line).ok())
-            .map(|(_, header)| header)
+        Lines(lines).filter_map(|line| pair(line).ok()).map(|(_, header)| header)
     }
 
     /// Every name and value, in order; those that are not UTF-8 are passed over.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
         self.iter_bytes().filter_map(|(name, value)| {
-            Some((
-                core::str::from_utf8(name).ok()?,
-                core::str::from_utf8(value).ok()?,
-            ))
+            Some((core::str::from_utf8(name).ok()?, core::str::from_utf8(value).ok()?))
         })
     }
 
@@ -94,16 +89,12 @@ impl<'a> Headers<'a> {
     /// The first value of `name`, byte for byte.
     #[must_use]
     pub fn get_bytes(self, name: &str) -> Option<&'a [u8]> {
-        self.iter_bytes()
-            .find(|(key, _)| *key == name.as_bytes())
-            .map(|(_, value)| value)
+        self.iter_bytes().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// All values of `name` that are UTF-8, in order.
     pub fn get_all(self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.iter()
-            .filter(move |(key, _)| *key == name)
-            .map(|(_, value)| value)
+        self.iter().filter(move |(key, _)| *key == name).map(|(_, value)| value)
     }
 }
 
@@ -132,12 +123,8 @@ impl<'a> Iterator for Lines<'a> {
 
 /// The first line and what follows its CRLF; everything is the line if there is none.
 fn split_line(block: &[u8]) -> (&[u8], &[u8]) {
-    let end = memchr::memchr_iter(b'\n', block).find_map(|lf| {
-        block
-            .get(..lf)?
-            .strip_suffix(b"\r")
-            .map(|line| (line, lf + 1))
-    });
+    let end = memchr::memchr_iter(b'\n', block)
+        .find_map(|lf| block.get(..lf)?.strip_suffix(b"\r").map(|line| (line, lf + 1)));
     match end {
         Some((line, next)) => (line, block.get(next..).unwrap_or_default()),
         None => (block, &[]),
@@ -146,12 +133,8 @@ fn split_line(block: &[u8]) -> (&[u8], &[u8]) {
 
 /// `name: value`, the value without the blanks around it.
 fn pair(line: &[u8]) -> IResult<&[u8], (&[u8], &[u8]), ()> {
-    separated_pair(
-        take_while1(is_name_byte),
-        tag(&b":"[..]),
-        rest.map(<[u8]>::trim_ascii),
-    )
-    .parse_complete(line)
+    separated_pair(take_while1(is_name_byte), tag(&b":"[..]), rest.map(<[u8]>::trim_ascii))
+        .parse_complete(line)
 }
 
 /// Printable ASCII but the colon (ADR-4).

@@ -142,11 +142,7 @@ impl Token {
 }
 
 fn digit(value: u64) -> u8 {
-    usize::try_from(value)
-        .ok()
-        .and_then(|at| DIGITS.get(at))
-        .copied()
-        .unwrap_or(b'0')
+    usize::try_from(value).ok().and_then(|at| DIGITS.get(at)).copied().unwrap_or(b'0')
 }
 
 impl fmt::Display for Token {
@@ -173,11 +169,7 @@ mod tests {
     fn looks_like_every_clients_inbox() {
         let inbox = inbox(1);
         let text = inbox.filter().as_str();
-        let unique = text
-            .strip_prefix("_INBOX.")
-            .unwrap()
-            .strip_suffix(".*")
-            .unwrap();
+        let unique = text.strip_prefix("_INBOX.").unwrap().strip_suffix(".*").unwrap();
         assert_eq!(unique.len(), UNIQUE_LEN);
         assert!(unique.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         assert_ne!(text, super::tests::inbox(2).filter().as_str());
@@ -186,22 +178,10 @@ mod tests {
     #[test]
     fn foreign_subjects_are_no_replies() {
         let inbox = inbox(1);
-        let prefix = inbox
-            .filter()
-            .as_str()
-            .strip_suffix('*')
-            .unwrap()
-            .to_string();
-        assert_eq!(
-            inbox.token(std::format!("{prefix}A").as_bytes()),
-            Some(Token(10))
-        );
+        let prefix = inbox.filter().as_str().strip_suffix('*').unwrap().to_string();
+        assert_eq!(inbox.token(std::format!("{prefix}A").as_bytes()), Some(Token(10)));
         for last in ["", "A.B", "-", "é", "zzzzzzzzzzzz", "A "] {
-            assert_eq!(
-                inbox.token(std::format!("{prefix}{last}").as_bytes()),
-                None,
-                "{last}"
-            );
+            assert_eq!(inbox.token(std::format!("{prefix}{last}").as_bytes()), None, "{last}");
         }
         assert_eq!(inbox.token(b"_INBOX.other.A"), None);
     }

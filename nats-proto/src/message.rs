@@ -139,11 +139,7 @@ impl<B: AsRef<[u8]>> Message<B> {
 
     /// The status, if this is the server's word and not a message.
     pub fn status(&self) -> Option<Status<'_>> {
-        if self.layout.headers == 0 {
-            None
-        } else {
-            self.headers().status()
-        }
+        if self.layout.headers == 0 { None } else { self.headers().status() }
     }
 
     /// The payload.
@@ -191,11 +187,7 @@ impl<B> Message<B> {
         self,
         keep: impl FnOnce(B) -> Result<C, E>,
     ) -> Result<Message<C>, E> {
-        Ok(Message::from_frame(
-            keep(self.frame)?,
-            self.sid,
-            self.layout,
-        ))
+        Ok(Message::from_frame(keep(self.frame)?, self.sid, self.layout))
     }
 
     /// The frame's storage.
@@ -209,11 +201,7 @@ impl Message<bytes::Bytes> {
     /// The payload as a part of the frame that it keeps alive; nothing is copied.
     pub fn payload_bytes(&self) -> bytes::Bytes {
         let payload = self.payload();
-        if payload.is_empty() {
-            bytes::Bytes::new()
-        } else {
-            self.frame.slice_ref(payload)
-        }
+        if payload.is_empty() { bytes::Bytes::new() } else { self.frame.slice_ref(payload) }
     }
 }
 
@@ -238,10 +226,7 @@ impl<B: AsRef<[u8]>> fmt::Debug for Message<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
             .field("sid", &self.sid)
-            .field(
-                "subject",
-                &format_args!("{:?}", Escaped(self.subject_bytes())),
-            )
+            .field("subject", &format_args!("{:?}", Escaped(self.subject_bytes())))
             .field("reply", &self.reply_bytes().map(Escaped))
             .field("headers", &self.headers())
             .field("payload", &Escaped(self.payload()))

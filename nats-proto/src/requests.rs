@@ -48,10 +48,7 @@ pub struct Pending<R> {
 
 impl<R, L: Table<Slot<Pending<R>>> + Default> Default for Requests<R, L> {
     fn default() -> Self {
-        Self {
-            pending: Arena::new(L::default()),
-            earliest: None,
-        }
+        Self { pending: Arena::new(L::default()), earliest: None }
     }
 }
 
@@ -62,14 +59,8 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     ///
     /// [`Full`] if too many are in flight.
     pub fn open(&mut self, route: R, deadline: Instant) -> Result<Token, Full> {
-        let key = self.pending.insert(Pending {
-            route,
-            deadline: Some(deadline),
-        })?;
-        self.earliest = Some(
-            self.earliest
-                .map_or(deadline, |earliest| earliest.min(deadline)),
-        );
+        let key = self.pending.insert(Pending { route, deadline: Some(deadline) })?;
+        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         Ok(Token(key))
     }
 
@@ -80,9 +71,7 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
 
     /// Who waits for the reply to a request.
     pub fn get_mut(&mut self, token: Token) -> Option<&mut R> {
-        self.pending
-            .get_mut(token.0)
-            .map(|pending| &mut pending.route)
+        self.pending.get_mut(token.0).map(|pending| &mut pending.route)
     }
 
     /// How many requests are in flight, those included that are late and not closed.
@@ -168,10 +157,7 @@ mod tests {
         assert_eq!(requests.poll_timeout(), Some(at(10)));
         assert_eq!(late(&mut requests, 9), []);
         assert_eq!(late(&mut requests, 20), [2, 3]);
-        assert_eq!(
-            (late(&mut requests, 20), requests.poll_timeout()),
-            (Vec::new(), Some(at(30)))
-        );
+        assert_eq!((late(&mut requests, 20), requests.poll_timeout()), (Vec::new(), Some(at(30))));
         assert_eq!(late(&mut requests, 99), [1]);
         assert_eq!((requests.poll_timeout(), requests.len()), (None, 3));
     }

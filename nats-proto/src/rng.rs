@@ -74,10 +74,7 @@ mod tests {
             Rng::new(Seed(seed)).next_u32()
         });
         first.sort_unstable();
-        assert!(
-            first.windows(2).filter(|pair| pair[0] == pair[1]).count() <= 16,
-            "{first:?}"
-        );
+        assert!(first.windows(2).filter(|pair| pair[0] == pair[1]).count() <= 16, "{first:?}");
     }
 
     #[test]

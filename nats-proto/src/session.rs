@@ -64,6 +64,7 @@ use crate::wire::Connect;
 use crate::wire::Control;
 use crate::wire::InfoScanner;
 use crate::wire::PING;
+use crate::wire::PublishLimits;
 use crate::wire::ServerInfo;
 use crate::wire::Sink;
 use crate::wire::Subscribe;
@@ -258,11 +259,7 @@ impl<S: Store> Session<S> {
         if self.draining.is_some() {
             return Err(SubscribeError::Draining);
         }
-        let line = Subscribe {
-            filter,
-            queue,
-            sid: self.subscriptions.next_sid(),
-        };
+        let line = Subscribe { filter, queue, sid: self.subscriptions.next_sid() };
         if line.encoded_len() - 2 > self.config.max_control_line {
             return Err(SubscribeError::LineTooLong);
         }
@@ -284,10 +281,8 @@ impl<S: Store> Session<S> {
     /// Asks for a sign that the server has processed everything that was handed to this connection
     /// before; `None` if there is no connection.
     pub fn flush(&mut self) -> Option<FlushId> {
-        (self.state == State::Ready).then(|| FlushId {
-            link: self.link,
-            number: self.pings.request(),
-        })
+        (self.state == State::Ready)
+            .then(|| FlushId { link: self.link, number: self.pings.request() })
     }
 
     /// Starts to drain: all subscriptions end when what is on its way has come; publishing goes on
@@ -297,8 +292,7 @@ impl<S: Store> Session<S> {
             State::Stopped(_) => {}
             State::Ready if self.draining.is_none() => {
                 self.draining = Some(Drain::Subscriptions);
-                self.timers
-                    .set(Timer::Drain, now + self.config.drain_timeout);
+                self.timers.set(Timer::Drain, now + self.config.drain_timeout);
                 self.subscriptions.drain_all();
                 self.check_drained();
             }
@@ -314,12 +308,9 @@ impl<S: Store> Session<S> {
             State::Stopped(_) => {}
             State::Ready => {
                 if self.draining.is_none() {
-                    self.timers
-                        .set(Timer::Drain, now + self.config.drain_timeout);
+                    self.timers.set(Timer::Drain, now + self.config.flush_timeout);
                 }
-                self.draining = Some(Drain::Publishes {
-                    until: self.pings.request(),
-                });
+                self.draining = Some(Drain::Publishes { until: self.pings.request() });
             }
             _ => self.stop(Stop::Closed),
         }
@@ -452,6 +443,16 @@ impl<S: Store> Session<S> {
         } else {
             FlushState::Pending
         }
+    }
+
+    /// What may be published on this connection.
+    pub fn publish_limits(&self) -> PublishLimits {
+        let payload = match self.info.max_payload() {
+            0 => usize::MAX,
+            max => usize::try_from(max).unwrap_or(usize::MAX),
+        };
+        let line = self.config.max_control_line;
+        PublishLimits { payload, line, headers: self.info.headers() }
     }
 
     /// What the server said about itself last.

@@ -28,10 +28,7 @@ impl<'a> Status<'a> {
             code =
                 code * 10 + u16::from(char::from(*digit).is_ascii_digit().then(|| digit - b'0')?);
         }
-        Some(Self {
-            code: StatusCode(code),
-            description: rest.trim_ascii_start(),
-        })
+        Some(Self { code: StatusCode(code), description: rest.trim_ascii_start() })
     }
 
     /// The code.
@@ -43,9 +40,7 @@ impl<'a> Status<'a> {
     /// What the server wrote behind the code, if it is UTF-8 and not empty.
     #[must_use]
     pub fn description(self) -> Option<&'a str> {
-        core::str::from_utf8(self.description)
-            .ok()
-            .filter(|text| !text.is_empty())
+        core::str::from_utf8(self.description).ok().filter(|text| !text.is_empty())
     }
 
     /// What the server wrote behind the code, byte for byte.
@@ -113,12 +108,7 @@ impl fmt::Display for StatusCode {
 
 impl fmt::Display for Status<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}",
-            self.code,
-            self.description().unwrap_or(self.code.meaning())
-        )
+        write!(f, "{} {}", self.code, self.description().unwrap_or(self.code.meaning()))
     }
 }
 
@@ -133,10 +123,7 @@ mod tests {
             (b" 503 ", Some((503, b""))),
             (b" 503 No Responders", Some((503, b"No Responders"))),
             (b"100 Idle Heartbeat", Some((100, b"Idle Heartbeat"))),
-            (
-                b"\t 409  Consumer Deleted ",
-                Some((409, b"Consumer Deleted")),
-            ),
+            (b"\t 409  Consumer Deleted ", Some((409, b"Consumer Deleted"))),
             (b" 404No Messages", Some((404, b"No Messages"))),
             (b" 408 \xFF", Some((408, b"\xFF"))),
             (b"", None),

@@ -124,6 +124,15 @@ macro_rules! names {
             }
         }
 
+        #[cfg(feature = "alloc")]
+        impl<'a> TryFrom<&'a alloc::string::String> for $name<'a> {
+            type Error = SubjectError;
+
+            fn try_from(text: &'a alloc::string::String) -> Result<Self, SubjectError> {
+                Self::new(text)
+            }
+        }
+
         impl fmt::Display for $name<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.0)

@@ -124,14 +124,7 @@ impl<'a> ServerUrl<'a> {
                 _ => return Err(UrlError::Port),
             },
         };
-        Ok(Self {
-            scheme,
-            user,
-            password,
-            host,
-            port,
-            path,
-        })
+        Ok(Self { scheme, user, password, host, port, path })
     }
 
     /// Reads the addresses in a list that is separated by commas.
@@ -185,11 +178,7 @@ impl<'a> ServerUrl<'a> {
     /// [`Full`] if it does not fit; nothing is written then.
     pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
         let port = crate::wire::Decimal::new(self.port().into());
-        let (open, close) = if self.host.contains(':') {
-            ("[", "]")
-        } else {
-            ("", "")
-        };
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         let parts = [
             self.scheme.as_str().as_bytes(),
             b"://",
@@ -220,11 +209,7 @@ impl<'a> ServerUrl<'a> {
 impl fmt::Display for ServerUrl<'_> {
     /// Without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (open, close) = if self.host.contains(':') {
-            ("[", "]")
-        } else {
-            ("", "")
-        };
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         let (scheme, host, port, path) = (self.scheme.as_str(), self.host, self.port(), self.path);
         write!(f, "{scheme}://{open}{host}{close}:{port}{path}")
     }
@@ -243,11 +228,7 @@ impl<'a> Encoded<'a> {
         let mut rest = self.0.as_bytes();
         core::iter::from_fn(move || {
             let (&first, behind) = rest.split_first()?;
-            let hex = |digit: u8| {
-                char::from(digit)
-                    .to_digit(16)
-                    .and_then(|n| u8::try_from(n).ok())
-            };
+            let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|n| u8::try_from(n).ok());
             if let (b'%', [high, low, behind @ ..]) = (first, behind)
                 && let (Some(high), Some(low)) = (hex(*high), hex(*low))
             {
@@ -303,11 +284,7 @@ fn scheme(text: &str) -> Parsed<'_, Scheme> {
 fn host(address: &str) -> Parsed<'_, &str> {
     let literal = take_while1(|c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '%'));
     let is_in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    alt((
-        delimited(tag("["), literal, tag("]")),
-        take_while1(is_in_name),
-    ))
-    .parse_complete(address)
+    alt((delimited(tag("["), literal, tag("]")), take_while1(is_in_name))).parse_complete(address)
 }
 
 fn port(text: &str) -> Parsed<'_, u16> {

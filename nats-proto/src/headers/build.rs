@@ -61,8 +61,7 @@ impl<B: Buffer> HeaderBuf<B> {
         check(name, value)?;
         let start = self.block.as_ref().len();
         let first = if start == 0 { EMPTY } else { &[] };
-        self.block
-            .reserve(first.len() + name.len() + value.len() + 4)?;
+        self.block.reserve(first.len() + name.len() + value.len() + 4)?;
         self.block.put(first);
         // The empty line moves to the end.
         let end = self.block.as_ref().len();
@@ -132,9 +131,7 @@ fn find_line(block: &[u8], name: &str, limit: usize) -> Option<core::ops::Range<
     while start < limit {
         let rest = block.get(start..)?;
         let end = start + memchr::memchr(b'\n', rest)? + 1;
-        let is_it = rest
-            .strip_prefix(name.as_bytes())
-            .is_some_and(|rest| rest.starts_with(b":"));
+        let is_it = rest.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
         if is_it {
             return Some(start..end);
         }

@@ -26,20 +26,10 @@ fn a_status_stands_in_the_first_line() {
     let headers =
         Headers::from_bytes(b"NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Stream: 5\r\n\r\n");
     let status = headers.status().unwrap();
-    assert_eq!(
-        (status.code().get(), status.description()),
-        (100, Some("Idle Heartbeat"))
-    );
+    assert_eq!((status.code().get(), status.description()), (100, Some("Idle Heartbeat")));
     assert_eq!(headers.get("Nats-Last-Stream"), Some("5"));
 
-    assert_eq!(
-        Headers::from_bytes(b"NATS/1.0 503\r\n\r\n")
-            .status()
-            .unwrap()
-            .code()
-            .get(),
-        503
-    );
+    assert_eq!(Headers::from_bytes(b"NATS/1.0 503\r\n\r\n").status().unwrap().code().get(), 503);
     assert_eq!(Headers::from_bytes(b"NATS/1.0\r\n\r\n").status(), None);
     assert_eq!(Headers::from_bytes(b"HTTP/1.0 503\r\n\r\n").status(), None);
     assert_eq!(Headers::NONE.status(), None);
@@ -54,10 +44,7 @@ fn malformed_lines_are_passed_over() {
         (b"NATS/1.0\r\n\r\n", &[]),
         (b"NATS/1.0\r\nno colon\r\na:b\r\n\r\n", &[(b"a", b"b")]),
         (b"NATS/1.0\r\n: no name\r\na:b\r\n\r\n", &[(b"a", b"b")]),
-        (
-            b"NATS/1.0\r\nspace before : x\r\na:b\r\n\r\n",
-            &[(b"a", b"b")],
-        ),
+        (b"NATS/1.0\r\nspace before : x\r\na:b\r\n\r\n", &[(b"a", b"b")]),
         (b"NATS/1.0\r\n folded: x\r\na:b\r\n\r\n", &[(b"a", b"b")]),
         (b"NATS/1.0\r\n\xFF\xFE: x\r\na:b\r\n\r\n", &[(b"a", b"b")]),
         (b"NATS/1.0\r\na:\r\n\r\n", &[(b"a", b"")]),
@@ -93,16 +80,10 @@ fn building() {
     headers.append("A", "1").unwrap();
     headers.append("B", b"two").unwrap();
     headers.append("A", "3").unwrap();
-    assert_eq!(
-        headers.as_headers().as_bytes(),
-        b"NATS/1.0\r\nA: 1\r\nB: two\r\nA: 3\r\n\r\n"
-    );
+    assert_eq!(headers.as_headers().as_bytes(), b"NATS/1.0\r\nA: 1\r\nB: two\r\nA: 3\r\n\r\n");
 
     headers.insert("A", "4").unwrap();
-    assert_eq!(
-        headers.as_headers().as_bytes(),
-        b"NATS/1.0\r\nB: two\r\nA: 4\r\n\r\n"
-    );
+    assert_eq!(headers.as_headers().as_bytes(), b"NATS/1.0\r\nB: two\r\nA: 4\r\n\r\n");
     assert!(headers.remove("B"));
     assert!(!headers.remove("B"));
     assert!(!headers.remove("NATS/1.0"));
@@ -117,23 +98,11 @@ fn building_refuses_injection() {
     headers.append("Kept", "yes").unwrap();
     let before = headers.clone();
     for name in ["", "a b", "a:", "a\r\nb", "é", "\x7F", "a\0"] {
-        assert_eq!(
-            headers.append(name, "v"),
-            Err(HeaderError::Name),
-            "{name:?}"
-        );
+        assert_eq!(headers.append(name, "v"), Err(HeaderError::Name), "{name:?}");
     }
     for value in ["\r", "\n", "a\r\nForged: yes", "\r\n\r\n"] {
-        assert_eq!(
-            headers.append("n", value),
-            Err(HeaderError::Value),
-            "{value:?}"
-        );
-        assert_eq!(
-            headers.insert("Kept", value),
-            Err(HeaderError::Value),
-            "{value:?}"
-        );
+        assert_eq!(headers.append("n", value), Err(HeaderError::Value), "{value:?}");
+        assert_eq!(headers.insert("Kept", value), Err(HeaderError::Value), "{value:?}");
     }
     assert_eq!(headers, before);
 }
@@ -141,10 +110,7 @@ fn building_refuses_injection() {
 #[test]
 fn building_in_a_full_buffer_changes_nothing() {
     let mut headers = HeaderBuf::<heapless::Vec<u8, 24>>::new();
-    assert_eq!(
-        headers.append("Name", "too long by far"),
-        Err(HeaderError::Full)
-    );
+    assert_eq!(headers.append("Name", "too long by far"), Err(HeaderError::Full));
     assert!(headers.as_headers().is_empty());
     headers.append("N", "v").unwrap();
     assert_eq!(headers.append("N", "v"), Ok(()));

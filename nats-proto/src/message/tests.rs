@@ -10,11 +10,7 @@ fn sample() -> Message<&'static [u8]> {
     };
     let frame: &[u8] = b"HMSG a.b 7 r 12 14\n...NATS/1.0\r\n\r\nhi\r\n";
     assert_eq!(&frame[..19], b"HMSG a.b 7 r 12 14\n");
-    Message::from_frame(
-        b"HMSG a.b 7 r 12 14\nNATS/1.0\r\n\r\nhi\r\n",
-        Sid(7),
-        layout,
-    )
+    Message::from_frame(b"HMSG a.b 7 r 12 14\nNATS/1.0\r\n\r\nhi\r\n", Sid(7), layout)
 }
 
 #[test]
@@ -30,9 +26,7 @@ fn parts_are_slices_of_the_frame() {
 #[test]
 fn storage_changes_and_the_message_does_not() {
     let message = sample();
-    let kept = message
-        .try_map(heapless::Vec::<u8, 64>::from_slice)
-        .unwrap();
+    let kept = message.try_map(heapless::Vec::<u8, 64>::from_slice).unwrap();
     assert_eq!(message, kept);
     assert!(message.try_map(heapless::Vec::<u8, 8>::from_slice).is_err());
 }
@@ -41,25 +35,15 @@ fn storage_changes_and_the_message_does_not() {
 fn a_frame_that_is_not_all_there_has_empty_parts() {
     let message = sample();
     let cut = Message::from_frame(&message.frame()[..10], message.sid(), message.layout());
-    assert_eq!(
-        (cut.subject(), cut.reply(), cut.payload()),
-        ("a.b", Some(""), &b""[..])
-    );
+    assert_eq!((cut.subject(), cut.reply(), cut.payload()), ("a.b", Some(""), &b""[..]));
     assert!(cut.headers().is_empty());
 }
 
 #[test]
 fn a_subject_that_is_not_text_is_still_there() {
-    let layout = Layout {
-        subject: Span { start: 4, len: 2 },
-        line: 12,
-        ..Layout::default()
-    };
+    let layout = Layout { subject: Span { start: 4, len: 2 }, line: 12, ..Layout::default() };
     let message = Message::from_frame(&b"MSG \xFF. 1 0\r\n\r\n"[..], Sid(1), layout);
-    assert_eq!(
-        (message.subject(), message.subject_bytes()),
-        ("", &b"\xFF."[..])
-    );
+    assert_eq!((message.subject(), message.subject_bytes()), ("", &b"\xFF."[..]));
     assert_eq!(std::format!("{message:?}").matches(r"\xff").count(), 1);
 }
 

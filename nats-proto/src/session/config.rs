@@ -14,6 +14,9 @@ pub struct Config {
     pub max_pings_out: u8,
     /// How long draining the connection may take. Default 30 s.
     pub drain_timeout: Duration,
+    /// How long [`finish`](super::Session::finish) may take, unless it is part of draining. Default
+    /// 10 s.
+    pub flush_timeout: Duration,
     /// When to use TLS. Default: if the server's address or the server itself says so.
     pub tls: Tls,
     /// Whether to connect to the servers in the order in which they were added, instead of a
@@ -43,6 +46,7 @@ impl Config {
         ping_interval: Duration::from_secs(120),
         max_pings_out: 2,
         drain_timeout: Duration::from_secs(30),
+        flush_timeout: Duration::from_secs(10),
         tls: Tls::Auto,
         keep_order: false,
         max_control_line: 4096,

@@ -31,8 +31,7 @@ impl<S: Store> Session<S> {
 
     pub(super) fn dial(&mut self, now: Instant) {
         self.state = State::Dialing;
-        self.timers
-            .set(Timer::Handshake, now + self.config.connect_timeout);
+        self.timers.set(Timer::Handshake, now + self.config.connect_timeout);
     }
 
     pub(super) fn handle_info<'b>(
@@ -58,9 +57,7 @@ impl<S: Store> Session<S> {
             State::Securing { has_info: false }
         } else {
             // A WebSocket's TLS lies below it, and is there already.
-            State::AwaitingInfo {
-                is_secure: self.scheme() == Some(Scheme::Wss),
-            }
+            State::AwaitingInfo { is_secure: self.scheme() == Some(Scheme::Wss) }
         };
     }
 
@@ -87,8 +84,7 @@ impl<S: Store> Session<S> {
         }
         let answered = self.pings.handle_pong()?;
         let pings = self.pings;
-        self.subscriptions
-            .handle_pong(|number| pings.is_answered(number));
+        self.subscriptions.handle_pong(|number| pings.is_answered(number));
         self.check_drained();
         if self.draining == Some(Drain::Publishes { until: answered }) {
             self.stop(Stop::Drained);
@@ -116,8 +112,7 @@ impl<S: Store> Session<S> {
 
     pub(super) fn start_ping_timer(&mut self, now: Instant) {
         if !self.config.ping_interval.is_zero() {
-            self.timers
-                .set(Timer::Ping, now + self.config.ping_interval);
+            self.timers.set(Timer::Ping, now + self.config.ping_interval);
         }
     }
 

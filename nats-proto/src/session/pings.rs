@@ -127,11 +127,7 @@ mod tests {
 
     #[test]
     fn numbers_wrap_around() {
-        let mut pings = Pings {
-            written: u32::MAX - 1,
-            answered: u32::MAX - 1,
-            ..Pings::default()
-        };
+        let mut pings = Pings { written: u32::MAX - 1, answered: u32::MAX - 1, ..Pings::default() };
         for _ in 0..3 {
             let number = pings.request();
             pings.transmit_ping(&mut Line::new()).unwrap();
@@ -151,10 +147,7 @@ mod tests {
         assert_eq!(out, b"PONG\r\n");
         out.clear();
         assert_eq!(pings.transmit_pongs(&mut out), Ok(()));
-        assert_eq!(
-            (out.as_slice(), pings.has_transmit()),
-            (&b"PONG\r\n"[..], false)
-        );
+        assert_eq!((out.as_slice(), pings.has_transmit()), (&b"PONG\r\n"[..], false));
     }
 
     #[test]

@@ -21,20 +21,13 @@ pub(super) struct Pool<S: Store> {
 
 impl<S: Store> Pool<S> {
     pub(super) fn new() -> Self {
-        Self {
-            servers: S::Servers::default(),
-            current: 0,
-        }
+        Self { servers: S::Servers::default(), current: 0 }
     }
 
     /// Adds a server that is not in the pool yet.
     pub(super) fn add(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
         let servers = self.servers.as_ref();
-        if servers
-            .iter()
-            .filter_map(Server::url)
-            .any(|known| known.is_same_server(url))
-        {
+        if servers.iter().filter_map(Server::url).any(|known| known.is_same_server(url)) {
             return Ok(());
         }
         let mut address = S::Text::default();
@@ -64,10 +57,7 @@ impl<S: Store> Pool<S> {
     }
 
     pub(super) fn current(&self) -> Option<ServerUrl<'_>> {
-        self.servers
-            .as_ref()
-            .get(self.current)
-            .and_then(Server::url)
+        self.servers.as_ref().get(self.current).and_then(Server::url)
     }
 }
 

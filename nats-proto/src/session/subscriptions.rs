@@ -133,30 +133,21 @@ impl<S: Store> Subscriptions<S> {
             return None;
         }
         subscription.delivered += 1;
-        if subscription
-            .max
-            .is_some_and(|max| subscription.delivered >= max.get())
-        {
+        if subscription.max.is_some_and(|max| subscription.delivered >= max.get()) {
             // The server counts along, and has forgotten the subscription by now; unless it was
             // not told.
             subscription.is_sent &= subscription.is_max_due;
             self.end(sid.0, Ended::MaxReached);
         }
-        self.table
-            .get_mut(sid.0)
-            .map(|subscription| &mut subscription.route)
+        self.table.get_mut(sid.0).map(|subscription| &mut subscription.route)
     }
 
     pub(super) fn get_mut(&mut self, sid: Sid) -> Option<&mut S::Route> {
-        self.table
-            .get_mut(sid.0)
-            .map(|subscription| &mut subscription.route)
+        self.table.get_mut(sid.0).map(|subscription| &mut subscription.route)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Route)> {
-        self.table
-            .iter_mut()
-            .map(|(key, subscription)| (Sid(key), &mut subscription.route))
+        self.table.iter_mut().map(|(key, subscription)| (Sid(key), &mut subscription.route))
     }
 
     /// Ends a subscription now, or after `max` messages in its whole life.
@@ -246,9 +237,7 @@ impl<S: Store> Subscriptions<S> {
     pub(super) fn handle_pong(&mut self, is_answered: impl Fn(u32) -> bool) {
         while let Some(subscription) = self.table.get_mut(self.draining.first) {
             let how = match subscription.ending {
-                Some(Ending::Draining {
-                    until: Some(number),
-                }) if !is_answered(number) => return,
+                Some(Ending::Draining { until: Some(number) }) if !is_answered(number) => return,
                 Some(Ending::Over(how)) => how,
                 _ => Ended::Drained,
             };
@@ -266,10 +255,7 @@ impl<S: Store> Subscriptions<S> {
     pub(super) fn transmit(&mut self, pings: &mut Pings, out: &mut impl Sink) -> Result<(), Full> {
         while let Some(subscription) = self.table.get_mut(self.due.first) {
             let key = self.due.first;
-            let end = Unsubscription {
-                sid: Sid(key),
-                max: None,
-            };
+            let end = Unsubscription { sid: Sid(key), max: None };
             match subscription.ending {
                 None => {
                     subscription.transmit(Sid(key), out)?;
@@ -286,9 +272,7 @@ impl<S: Store> Subscriptions<S> {
                 Some(Ending::Draining { .. }) => {
                     end.encode(out)?;
                     subscription.is_sent = false;
-                    subscription.ending = Some(Ending::Draining {
-                        until: Some(pings.request()),
-                    });
+                    subscription.ending = Some(Ending::Draining { until: Some(pings.request()) });
                     self.unchain(ChainName::Due);
                     self.chain(ChainName::Draining, key);
                 }
@@ -306,11 +290,7 @@ impl<S: Store> Subscriptions<S> {
             Some(Ending::Over(how)) => how,
             _ => Ended::Unsubscribed,
         };
-        Some(Released {
-            sid: Sid(key),
-            route: subscription.route,
-            ended,
-        })
+        Some(Released { sid: Sid(key), route: subscription.route, ended })
     }
 
     /// Everything is over.
@@ -348,10 +328,7 @@ impl<S: Store> Subscriptions<S> {
     }
 
     fn set_due(&mut self, key: u64) {
-        let is_chained = self
-            .table
-            .get_mut(key)
-            .is_none_or(|entry| entry.chain.is_some());
+        let is_chained = self.table.get_mut(key).is_none_or(|entry| entry.chain.is_some());
         if self.is_linked && !is_chained {
             self.chain(ChainName::Due, key);
         }
@@ -409,11 +386,7 @@ impl<R, T: Buffer> Subscription<R, T> {
         }
         if self.is_max_due {
             let left = self.max.map_or(0, |max| max.get() - self.delivered_before);
-            Unsubscription {
-                sid,
-                max: NonZeroU64::new(left),
-            }
-            .encode(out)?;
+            Unsubscription { sid, max: NonZeroU64::new(left) }.encode(out)?;
             self.is_max_due = false;
         }
         Ok(())
@@ -423,9 +396,7 @@ impl<R, T: Buffer> Subscription<R, T> {
     fn names(&self) -> Option<(Filter<'_>, Option<Queue<'_>>)> {
         let text = core::str::from_utf8(self.text.as_ref()).ok()?;
         let (filter, queue) = text.split_at_checked(self.filter_len)?;
-        let queue = queue
-            .strip_prefix(' ')
-            .and_then(|queue| Queue::new(queue).ok());
+        let queue = queue.strip_prefix(' ').and_then(|queue| Queue::new(queue).ok());
         Some((Filter::new(filter).ok()?, queue))
     }
 }

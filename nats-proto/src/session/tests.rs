@@ -30,15 +30,9 @@ impl<S: Store<Route = u8>> World<S> {
     fn new(config: Config, servers: &[&str]) -> Self {
         let mut session = Session::new(config, Seed([5; 16]));
         for server in servers {
-            session
-                .add_server(&ServerUrl::new(server).unwrap())
-                .unwrap();
+            session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
         }
-        Self {
-            session,
-            now: Instant::from_millis(1_000),
-            decoder: Decoder::default(),
-        }
+        Self { session, now: Instant::from_millis(1_000), decoder: Decoder::default() }
     }
 
     fn connected() -> Self {
@@ -59,20 +53,14 @@ impl<S: Store<Route = u8>> World<S> {
         let mut memory = [0; 512];
         let len = self.session.login(&Connect::DEFAULT, &mut memory);
         let line = core::str::from_utf8(&memory[..len]).unwrap();
-        assert!(
-            line.starts_with("CONNECT {") && line.ends_with("}\r\n"),
-            "{line}"
-        );
+        assert!(line.starts_with("CONNECT {") && line.ends_with("}\r\n"), "{line}");
         format!("CONNECT ..|{}", self.sent())
     }
 
     /// Feeds lines, and returns the events and the routes of messages.
     fn receive(&mut self, lines: &str) -> Vec<String> {
         let mut told = Vec::new();
-        let bytes = lines
-            .split('|')
-            .map(|line| format!("{line}\r\n"))
-            .collect::<String>();
+        let bytes = lines.split('|').map(|line| format!("{line}\r\n")).collect::<String>();
         let mut input = bytes.as_bytes();
         while let Decoded::Frame { op, len } = self.decoder.decode(input).unwrap() {
             match op {
@@ -108,9 +96,7 @@ impl<S: Store<Route = u8>> World<S> {
     }
 
     fn subscribe(&mut self, filter: &str, route: u8) -> Sid {
-        self.session
-            .subscribe(Filter::new(filter).unwrap(), None, route)
-            .unwrap()
+        self.session.subscribe(Filter::new(filter).unwrap(), None, route).unwrap()
     }
 
     /// Lets the earliest timer expire.
@@ -131,29 +117,14 @@ impl<S: Store<Route = u8>> World<S> {
 #[test]
 fn connects_in_the_documented_steps() {
     let mut world = World::<Small>::new(Config::DEFAULT, &["nats://u:p@host:4333"]);
-    assert_eq!(
-        (world.session.step(), world.session.poll_timeout()),
-        (Step::Wait, None)
-    );
+    assert_eq!((world.session.step(), world.session.poll_timeout()), (Step::Wait, None));
     world.session.connect(world.now);
     let server = ServerUrl::new("nats://host:4333").unwrap();
-    assert_eq!(
-        world.session.step(),
-        Step::Dial(server),
-        "the credentials are not kept"
-    );
+    assert_eq!(world.session.step(), Step::Dial(server), "the credentials are not kept");
     world.session.handle_open();
     assert_eq!(world.session.step(), Step::Exchange);
-    assert_eq!(
-        (world.sent().as_str(), world.receive(INFO)),
-        ("", Vec::new())
-    );
-    let challenge = Challenge {
-        server,
-        nonce: "abc",
-        auth_required: false,
-        headers: true,
-    };
+    assert_eq!((world.sent().as_str(), world.receive(INFO)), ("", Vec::new()));
+    let challenge = Challenge { server, nonce: "abc", auth_required: false, headers: true };
     assert_eq!(world.session.step(), Step::Login(challenge));
     assert_eq!(world.login(), "CONNECT ..|PING", "pipelined");
     assert_eq!(world.session.step(), Step::Exchange);
@@ -216,13 +187,7 @@ fn one_deadline_covers_the_whole_handshake() {
         assert_eq!(deadline.since(world.now), Duration::from_secs(2));
         let (timer, event) = world.wait();
         assert_eq!(timer, Timer::Handshake);
-        assert_eq!(
-            event,
-            Some(Event::ConnectFailed {
-                cause: Lost::TimedOut,
-                error: None
-            })
-        );
+        assert_eq!(event, Some(Event::ConnectFailed { cause: Lost::TimedOut, error: None }));
         assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::TimedOut)));
     }
 }
@@ -235,10 +200,7 @@ fn every_server_is_tried_once_and_the_first_that_takes_us_wins() {
         let mut world = World::<Small>::new(Config::DEFAULT, &[]);
         world.session = Session::new(Config::DEFAULT, Seed([seed; 16]));
         for server in servers {
-            world
-                .session
-                .add_server(&ServerUrl::new(server).unwrap())
-                .unwrap();
+            world.session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
         }
         world.session.connect(world.now);
         let mut order = String::new();
@@ -252,10 +214,7 @@ fn every_server_is_tried_once_and_the_first_that_takes_us_wins() {
     }
     assert_eq!(orders.len(), 6, "all orders of three servers");
 
-    let config = Config {
-        keep_order: true,
-        ..Config::DEFAULT
-    };
+    let config = Config { keep_order: true, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["a", "b"]);
     world.session.connect(world.now);
     assert_eq!(world.host(), "a");
@@ -281,10 +240,7 @@ fn tls_when_it_is_asked_for() {
     let tls = "INFO {\"tls_required\":true}";
     let available = "INFO {\"tls_available\":true}";
     let plain = "INFO {}";
-    let required = Config {
-        tls: Tls::Required,
-        ..Config::DEFAULT
-    };
+    let required = Config { tls: Tls::Required, ..Config::DEFAULT };
     for (config, server, info, secures) in [
         (Config::DEFAULT, "nats://a", tls, true),
         (Config::DEFAULT, "nats://a", available, false),
@@ -296,11 +252,7 @@ fn tls_when_it_is_asked_for() {
         world.session.connect(world.now);
         world.session.handle_open();
         world.receive(info);
-        assert_eq!(
-            matches!(world.session.step(), Step::Secure(_)),
-            secures,
-            "{server} {info}"
-        );
+        assert_eq!(matches!(world.session.step(), Step::Secure(_)), secures, "{server} {info}");
         world.session.handle_secured();
         assert!(matches!(world.session.step(), Step::Login(_)));
     }
@@ -309,15 +261,9 @@ fn tls_when_it_is_asked_for() {
         world.session.connect(world.now);
         world.session.handle_open();
         world.receive(plain);
-        assert_eq!(
-            world.session.step(),
-            Step::Stop(Stop::Lost(Lost::TlsUnavailable))
-        );
+        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::TlsUnavailable)));
     }
-    let first = Config {
-        tls: Tls::First,
-        ..Config::DEFAULT
-    };
+    let first = Config { tls: Tls::First, ..Config::DEFAULT };
     let mut world = World::<Small>::new(first, &["a"]);
     world.session.connect(world.now);
     world.session.handle_open();
@@ -325,10 +271,7 @@ fn tls_when_it_is_asked_for() {
     world.session.handle_secured();
     assert_eq!(world.session.step(), Step::Exchange);
     world.receive(tls);
-    assert!(
-        matches!(world.session.step(), Step::Login(_)),
-        "it is secure already"
-    );
+    assert!(matches!(world.session.step(), Step::Login(_)), "it is secure already");
 }
 
 #[test]
@@ -336,38 +279,20 @@ fn subscriptions_reach_the_server_in_order() {
     let mut world = World::<Small>::connected();
     let queue = Queue::new("q").unwrap();
     let a = world.subscribe("a.*", 1);
-    let b = world
-        .session
-        .subscribe(Filter::new("b").unwrap(), Some(queue), 2)
-        .unwrap();
+    let b = world.session.subscribe(Filter::new("b").unwrap(), Some(queue), 2).unwrap();
     assert!(world.session.has_transmit());
     assert_eq!(world.sent(), "SUB a.* 1|SUB b q 2");
-    assert_eq!(
-        world.receive("MSG a.x 1 0||MSG b 2 0||MSG c 3 0|"),
-        ["to 1", "to 2", "dropped"]
-    );
+    assert_eq!(world.receive("MSG a.x 1 0||MSG b 2 0||MSG c 3 0|"), ["to 1", "to 2", "dropped"]);
     assert!(world.session.unsubscribe(a, None));
     assert!(!world.session.unsubscribe(a, None), "only once");
-    assert_eq!(
-        world.receive("MSG a.x 1 0|"),
-        ["dropped"],
-        "it may still be on its way"
-    );
-    assert_eq!(
-        world.released(),
-        [],
-        "its number is in use until the server knows"
-    );
+    assert_eq!(world.receive("MSG a.x 1 0|"), ["dropped"], "it may still be on its way");
+    assert_eq!(world.released(), [], "its number is in use until the server knows");
     assert_eq!(world.sent(), "UNSUB 1");
     assert_eq!(world.released(), [(1, Ended::Unsubscribed)]);
     let again = world.subscribe("a.*", 3);
     assert_ne!(again, a);
     assert_eq!(world.sent(), format!("SUB a.* {again}"));
-    assert_eq!(
-        world.receive("MSG a.x 1 0|"),
-        ["dropped"],
-        "a late message of the old one"
-    );
+    assert_eq!(world.receive("MSG a.x 1 0|"), ["dropped"], "a late message of the old one");
     world.session.unsubscribe(b, None);
     assert_eq!(world.sent(), "UNSUB 2");
 }
@@ -457,16 +382,10 @@ fn draining_ends_early_when_it_is_unsubscribed_or_full() {
     world.session.drain_subscription(b);
     assert_eq!(world.sent(), "UNSUB 1|UNSUB 2|PING");
     world.session.unsubscribe(a, None);
-    assert_eq!(
-        world.receive("MSG a 1 0||MSG b 2 0||MSG b 2 0|"),
-        ["dropped", "to 2", "dropped"]
-    );
+    assert_eq!(world.receive("MSG a 1 0||MSG b 2 0||MSG b 2 0|"), ["dropped", "to 2", "dropped"]);
     world.receive("PONG");
     assert_eq!(world.sent(), "");
-    assert_eq!(
-        world.released(),
-        [(1, Ended::Unsubscribed), (2, Ended::MaxReached)]
-    );
+    assert_eq!(world.released(), [(1, Ended::Unsubscribed), (2, Ended::MaxReached)]);
 }
 
 #[test]
@@ -483,10 +402,7 @@ fn a_small_buffer_takes_whole_lines_and_loses_none() {
         let mut memory = [0; 26];
         let mut out = SendBuf::new(&mut memory);
         let done = world.session.poll_transmit(&mut out);
-        assert!(
-            out.as_ref().ends_with(b"\r\n"),
-            "progress, and no half line"
-        );
+        assert!(out.as_ref().ends_with(b"\r\n"), "progress, and no half line");
         lines.extend(out.as_ref().to_vec());
         if done.is_ok() {
             break;
@@ -504,22 +420,14 @@ fn a_small_buffer_takes_whole_lines_and_loses_none() {
 fn subscribing_is_checked() {
     let mut world = World::<Small>::connected();
     let subscribe = |world: &mut World<Small>, filter: &str| {
-        world
-            .session
-            .subscribe(Filter::new(filter).unwrap(), None, 0)
+        world.session.subscribe(Filter::new(filter).unwrap(), None, 0)
     };
-    assert_eq!(
-        subscribe(&mut world, &"a".repeat(65)),
-        Err(SubscribeError::Full)
-    );
+    assert_eq!(subscribe(&mut world, &"a".repeat(65)), Err(SubscribeError::Full));
     for _ in 0..4 {
         subscribe(&mut world, "a").unwrap();
     }
     assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Full));
-    assert_eq!(
-        subscribe(&mut world, &"a".repeat(4091)),
-        Err(SubscribeError::LineTooLong)
-    );
+    assert_eq!(subscribe(&mut world, &"a".repeat(4091)), Err(SubscribeError::LineTooLong));
     world.session.drain(world.now);
     assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Draining));
     world.session.close();
@@ -562,10 +470,7 @@ fn a_server_that_does_not_answer_is_dead_after_two_pings() {
         assert_eq!(world.now.since(before), Duration::from_secs(120));
         assert_eq!(world.sent(), "PING");
     }
-    let event = Event::Disconnected {
-        cause: Lost::Stale,
-        error: None,
-    };
+    let event = Event::Disconnected { cause: Lost::Stale, error: None };
     assert_eq!(world.wait(), (Timer::Ping, Some(event)));
     assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Stale)));
 
@@ -579,10 +484,7 @@ fn a_server_that_does_not_answer_is_dead_after_two_pings() {
 
 #[test]
 fn pings_can_be_switched_off() {
-    let config = Config {
-        ping_interval: Duration::ZERO,
-        ..Config::DEFAULT
-    };
+    let config = Config { ping_interval: Duration::ZERO, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["a"]);
     world.connect();
     assert_eq!(world.session.poll_timeout(), None);
@@ -593,10 +495,7 @@ fn errors_of_the_server_are_told_or_end_the_connection() {
     let mut world = World::<Small>::connected();
     let events = world.receive("-ERR 'Permissions Violation for Publish to \"a\"'|-ERR 'what'");
     assert_eq!(events.len(), 2);
-    assert!(
-        events.iter().all(|event| event.starts_with("ServerError(")),
-        "{events:?}"
-    );
+    assert!(events.iter().all(|event| event.starts_with("ServerError(")), "{events:?}");
     assert_eq!(world.session.step(), Step::Exchange);
     let events = world.receive("-ERR 'User Authentication Expired'");
     assert_eq!(
@@ -614,15 +513,8 @@ fn info_may_come_again() {
     assert_eq!(world.receive("INFO {\"max_payload\":7}"), ["InfoChanged"]);
     assert_eq!(world.session.info().max_payload(), 7);
     assert_eq!(world.receive("INFO {\"ldm\":true}"), ["LameDuck"]);
-    assert_eq!(
-        world.receive("INFO {\"ldm\":true}"),
-        ["InfoChanged"],
-        "told once"
-    );
-    assert_eq!(
-        world.receive("INFO {\"ldm\":tru}"),
-        ["Disconnected { cause: Info, error: None }"]
-    );
+    assert_eq!(world.receive("INFO {\"ldm\":true}"), ["InfoChanged"], "told once");
+    assert_eq!(world.receive("INFO {\"ldm\":tru}"), ["Disconnected { cause: Info, error: None }"]);
 }
 
 #[test]
@@ -641,10 +533,7 @@ fn draining_the_connection() {
     assert_eq!(world.released(), [(1, Ended::Drained), (2, Ended::Drained)]);
     world.session.finish(world.now);
     assert!(!world.session.is_ready());
-    assert_eq!(
-        (world.sent().as_str(), world.session.step()),
-        ("PING", Step::Exchange)
-    );
+    assert_eq!((world.sent().as_str(), world.session.step()), ("PING", Step::Exchange));
     world.receive("PONG");
     assert_eq!(world.session.step(), Step::Stop(Stop::Drained));
     assert_eq!(world.session.poll_timeout(), None);
@@ -656,11 +545,7 @@ fn draining_waits_for_its_own_pong() {
     world.session.flush();
     world.sent();
     world.session.drain(world.now);
-    assert_eq!(
-        world.session.draining(),
-        Some(Draining::Arrived),
-        "there is nothing to drain"
-    );
+    assert_eq!(world.session.draining(), Some(Draining::Arrived), "there is nothing to drain");
     world.session.finish(world.now);
     world.sent();
     world.receive("PONG");
@@ -714,11 +599,7 @@ fn closing_in_every_state() {
             world.session.drain(world.now);
         }
         world.session.close();
-        assert_eq!(
-            world.session.step(),
-            Step::Stop(Stop::Closed),
-            "stage {stage}"
-        );
+        assert_eq!(world.session.step(), Step::Stop(Stop::Closed), "stage {stage}");
         assert_eq!(world.session.poll_timeout(), None);
         assert_eq!(world.released(), [(1, Ended::Stopped)]);
         assert_eq!(world.sent(), "");
@@ -731,11 +612,7 @@ fn closing_in_every_state() {
         assert_eq!(world.receive("INFO {}|PONG|PING|-ERR 'x'"), [""; 0]);
         world.session.drain(world.now);
         world.session.finish(world.now);
-        assert_eq!(
-            world.session.step(),
-            Step::Stop(Stop::Closed),
-            "stage {stage}"
-        );
+        assert_eq!(world.session.step(), Step::Stop(Stop::Closed), "stage {stage}");
     }
 }
 
@@ -782,9 +659,7 @@ impl ModelServer {
         while let Decoded::Frame { op, len } = decoder.decode(bytes).unwrap() {
             match op {
                 ClientOp::Subscribe(subscribe) => {
-                    let known = self
-                        .subscriptions
-                        .insert(subscribe.sid.0, Believed::default());
+                    let known = self.subscriptions.insert(subscribe.sid.0, Believed::default());
                     assert!(known.is_none(), "sid {} is taken", subscribe.sid);
                 }
                 ClientOp::Unsubscribe(unsubscribe) => {
@@ -875,11 +750,7 @@ mod model {
                     }
                     if is_last {
                         server.subscriptions.remove(&sid);
-                        assert_eq!(
-                            world.session.deliver(Sid(sid)),
-                            None,
-                            "more than the maximum"
-                        );
+                        assert_eq!(world.session.deliver(Sid(sid)), None, "more than the maximum");
                     }
                 }
                 Operation::Transmit(room) => {
@@ -900,18 +771,13 @@ mod model {
             }
         }
         // Let everything settle.
-        server.receive(
-            format!("{}\r\n", world.sent().replace('|', "\r\n"))
-                .trim_start()
-                .as_bytes(),
-        );
+        server
+            .receive(format!("{}\r\n", world.sent().replace('|', "\r\n")).trim_start().as_bytes());
         while server.pings > 0 {
             server.pings -= 1;
             world.receive("PONG");
             server.receive(
-                format!("{}\r\n", world.sent().replace('|', "\r\n"))
-                    .trim_start()
-                    .as_bytes(),
+                format!("{}\r\n", world.sent().replace('|', "\r\n")).trim_start().as_bytes(),
             );
         }
         released.extend(world.released().iter().map(|_| (Sid(0), 0)));
@@ -920,11 +786,7 @@ mod model {
         let by_slot = |sid: &u64| sid & 0xFF_FFFF;
         believed.sort_by_key(by_slot);
         assert_eq!(registry, believed);
-        assert_eq!(
-            released.len() + registry.len(),
-            sids.len(),
-            "every route comes back once"
-        );
+        assert_eq!(released.len() + registry.len(), sids.len(), "every route comes back once");
     }
 
     proptest! {

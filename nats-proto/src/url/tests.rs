@@ -4,88 +4,39 @@ use std::vec::Vec;
 
 use super::*;
 
-type Parts<'a> = (
-    Scheme,
-    Option<&'a str>,
-    Option<&'a str>,
-    &'a str,
-    u16,
-    &'a str,
-);
+type Parts<'a> = (Scheme, Option<&'a str>, Option<&'a str>, &'a str, u16, &'a str);
 
 #[test]
 fn every_form_of_the_documentation() {
     use Scheme::*;
     let table: &[(&str, Parts<'_>)] = &[
-        (
-            "nats://demo.nats.io:4222",
-            (Nats, None, None, "demo.nats.io", 4222, ""),
-        ),
-        (
-            "demo.nats.io:4222",
-            (Nats, None, None, "demo.nats.io", 4222, ""),
-        ),
+        ("nats://demo.nats.io:4222", (Nats, None, None, "demo.nats.io", 4222, "")),
+        ("demo.nats.io:4222", (Nats, None, None, "demo.nats.io", 4222, "")),
         ("demo.nats.io", (Nats, None, None, "demo.nats.io", 4222, "")),
         ("localhost", (Nats, None, None, "localhost", 4222, "")),
         (" NATS://10.0.0.1:1 ", (Nats, None, None, "10.0.0.1", 1, "")),
-        (
-            "tls://demo.nats.io",
-            (Tls, None, None, "demo.nats.io", 4222, ""),
-        ),
-        (
-            "ws://demo.nats.io",
-            (Ws, None, None, "demo.nats.io", 80, ""),
-        ),
-        (
-            "wss://demo.nats.io/nats?x=1",
-            (Wss, None, None, "demo.nats.io", 443, "/nats?x=1"),
-        ),
-        (
-            "nats://user:pass@host:65535",
-            (Nats, Some("user"), Some("pass"), "host", 65535, ""),
-        ),
-        (
-            "nats://token@host",
-            (Nats, Some("token"), None, "host", 4222, ""),
-        ),
-        (
-            "mytoken@localhost",
-            (Nats, Some("mytoken"), None, "localhost", 4222, ""),
-        ),
-        (
-            "nats://u:p:q@x@host",
-            (Nats, Some("u"), Some("p:q@x"), "host", 4222, ""),
-        ),
-        (
-            "nats://u:@host",
-            (Nats, Some("u"), Some(""), "host", 4222, ""),
-        ),
-        (
-            "nats://%41%2f:%40@host",
-            (Nats, Some("A/"), Some("@"), "host", 4222, ""),
-        ),
+        ("tls://demo.nats.io", (Tls, None, None, "demo.nats.io", 4222, "")),
+        ("ws://demo.nats.io", (Ws, None, None, "demo.nats.io", 80, "")),
+        ("wss://demo.nats.io/nats?x=1", (Wss, None, None, "demo.nats.io", 443, "/nats?x=1")),
+        ("nats://user:pass@host:65535", (Nats, Some("user"), Some("pass"), "host", 65535, "")),
+        ("nats://token@host", (Nats, Some("token"), None, "host", 4222, "")),
+        ("mytoken@localhost", (Nats, Some("mytoken"), None, "localhost", 4222, "")),
+        ("nats://u:p:q@x@host", (Nats, Some("u"), Some("p:q@x"), "host", 4222, "")),
+        ("nats://u:@host", (Nats, Some("u"), Some(""), "host", 4222, "")),
+        ("nats://%41%2f:%40@host", (Nats, Some("A/"), Some("@"), "host", 4222, "")),
         ("nats://[::1]:4223", (Nats, None, None, "::1", 4223, "")),
         ("[fe80::1%25]", (Nats, None, None, "fe80::1%25", 4222, "")),
-        (
-            "nats://bücher_1.example",
-            (Nats, None, None, "bücher_1.example", 4222, ""),
-        ),
+        ("nats://bücher_1.example", (Nats, None, None, "bücher_1.example", 4222, "")),
         ("nats://host:4222/", (Nats, None, None, "host", 4222, "")),
     ];
     for &(text, (scheme, user, password, host, port, path)) in table {
         let url = ServerUrl::new(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(
-            (url.scheme(), url.host(), url.port(), url.path()),
-            (scheme, host, port, path)
-        );
+        assert_eq!((url.scheme(), url.host(), url.port(), url.path()), (scheme, host, port, path));
         let is = |encoded: Option<Encoded<'_>>, expected: Option<&str>| match expected {
             Some(expected) => encoded.is_some_and(|encoded| encoded.is(expected)),
             None => encoded.is_none(),
         };
-        assert!(
-            is(url.user(), user) && is(url.password(), password),
-            "{text}"
-        );
+        assert!(is(url.user(), user) && is(url.password(), password), "{text}");
 
         // What is kept of it is the same server, without the credentials.
         let mut kept = heapless::Vec::<u8, 64>::new();
@@ -93,10 +44,7 @@ fn every_form_of_the_documentation() {
         let kept = core::str::from_utf8(&kept).unwrap();
         assert_eq!(kept, url.to_string());
         let again = ServerUrl::new(kept).unwrap();
-        assert!(
-            again.is_same_server(&url) && again.user().is_none(),
-            "{kept}"
-        );
+        assert!(again.is_same_server(&url) && again.user().is_none(), "{kept}");
     }
 }
 
@@ -143,11 +91,7 @@ fn escapes_that_are_none_stay() {
 
 #[test]
 fn same_server_whatever_the_spelling() {
-    let same = |a, b| {
-        ServerUrl::new(a)
-            .unwrap()
-            .is_same_server(&ServerUrl::new(b).unwrap())
-    };
+    let same = |a, b| ServerUrl::new(a).unwrap().is_same_server(&ServerUrl::new(b).unwrap());
     assert!(same("Host", "nats://u:p@host:4222"));
     assert!(!same("host:1", "host:2") && !same("tls://host", "nats://host") && !same("a", "b"));
 }
@@ -156,8 +100,5 @@ fn same_server_whatever_the_spelling() {
 fn credentials_are_not_shown() {
     let url = ServerUrl::new("nats://mary:secret@host").unwrap();
     let shown = format!("{url} {url:?} {:?}", url.password());
-    assert!(
-        !shown.contains("secret") && !shown.contains("mary"),
-        "{shown}"
-    );
+    assert!(!shown.contains("secret") && !shown.contains("mary"), "{shown}");
 }

@@ -79,11 +79,7 @@ pub(super) fn message(
     // alternatives is the order of their likelihood.
     let sizes = |input| sizes(input, kind.has_headers);
     let ((reply, (headers, total)), _) = finish(
-        alt((
-            sizes.map(|sizes| (None, sizes)),
-            (argument.map(Some), sizes),
-        ))
-        .parse_complete(rest),
+        alt((sizes.map(|sizes| (None, sizes)), (argument.map(Some), sizes))).parse_complete(rest),
     )?;
     if headers > total {
         return Err(DecodeError::HeaderSize);
@@ -93,13 +89,7 @@ pub(super) fn message(
         Some(reply) => span(reply).ok_or(DecodeError::LineTooLong)?,
         None => Span::default(),
     };
-    let layout = Layout {
-        subject,
-        reply,
-        line: 0,
-        headers,
-        payload: total - headers,
-    };
+    let layout = Layout { subject, reply, line: 0, headers, payload: total - headers };
     Ok((Sid(sid), layout))
 }
 
@@ -109,32 +99,23 @@ pub(super) fn subscribe(rest: &[u8]) -> Result<SubscribeArgs<'_>, DecodeError> {
     let queue = (argument, argument, number, end)
         .map(|(subject, queue, sid, ())| (subject, Some(queue), sid));
     let ((subject, queue, sid), _) = finish(alt((plain, queue)).parse_complete(rest))?;
-    Ok(SubscribeArgs {
-        subject,
-        queue,
-        sid: Sid(sid),
-    })
+    Ok(SubscribeArgs { subject, queue, sid: Sid(sid) })
 }
 
 /// `UNSUB <sid> [max]`; a maximum of zero is none, as for the server.
 pub(super) fn unsubscribe(rest: &[u8]) -> Result<Unsubscription, DecodeError> {
     let ((sid, max, ()), _) = finish((number, opt(number), end).parse_complete(rest))?;
-    Ok(Unsubscription {
-        sid: Sid(sid),
-        max: max.and_then(NonZeroU64::new),
-    })
+    Ok(Unsubscription { sid: Sid(sid), max: max.and_then(NonZeroU64::new) })
 }
 
 /// `[header size] <total size>` and nothing more.
 #[inline]
 fn sizes(input: &[u8], has_headers: bool) -> Parsed<'_, (u32, u32)> {
     match has_headers {
-        true => (size, size, end)
-            .map(|(headers, total, ())| (headers, total))
-            .parse_complete(input),
-        false => (size, end)
-            .map(|(total, ())| (0, total))
-            .parse_complete(input),
+        true => {
+            (size, size, end).map(|(headers, total, ())| (headers, total)).parse_complete(input)
+        }
+        false => (size, end).map(|(total, ())| (0, total)).parse_complete(input),
     }
 }
 
@@ -150,9 +131,7 @@ fn size(input: &[u8]) -> Parsed<'_, u32> {
 /// A decimal number behind blanks.
 #[inline]
 fn number(input: &[u8]) -> Parsed<'_, u64> {
-    let (rest, digits) = (take_while1(is_blank), digit1)
-        .map(|(_, digits)| digits)
-        .parse(input)?;
+    let (rest, digits) = (take_while1(is_blank), digit1).map(|(_, digits)| digits).parse(input)?;
     if rest.first().is_some_and(|&byte| !is_blank(byte)) {
         return Err(nom::Err::Error(DecodeError::Arguments));
     }
@@ -165,16 +144,12 @@ fn number(input: &[u8]) -> Parsed<'_, u64> {
 /// Any argument behind blanks.
 #[inline]
 fn argument(input: &[u8]) -> Parsed<'_, &[u8]> {
-    (take_while1(is_blank), take_till1(is_blank))
-        .map(|(_, text)| text)
-        .parse_complete(input)
+    (take_while1(is_blank), take_till1(is_blank)).map(|(_, text)| text).parse_complete(input)
 }
 
 #[inline]
 fn end(input: &[u8]) -> Parsed<'_, ()> {
-    (take_while(is_blank), eof)
-        .map(|_| ())
-        .parse_complete(input)
+    (take_while(is_blank), eof).map(|_| ()).parse_complete(input)
 }
 
 #[inline]
@@ -187,9 +162,7 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     let mut value: u64 = 0;
     for digit in digits {
-        value = value
-            .checked_mul(10)?
-            .checked_add(u64::from(digit.wrapping_sub(b'0')))?;
+        value = value.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;
     }
     Some(value)
 }

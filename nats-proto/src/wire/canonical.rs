@@ -20,43 +20,19 @@ const SID_DIGITS: usize = 19;
 /// `None` is no judgement: the line may be legal, malformed, or not all there.
 #[inline]
 pub(super) fn message(input: &[u8], start: usize, kind: MessageKind) -> Option<(Sid, Layout)> {
-    let mut line = Reader {
-        len: input.len(),
-        rest: input.get(start..)?.iter(),
-    };
+    let mut line = Reader { len: input.len(), rest: input.get(start..)?.iter() };
     let subject = line.word()?;
-    let sid = if kind.has_sid {
-        line.number(SID_DIGITS, b' ')?
-    } else {
-        0
-    };
+    let sid = if kind.has_sid { line.number(SID_DIGITS, b' ')? } else { 0 };
     let has_reply = !line.rest.as_slice().first()?.is_ascii_digit();
-    let reply = if has_reply {
-        line.word()?
-    } else {
-        Span::default()
-    };
-    let headers = if kind.has_headers {
-        line.size(b' ')?
-    } else {
-        0
-    };
+    let reply = if has_reply { line.word()? } else { Span::default() };
+    let headers = if kind.has_headers { line.size(b' ')? } else { 0 };
     let total = line.size(b'\r')?;
     if *line.rest.next()? != b'\n' {
         return None;
     }
     let line = u16::try_from(line.at()).ok()?;
     let payload = total.checked_sub(headers)?;
-    Some((
-        Sid(sid),
-        Layout {
-            subject,
-            reply,
-            line,
-            headers,
-            payload,
-        },
-    ))
+    Some((Sid(sid), Layout { subject, reply, line, headers, payload }))
 }
 
 struct Reader<'b> {
@@ -77,10 +53,7 @@ impl Reader<'_> {
         let bytes = self.rest.as_slice();
         let len = self.rest.position(|&byte| byte <= b' ')?;
         let is_word = len > 0 && bytes.get(len) == Some(&b' ');
-        is_word.then_some(Span {
-            start,
-            len: u16::try_from(len).ok()?,
-        })
+        is_word.then_some(Span { start, len: u16::try_from(len).ok()? })
     }
 
     #[inline]
@@ -121,15 +94,10 @@ mod tests {
 
     #[test]
     fn takes_what_everybody_writes_and_leaves_the_rest() {
-        let kind = MessageKind {
-            has_sid: true,
-            has_headers: false,
-        };
+        let kind = MessageKind { has_sid: true, has_headers: false };
         let is_taken = |line: &[u8]| message(line, 4, kind).is_some();
         assert!(is_taken(b"MSG a 1 5\r\nhello\r\n"));
-        assert!(is_taken(
-            b"MSG a.b 9999999999999999999 _INBOX.x 999999999\r\n"
-        ));
+        assert!(is_taken(b"MSG a.b 9999999999999999999 _INBOX.x 999999999\r\n"));
         for line in [
             &b"MSG a 1 5\r"[..],
             b"MSG a 1 5",

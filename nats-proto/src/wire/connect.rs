@@ -96,11 +96,7 @@ impl Connect<'_> {
     /// (`max_control_line`).
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        let mut window = Window {
-            skip: usize::MAX,
-            out: &mut [],
-            len: 0,
-        };
+        let mut window = Window { skip: usize::MAX, out: &mut [], len: 0 };
         self.put(&mut window);
         usize::MAX - window.skip
     }
@@ -146,10 +142,7 @@ impl Connect<'_> {
     fn put(&self, out: &mut impl Sink) {
         out.put(b"CONNECT {");
         put_flag("verbose", self.verbose, out);
-        for (name, value) in [
-            ("pedantic", self.pedantic),
-            ("tls_required", self.tls_required),
-        ] {
+        for (name, value) in [("pedantic", self.pedantic), ("tls_required", self.tls_required)] {
             out.put(b",");
             put_flag(name, value, out);
         }
@@ -173,11 +166,9 @@ impl Connect<'_> {
         out.put(b",");
         put_key("protocol", out);
         out.put(super::decimal::Decimal::new(self.protocol.into()).as_bytes());
-        for (name, value) in [
-            ("echo", self.echo),
-            ("headers", self.headers),
-            ("no_responders", self.no_responders),
-        ] {
+        for (name, value) in
+            [("echo", self.echo), ("headers", self.headers), ("no_responders", self.no_responders)]
+        {
             out.put(b",");
             put_flag(name, value, out);
         }

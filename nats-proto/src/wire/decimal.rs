@@ -26,19 +26,14 @@ impl Decimal {
             set(&mut digits, start, (low % 10) as u8);
             low /= 10;
             if low == 0 {
-                return Self {
-                    digits,
-                    start: start as u8,
-                };
+                return Self { digits, start: start as u8 };
             }
         }
     }
 
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.digits
-            .get(usize::from(self.start)..)
-            .unwrap_or_default()
+        self.digits.get(usize::from(self.start)..).unwrap_or_default()
     }
 
     #[inline]
@@ -62,14 +57,7 @@ mod tests {
 
     #[test]
     fn edges() {
-        for number in [
-            0,
-            9,
-            10,
-            u64::from(u32::MAX),
-            u64::from(u32::MAX) + 1,
-            u64::MAX,
-        ] {
+        for number in [0, 9, 10, u64::from(u32::MAX), u64::from(u32::MAX) + 1, u64::MAX] {
             let decimal = Decimal::new(number);
             assert_eq!(decimal.as_bytes(), std::format!("{number}").as_bytes());
             assert_eq!(decimal.len(), decimal.as_bytes().len());

@@ -33,19 +33,12 @@ pub struct Limits {
 
 impl Limits {
     /// The defaults.
-    pub const DEFAULT: Self = Self {
-        line: 4096,
-        frame: 64 * 1024 * 1024 + 8192,
-        info: 1 << 20,
-    };
+    pub const DEFAULT: Self = Self { line: 4096, frame: 64 * 1024 * 1024 + 8192, info: 1 << 20 };
 
     /// The defaults for a caller whose buffer has `len` bytes.
     #[must_use]
     pub const fn for_buffer(len: usize) -> Self {
-        Self {
-            frame: len,
-            ..Self::DEFAULT
-        }
+        Self { frame: len, ..Self::DEFAULT }
     }
 }
 
@@ -149,18 +142,9 @@ impl<R: Role> Decoder<R> {
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
         // `Layout` keeps a line's length in 16 bits.
-        let line = if limits.line > 65_000 {
-            65_000
-        } else {
-            limits.line
-        };
+        let line = if limits.line > 65_000 { 65_000 } else { limits.line };
         let limits = Limits { line, ..limits };
-        Self {
-            limits,
-            state: State::Line { scanned: 0 },
-            oversized: 0,
-            role: PhantomData,
-        }
+        Self { limits, state: State::Line { scanned: 0 }, oversized: 0, role: PhantomData }
     }
 
     /// Decodes the frame at the front of `input`.
@@ -229,9 +213,7 @@ impl<R: Role> Decoder<R> {
                 None => {}
             }
         }
-        let found = window
-            .get(scanned..)
-            .and_then(|new| memchr::memchr(b'\n', new));
+        let found = window.get(scanned..).and_then(|new| memchr::memchr(b'\n', new));
         let Some(lf) = found.map(|at| scanned + at) else {
             return self.line_without_end(input, window.len());
         };
@@ -306,10 +288,7 @@ impl<R: Role> Decoder<R> {
         }
         let op = R::cut_short(input).ok_or(DecodeError::LineTooLong)?;
         self.state = State::CutLine { seen: input.len() };
-        Ok(Decoded::Frame {
-            op,
-            len: input.len(),
-        })
+        Ok(Decoded::Frame { op, len: input.len() })
     }
 
     fn long_line<'b>(
@@ -338,10 +317,7 @@ impl<R: Role> Decoder<R> {
     ) -> Decoded<R::Op<'b>> {
         self.oversized = self.oversized.saturating_add(1);
         self.state = State::Skip { left: size + 2 };
-        Decoded::Frame {
-            op: R::oversized(Oversized { sid, subject, size }),
-            len,
-        }
+        Decoded::Frame { op: R::oversized(Oversized { sid, subject, size }), len }
     }
 
     fn skip<'b>(
@@ -355,10 +331,7 @@ impl<R: Role> Decoder<R> {
         let len = left.min(input.len());
         for (from_end, expected) in [(2, b'\r'), (1, b'\n')] {
             let at = left.checked_sub(from_end);
-            if at
-                .and_then(|at| input.get(at))
-                .is_some_and(|&byte| byte != expected)
-            {
+            if at.and_then(|at| input.get(at)).is_some_and(|&byte| byte != expected) {
                 return Err(DecodeError::PayloadEnd);
             }
         }
@@ -412,15 +385,9 @@ impl<R: Role> Decoder<R> {
             None => State::Info { seen },
         };
         let json = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
-        let part = InfoPart {
-            json,
-            is_last: end.is_some(),
-        };
+        let part = InfoPart { json, is_last: end.is_some() };
         let op = R::info(part).ok_or(DecodeError::UnknownOperation)?;
-        Ok(Decoded::Frame {
-            op,
-            len: start + len,
-        })
+        Ok(Decoded::Frame { op, len: start + len })
     }
 }
 
@@ -431,9 +398,7 @@ impl<R: Role> Default for Decoder<R> {
 }
 
 fn partial<Op>(need: usize) -> Decoded<Op> {
-    Decoded::Partial {
-        need: NonZeroUsize::new(need).unwrap_or(NonZeroUsize::MIN),
-    }
+    Decoded::Partial { need: NonZeroUsize::new(need).unwrap_or(NonZeroUsize::MIN) }
 }
 
 const fn is_info(start: &[u8; 5]) -> bool {
@@ -442,9 +407,7 @@ const fn is_info(start: &[u8; 5]) -> bool {
 }
 
 fn is_prefix_of_info(input: &[u8]) -> bool {
-    b"INFO"
-        .get(..input.len())
-        .is_some_and(|info| info.eq_ignore_ascii_case(input))
+    b"INFO".get(..input.len()).is_some_and(|info| info.eq_ignore_ascii_case(input))
 }
 
 /// How the peer broke the protocol. The connection cannot be used any more.

@@ -83,12 +83,7 @@ impl<'a> Publish<'a> {
     /// A message without reply subject and headers.
     #[must_use]
     pub const fn new(subject: Subject<'a>, payload: &'a [u8]) -> Self {
-        Self {
-            subject,
-            reply: None,
-            headers: Headers::NONE,
-            payload,
-        }
+        Self { subject, reply: None, headers: Headers::NONE, payload }
     }
 
     /// The length of everything in front of the headers and the payload in bytes, line end
@@ -168,10 +163,7 @@ impl<'a> Publish<'a> {
         payload: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<(), EncodeError<E>> {
         let headers = self.headers.as_bytes();
-        let head = Head {
-            total: headers.len() + max,
-            ..self.head()
-        };
+        let head = Head { total: headers.len() + max, ..self.head() };
         out.reserve(head.len() + headers.len() + max + CRLF.len())?;
         let before = out.as_ref().len();
         head.put(out);
@@ -336,11 +328,7 @@ impl Head<'_> {
         let number = |number: u64| Decimal::new(number).len() + 1;
         let mut len = self.name.len() + argument(self.subject) + self.reply.map_or(0, argument);
         len += self.sid.map_or(0, |sid| number(sid.0));
-        len += if self.headers == 0 {
-            0
-        } else {
-            number(self.headers as u64)
-        };
+        len += if self.headers == 0 { 0 } else { number(self.headers as u64) };
         len + Decimal::new(self.total as u64).len() + CRLF.len()
     }
 

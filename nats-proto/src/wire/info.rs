@@ -207,11 +207,7 @@ impl<T: Buffer + Default> InfoScanner<T> {
 
 impl<T: Buffer + Default> Default for InfoScanner<T> {
     fn default() -> Self {
-        Self {
-            json: Scanner::new(T::default()),
-            key: Key::Unknown,
-            seen: 0,
-        }
+        Self { json: Scanner::new(T::default()), key: Key::Unknown, seen: 0 }
     }
 }
 
@@ -324,14 +320,10 @@ impl<T: Buffer> ServerInfo<T> {
         match key {
             Key::ClientId => self.client_id = number.unwrap_or_default(),
             Key::MaxPayload => {
-                self.max_payload = number
-                    .and_then(|n| u32::try_from(n).ok())
-                    .unwrap_or_default();
+                self.max_payload = number.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
             }
             Key::Proto => {
-                self.proto = number
-                    .and_then(|n| u8::try_from(n).ok())
-                    .unwrap_or_default();
+                self.proto = number.and_then(|n| u8::try_from(n).ok()).unwrap_or_default();
             }
             _ => {}
         }
@@ -362,19 +354,11 @@ impl Flags {
 
     /// The flags are the first keys.
     const fn bit(key: Key) -> Option<u16> {
-        if (key as u32) <= Key::JetStream as u32 {
-            Some(1 << key as u16)
-        } else {
-            None
-        }
+        if (key as u32) <= Key::JetStream as u32 { Some(1 << key as u16) } else { None }
     }
 }
 
 /// A number without sign, fraction or exponent.
 fn decimal_text(text: &[u8]) -> Option<u64> {
-    if text.iter().all(u8::is_ascii_digit) {
-        decimal(text)
-    } else {
-        None
-    }
+    if text.iter().all(u8::is_ascii_digit) { decimal(text) } else { None }
 }

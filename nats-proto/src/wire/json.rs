@@ -98,15 +98,7 @@ impl core::error::Error for JsonError {}
 
 impl<T: Buffer> Scanner<T> {
     pub(crate) const fn new(text: T) -> Self {
-        Self {
-            state: State::Start,
-            objects: 0,
-            depth: 0,
-            unit: 0,
-            high: None,
-            text,
-            is_cut: false,
-        }
+        Self { state: State::Start, objects: 0, depth: 0, unit: 0, high: None, text, is_cut: false }
     }
 
     /// Starts over with another object.
@@ -193,16 +185,8 @@ impl<T: Buffer> Scanner<T> {
         match byte {
             b'"' => {
                 self.lone_surrogate();
-                self.state = if is_key {
-                    State::Colon
-                } else {
-                    State::CommaOrEnd
-                };
-                Ok(self.token(if is_key {
-                    TokenKind::Key
-                } else {
-                    TokenKind::String
-                }))
+                self.state = if is_key { State::Colon } else { State::CommaOrEnd };
+                Ok(self.token(if is_key { TokenKind::Key } else { TokenKind::String }))
             }
             b'\\' => {
                 self.state = State::Escape { is_key };
@@ -242,10 +226,7 @@ impl<T: Buffer> Scanner<T> {
         let digit = char::from(byte).to_digit(16).ok_or(JsonError)?;
         self.unit = (self.unit << 4) | (digit & 0xF) as u16;
         if digits < 3 {
-            self.state = State::Unit {
-                is_key,
-                digits: digits + 1,
-            };
+            self.state = State::Unit { is_key, digits: digits + 1 };
             return Ok(None);
         }
         self.state = State::Text { is_key };
@@ -273,10 +254,7 @@ impl<T: Buffer> Scanner<T> {
             return Err(JsonError);
         }
         if usize::from(at) + 1 < text.len() {
-            self.state = State::Literal {
-                literal,
-                at: at + 1,
-            };
+            self.state = State::Literal { literal, at: at + 1 };
             return Ok(None);
         }
         self.state = State::CommaOrEnd;
@@ -299,11 +277,7 @@ impl<T: Buffer> Scanner<T> {
     const fn close(&mut self) -> State {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
-        if self.depth == 0 {
-            State::Done
-        } else {
-            State::CommaOrEnd
-        }
+        if self.depth == 0 { State::Done } else { State::CommaOrEnd }
     }
 
     const fn in_object(&self) -> bool {
@@ -311,10 +285,7 @@ impl<T: Buffer> Scanner<T> {
     }
 
     const fn token(&self, kind: TokenKind) -> Option<Token> {
-        Some(Token {
-            kind,
-            depth: self.depth,
-        })
+        Some(Token { kind, depth: self.depth })
     }
 
     fn clear(&mut self) {
@@ -383,11 +354,7 @@ fn put_escape(byte: u8, out: &mut impl Sink) {
         b'\t' => out.put(b"\\t"),
         _ => {
             let hex = |nibble: u8| {
-                if nibble < 10 {
-                    b'0' + nibble
-                } else {
-                    b'a' + nibble - 10
-                }
+                if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
             };
             out.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 0xF)]);
         }

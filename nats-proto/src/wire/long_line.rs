@@ -56,11 +56,7 @@ impl LongLine {
                     Err(DecodeError::LineTooLong)
                 } else {
                     let (sid, size) = self.end()?;
-                    Ok(Progress::End {
-                        sid,
-                        size,
-                        len: at + 1,
-                    })
+                    Ok(Progress::End { sid, size, len: at + 1 })
                 };
             }
             // A CR belongs to the line unless the line ends behind it.

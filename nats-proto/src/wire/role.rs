@@ -76,22 +76,10 @@ pub(super) trait Parse: Operations {
     fn info(part: InfoPart<'_>) -> Option<Self::Op<'_>>;
 }
 
-const PLAIN_TO_CLIENT: MessageKind = MessageKind {
-    has_sid: true,
-    has_headers: false,
-};
-const HEADERS_TO_CLIENT: MessageKind = MessageKind {
-    has_sid: true,
-    has_headers: true,
-};
-const PLAIN_TO_SERVER: MessageKind = MessageKind {
-    has_sid: false,
-    has_headers: false,
-};
-const HEADERS_TO_SERVER: MessageKind = MessageKind {
-    has_sid: false,
-    has_headers: true,
-};
+const PLAIN_TO_CLIENT: MessageKind = MessageKind { has_sid: true, has_headers: false };
+const HEADERS_TO_CLIENT: MessageKind = MessageKind { has_sid: true, has_headers: true };
+const PLAIN_TO_SERVER: MessageKind = MessageKind { has_sid: false, has_headers: false };
+const HEADERS_TO_SERVER: MessageKind = MessageKind { has_sid: false, has_headers: true };
 
 impl Parse for FromServer {
     const HAS_INFO: bool = true;

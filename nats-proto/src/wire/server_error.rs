@@ -185,10 +185,7 @@ impl<'b> ServerError<'b> {
     #[must_use]
     pub fn from_bytes(text: &'b [u8]) -> Self {
         let text = text.trim_ascii();
-        Self(
-            text.strip_prefix(b"'")
-                .map_or(text, |text| text.strip_suffix(b"'").unwrap_or(text)),
-        )
+        Self(text.strip_prefix(b"'").map_or(text, |text| text.strip_suffix(b"'").unwrap_or(text)))
     }
 
     /// The text without its quotes; empty if it is not UTF-8.
@@ -287,10 +284,7 @@ fn violation(text: &[u8]) -> IResult<&[u8], Violation<'_>, ()> {
         value(Action::Publish, tag_no_case("Publish to ")),
         value(Action::Subscribe, tag_no_case("Subscription to ")),
     ));
-    let sid = map_opt(
-        delimited(tag_no_case(" (sid \""), digit1, tag_no_case("\")")),
-        decimal,
-    );
+    let sid = map_opt(delimited(tag_no_case(" (sid \""), digit1, tag_no_case("\")")), decimal);
     (
         preceded(tag_no_case("Permissions Violation for "), action),
         quoted,
@@ -310,13 +304,9 @@ fn violation(text: &[u8]) -> IResult<&[u8], Violation<'_>, ()> {
 fn quoted(input: &[u8]) -> IResult<&[u8], Quoted<'_>, ()> {
     let plain = is_not("\"\\");
     let escaped = preceded(exactly('\\'), take(1_usize));
-    delimited(
-        exactly('"'),
-        recognize(many0_count(alt((plain, escaped)))),
-        exactly('"'),
-    )
-    .map(Quoted)
-    .parse_complete(input)
+    delimited(exactly('"'), recognize(many0_count(alt((plain, escaped)))), exactly('"'))
+        .map(Quoted)
+        .parse_complete(input)
 }
 
 /// Splits the first character off, resolved into `utf8` if it is escaped.

@@ -87,11 +87,7 @@ impl<'m> SendBuf<'m> {
 impl Sink for SendBuf<'_> {
     #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
-        if len <= self.room() {
-            Ok(())
-        } else {
-            Err(Full)
-        }
+        if len <= self.room() { Ok(()) } else { Err(Full) }
     }
 
     #[inline]
@@ -155,11 +151,7 @@ impl<B: Buffer> Buffer for &mut B {
 impl<const N: usize> Sink for heapless::Vec<u8, N> {
     #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
-        if len <= N.saturating_sub(self.len()) {
-            Ok(())
-        } else {
-            Err(Full)
-        }
+        if len <= N.saturating_sub(self.len()) { Ok(()) } else { Err(Full) }
     }
 
     #[inline]

@@ -43,11 +43,7 @@ impl<'b> ConnectView<'b> {
         for &byte in self.0 {
             scanner.push(byte)?;
         }
-        if scanner.is_done() {
-            Ok(())
-        } else {
-            Err(JsonError)
-        }
+        if scanner.is_done() { Ok(()) } else { Err(JsonError) }
     }
 
     /// The value of `key`, if it is a truth value.
@@ -143,9 +139,6 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        assert_eq!(
-            std::format!("{:?}", view(r#"{"pass":"s"}"#)),
-            "ConnectView(12 bytes)"
-        );
+        assert_eq!(std::format!("{:?}", view(r#"{"pass":"s"}"#)), "ConnectView(12 bytes)");
     }
 }

@@ -48,15 +48,8 @@ const EVERYTHING: Connect<'static> = Connect {
 #[test]
 fn every_field_is_escaped_and_read_back() {
     let line = encoded(&EVERYTHING);
-    let json = line
-        .strip_prefix("CONNECT ")
-        .unwrap()
-        .strip_suffix("\r\n")
-        .unwrap();
-    assert!(
-        json.contains(r#""auth_token":"t\"o\\k","user":"u\n","pass":"p\u0001é""#),
-        "{json}"
-    );
+    let json = line.strip_prefix("CONNECT ").unwrap().strip_suffix("\r\n").unwrap();
+    assert!(json.contains(r#""auth_token":"t\"o\\k","user":"u\n","pass":"p\u0001é""#), "{json}");
     let view = ConnectView::from_bytes(json.as_bytes());
     view.check().unwrap();
     for (key, value) in [

@@ -30,9 +30,7 @@ impl Tell for FromServer {
                 story.info.extend(part.json);
                 if part.is_last {
                     let info = core::mem::take(&mut story.info);
-                    story
-                        .lines
-                        .push(format!("INFO {}", info.trim_ascii().escape_ascii()));
+                    story.lines.push(format!("INFO {}", info.trim_ascii().escape_ascii()));
                 }
             }
             ServerOp::Message(message) => {
@@ -48,9 +46,7 @@ impl Tell for FromClient {
     fn tell(op: ClientOp<'_>, story: &mut Story) {
         match op {
             ClientOp::Connect(view) => {
-                story
-                    .lines
-                    .push(format!("CONNECT {}", view.as_bytes().escape_ascii()));
+                story.lines.push(format!("CONNECT {}", view.as_bytes().escape_ascii()));
             }
             other => story.lines.push(format!("{other:?}")),
         }
@@ -107,11 +103,7 @@ fn lines<R: Tell>(input: &[u8], limits: Limits) -> Vec<String> {
         let split = tell::<R>(input, [cut], limits).lines;
         assert_eq!(split, whole, "cut at {cut}: {}", input.escape_ascii());
     }
-    assert_eq!(
-        tell::<R>(input, 0..input.len(), limits).lines,
-        whole,
-        "byte by byte"
-    );
+    assert_eq!(tell::<R>(input, 0..input.len(), limits).lines, whole, "byte by byte");
     whole
 }
 
@@ -124,11 +116,7 @@ fn client(input: &[u8]) -> Vec<String> {
 }
 
 fn message(sid: u64, subject: &str, reply: &str, headers: &str, payload: &str) -> String {
-    let reply = if reply.is_empty() {
-        "None".into()
-    } else {
-        format!("Some(\"{reply}\")")
-    };
+    let reply = if reply.is_empty() { "None".into() } else { format!("Some(\"{reply}\")") };
     format!(
         "Message {{ sid: Sid({sid}), subject: \"{subject}\", reply: {reply}, \
          headers: Headers(\"{headers}\"), payload: \"{payload}\" }}"
@@ -178,10 +166,7 @@ fn a_client_session() {
             max("None"),
             format!("Publish({})", message(0, "a", "", "", "hi")),
             format!("Publish({})", message(0, "a", "r", "", "")),
-            format!(
-                "Publish({})",
-                message(0, "a", "", "NATS/1.0\\r\\n\\r\\n", "x")
-            ),
+            format!("Publish({})", message(0, "a", "", "NATS/1.0\\r\\n\\r\\n", "x")),
         ]
     );
 }
@@ -199,26 +184,17 @@ fn lenient_where_servers_are() {
     ] {
         assert_eq!(server(text), hi("a"), "{}", text.escape_ascii());
     }
-    assert_eq!(
-        server(b"ping\npOnG\r\n+ok\r\n"),
-        ["Control(Ping)", "Control(Pong)", "Control(Ok)"]
-    );
+    assert_eq!(server(b"ping\npOnG\r\n+ok\r\n"), ["Control(Ping)", "Control(Pong)", "Control(Ok)"]);
     assert_eq!(server(b"PING  \r\n"), ["Control(Ping)"]);
     assert_eq!(server(b"info\t{}\n"), ["INFO {}"]);
     assert_eq!(server(b"-ERR\r\n"), ["Control(Err(ServerError(\"\")))"]);
-    assert_eq!(
-        server(b"-err  'x' \r\n"),
-        ["Control(Err(ServerError(\"x\")))"]
-    );
+    assert_eq!(server(b"-err  'x' \r\n"), ["Control(Err(ServerError(\"x\")))"]);
     // Subjects are bytes: nats-server passes on what it was given.
     assert_eq!(server(b"MSG a\xFF 1 2\r\nhi\r\n"), hi("a\\xff"));
     assert_eq!(server(b"MSG a\rb 1 2\r\nhi\r\n"), hi("a\\rb"));
     assert_eq!(server(b"MSG a\0 1 2\r\nhi\r\n"), hi("a\\x00"));
     // A reply that looks like a number is a reply.
-    assert_eq!(
-        server(b"MSG a 1 77 2\r\nhi\r\n"),
-        [message(1, "a", "77", "", "hi")]
-    );
+    assert_eq!(server(b"MSG a 1 77 2\r\nhi\r\n"), [message(1, "a", "77", "", "hi")]);
     assert_eq!(
         server(b"MSG a 1 99999999999999999999 2\r\nhi\r\n"),
         [message(1, "a", "99999999999999999999", "", "hi")]
@@ -283,52 +259,30 @@ fn frame_errors() {
 
 #[test]
 fn a_line_may_be_as_long_as_the_limit() {
-    let limits = Limits {
-        line: 16,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { line: 16, ..Limits::DEFAULT };
     let fits = b"MSG 90123456 1 0\r\n\r\n";
-    assert_eq!(
-        lines::<FromServer>(fits, limits),
-        [message(1, "90123456", "", "", "")]
-    );
+    assert_eq!(lines::<FromServer>(fits, limits), [message(1, "90123456", "", "", "")]);
     for too_long in [&b"MSG 901234567 1 0\r\n\r\n"[..], b"PING             \n"] {
         let expected = ["error: the control line is too long"];
         assert_eq!(lines::<FromServer>(too_long, limits), expected);
     }
     // Without an end it is an error as soon as it is too long.
-    assert_eq!(
-        lines::<FromServer>(&[b'x'; 18], limits),
-        ["error: the control line is too long"]
-    );
+    assert_eq!(lines::<FromServer>(&[b'x'; 18], limits), ["error: the control line is too long"]);
     assert_eq!(lines::<FromServer>(&[b'x'; 17], limits), [""; 0]);
 }
 
 #[test]
 fn info_of_any_length_through_a_small_buffer() {
-    let info = format!(
-        "INFO {{\"connect_urls\":[{}]}}\r\n",
-        "\"10.0.0.1:4222\",".repeat(999)
-    );
-    let limits = Limits {
-        line: 32,
-        frame: 32,
-        ..Limits::DEFAULT
-    };
+    let info = format!("INFO {{\"connect_urls\":[{}]}}\r\n", "\"10.0.0.1:4222\",".repeat(999));
+    let limits = Limits { line: 32, frame: 32, ..Limits::DEFAULT };
     let told = tell::<FromServer>(format!("{info}PING\r\n").as_bytes(), [], limits).lines;
     assert_eq!(
         told,
-        [
-            info.trim_ascii().as_bytes().escape_ascii().to_string(),
-            "Control(Ping)".into()
-        ]
+        [info.trim_ascii().as_bytes().escape_ascii().to_string(), "Control(Ping)".into()]
     );
 
     let endless = [&b"INFO "[..], &[b' '; 200]].concat();
-    let limits = Limits {
-        info: 100,
-        ..limits
-    };
+    let limits = Limits { info: 100, ..limits };
     assert_eq!(
         tell::<FromServer>(&endless, [], limits).lines,
         ["error: the control line is too long"]
@@ -337,21 +291,14 @@ fn info_of_any_length_through_a_small_buffer() {
 
 #[test]
 fn a_message_that_is_too_long_is_passed_over_and_reported() {
-    let limits = Limits {
-        frame: 24,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { frame: 24, ..Limits::DEFAULT };
     let oversized = |sid, subject: &[u8], size| {
         format!("Oversized(Oversized {{ sid: Sid({sid}), subject: {subject:?}, size: {size} }})")
     };
     let input = b"MSG a 7 11\r\n0123456789\r\r\nMSG a 7 10\r\n0123456789\r\nPING\r\n";
     assert_eq!(
         lines::<FromServer>(input, limits),
-        [
-            oversized(7, b"a", 11),
-            message(7, "a", "", "", "0123456789"),
-            "Control(Ping)".into()
-        ]
+        [oversized(7, b"a", 11), message(7, "a", "", "", "0123456789"), "Control(Ping)".into()]
     );
     let input = b"HMSG a.b 8 re 12 24\r\nNATS/1.0\r\n\r\n0123456789\r\n\r\nPING\r\n";
     assert_eq!(
@@ -359,20 +306,11 @@ fn a_message_that_is_too_long_is_passed_over_and_reported() {
         [oversized(8, b"a.b", 24), "Control(Ping)".into()]
     );
     let input = b"PUB a 30\r\n0123456789012345678901234567\r\n\r\nPING\r\n";
-    assert_eq!(
-        lines::<FromClient>(input, limits),
-        [oversized(0, b"a", 30), "Ping".into()]
-    );
-    for broken in [
-        &b"MSG a 7 11\r\n01234567890x\n"[..],
-        b"MSG a 7 11\r\n01234567890\rx",
-    ] {
+    assert_eq!(lines::<FromClient>(input, limits), [oversized(0, b"a", 30), "Ping".into()]);
+    for broken in [&b"MSG a 7 11\r\n01234567890x\n"[..], b"MSG a 7 11\r\n01234567890\rx"] {
         assert_eq!(
             lines::<FromServer>(broken, limits),
-            [
-                oversized(7, b"a", 11),
-                "error: the payload is not followed by a line end".into()
-            ]
+            [oversized(7, b"a", 11), "error: the payload is not followed by a line end".into()]
         );
     }
 }
@@ -389,11 +327,7 @@ fn oversized_messages_are_counted() {
 
 #[test]
 fn a_control_line_longer_than_a_frame_is_streamed_through() {
-    let limits = Limits {
-        frame: 24,
-        line: 80,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { frame: 24, line: 80, ..Limits::DEFAULT };
     let oversized = |sid, size| {
         format!("Oversized(Oversized {{ sid: Sid({sid}), subject: [], size: {size} }})")
     };
@@ -401,55 +335,19 @@ fn a_control_line_longer_than_a_frame_is_streamed_through() {
     let table = [
         (format!("MSG {long} 7 2\r\nhi\r\n"), oversized(7, 2)),
         (format!("MSG {long} 7 reply 2\nhi\r\n"), oversized(7, 2)),
-        (
-            format!("MSG {long}\r+\r+ 7 12 2 \r\nhi\r\n"),
-            oversized(7, 2),
-        ),
+        (format!("MSG {long}\r+\r+ 7 12 2 \r\nhi\r\n"), oversized(7, 2)),
         (format!("msg\t{long}  0 {long} 0\r\n\r\n"), oversized(0, 0)),
-        (
-            format!("HMSG {long} 7 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"),
-            oversized(7, 14),
-        ),
-        (
-            format!("HMSG {long} 7 r 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"),
-            oversized(7, 14),
-        ),
-        (
-            format!("MSG {long} 7\r\n"),
-            "error: malformed arguments".into(),
-        ),
-        (
-            format!("MSG {long} 7 a b 2\r\n"),
-            "error: malformed arguments".into(),
-        ),
-        (
-            format!("MSG {long} x 2\r\n"),
-            "error: malformed arguments".into(),
-        ),
-        (
-            format!("MSG {long} 7 2x\r\n"),
-            "error: malformed arguments".into(),
-        ),
-        (
-            format!("HMSG {long} 7 x 2\r\n"),
-            "error: malformed arguments".into(),
-        ),
-        (
-            format!("HMSG {long} 7 3 2\r\n"),
-            DecodeError::HeaderSize.to_string(),
-        ),
-        (
-            format!("MSG {long} 7 2147483648\r\n"),
-            DecodeError::Overflow.to_string(),
-        ),
-        (
-            format!("MSG {long} 18446744073709551616 2\r\n"),
-            DecodeError::Overflow.to_string(),
-        ),
-        (
-            format!("MSG {} 7 2\r\n", "s".repeat(76)),
-            DecodeError::LineTooLong.to_string(),
-        ),
+        (format!("HMSG {long} 7 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"), oversized(7, 14)),
+        (format!("HMSG {long} 7 r 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"), oversized(7, 14)),
+        (format!("MSG {long} 7\r\n"), "error: malformed arguments".into()),
+        (format!("MSG {long} 7 a b 2\r\n"), "error: malformed arguments".into()),
+        (format!("MSG {long} x 2\r\n"), "error: malformed arguments".into()),
+        (format!("MSG {long} 7 2x\r\n"), "error: malformed arguments".into()),
+        (format!("HMSG {long} 7 x 2\r\n"), "error: malformed arguments".into()),
+        (format!("HMSG {long} 7 3 2\r\n"), DecodeError::HeaderSize.to_string()),
+        (format!("MSG {long} 7 2147483648\r\n"), DecodeError::Overflow.to_string()),
+        (format!("MSG {long} 18446744073709551616 2\r\n"), DecodeError::Overflow.to_string()),
+        (format!("MSG {} 7 2\r\n", "s".repeat(76)), DecodeError::LineTooLong.to_string()),
     ];
     for (input, expected) in table {
         let told = lines::<FromServer>(format!("{input}PING\r\n").as_bytes(), limits);
@@ -464,18 +362,11 @@ fn a_control_line_longer_than_a_frame_is_streamed_through() {
 
 #[test]
 fn a_long_error_is_cut_short_and_others_are_errors() {
-    let limits = Limits {
-        frame: 24,
-        line: 64,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { frame: 24, line: 64, ..Limits::DEFAULT };
     let input = b"-ERR 'Permissions Violation for Publish to \"a.b.c\"'\r\nPING\r\n";
     assert_eq!(
         tell::<FromServer>(input, [], limits).lines,
-        [
-            "Control(Err(ServerError(\"Permissions Violat\")))",
-            "Control(Ping)"
-        ]
+        ["Control(Err(ServerError(\"Permissions Violat\")))", "Control(Ping)"]
     );
     let endless = [&b"-ERR '"[..], &[b'x'; 80]].concat();
     let told = tell::<FromServer>(&endless, [], limits).lines;
@@ -492,21 +383,11 @@ fn naive_arguments(
     line: &str,
     has_headers: bool,
 ) -> Option<(String, u64, Option<String>, u32, u32)> {
-    let words: Vec<&str> = line
-        .split([' ', '\t'])
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
     let number = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| text.parse::<u64>().ok())
-            .flatten()
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten()
     };
-    let size = |text: &str| {
-        number(text)
-            .and_then(|n| i32::try_from(n).ok())
-            .map(|n| n as u32)
-    };
+    let size = |text: &str| number(text).and_then(|n| i32::try_from(n).ok()).map(|n| n as u32);
     let (subject, sid, rest) = (words.first()?, number(words.get(1)?)?, words.get(2..)?);
     let numbers = 1 + usize::from(has_headers);
     let (reply, sizes) = match rest.len().checked_sub(numbers)? {

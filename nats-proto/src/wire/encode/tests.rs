@@ -22,12 +22,7 @@ fn encoded(encode: impl Fn(&mut SendBuf<'_>) -> Result<(), Full>) -> Vec<u8> {
     for room in 0..whole.len() {
         let mut memory = std::vec![0; room];
         let mut out = SendBuf::new(&mut memory);
-        assert_eq!(
-            encode(&mut out),
-            Err(Full),
-            "room {room} of {}",
-            whole.len()
-        );
+        assert_eq!(encode(&mut out), Err(Full), "room {room} of {}", whole.len());
         assert!(out.is_empty());
     }
     whole
@@ -42,29 +37,14 @@ const HEADERS: Headers<'static> = Headers::from_bytes(b"NATS/1.0\r\nHeader: X\r\
 #[test]
 fn publish_in_the_samples_of_adr_4() {
     let plain = Publish::new(subject("SUBJECT"), b"PAYLOAD");
-    let reply = Publish {
-        reply: Some(subject("REPLY")),
-        ..plain
-    };
-    let headers = Publish {
-        headers: HEADERS,
-        ..reply
-    };
-    let empty = Publish {
-        payload: b"",
-        ..headers
-    };
+    let reply = Publish { reply: Some(subject("REPLY")), ..plain };
+    let headers = Publish { headers: HEADERS, ..reply };
+    let empty = Publish { payload: b"", ..headers };
     let table: [(Publish<'_>, &[u8]); 4] = [
         (plain, b"PUB SUBJECT 7\r\nPAYLOAD\r\n"),
         (reply, b"PUB SUBJECT REPLY 7\r\nPAYLOAD\r\n"),
-        (
-            headers,
-            b"HPUB SUBJECT REPLY 23 30\r\nNATS/1.0\r\nHeader: X\r\n\r\nPAYLOAD\r\n",
-        ),
-        (
-            empty,
-            b"HPUB SUBJECT REPLY 23 23\r\nNATS/1.0\r\nHeader: X\r\n\r\n\r\n",
-        ),
+        (headers, b"HPUB SUBJECT REPLY 23 30\r\nNATS/1.0\r\nHeader: X\r\n\r\nPAYLOAD\r\n"),
+        (empty, b"HPUB SUBJECT REPLY 23 23\r\nNATS/1.0\r\nHeader: X\r\n\r\n\r\n"),
     ];
     for (publish, expected) in table {
         assert_eq!(encoded(|out| publish.encode(out)), expected);
@@ -77,33 +57,17 @@ fn publish_in_the_samples_of_adr_4() {
 
 #[test]
 fn control_lines() {
-    let subscribe = Subscribe {
-        filter: Filter::from_static("a.>"),
-        queue: None,
-        sid: Sid(12),
-    };
+    let subscribe = Subscribe { filter: Filter::from_static("a.>"), queue: None, sid: Sid(12) };
     assert_eq!(encoded(|out| subscribe.encode(out)), b"SUB a.> 12\r\n");
-    let queue = Subscribe {
-        queue: Some(Queue::from_static("q")),
-        ..subscribe
-    };
+    let queue = Subscribe { queue: Some(Queue::from_static("q")), ..subscribe };
     assert_eq!(encoded(|out| queue.encode(out)), b"SUB a.> q 12\r\n");
 
-    let at_once = Unsubscription {
-        sid: Sid(1),
-        max: None,
-    };
+    let at_once = Unsubscription { sid: Sid(1), max: None };
     assert_eq!(encoded(|out| at_once.encode(out)), b"UNSUB 1\r\n");
-    let later = Unsubscription {
-        max: core::num::NonZeroU64::new(5),
-        ..at_once
-    };
+    let later = Unsubscription { max: core::num::NonZeroU64::new(5), ..at_once };
     assert_eq!(encoded(|out| later.encode(out)), b"UNSUB 1 5\r\n");
 
-    assert_eq!(
-        encoded(|out| encode_error("no\r\n'way'", out)),
-        b"-ERR 'no   way '\r\n"
-    );
+    assert_eq!(encoded(|out| encode_error("no\r\n'way'", out)), b"-ERR 'no   way '\r\n");
 }
 
 #[test]
@@ -116,11 +80,7 @@ fn deliver() {
         payload: b"x",
     };
     assert_eq!(encoded(|out| plain.encode(out)), b"MSG a\xFF 9 1\r\nx\r\n");
-    let headers = Deliver {
-        reply: Some(b"r"),
-        headers: HEADERS,
-        ..plain
-    };
+    let headers = Deliver { reply: Some(b"r"), headers: HEADERS, ..plain };
     assert_eq!(
         encoded(|out| headers.encode(out)),
         b"HMSG a\xFF 9 r 23 24\r\nNATS/1.0\r\nHeader: X\r\n\r\nx\r\n"
@@ -144,11 +104,7 @@ fn payloads_made_in_place() {
     assert_eq!(with(plain, 100, b"abc"), b"PUB a   3\r\nabc\r\n");
     assert_eq!(with(plain, 100, b""), b"PUB a   0\r\n\r\n");
     assert_eq!(with(plain, 0, b""), b"PUB a 0\r\n\r\n");
-    let headers = Publish {
-        headers: HEADERS,
-        reply: Some(Subject::from_static("r")),
-        ..plain
-    };
+    let headers = Publish { headers: HEADERS, reply: Some(Subject::from_static("r")), ..plain };
     assert_eq!(
         with(headers, 100, b"hi"),
         b"HPUB a r 23  25\r\nNATS/1.0\r\nHeader: X\r\n\r\nhi\r\n"

@@ -15,46 +15,26 @@ struct Reader {
 
 impl Reader {
     fn new() -> Self {
-        Self {
-            scanner: InfoScanner::default(),
-            info: ServerInfo::default(),
-            urls: Vec::new(),
-        }
+        Self { scanner: InfoScanner::default(), info: ServerInfo::default(), urls: Vec::new() }
     }
 
     fn part(&mut self, json: &str, is_last: bool) -> Result<bool, JsonError> {
-        let part = InfoPart {
-            json: json.as_bytes(),
-            is_last,
-        };
-        self.scanner
-            .push(part, &mut self.info, |url| self.urls.push(url.to_string()))
+        let part = InfoPart { json: json.as_bytes(), is_last };
+        self.scanner.push(part, &mut self.info, |url| self.urls.push(url.to_string()))
     }
 }
 
 fn assert_cluster(reader: &Reader) {
     let info = &reader.info;
-    assert_eq!(
-        info.server_id(),
-        "NDHVBXJ7XCZ4LB2UYMYEQUP5BTKAQ5SR2PGJOUKR4TYT3V3BDXGVIXTM"
-    );
-    assert_eq!(
-        (info.server_name(), info.version(), info.proto()),
-        ("n1", "2.10.7", 1)
-    );
-    assert_eq!(
-        (info.max_payload(), info.client_id()),
-        (1_048_576, u64::MAX)
-    );
+    assert_eq!(info.server_id(), "NDHVBXJ7XCZ4LB2UYMYEQUP5BTKAQ5SR2PGJOUKR4TYT3V3BDXGVIXTM");
+    assert_eq!((info.server_name(), info.version(), info.proto()), ("n1", "2.10.7", 1));
+    assert_eq!((info.max_payload(), info.client_id()), (1_048_576, u64::MAX));
     assert_eq!((info.client_ip(), info.domain()), ("127.0.0.1", "hub"));
     assert_eq!(info.nonce(), "nRzzSFMjNlYSrGI");
     assert!(info.headers() && info.auth_required() && info.tls_required());
     assert!(!info.tls_verify() && !info.tls_available());
     assert!(info.lame_duck() && info.jetstream() && !info.is_cut());
-    assert_eq!(
-        reader.urls,
-        ["172.17.0.2:4222", "[fe80::1]:4222", "a.example:4222"]
-    );
+    assert_eq!(reader.urls, ["172.17.0.2:4222", "[fe80::1]:4222", "a.example:4222"]);
 }
 
 #[test]
@@ -88,17 +68,9 @@ fn an_empty_info_is_one() {
 fn what_a_later_info_leaves_out_is_forgotten_when_it_ends() {
     let mut reader = Reader::new();
     reader.part(CLUSTER, true).unwrap();
-    reader
-        .part(r#"{"max_payload":5,"headers":"#, false)
-        .unwrap();
-    assert_eq!(
-        (reader.info.max_payload(), reader.info.version()),
-        (5, "2.10.7")
-    );
-    assert!(
-        reader.info.headers(),
-        "as it was, until the new value is there"
-    );
+    reader.part(r#"{"max_payload":5,"headers":"#, false).unwrap();
+    assert_eq!((reader.info.max_payload(), reader.info.version()), (5, "2.10.7"));
+    assert!(reader.info.headers(), "as it was, until the new value is there");
     reader.part("false}", true).unwrap();
     assert_eq!((reader.info.max_payload(), reader.info.version()), (5, ""));
     assert!(!reader.info.headers() && !reader.info.lame_duck());
@@ -124,10 +96,7 @@ fn what_does_not_fit_is_left_out() {
     );
     assert_eq!(reader.part(&json, true), Ok(true));
     assert!(reader.info.is_cut());
-    assert_eq!(
-        (reader.info.server_name(), reader.info.version()),
-        ("", "2")
-    );
+    assert_eq!((reader.info.server_name(), reader.info.version()), ("", "2"));
     assert_eq!(reader.urls, ["b:1"]);
     reader.part("{\"version\":\"3\"}", true).unwrap();
     assert!(!reader.info.is_cut());

@@ -26,11 +26,7 @@ fn scan(json: &[u8]) -> Result<Seen, JsonError> {
             seen.push((token.depth, shown));
         }
     }
-    if scanner.is_done() {
-        Ok(seen)
-    } else {
-        Err(JsonError)
-    }
+    if scanner.is_done() { Ok(seen) } else { Err(JsonError) }
 }
 
 fn tokens(json: &str) -> Seen {
@@ -88,15 +84,9 @@ fn escapes() {
 fn what_does_not_fit_is_marked_and_passed_over() {
     let long = "x".repeat(33);
     let json = std::format!(r#"{{"{long}":"{long}","b":1}}"#);
-    assert_eq!(
-        tokens(&json),
-        seen([(1, "(cut):"), (1, "'(cut)'"), (1, "b:"), (1, "1")])
-    );
+    assert_eq!(tokens(&json), seen([(1, "(cut):"), (1, "'(cut)'"), (1, "b:"), (1, "1")]));
     let fits = "x".repeat(32);
-    assert_eq!(
-        tokens(&std::format!(r#"{{"a":"{fits}"}}"#))[1].1,
-        std::format!("'{fits}'")
-    );
+    assert_eq!(tokens(&std::format!(r#"{{"a":"{fits}"}}"#))[1].1, std::format!("'{fits}'"));
 }
 
 #[test]
@@ -140,13 +130,8 @@ fn malformed_objects_are_refused() {
 
 #[test]
 fn nesting_is_bounded() {
-    let nested = |depth: usize| {
-        std::format!(
-            "{{\"a\":{}{}}}",
-            "[".repeat(depth - 1),
-            "]".repeat(depth - 1)
-        )
-    };
+    let nested =
+        |depth: usize| std::format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
     assert!(scan(nested(64).as_bytes()).is_ok());
     assert!(scan(nested(65).as_bytes()).is_err());
 }

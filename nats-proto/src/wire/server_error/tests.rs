@@ -11,75 +11,27 @@ fn every_text_of_the_servers_source() {
     use Consequence::*;
     use ErrorKind::*;
     let table = [
-        (
-            "Permissions Violation for Publish to \"a\"",
-            PermissionsViolation,
-            Continues,
-        ),
+        ("Permissions Violation for Publish to \"a\"", PermissionsViolation, Continues),
         ("Invalid Subject", InvalidSubject, Continues),
         ("Invalid Publish Subject", InvalidPublishSubject, Continues),
-        (
-            "maximum subscriptions exceeded",
-            MaximumSubscriptions,
-            Continues,
-        ),
+        ("maximum subscriptions exceeded", MaximumSubscriptions, Continues),
         ("Stale Connection", StaleConnection, Reconnect),
         ("Slow Consumer", SlowConsumer, Reconnect),
-        (
-            "maximum connections exceeded",
-            MaximumConnections,
-            Reconnect,
-        ),
-        (
-            "maximum account active connections exceeded",
-            MaximumConnections,
-            Reconnect,
-        ),
-        (
-            "Connection throttling is active. Please try again later.",
-            MaximumConnections,
-            Reconnect,
-        ),
+        ("maximum connections exceeded", MaximumConnections, Reconnect),
+        ("maximum account active connections exceeded", MaximumConnections, Reconnect),
+        ("Connection throttling is active. Please try again later.", MaximumConnections, Reconnect),
         ("Server Shutdown", ServerShutdown, Reconnect),
-        (
-            "Failed Account Registration",
-            AccountRegistration,
-            Reconnect,
-        ),
-        (
-            "Authorization Violation",
-            AuthorizationViolation,
-            Reauthenticate,
-        ),
-        (
-            "Authentication Timeout",
-            AuthenticationTimeout,
-            Reauthenticate,
-        ),
-        (
-            "User Authentication Expired",
-            AuthenticationExpired,
-            Reauthenticate,
-        ),
-        (
-            "Account Authentication Expired",
-            AuthenticationExpired,
-            Reauthenticate,
-        ),
-        (
-            "User Authentication Revoked",
-            AuthenticationRevoked,
-            Reauthenticate,
-        ),
+        ("Failed Account Registration", AccountRegistration, Reconnect),
+        ("Authorization Violation", AuthorizationViolation, Reauthenticate),
+        ("Authentication Timeout", AuthenticationTimeout, Reauthenticate),
+        ("User Authentication Expired", AuthenticationExpired, Reauthenticate),
+        ("Account Authentication Expired", AuthenticationExpired, Reauthenticate),
+        ("User Authentication Revoked", AuthenticationRevoked, Reauthenticate),
         ("Maximum Payload Violation", MaximumPayload, Misuse),
         ("maximum control line exceeded", MaximumControlLine, Misuse),
         ("Unknown Protocol Operation", UnknownOperation, Misuse),
         ("invalid client protocol", InvalidProtocol, Misuse),
-        (
-            "no responders requires headers support",
-            HeadersNotSupported,
-            Misuse,
-        ),
+        ("no responders requires headers support", HeadersNotSupported, Misuse),
         ("message headers not supported", HeadersNotSupported, Misuse),
         ("Secure Connection - TLS Required", TlsRequired, Misuse),
         ("attempted to connect to route port", WrongPort, Misuse),
@@ -88,19 +40,11 @@ fn every_text_of_the_servers_source() {
         ("", Unknown, Continues),
     ];
     for (text, kind, consequence) in table {
-        for quoted in [
-            text.to_owned(),
-            std::format!("'{text}'"),
-            std::format!(" '{text}' "),
-        ] {
+        for quoted in [text.to_owned(), std::format!("'{text}'"), std::format!(" '{text}' ")] {
             assert_eq!(error(&quoted).kind(), kind, "{quoted}");
             assert_eq!(error(&quoted).text(), text);
         }
-        assert_eq!(
-            error(&text.to_uppercase()).kind(),
-            kind,
-            "case does not matter: {text}"
-        );
+        assert_eq!(error(&text.to_uppercase()).kind(), kind, "case does not matter: {text}");
         assert_eq!(kind.consequence(), consequence, "{text}");
     }
 }
@@ -109,34 +53,10 @@ fn every_text_of_the_servers_source() {
 fn violations() {
     let table: &[(&str, Action, &str, Option<&str>, Option<u64>)] = &[
         ("for Publish to \"a.b\"", Action::Publish, "a.b", None, None),
-        (
-            "for Publish with Reply of \"r\"",
-            Action::PublishReply,
-            "r",
-            None,
-            None,
-        ),
-        (
-            "for Subscription to \"a.>\"",
-            Action::Subscribe,
-            "a.>",
-            None,
-            None,
-        ),
-        (
-            "for Subscription to \"a\" using queue \"q\"",
-            Action::Subscribe,
-            "a",
-            Some("q"),
-            None,
-        ),
-        (
-            "for Subscription to \"a\" (sid \"12\")",
-            Action::Subscribe,
-            "a",
-            None,
-            Some(12),
-        ),
+        ("for Publish with Reply of \"r\"", Action::PublishReply, "r", None, None),
+        ("for Subscription to \"a.>\"", Action::Subscribe, "a.>", None, None),
+        ("for Subscription to \"a\" using queue \"q\"", Action::Subscribe, "a", Some("q"), None),
+        ("for Subscription to \"a\" (sid \"12\")", Action::Subscribe, "a", None, Some(12)),
         (
             "for Subscription to \"a\" using queue \"q\" (sid \"3\")",
             Action::Subscribe,
@@ -144,42 +64,12 @@ fn violations() {
             Some("q"),
             Some(3),
         ),
-        (
-            "for Subscription to \"a.b.c\", too many tokens",
-            Action::Subscribe,
-            "a.b.c",
-            None,
-            None,
-        ),
-        (
-            "for subscription to \"a\"",
-            Action::Subscribe,
-            "a",
-            None,
-            None,
-        ),
-        (
-            "for Publish to \"a\\\"b\"",
-            Action::Publish,
-            "a\"b",
-            None,
-            None,
-        ),
-        (
-            "for Publish to \"\\u00e9\\t\\\\\"",
-            Action::Publish,
-            "é\t\\",
-            None,
-            None,
-        ),
+        ("for Subscription to \"a.b.c\", too many tokens", Action::Subscribe, "a.b.c", None, None),
+        ("for subscription to \"a\"", Action::Subscribe, "a", None, None),
+        ("for Publish to \"a\\\"b\"", Action::Publish, "a\"b", None, None),
+        ("for Publish to \"\\u00e9\\t\\\\\"", Action::Publish, "é\t\\", None, None),
         ("for Publish to \"é\"", Action::Publish, "é", None, None),
-        (
-            "for Publish to \"\\U0001F600\"",
-            Action::Publish,
-            "😀",
-            None,
-            None,
-        ),
+        ("for Publish to \"\\U0001F600\"", Action::Publish, "😀", None, None),
         ("for Publish to \"\"", Action::Publish, "", None, None),
     ];
     for &(text, action, subject, queue, sid) in table {
@@ -189,12 +79,7 @@ fn violations() {
         assert!(violation.subject.is(subject), "{text}");
         assert!(!violation.subject.is("other"), "{text}");
         assert_eq!(violation.queue.is_some(), queue.is_some(), "{text}");
-        assert!(
-            violation
-                .queue
-                .is_none_or(|name| name.is(queue.unwrap_or(""))),
-            "{text}"
-        );
+        assert!(violation.queue.is_none_or(|name| name.is(queue.unwrap_or(""))), "{text}");
         assert_eq!(violation.sid, sid.map(Sid), "{text}");
     }
 }
@@ -228,8 +113,5 @@ fn quotes_compare_whole_texts() {
 #[test]
 fn bytes_that_are_no_text_are_shown_escaped() {
     let error = ServerError::from_bytes(b"'bad \xFF'");
-    assert_eq!(
-        (error.text(), std::format!("{error}").as_str()),
-        ("", r"bad \xff")
-    );
+    assert_eq!((error.text(), std::format!("{error}").as_str()), ("", r"bad \xff"));
 }

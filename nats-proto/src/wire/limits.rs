@@ -1,0 +1,108 @@
+//! What may be published: checked before anything is sent.
+
+use core::fmt;
+
+use super::encode::Publish;
+
+/// What the server takes, as far as it said so.
+///
+/// A server answers a violation by closing the connection, so a client checks first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishLimits {
+    /// The longest headers and payload together in bytes (`max_payload` of INFO).
+    pub payload: usize,
+    /// The longest control line in bytes without its line end (nats-server's `max_control_line`,
+    /// which INFO does not tell).
+    pub line: usize,
+    /// Whether headers are allowed.
+    pub headers: bool,
+}
+
+/// Why a message cannot be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// Headers and payload are too long.
+    PayloadTooLarge {
+        /// How long they are in bytes.
+        len: usize,
+        /// How long they may be.
+        max: usize,
+    },
+    /// Subject and reply subject are too long.
+    LineTooLong {
+        /// How long the control line would be in bytes.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// The server does not support headers.
+    HeadersUnsupported,
+}
+
+impl PublishLimits {
+    /// Checks a message.
+    ///
+    /// # Errors
+    ///
+    /// The first limit that it exceeds.
+    #[inline]
+    pub fn check(&self, message: &Publish<'_>) -> Result<(), PublishError> {
+        let len = message.body_len();
+        if len > self.payload {
+            return Err(PublishError::PayloadTooLarge { len, max: self.payload });
+        }
+        let len = message.line_len() - Publish::TAIL.len();
+        if len > self.line {
+            return Err(PublishError::LineTooLong { len, max: self.line });
+        }
+        if !self.headers && !message.headers.is_empty() {
+            return Err(PublishError::HeadersUnsupported);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PayloadTooLarge { len, max } => {
+                write!(f, "headers and payload of {len} bytes are over the server's limit of {max}")
+            }
+            Self::LineTooLong { len, max } => {
+                write!(f, "subject and reply make a line of {len} bytes, over the limit of {max}")
+            }
+            Self::HeadersUnsupported => f.write_str("the server does not support headers"),
+        }
+    }
+}
+
+impl core::error::Error for PublishError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::Headers;
+    use crate::subject::Subject;
+
+    #[test]
+    fn limits_are_inclusive() {
+        let headers = Headers::from_bytes(b"NATS/1.0\r\n\r\n");
+        let message = Publish { headers, ..Publish::new(Subject::from_static("abc"), b"12345678") };
+        let line = "HPUB abc 12 20".len();
+        let limits = PublishLimits { payload: 20, line, headers: true };
+        assert_eq!(limits.check(&message), Ok(()));
+        assert_eq!(
+            PublishLimits { payload: 19, ..limits }.check(&message),
+            Err(PublishError::PayloadTooLarge { len: 20, max: 19 })
+        );
+        assert_eq!(
+            PublishLimits { line: line - 1, ..limits }.check(&message),
+            Err(PublishError::LineTooLong { len: line, max: line - 1 })
+        );
+        assert_eq!(
+            PublishLimits { headers: false, ..limits }.check(&message),
+            Err(PublishError::HeadersUnsupported)
+        );
+    }
+}
