@@ -267,7 +267,7 @@ impl<S: Store> Session<S> {
     }
 
     /// Ends a subscription now, or when it has got `max` messages in its whole life. Returns
-    /// whether it was still going.
+    /// whether it was still going. A maximum that was set before can be lowered, not raised.
     pub fn unsubscribe(&mut self, sid: Sid, max: Option<NonZeroU64>) -> bool {
         self.subscriptions.unsubscribe(sid, max)
     }
@@ -415,6 +415,11 @@ impl<S: Store> Session<S> {
     /// How many subscriptions there are, those included that are to be handed back.
     pub const fn subscriptions(&self) -> usize {
         self.subscriptions.len()
+    }
+
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
+        self.state == State::Ready
     }
 
     /// Whether there is a connection to publish to.

@@ -156,6 +156,8 @@ impl<S: Store> Subscriptions<S> {
             return false;
         };
         match max {
+            // The server may have acted on a lower maximum before it learns of a higher one.
+            Some(max) if subscription.max.is_some_and(|lower| lower <= max) => {}
             Some(max) if subscription.delivered < max.get() => {
                 subscription.max = Some(max);
                 subscription.is_max_due = true;

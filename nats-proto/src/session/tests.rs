@@ -347,6 +347,18 @@ fn auto_unsubscribe_that_is_reached_already_is_immediate() {
 }
 
 #[test]
+fn a_maximum_can_be_lowered_and_not_raised() {
+    let mut world = World::<Small>::connected();
+    let sid = world.subscribe("a", 1);
+    for max in [5, 7, 2, 2] {
+        world.session.unsubscribe(sid, NonZeroU64::new(max));
+        world.sent();
+    }
+    assert_eq!(world.receive("MSG a 1 0||MSG a 1 0||MSG a 1 0|"), ["to 1", "to 1", "dropped"]);
+    assert_eq!((world.sent().as_str(), world.released()), ("", std::vec![(1, Ended::MaxReached)]));
+}
+
+#[test]
 fn a_maximum_reached_before_the_server_knew_is_an_unsub() {
     let mut world = World::<Small>::connected();
     let sid = world.subscribe("a", 1);
@@ -638,6 +650,7 @@ fn calls_out_of_turn_change_nothing() {
 #[derive(Default)]
 struct ModelServer {
     subscriptions: std::collections::BTreeMap<u64, Believed>,
+    maxed_out: Vec<u64>,
     pings: u32,
 }
 
@@ -664,11 +677,15 @@ impl ModelServer {
                 }
                 ClientOp::Unsubscribe(unsubscribe) => {
                     let sid = unsubscribe.sid.0;
-                    let known = self.subscriptions.get_mut(&sid);
-                    let known = known.unwrap_or_else(|| panic!("UNSUB {sid} of none"));
-                    known.max = unsubscribe.max.map(NonZeroU64::get);
-                    if known.max.is_none() || known.is_over() {
-                        self.subscriptions.remove(&sid);
+                    match self.subscriptions.get_mut(&sid) {
+                        Some(known) => {
+                            known.max = unsubscribe.max.map(NonZeroU64::get);
+                            if known.max.is_none() || known.is_over() {
+                                self.subscriptions.remove(&sid);
+                            }
+                        }
+                        // It reached its maximum while UNSUB was on its way.
+                        None => assert!(self.maxed_out.contains(&sid), "UNSUB {sid} of none"),
                     }
                 }
                 ClientOp::Ping => self.pings += 1,
@@ -750,6 +767,7 @@ mod model {
                     }
                     if is_last {
                         server.subscriptions.remove(&sid);
+                        server.maxed_out.push(sid);
                         assert_eq!(world.session.deliver(Sid(sid)), None, "more than the maximum");
                     }
                 }

@@ -1,0 +1,85 @@
+//! How a connection is opened.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Mutex;
+
+use nats_proto::Scheme;
+use nats_proto::ServerUrl;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use crate::sync::lock;
+
+/// A stream of bytes in both directions that a client can talk NATS over.
+///
+/// Whatever is `AsyncRead` and `AsyncWrite` is one: a socket, a pipe in memory, a tunnel.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
+
+/// A server to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target {
+    /// The scheme of the URL.
+    pub scheme: Scheme,
+    /// The host's name or address, an IPv6 address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Target {
+    pub(crate) fn new(url: &ServerUrl<'_>) -> Self {
+        Self { scheme: url.scheme(), host: url.host().to_owned(), port: url.port() }
+    }
+}
+
+pub(crate) type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
+
+/// Opens connections.
+pub(crate) trait Connector: Send + Sync {
+    fn open(&self, target: Target) -> Opening;
+}
+
+/// The ordinary way: TCP.
+pub(crate) struct Tcp;
+
+impl Connector for Tcp {
+    fn open(&self, target: Target) -> Opening {
+        Box::pin(async move {
+            let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+            // We write in large pieces, and want small ones to leave at once.
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Transport>)
+        })
+    }
+}
+
+/// A way of the application's own.
+pub(crate) struct Custom<F>(pub(crate) F);
+
+impl<F, O, T> Connector for Custom<F>
+where
+    F: Fn(Target) -> O + Send + Sync,
+    O: Future<Output = io::Result<T>> + Send + 'static,
+    T: Transport,
+{
+    fn open(&self, target: Target) -> Opening {
+        let opening = (self.0)(target);
+        Box::pin(async move { Ok(Box::new(opening.await?) as Box<dyn Transport>) })
+    }
+}
+
+/// A stream that is there already, for one connection.
+pub(crate) struct Ready(pub(crate) Mutex<Option<Box<dyn Transport>>>);
+
+impl Connector for Ready {
+    fn open(&self, _: Target) -> Opening {
+        let stream = lock(&self.0).take();
+        Box::pin(async move { stream.ok_or_else(|| io::ErrorKind::NotConnected.into()) })
+    }
+}

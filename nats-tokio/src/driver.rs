@@ -1,0 +1,248 @@
+//! The task behind a client: does what the session asks for.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use nats_proto::Instant;
+use nats_proto::session::Draining;
+use nats_proto::session::Lost;
+use nats_proto::session::Step;
+use nats_proto::session::Stop;
+use tokio::io::AsyncWriteExt;
+use tokio::time::Sleep;
+
+use crate::connector::Connector;
+use crate::connector::Target;
+use crate::connector::Transport;
+use crate::error::Failure;
+use crate::inbound::Inbound;
+use crate::login::Login;
+use crate::outbound::Batch;
+use crate::shared::Control;
+use crate::shared::Shared;
+use crate::sync::lock;
+
+/// Looking for late requests takes time in proportion to their number, so it is done no more often
+/// than every so many of them take milliseconds.
+const REQUESTS_PER_MILLI: usize = 8192;
+
+/// How long saying goodbye to a server may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Driver {
+    pub(crate) shared: Arc<Shared>,
+    connector: Arc<dyn Connector>,
+    login: Login,
+    pub(crate) stream: Option<Box<dyn Transport>>,
+    pub(crate) inbound: Inbound,
+    /// What is being written.
+    pub(crate) batch: Batch,
+    /// Whether what was written may still be in a buffer of the stream's own.
+    pub(crate) is_unflushed: bool,
+    sleep: Pin<Box<Sleep>>,
+    /// When `sleep` ends, if it is to be waited for.
+    armed: Option<Instant>,
+    /// When requests were last looked through for late ones.
+    swept: Instant,
+}
+
+/// What the driver is doing: a [`Step`] that borrows nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Wait,
+    Dial,
+    Secure,
+    Login,
+    Exchange,
+    Stop(Stop),
+}
+
+impl Task {
+    fn of(control: &Control) -> Self {
+        match control.session.step() {
+            Step::Dial(_) => Self::Dial,
+            Step::Secure(_) => Self::Secure,
+            Step::Login(_) => Self::Login,
+            Step::Exchange => Self::Exchange,
+            Step::Stop(stop) => Self::Stop(stop),
+            _ => Self::Wait,
+        }
+    }
+}
+
+impl Driver {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        connector: Arc<dyn Connector>,
+        login: Login,
+        max_message: usize,
+    ) -> Self {
+        let swept = shared.now();
+        Self {
+            shared,
+            connector,
+            login,
+            stream: None,
+            inbound: Inbound::new(max_message),
+            batch: Batch::default(),
+            is_unflushed: false,
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            armed: None,
+            swept,
+        }
+    }
+
+    /// Runs until the session is over.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let task = Task::of(&lock(&self.shared.control));
+            match task {
+                Task::Dial => self.dial().await,
+                // Not supported yet: the server is given up.
+                Task::Secure => self.lose(Lost::Tls, None),
+                Task::Login => self.log_in(),
+                Task::Exchange => poll_fn(|cx| self.poll_exchange(cx)).await,
+                Task::Wait => poll_fn(|cx| self.poll_control(cx, Task::Wait)).await,
+                Task::Stop(_) => break,
+            }
+        }
+        if let Some(mut stream) = self.stream.take() {
+            let _ = tokio::time::timeout(GOODBYE, stream.shutdown()).await;
+        }
+    }
+
+    async fn dial(&mut self) {
+        self.stream = None;
+        self.inbound.reset();
+        self.batch = Batch::default();
+        let target = match lock(&self.shared.control).session.step() {
+            Step::Dial(server) => Target::new(&server),
+            _ => return,
+        };
+        let mut opening = self.connector.open(target);
+        let opened = poll_fn(|cx| match self.poll_control(cx, Task::Dial) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => opening.as_mut().poll(cx).map(Some),
+        });
+        match opened.await {
+            Some(Ok(stream)) => {
+                self.stream = Some(stream);
+                lock(&self.shared.control).session.handle_open();
+            }
+            Some(Err(error)) => self.lose(Lost::Unreachable, Some(error)),
+            None => {}
+        }
+    }
+
+    /// Writes CONNECT and what follows it.
+    fn log_in(&mut self) {
+        let mut control = lock(&self.shared.control);
+        let Step::Login(challenge) = control.session.step() else { return };
+        let connect = self.login.connect(&challenge);
+        let mut line = vec![0; connect.encoded_len()];
+        let len = control.session.login(&connect, &mut line);
+        self.batch.put_bytes(line.get(..len).unwrap_or_default());
+        self.batch.put_control(&mut control);
+    }
+
+    /// The connection, or the attempt to make one, failed.
+    pub(crate) fn lose(&mut self, cause: Lost, error: Option<io::Error>) {
+        let mut control = lock(&self.shared.control);
+        let now = self.shared.now();
+        if let Some(event) = control.session.handle_lost(cause, now) {
+            control.note(&self.shared, &event);
+        }
+        if let Some(error) = error {
+            control.failure = Some(Failure::Io(error));
+        }
+        self.shared.pump(&mut control);
+    }
+
+    /// Ready if there is something else to do than `task`. Otherwise the driver wakes up when there
+    /// may be: when a time is up, or somebody changed something.
+    pub(crate) fn poll_control(&mut self, cx: &mut Context<'_>, task: Task) -> Poll<()> {
+        loop {
+            let now = self.shared.now();
+            let mut control = lock(&self.shared.control);
+            control.set_driver(cx.waker());
+            while control.session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now) {
+                if let Some(event) = control.session.handle_timeout(now) {
+                    control.note(&self.shared, &event);
+                }
+                self.shared.pump(&mut control);
+            }
+            self.check_drained(&mut control, now);
+            if Task::of(&control) != task {
+                return Poll::Ready(());
+            }
+            let deadline = control.session.poll_timeout().map(|(deadline, _)| deadline);
+            drop(control);
+            self.sweep_requests(now);
+            let deadline = [deadline, self.sweep_due()].into_iter().flatten().min();
+            if self.armed != deadline {
+                self.arm(deadline);
+                // A request may have come before that, and relied on another time.
+                continue;
+            }
+            if self.armed.is_none() || self.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.armed = None;
+        }
+    }
+
+    fn arm(&mut self, deadline: Option<Instant>) {
+        self.armed = deadline;
+        self.shared.set_armed(deadline);
+        if let Some(deadline) = deadline {
+            self.sleep.as_mut().reset(self.shared.sleep_until(deadline));
+        }
+    }
+
+    /// Goes from draining subscriptions to flushing, once all subscribers are done.
+    fn check_drained(&self, control: &mut Control, now: Instant) {
+        if control.session.draining() != Some(Draining::Arrived) {
+            return;
+        }
+        control.undrained.retain(|queue| !queue.is_done());
+        if control.undrained.is_empty() {
+            lock(&self.shared.outbound).close();
+            control.session.finish(now);
+            self.shared.pump(control);
+            self.shared.room.notify_waiters();
+        }
+    }
+
+    /// When requests are to be looked through next.
+    fn sweep_due(&self) -> Option<Instant> {
+        let earliest = self.shared.request_deadline()?;
+        let count = lock(&self.shared.requests).len();
+        let pause = u64::try_from(count / REQUESTS_PER_MILLI).unwrap_or(u64::MAX);
+        Some(earliest.max(self.swept + Duration::from_millis(pause)))
+    }
+
+    fn sweep_requests(&mut self, now: Instant) {
+        if self.sweep_due().is_none_or(|due| now < due) {
+            return;
+        }
+        let mut wake = Vec::new();
+        let mut requests = lock(&self.shared.requests);
+        requests.expire(now, &mut wake);
+        self.shared.note_request_deadline(requests.poll_timeout());
+        drop(requests);
+        self.swept = now;
+        wake.into_iter().for_each(std::task::Waker::wake);
+    }
+}
+
+impl Drop for Driver {
+    /// Also when the runtime goes down with the driver in it.
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}

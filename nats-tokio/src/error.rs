@@ -1,0 +1,280 @@
+//! Why something did not work: one enum for each operation.
+
+use std::fmt;
+use std::io;
+
+use nats_proto::SubjectError;
+use nats_proto::UrlError;
+use nats_proto::session::Lost;
+use nats_proto::session::Stop;
+use nats_proto::wire::ErrorKind;
+use nats_proto::wire::PublishError as Refusal;
+
+/// Why there is no connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// This is no server's address. Credentials that it has are not shown.
+    InvalidUrl(UrlError),
+    /// The inbox prefix is no subject.
+    InvalidInboxPrefix(SubjectError),
+    /// The inbox prefix is longer than 220 bytes.
+    InboxPrefixTooLong,
+    /// There is no server to connect to.
+    NoServers,
+    /// The operating system has no randomness to offer.
+    NoEntropy(io::Error),
+    /// A client needs a Tokio runtime to be made in.
+    NoRuntime,
+    /// No server could be reached; this is what happened with the last one.
+    Unreachable(io::Error),
+    /// No server answered in time.
+    TimedOut,
+    /// The server insists on TLS, which this version does not support.
+    TlsUnsupported,
+    /// The server does not offer TLS, and the options or the URL insist on it.
+    TlsUnavailable,
+    /// The server said no: other credentials, or another server, may help.
+    Refused {
+        /// What it is about.
+        kind: ErrorKind,
+        /// The server's words.
+        text: String,
+    },
+    /// The connection was lost before it was ready.
+    Lost(Lost),
+}
+
+/// Why a message was not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The subject, or the reply subject, is none.
+    InvalidSubject(SubjectError),
+    /// Headers and payload are longer than the server takes: send it in pieces.
+    PayloadTooLarge {
+        /// How long they are in bytes.
+        len: usize,
+        /// How long they may be.
+        max: usize,
+    },
+    /// Subject and reply subject are longer than the server takes.
+    LineTooLong {
+        /// How long the control line would be in bytes.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// The server does not support headers.
+    HeadersUnsupported,
+    /// Too much is waiting to be written: wait, or await instead of trying.
+    Full,
+    /// The connection is closed, or draining.
+    Closed,
+}
+
+/// Why there is no subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The subject is no filter.
+    InvalidSubject(SubjectError),
+    /// The name of the queue group is none.
+    InvalidQueue(SubjectError),
+    /// Subject and queue are longer than the server takes.
+    LineTooLong,
+    /// There are as many subscriptions as a client can have, 16 million.
+    TooMany,
+    /// The connection is closed, or draining.
+    Closed,
+}
+
+/// Why a request has no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The request could not be published.
+    Publish(PublishError),
+    /// Too many requests are in flight: wait for some of them.
+    TooManyInFlight,
+    /// Nobody listens to the subject.
+    NoResponders,
+    /// No reply came in time. The request may have been dealt with all the same.
+    TimedOut,
+    /// The connection was lost. The request may have been dealt with all the same.
+    Disconnected,
+}
+
+/// Why it is not known whether the server has processed what was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The server did not answer in time.
+    TimedOut,
+    /// The connection was lost: what was published may have been processed, or not.
+    Disconnected,
+    /// The connection is closed.
+    Closed,
+}
+
+/// Why draining did not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrainError {
+    /// It took too long: a subscriber did not take its messages, or the server did not answer.
+    TimedOut,
+    /// The connection was lost, or closed, in between.
+    Closed,
+}
+
+impl ConnectError {
+    /// What `stop` means for somebody who waits for the connection.
+    pub(crate) fn from_stop(stop: Stop, failure: Option<Failure>) -> Self {
+        match (stop, failure) {
+            (Stop::NoServers, _) => Self::NoServers,
+            (Stop::Lost(Lost::Unreachable | Lost::Io), Some(Failure::Io(error))) => {
+                Self::Unreachable(error)
+            }
+            (Stop::Lost(Lost::Server(kind)), Some(Failure::Server(text))) => {
+                Self::Refused { kind, text }
+            }
+            (Stop::Lost(Lost::TimedOut), _) => Self::TimedOut,
+            (Stop::Lost(Lost::Tls), _) => Self::TlsUnsupported,
+            (Stop::Lost(Lost::TlsUnavailable), _) => Self::TlsUnavailable,
+            (Stop::Lost(lost), _) => Self::Lost(lost),
+            _ => Self::Lost(Lost::Closed),
+        }
+    }
+}
+
+/// What more is known of the last thing that went wrong.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Io(io::Error),
+    Server(String),
+}
+
+impl From<Refusal> for PublishError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::PayloadTooLarge { len, max } => Self::PayloadTooLarge { len, max },
+            Refusal::LineTooLong { len, max } => Self::LineTooLong { len, max },
+            _ => Self::HeadersUnsupported,
+        }
+    }
+}
+
+impl From<PublishError> for RequestError {
+    fn from(error: PublishError) -> Self {
+        Self::Publish(error)
+    }
+}
+
+impl From<Stop> for DrainError {
+    fn from(stop: Stop) -> Self {
+        if stop == Stop::DrainTimedOut { Self::TimedOut } else { Self::Closed }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidUrl(error) => write!(f, "invalid server address: {error}"),
+            Self::InvalidInboxPrefix(error) => write!(f, "invalid inbox prefix: {error}"),
+            Self::InboxPrefixTooLong => f.write_str("the inbox prefix is too long"),
+            Self::NoServers => f.write_str("there is no server to connect to"),
+            Self::NoEntropy(error) => write!(f, "no randomness: {error}"),
+            Self::NoRuntime => f.write_str("there is no Tokio runtime"),
+            Self::Unreachable(error) => write!(f, "no server could be reached: {error}"),
+            Self::TimedOut => f.write_str("no server answered in time"),
+            Self::TlsUnsupported => {
+                f.write_str("the server insists on TLS, which is not supported yet")
+            }
+            Self::TlsUnavailable => f.write_str("the server does not offer TLS"),
+            Self::Refused { text, .. } => write!(f, "the server refused the connection: {text}"),
+            Self::Lost(lost) => write!(f, "the connection was lost: {lost}"),
+        }
+    }
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::InvalidSubject(error) => write!(f, "invalid subject: {error}"),
+            Self::PayloadTooLarge { len, max } => Refusal::PayloadTooLarge { len, max }.fmt(f),
+            Self::LineTooLong { len, max } => Refusal::LineTooLong { len, max }.fmt(f),
+            Self::HeadersUnsupported => Refusal::HeadersUnsupported.fmt(f),
+            Self::Full => f.write_str("too much is waiting to be written"),
+            Self::Closed => f.write_str("the connection is closed"),
+        }
+    }
+}
+
+impl fmt::Display for SubscribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidSubject(error) => write!(f, "invalid subject: {error}"),
+            Self::InvalidQueue(error) => write!(f, "invalid queue group: {error}"),
+            Self::LineTooLong => f.write_str("subject and queue group are too long"),
+            Self::TooMany => f.write_str("there are too many subscriptions"),
+            Self::Closed => f.write_str("the connection is closed"),
+        }
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publish(error) => write!(f, "the request was not sent: {error}"),
+            Self::TooManyInFlight => f.write_str("too many requests are in flight"),
+            Self::NoResponders => f.write_str("nobody listens to the subject"),
+            Self::TimedOut => f.write_str("no reply came in time"),
+            Self::Disconnected => f.write_str("the connection was lost"),
+        }
+    }
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "the server did not answer in time",
+            Self::Disconnected => "the connection was lost",
+            Self::Closed => "the connection is closed",
+        })
+    }
+}
+
+impl fmt::Display for DrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "it took too long to drain",
+            Self::Closed => "the connection was lost before it was drained",
+        })
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::InvalidUrl(error) => Some(error),
+            Self::InvalidInboxPrefix(error) => Some(error),
+            Self::NoEntropy(error) | Self::Unreachable(error) => Some(error),
+            Self::Lost(lost) => Some(lost),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for RequestError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Publish(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for PublishError {}
+impl std::error::Error for SubscribeError {}
+impl std::error::Error for FlushError {}
+impl std::error::Error for DrainError {}

@@ -1,0 +1,88 @@
+//! What happens to a connection, for those who want to know.
+
+use nats_proto::Sid;
+use nats_proto::session::Lost;
+use nats_proto::session::Stop;
+use nats_proto::wire::ErrorKind;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::shared::Shared;
+
+/// How many events wait for a listener before the oldest ones are dropped.
+pub(crate) const CAPACITY: usize = 128;
+
+/// Something happened to the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The connection is ready.
+    Connected,
+    /// The connection is lost.
+    Disconnected(Lost),
+    /// The server refused something; the connection goes on.
+    ServerError {
+        /// What it is about.
+        kind: ErrorKind,
+        /// The server's words.
+        text: String,
+    },
+    /// A subscriber is too slow, and messages to it were dropped. Told once until it has caught
+    /// up.
+    SlowConsumer {
+        /// The subscription's number.
+        sid: Sid,
+        /// How many messages were dropped in its life.
+        dropped: u64,
+    },
+    /// A message was longer than the client takes, and was passed over.
+    Oversized {
+        /// The subscription's number.
+        sid: Sid,
+        /// The subject, with replacement characters for what is not UTF-8.
+        subject: String,
+        /// The length of headers and payload in bytes.
+        size: usize,
+    },
+    /// The server is about to shut down.
+    LameDuck,
+    /// The connection is closed for good.
+    Closed(Stop),
+    /// This many events were dropped because the listener was too slow.
+    Missed(u64),
+}
+
+/// The events of a connection from now on; see [`Client::events`](crate::Client::events).
+///
+/// Up to 128 events wait for a listener. Nothing waits for it: if there are more, the oldest are
+/// dropped, and counted.
+#[derive(Debug)]
+pub struct Events {
+    receiver: broadcast::Receiver<Event>,
+    is_over: bool,
+}
+
+impl Events {
+    pub(crate) fn new(shared: &Shared) -> Self {
+        Self { receiver: shared.events.subscribe(), is_over: shared.is_over() }
+    }
+
+    /// The next event; `None` when the connection is closed and all was told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Event> {
+        if self.is_over {
+            return None;
+        }
+        match self.receiver.recv().await {
+            Ok(event) => {
+                self.is_over = matches!(event, Event::Closed(_));
+                Some(event)
+            }
+            Err(RecvError::Lagged(count)) => Some(Event::Missed(count)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Moving bytes: what was published to the socket, what comes from it to `Inbound`.
+
+use std::future::Future;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::pin::pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+use nats_proto::session::Lost;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+
+use crate::driver::Driver;
+use crate::driver::Task;
+use crate::outbound::MAX_SLICES;
+use crate::sync::lock;
+
+/// How reading went on.
+enum Progress {
+    /// There may be more.
+    Read,
+    /// There may be more, and others should run first.
+    Yield,
+    /// There is nothing now.
+    Wait,
+}
+
+/// The connection does not work any more.
+struct Broken(Lost, Option<std::io::Error>);
+
+impl Driver {
+    /// Reads and writes until the session wants something else.
+    pub(crate) fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.poll_control(cx, Task::Exchange).is_ready() {
+                return Poll::Ready(());
+            }
+            match self.poll_write(cx).and_then(|()| self.poll_read(cx)) {
+                Ok(Progress::Read) => {}
+                Ok(Progress::Yield) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Ok(Progress::Wait) => return Poll::Pending,
+                Err(Broken(cause, error)) => {
+                    self.lose(cause, error);
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// Writes as much as the stream takes.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Broken> {
+        loop {
+            if self.batch.is_empty() && !self.take_batch(cx.waker()) {
+                return self.poll_flush(cx);
+            }
+            let Some(stream) = &mut self.stream else { return Err(Broken(Lost::Closed, None)) };
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = self.batch.slices(&mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            match Pin::new(stream).poll_write_vectored(cx, slices) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(Broken(Lost::Closed, None)),
+                Poll::Ready(Ok(written)) => self.note_written(written),
+                Poll::Ready(Err(error)) => return Err(Broken(Lost::Io, Some(error))),
+            }
+        }
+    }
+
+    /// Takes over what was published, if the connection is ready for it.
+    fn take_batch(&mut self, driver: &Waker) -> bool {
+        if !lock(&self.shared.control).session.is_connected() {
+            return false;
+        }
+        let mut outbound = lock(&self.shared.outbound);
+        let has_taken = outbound.take(&mut self.batch);
+        if !has_taken {
+            outbound.wake_on_data(driver);
+        }
+        has_taken
+    }
+
+    fn note_written(&mut self, written: usize) {
+        self.batch.advance(written);
+        self.is_unflushed = true;
+        self.shared.counters.out_bytes.add(written as u64);
+        let mut outbound = lock(&self.shared.outbound);
+        outbound.set_in_flight(self.batch.left());
+        let has_room = outbound.has_room();
+        drop(outbound);
+        if has_room {
+            self.shared.room.notify_waiters();
+        }
+    }
+
+    /// Has a stream that buffers send what it has.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Broken> {
+        if let Some(stream) = self.stream.as_mut().filter(|_| self.is_unflushed) {
+            match Pin::new(stream).poll_flush(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.is_unflushed = false,
+                Poll::Ready(Err(error)) => return Err(Broken(Lost::Io, Some(error))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once, and deals with what came.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, Broken> {
+        let Some(stream) = &mut self.stream else { return Err(Broken(Lost::Closed, None)) };
+        let reading = pin!(stream.read_buf(self.inbound.buffer()));
+        match reading.poll(cx) {
+            Poll::Pending => return Ok(Progress::Wait),
+            Poll::Ready(Ok(0)) => return Err(Broken(Lost::Closed, None)),
+            Poll::Ready(Ok(read)) => self.shared.counters.in_bytes.add(read as u64),
+            Poll::Ready(Err(error)) => return Err(Broken(Lost::Io, Some(error))),
+        }
+        let outcome = self.inbound.process(&self.shared, &mut self.batch);
+        match outcome.error {
+            Some(lost) => Err(Broken(lost, None)),
+            // Whoever was given something runs before more is read: on a thread that is shared, the
+            // reader would otherwise fill memory while nobody takes anything out.
+            None if outcome.has_woken => Ok(Progress::Yield),
+            None => Ok(Progress::Read),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What is read: bytes into frames, frames to those they are for.
+//!
+//! ```text
+//!   socket ─▶ buffer ─▶ Decoder ─▶ layouts, noted with each subscription     (one read, one lock)
+//!                │
+//!                └─ freeze: one block, shared by all the subscriptions it has messages for
+//!                               └─▶ Queue::push, once per subscription, and a wake-up if it slept
+//! ```
+
+use std::task::Waker;
+
+use bytes::Buf;
+use bytes::BytesMut;
+use nats_proto::Sid;
+use nats_proto::Token;
+use nats_proto::session::Lost;
+use nats_proto::wire::Decoded;
+use nats_proto::wire::Decoder;
+use nats_proto::wire::FromServer;
+use nats_proto::wire::Limits;
+use nats_proto::wire::Oversized;
+use nats_proto::wire::ServerOp;
+
+use crate::event::Event;
+use crate::message::Message;
+use crate::outbound::Batch;
+use crate::queue::Entry;
+use crate::shared::Control;
+use crate::shared::Route;
+use crate::shared::Shared;
+use crate::sync::lock;
+
+/// How much is asked of the socket at once.
+const READ: usize = 64 * 1024;
+/// With less room than this left in a buffer, the next read gets a new one.
+const MIN_READ: usize = 8 * 1024;
+/// Control lines of the server may be longer than those of a client by a number or two, and a
+/// server may be set to allow longer ones.
+const MAX_LINE: usize = 65_000;
+
+pub(crate) struct Inbound {
+    limits: Limits,
+    decoder: Decoder<FromServer>,
+    buffer: BytesMut,
+    /// How many more bytes make the frame at the end of `buffer` whole, at the least.
+    need: usize,
+    /// The subscriptions that the read in progress has messages for.
+    touched: Vec<Sid>,
+    replies: Vec<(Token, Sid, Entry)>,
+    /// Who is to be woken when the locks are free.
+    wake: Vec<Waker>,
+}
+
+/// What a read brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Somebody was given something, and had better run before more is read.
+    pub(crate) has_woken: bool,
+    /// Something of the control plane happened.
+    pub(crate) has_control: bool,
+    /// The server does not speak the protocol.
+    pub(crate) error: Option<Lost>,
+}
+
+impl Inbound {
+    pub(crate) fn new(max_message: usize) -> Self {
+        let limits = Limits { line: MAX_LINE, frame: max_message, ..Limits::DEFAULT };
+        Self {
+            limits,
+            decoder: Decoder::new(limits),
+            buffer: BytesMut::new(),
+            need: 1,
+            touched: Vec::new(),
+            replies: Vec::new(),
+            wake: Vec::new(),
+        }
+    }
+
+    /// Forgets what an earlier connection left behind.
+    pub(crate) fn reset(&mut self) {
+        self.decoder = Decoder::new(self.limits);
+        self.buffer.clear();
+        self.need = 1;
+    }
+
+    /// The buffer to read into, with room.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        let room = self.buffer.capacity() - self.buffer.len();
+        if room < self.need.max(MIN_READ) {
+            self.buffer.reserve(self.need.max(READ));
+        }
+        &mut self.buffer
+    }
+
+    /// Deals with everything in the buffer. What is to be sent before the connection is ready goes
+    /// into `batch`.
+    pub(crate) fn process(&mut self, shared: &Shared, batch: &mut Batch) -> Outcome {
+        let mut control = lock(&shared.control);
+        let mut outcome = Outcome::default();
+        let (consumed, messages) = self.decode(shared, &mut control, &mut outcome);
+        shared.counters.in_messages.add(messages);
+        self.deliver(shared, &mut control, consumed);
+        self.wake.extend(control.release());
+        if control.session.is_connected() {
+            shared.pump(&mut control);
+        } else {
+            batch.put_control(&mut control);
+        }
+        drop(control);
+        if outcome.has_control {
+            shared.changed.notify_waiters();
+        }
+        outcome.has_woken = !self.wake.is_empty();
+        self.wake.drain(..).for_each(Waker::wake);
+        outcome
+    }
+
+    /// Notes messages with their subscriptions, and hands the rest to the session. Returns how many
+    /// bytes and how many messages that were.
+    fn decode(
+        &mut self,
+        shared: &Shared,
+        control: &mut Control,
+        outcome: &mut Outcome,
+    ) -> (usize, u64) {
+        let now = shared.now();
+        let mut at = 0;
+        let mut messages = 0;
+        loop {
+            let input = self.buffer.get(at..).unwrap_or_default();
+            match self.decoder.decode(input) {
+                Ok(Decoded::Frame { op: ServerOp::Message(message), len }) => {
+                    messages += 1;
+                    let entry = Entry {
+                        at: u32::try_from(at).unwrap_or(u32::MAX),
+                        layout: message.layout(),
+                    };
+                    match control.session.deliver(message.sid()) {
+                        Some(Route::Subscriber { entries, len: total, .. }) => {
+                            if entries.is_empty() {
+                                self.touched.push(message.sid());
+                            }
+                            entries.push(entry);
+                            *total += len;
+                        }
+                        Some(Route::Replies) => {
+                            if let Some(token) = shared.inbox.token(message.subject_bytes()) {
+                                self.replies.push((token, message.sid(), entry));
+                            }
+                        }
+                        None => {}
+                    }
+                    at += len;
+                }
+                Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {
+                    outcome.has_control = true;
+                    if let Some(event) = control.session.handle_control(op, now) {
+                        control.note(shared, &event);
+                    }
+                    at += len;
+                }
+                Ok(Decoded::Frame { op: ServerOp::Oversized(message), len }) => {
+                    tell_oversized(shared, &message);
+                    at += len;
+                }
+                Ok(Decoded::Skip { len }) => at += len,
+                Ok(Decoded::Frame { len, .. }) => at += len,
+                Ok(Decoded::Partial { need }) => {
+                    self.need = need.get();
+                    return (at, messages);
+                }
+                Err(error) => {
+                    outcome.error = Some(Lost::Protocol(error));
+                    return (at, messages);
+                }
+            }
+        }
+    }
+
+    /// Hands over what was noted.
+    fn deliver(&mut self, shared: &Shared, control: &mut Control, consumed: usize) {
+        if self.touched.is_empty() && self.replies.is_empty() {
+            self.buffer.advance(consumed);
+            return;
+        }
+        let block = self.buffer.split_to(consumed).freeze();
+        for sid in self.touched.drain(..) {
+            let route = control.session.route_mut(sid);
+            let Some(Route::Subscriber { queue, entries, len }) = route else { continue };
+            let dropped_before = queue.dropped();
+            let pushed = queue.push(&block, entries, std::mem::take(len));
+            self.wake.extend(pushed.wake);
+            let dropped = queue.dropped();
+            shared.counters.dropped_messages.add(dropped - dropped_before);
+            if pushed.is_newly_slow {
+                shared.tell(Event::SlowConsumer { sid, dropped });
+            }
+        }
+        if !self.replies.is_empty() {
+            let mut requests = lock(&shared.requests);
+            for (token, sid, entry) in self.replies.drain(..) {
+                let at = entry.at as usize;
+                let frame = block.slice(at..at + entry.layout.frame_len());
+                let reply = Message::new(frame, sid, entry.layout);
+                self.wake.extend(requests.answer(token, reply));
+            }
+        }
+    }
+}
+
+fn tell_oversized(shared: &Shared, message: &Oversized<'_>) {
+    shared.counters.oversized_messages.add(1);
+    shared.tell(Event::Oversized {
+        sid: message.sid,
+        subject: String::from_utf8_lossy(message.subject).into_owned(),
+        size: message.size,
+    });
+}

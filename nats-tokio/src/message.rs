@@ -1,0 +1,86 @@
+//! Messages as the application gets them.
+
+use core::fmt;
+
+use bytes::Bytes;
+use nats_proto::Headers;
+use nats_proto::Layout;
+use nats_proto::Sid;
+use nats_proto::Status;
+
+/// A message that came from the server.
+///
+/// Its parts are slices of the block of bytes that was read from the socket, which lives as long as
+/// one of its messages: nothing was copied. To keep a small message for long, keep a
+/// [`detached`](Self::detach) one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    inner: nats_proto::Message<Bytes>,
+}
+
+impl Message {
+    pub(crate) fn new(frame: Bytes, sid: Sid, layout: Layout) -> Self {
+        Self { inner: nats_proto::Message::from_frame(frame, sid, layout) }
+    }
+
+    /// The subject it was published to; empty if it is not UTF-8, which the server does not insist
+    /// on. [`subject_bytes`](Self::subject_bytes) tells the truth then.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.inner.subject()
+    }
+
+    /// The subject, byte for byte.
+    #[must_use]
+    pub fn subject_bytes(&self) -> &[u8] {
+        self.inner.subject_bytes()
+    }
+
+    /// Where an answer is to be published; `None` if nowhere, or if it is not UTF-8.
+    #[must_use]
+    pub fn reply(&self) -> Option<&str> {
+        self.inner.reply()
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.inner.payload()
+    }
+
+    /// The payload as a value of its own, still without a copy. It keeps the block alive.
+    #[must_use]
+    pub fn payload_bytes(&self) -> Bytes {
+        self.inner.payload_bytes()
+    }
+
+    /// The headers; none, if the message came without.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'_> {
+        self.inner.headers()
+    }
+
+    /// The status, if this is the server's word and not a message.
+    #[must_use]
+    pub fn status(&self) -> Option<Status<'_>> {
+        self.inner.status()
+    }
+
+    /// The length of the message on the wire in bytes, control line and line ends included.
+    #[must_use]
+    pub const fn wire_len(&self) -> usize {
+        self.inner.frame_len()
+    }
+
+    /// The same message in memory of its own, which holds nothing else.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self { inner: self.inner.clone().map(|frame| Bytes::copy_from_slice(&frame)) }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}

@@ -1,0 +1,333 @@
+//! How to connect.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use nats_proto::ServerUrl;
+use nats_proto::UrlError;
+use nats_proto::session::Config;
+
+use crate::client::Client;
+use crate::connector::Connector;
+use crate::connector::Custom;
+use crate::connector::Ready;
+use crate::connector::Target;
+use crate::connector::Tcp;
+use crate::connector::Transport;
+use crate::error::ConnectError;
+use crate::login::Credentials;
+use crate::queue::PendingLimits;
+
+/// How to connect, and how the connection behaves. Everything has a default.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), nats_tokio::ConnectError> {
+/// use std::time::Duration;
+/// use nats_tokio::ConnectOptions;
+///
+/// let client = ConnectOptions::new()
+///     .name("sensor hub")
+///     .user_and_password("hub", "s3cret")
+///     .request_timeout(Duration::from_secs(2))
+///     .connect("nats://a.example:4222,nats://b.example")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ConnectOptions {
+    pub(crate) config: Config,
+    pub(crate) name: Option<String>,
+    pub(crate) credentials: Credentials,
+    pub(crate) echo: bool,
+    pub(crate) inbox_prefix: String,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_requests: usize,
+    pub(crate) pending_limits: PendingLimits,
+    pub(crate) send_buffer: usize,
+    pub(crate) max_message: usize,
+    pub(crate) connector: Arc<dyn Connector>,
+}
+
+impl ConnectOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            config: Config::DEFAULT,
+            name: None,
+            credentials: Credentials::None,
+            echo: true,
+            inbox_prefix: "_INBOX".to_owned(),
+            request_timeout: Duration::from_secs(10),
+            max_requests: 65_536,
+            pending_limits: PendingLimits::DEFAULT,
+            send_buffer: 256 * 1024,
+            max_message: 64 * 1024 * 1024,
+            connector: Arc::new(Tcp),
+        }
+    }
+
+    /// The connection's name, which the server shows when it is monitored. Default none.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Logs in with a user's name and password. A URL's own credentials come first.
+    #[must_use]
+    pub fn user_and_password(
+        mut self,
+        user: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
+        self.credentials = Credentials::User { name: user.into(), password: password.into() };
+        self
+    }
+
+    /// Logs in with a token. A URL's own credentials come first.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.credentials = Credentials::Token(token.into());
+        self
+    }
+
+    /// Keeps the server from delivering this client's messages to its own subscriptions. Default
+    /// off.
+    #[must_use]
+    pub const fn no_echo(mut self) -> Self {
+        self.echo = false;
+        self
+    }
+
+    /// How long connecting to one server may take, from the look-up of its name to its first PONG.
+    /// Default 2 s.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a request waits for its reply, unless it says otherwise itself. Default 10 s.
+    #[must_use]
+    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long [`Client::flush`] and [`Client::close`] wait for the server. Default 10 s.
+    #[must_use]
+    pub const fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.config.flush_timeout = timeout;
+        self
+    }
+
+    /// How long [`Client::drain`] may take. Default 30 s.
+    #[must_use]
+    pub const fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.config.drain_timeout = timeout;
+        self
+    }
+
+    /// How often to make sure that the server is alive; zero is never. Default 2 min.
+    #[must_use]
+    pub const fn ping_interval(mut self, interval: Duration) -> Self {
+        self.config.ping_interval = interval;
+        self
+    }
+
+    /// How many such PINGs may go unanswered before the connection is taken for dead. Default 2.
+    #[must_use]
+    pub const fn max_pings_out(mut self, count: u8) -> Self {
+        self.config.max_pings_out = count;
+        self
+    }
+
+    /// Tries the servers in the order in which they were given, instead of a random one. Default
+    /// off.
+    #[must_use]
+    pub const fn keep_server_order(mut self) -> Self {
+        self.config.keep_order = true;
+        self
+    }
+
+    /// What the subjects for replies begin with. Default `_INBOX`.
+    #[must_use]
+    pub fn inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.inbox_prefix = prefix.into();
+        self
+    }
+
+    /// How many requests may be in flight at once; one more is an error. Default 65,536, at most
+    /// 16 million.
+    #[must_use]
+    pub const fn max_requests(mut self, count: usize) -> Self {
+        self.max_requests = count;
+        self
+    }
+
+    /// How much may wait for a subscriber, unless it says otherwise itself, before messages to it
+    /// are dropped. Default 500,000 messages and 64 MiB.
+    #[must_use]
+    pub const fn pending_limits(mut self, limits: PendingLimits) -> Self {
+        self.pending_limits = limits;
+        self
+    }
+
+    /// How many bytes may wait to be written before publishing has to wait. One message fits
+    /// always, whatever its length. Default 256 KiB.
+    #[must_use]
+    pub const fn send_buffer(mut self, bytes: usize) -> Self {
+        self.send_buffer = bytes;
+        self
+    }
+
+    /// The longest message that is taken, in bytes on the wire. A longer one is passed over and
+    /// reported as [`Event::Oversized`](crate::Event::Oversized). Default 64 MiB, the most that
+    /// nats-server can be set to.
+    #[must_use]
+    pub const fn max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// The longest control line that the server takes in bytes. Default 4096, nats-server's
+    /// `max_control_line`.
+    #[must_use]
+    pub const fn max_control_line(mut self, bytes: usize) -> Self {
+        self.config.max_control_line = bytes;
+        self
+    }
+
+    /// Opens connections with `open` instead of TCP: through a tunnel, in memory, with options set
+    /// on the socket.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), nats_tokio::ConnectError> {
+    /// use nats_tokio::ConnectOptions;
+    /// use tokio::net::UnixStream;
+    ///
+    /// let client = ConnectOptions::new()
+    ///     .connector(|_target| UnixStream::connect("/run/nats.sock"))
+    ///     .connect("nats://local")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn connector<F, O, T>(mut self, open: F) -> Self
+    where
+        F: Fn(Target) -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<T>> + Send + 'static,
+        T: Transport,
+    {
+        self.connector = Arc::new(Custom(open));
+        self
+    }
+
+    /// Connects to one of `servers`.
+    ///
+    /// A runtime's task is spawned that reads and writes until the connection is closed, or the
+    /// last [`Client`] and [`Subscriber`](crate::Subscriber) is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if the options do not make sense, or no server takes us.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes what it opened.
+    pub async fn connect(self, servers: impl IntoServers) -> Result<Client, ConnectError> {
+        let servers = servers.into_servers();
+        Client::connect(self, &servers).await
+    }
+
+    /// Talks NATS over a stream that is open already, once.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if the options do not make sense, or the other end does not take us.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the stream.
+    pub async fn connect_stream(mut self, stream: impl Transport) -> Result<Client, ConnectError> {
+        self.connector = Arc::new(Ready(Mutex::new(Some(Box::new(stream)))));
+        Client::connect(self, &["stream".to_owned()]).await
+    }
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    /// Without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("config", &self.config)
+            .field("name", &self.name)
+            .field("echo", &self.echo)
+            .field("inbox_prefix", &self.inbox_prefix)
+            .field("request_timeout", &self.request_timeout)
+            .field("max_requests", &self.max_requests)
+            .field("pending_limits", &self.pending_limits)
+            .field("send_buffer", &self.send_buffer)
+            .field("max_message", &self.max_message)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Addresses of servers: one text, with commas between them, or several texts.
+pub trait IntoServers {
+    /// The addresses, each of which may still be a list.
+    fn into_servers(self) -> Vec<String>;
+}
+
+impl IntoServers for &str {
+    fn into_servers(self) -> Vec<String> {
+        vec![self.to_owned()]
+    }
+}
+
+impl IntoServers for String {
+    fn into_servers(self) -> Vec<String> {
+        vec![self]
+    }
+}
+
+impl IntoServers for &String {
+    fn into_servers(self) -> Vec<String> {
+        vec![self.clone()]
+    }
+}
+
+impl<T: Into<String>> IntoServers for Vec<T> {
+    fn into_servers(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+impl<T: AsRef<str>> IntoServers for &[T] {
+    fn into_servers(self) -> Vec<String> {
+        self.iter().map(|text| text.as_ref().to_owned()).collect()
+    }
+}
+
+impl<T: Into<String>, const N: usize> IntoServers for [T; N] {
+    fn into_servers(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+/// All addresses in the lists.
+pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, UrlError> {
+    lists.iter().flat_map(|list| ServerUrl::list(list)).collect()
+}

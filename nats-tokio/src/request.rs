@@ -1,0 +1,286 @@
+//! Requests: one subscription for all replies, and a table of those who wait for them.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::Release;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+use std::task::ready;
+use std::time::Duration;
+
+use nats_proto::Full;
+use nats_proto::Headers;
+use nats_proto::Instant;
+use nats_proto::Pending;
+use nats_proto::Requests;
+use nats_proto::Slot;
+use nats_proto::StatusCode;
+use nats_proto::Subject;
+use nats_proto::SubjectError;
+use nats_proto::Token;
+use nats_proto::wire;
+use nats_proto::wire::SendBuf;
+
+use crate::error::PublishError;
+use crate::error::RequestError;
+use crate::message::Message;
+use crate::payload::Payload;
+use crate::room::Room;
+use crate::shared::Route;
+use crate::shared::Shared;
+use crate::sync::lock;
+
+/// The longest subject for a reply.
+pub(crate) const MAX_INBOX: usize = 256;
+
+/// The requests in flight.
+pub(crate) struct RequestTable {
+    table: Requests<Waiting, Vec<Slot<Pending<Waiting>>>>,
+    max: usize,
+}
+
+/// How a request stands.
+enum Waiting {
+    /// For the reply, and this is who is to be woken.
+    Reply(Option<Waker>),
+    Answered(Message),
+    Failed(RequestError),
+}
+
+impl RequestTable {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { table: Requests::default(), max }
+    }
+
+    fn open(&mut self, deadline: Instant) -> Result<Token, Full> {
+        if self.table.len() >= self.max {
+            return Err(Full);
+        }
+        self.table.open(Waiting::Reply(None), deadline)
+    }
+
+    /// A reply came. Later ones to the same request are dropped.
+    pub(crate) fn answer(&mut self, token: Token, reply: Message) -> Option<Waker> {
+        settle(self.table.get_mut(token)?, Waiting::Answered(reply))
+    }
+
+    /// Fails the requests that are late, and hands over those who wait for them.
+    pub(crate) fn expire(&mut self, now: Instant, wake: &mut Vec<Waker>) {
+        self.table.expire(now, |_, waiting| {
+            wake.extend(settle(waiting, Waiting::Failed(RequestError::TimedOut)));
+        });
+    }
+
+    /// Fails all requests, and hands over those who wait for them.
+    pub(crate) fn fail_all(&mut self, wake: &mut Vec<Waker>) {
+        self.table.fail_all(|_, waiting| {
+            wake.extend(settle(waiting, Waiting::Failed(RequestError::Disconnected)));
+        });
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.table.poll_timeout()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The outcome of a request, or a place to be woken from.
+    fn poll(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<Message, RequestError>> {
+        if let Some(Waiting::Reply(waker)) = self.table.get_mut(token) {
+            match waker {
+                Some(waker) if waker.will_wake(cx.waker()) => {}
+                waker => *waker = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.table.close(token) {
+            Some(Waiting::Answered(reply)) => Ok(reply),
+            Some(Waiting::Failed(error)) => Err(error),
+            Some(Waiting::Reply(_)) | None => Err(RequestError::Disconnected),
+        })
+    }
+}
+
+/// Settles a request that is not settled yet.
+fn settle(waiting: &mut Waiting, outcome: Waiting) -> Option<Waker> {
+    match waiting {
+        Waiting::Reply(waker) => {
+            let waker = waker.take();
+            *waiting = outcome;
+            waker
+        }
+        _ => None,
+    }
+}
+
+/// A request, made by [`Client::request`](crate::Client::request): await it for its reply.
+///
+/// # Errors
+///
+/// [`RequestError`]: nobody listens, no reply came in time, or the request could not be sent.
+///
+/// # Cancel safety
+///
+/// Dropped before it is sent, the request is not sent at all; dropped after, its reply is ignored.
+/// In both cases nothing of it is left behind.
+#[must_use = "a request is sent when it is awaited"]
+pub struct Request<'a> {
+    shared: &'a Shared,
+    subject: Result<Subject<'a>, SubjectError>,
+    headers: Headers<'a>,
+    payload: Payload<'a>,
+    timeout: Duration,
+    deadline: Option<Instant>,
+    room: Room<'a>,
+    /// Once the request is in the table.
+    token: Option<Token>,
+    is_sent: bool,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        shared: &'a Shared,
+        subject: Result<Subject<'a>, SubjectError>,
+        payload: Payload<'a>,
+    ) -> Self {
+        Self {
+            shared,
+            subject,
+            headers: Headers::NONE,
+            payload,
+            timeout: shared.settings.request_timeout,
+            deadline: None,
+            room: Room::default(),
+            token: None,
+            is_sent: false,
+        }
+    }
+
+    /// Adds headers: a [`HeaderMap`](crate::HeaderMap), or those of another message.
+    pub fn headers(mut self, headers: impl Into<Headers<'a>>) -> Self {
+        self.headers = headers.into();
+        self
+    }
+
+    /// How long to wait for the reply, from the first time the future is polled. Default that of
+    /// the [options](crate::ConnectOptions::request_timeout). Checked every few milliseconds.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Enters the request into the table.
+    fn open(&mut self) -> Result<(), RequestError> {
+        self.subject.map_err(PublishError::InvalidSubject)?;
+        let shared = self.shared;
+        shared.subscribe_to_replies()?;
+        let deadline = shared.now() + self.timeout;
+        self.deadline = Some(deadline);
+        let mut requests = lock(&shared.requests);
+        let token = requests.open(deadline).map_err(|Full| RequestError::TooManyInFlight)?;
+        let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
+        drop(requests);
+        self.token = Some(token);
+        if wakes_driver {
+            lock(&shared.control).wake_driver();
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn send(&self, token: Token) -> Result<(), PublishError> {
+        let mut memory = [0; MAX_INBOX];
+        let mut text = SendBuf::new(&mut memory);
+        let reply = self.shared.inbox.reply(token, &mut text);
+        let reply = reply.map_err(|Full| PublishError::Closed)?;
+        let message = wire::Publish {
+            subject: self.subject.map_err(PublishError::InvalidSubject)?,
+            reply: Some(reply),
+            headers: self.headers,
+            payload: self.payload.as_bytes(),
+        };
+        self.shared.publish(&message, &self.payload)
+    }
+}
+
+impl Future for Request<'_> {
+    type Output = Result<Message, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let shared = self.shared;
+        if self.token.is_none() {
+            self.open()?;
+        }
+        let Some(token) = self.token else {
+            return Poll::Ready(Err(RequestError::Disconnected));
+        };
+        if !self.is_sent {
+            // The time runs while the request waits to be sent, too.
+            if let Poll::Ready(outcome) = lock(&shared.requests).poll(token, cx) {
+                self.token = None;
+                return Poll::Ready(outcome);
+            }
+            let mut room = std::mem::take(&mut self.room);
+            let sent = room.poll(&shared.room, cx, || match self.send(token) {
+                Err(PublishError::Full) => None,
+                result => Some(result),
+            });
+            self.room = room;
+            ready!(sent)?;
+            self.is_sent = true;
+        }
+        let outcome = ready!(lock(&shared.requests).poll(token, cx));
+        self.token = None;
+        let is_unheard = |reply: &Message| {
+            reply.payload().is_empty()
+                && reply.status().is_some_and(|s| s.code() == StatusCode::NO_RESPONDERS)
+        };
+        Poll::Ready(match outcome {
+            Ok(reply) if is_unheard(&reply) => Err(RequestError::NoResponders),
+            outcome => outcome,
+        })
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token {
+            let waiting = lock(&self.shared.requests).table.close(token);
+            drop(waiting);
+        }
+    }
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("subject", &self.subject)
+            .field("headers", &self.headers)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Subscribes to the replies of all requests, once.
+    fn subscribe_to_replies(&self) -> Result<(), RequestError> {
+        if self.has_inbox.load(Acquire) {
+            return Ok(());
+        }
+        let mut control = lock(&self.control);
+        if control.inbox.is_none() {
+            let sid = control.session.subscribe(self.inbox.filter(), None, Route::Replies);
+            control.inbox = Some(sid.map_err(|_| PublishError::Closed)?);
+            self.pump(&mut control);
+        }
+        self.has_inbox.store(true, Release);
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! What the server says about itself.
+
+use nats_proto::Growable;
+use nats_proto::session::Session;
+
+use crate::shared::Route;
+
+/// What the server that a client is connected to said about itself last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerInfo {
+    /// The address that the client connected to, without credentials.
+    pub address: String,
+    /// The server's unique id.
+    pub server_id: String,
+    /// The server's name.
+    pub server_name: String,
+    /// The server's version: `2.15.1`.
+    pub version: String,
+    /// The longest headers and payload together in bytes; zero if it did not say.
+    pub max_payload: u32,
+    /// Whether it takes headers.
+    pub headers: bool,
+    /// Whether it has JetStream.
+    pub jetstream: bool,
+    /// Whether it is about to shut down.
+    pub lame_duck: bool,
+    /// The number that it gave to this client.
+    pub client_id: u64,
+    /// The address that it sees this client at.
+    pub client_ip: String,
+    /// The JetStream domain; empty for the default one.
+    pub domain: String,
+}
+
+impl ServerInfo {
+    pub(crate) fn new(session: &Session<Growable<Route>>) -> Self {
+        let info = session.info();
+        Self {
+            address: session.server().map(|server| server.to_string()).unwrap_or_default(),
+            server_id: info.server_id().to_owned(),
+            server_name: info.server_name().to_owned(),
+            version: info.version().to_owned(),
+            max_payload: info.max_payload(),
+            headers: info.headers(),
+            jetstream: info.jetstream(),
+            lame_duck: info.lame_duck(),
+            client_id: info.client_id(),
+            client_ip: info.client_ip().to_owned(),
+            domain: info.domain().to_owned(),
+        }
+    }
+}

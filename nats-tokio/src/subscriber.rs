@@ -1,0 +1,293 @@
+//! Subscriptions as the application has them.
+
+use std::fmt;
+use std::future::Future;
+use std::num::NonZeroU64;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
+use futures_core::Stream;
+use nats_proto::Filter;
+use nats_proto::Queue as QueueName;
+use nats_proto::Sid;
+use nats_proto::SubjectError;
+use nats_proto::session::SubscribeError as Refusal;
+
+use crate::client::Handle;
+use crate::error::SubscribeError;
+use crate::message::Message;
+use crate::queue::PendingLimits;
+use crate::queue::Queue;
+use crate::queue::Taker;
+use crate::room::Room;
+use crate::shared::Route;
+use crate::shared::Shared;
+use crate::sync::lock;
+
+/// A subscription to make, returned by [`Client::subscribe`](crate::Client::subscribe): await it.
+///
+/// Once it is awaited, the subscription is in front of everything that is published later. The
+/// server knows of it after a [`flush`](crate::Client::flush).
+///
+/// # Errors
+///
+/// [`SubscribeError`], before anything is sent.
+///
+/// # Cancel safety
+///
+/// Dropped before it completes, there is no subscription.
+#[must_use = "a subscription is made when it is awaited"]
+pub struct Subscribe<'a> {
+    handle: &'a Arc<Handle>,
+    filter: Result<Filter<'a>, SubjectError>,
+    queue: Result<Option<QueueName<'a>>, SubjectError>,
+    limits: PendingLimits,
+    max: Option<NonZeroU64>,
+    room: Room<'a>,
+}
+
+impl<'a> Subscribe<'a> {
+    pub(crate) fn new(handle: &'a Arc<Handle>, filter: Result<Filter<'a>, SubjectError>) -> Self {
+        let limits = handle.shared.settings.pending_limits;
+        Self { handle, filter, queue: Ok(None), limits, max: None, room: Room::default() }
+    }
+
+    /// Shares the messages with the other members of a queue group: each goes to one of them.
+    pub fn queue<Q>(mut self, name: Q) -> Self
+    where
+        Q: TryInto<QueueName<'a>>,
+        Q::Error: Into<SubjectError>,
+    {
+        self.queue = name.try_into().map(Some).map_err(Into::into);
+        self
+    }
+
+    /// How much may wait before messages are dropped. Default that of the
+    /// [options](crate::ConnectOptions::pending_limits).
+    pub const fn limits(mut self, limits: PendingLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Ends the subscription after so many messages in its whole life; zero is no limit.
+    pub const fn max_messages(mut self, max: u64) -> Self {
+        self.max = NonZeroU64::new(max);
+        self
+    }
+
+    fn make(&self) -> Result<Subscriber, SubscribeError> {
+        let filter = self.filter.map_err(SubscribeError::InvalidSubject)?;
+        let name = self.queue.map_err(SubscribeError::InvalidQueue)?;
+        let shared = &self.handle.shared;
+        let queue = Arc::new(Queue::new(self.limits));
+        let route = Route::subscriber(Arc::clone(&queue));
+        let mut control = lock(&shared.control);
+        let sid = control.session.subscribe(filter, name, route).map_err(|error| match error {
+            Refusal::LineTooLong => SubscribeError::LineTooLong,
+            Refusal::Full => SubscribeError::TooMany,
+            _ => SubscribeError::Closed,
+        })?;
+        if let Some(max) = self.max {
+            control.session.unsubscribe(sid, Some(max));
+        }
+        shared.pump(&mut control);
+        drop(control);
+        Ok(Subscriber { handle: Arc::clone(self.handle), queue, taker: Taker::new(sid), sid })
+    }
+}
+
+impl Future for Subscribe<'_> {
+    type Output = Result<Subscriber, SubscribeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut room = std::mem::take(&mut self.room);
+        let shared = &self.handle.shared;
+        // Control lines are not limited themselves, so they wait for room like messages.
+        let made =
+            room.poll(&shared.room, cx, || lock(&shared.outbound).has_room().then(|| self.make()));
+        self.room = room;
+        made
+    }
+}
+
+/// A subscription: a stream of messages.
+///
+/// It ends when it is unsubscribed, drained, or has got as many messages as it was to get, and when
+/// the connection is closed. Dropping it unsubscribes. Messages are handed over in the order in
+/// which the server sent them.
+///
+/// ```no_run
+/// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut lights = client.subscribe("home.*.lights").await?;
+/// while let Some(message) = lights.next().await {
+///     println!("{}: {:?}", message.subject(), message.payload());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Subscriber {
+    handle: Arc<Handle>,
+    queue: Arc<Queue>,
+    taker: Taker,
+    sid: Sid,
+}
+
+impl Subscriber {
+    /// The next message; `None` behind the last one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no message.
+    #[inline]
+    pub async fn next(&mut self) -> Option<Message> {
+        std::future::poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// The next message if there is one now.
+    pub fn try_next(&mut self) -> Option<Message> {
+        self.taker.try_next(&self.queue)
+    }
+
+    /// Ends the subscription now. What waits is dropped.
+    pub fn unsubscribe(self) {}
+
+    /// Ends the subscription after `max` messages in its whole life; now, if it has got them
+    /// already. What waits can still be taken. Can be repeated with lower numbers, not with higher
+    /// ones.
+    pub fn unsubscribe_after(&self, max: u64) {
+        self.handle().unsubscribe_after(max);
+    }
+
+    /// Ends the subscription when the messages that are on their way have come: the stream goes on
+    /// until then.
+    pub fn drain(&self) {
+        self.handle().drain();
+    }
+
+    /// A handle that can end the subscription from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> SubscriptionHandle {
+        SubscriptionHandle {
+            shared: Arc::clone(&self.handle.shared),
+            queue: Arc::clone(&self.queue),
+            sid: self.sid,
+        }
+    }
+
+    /// How many messages wait, and how many bytes on the wire they have.
+    #[must_use]
+    pub fn pending(&self) -> (u64, u64) {
+        self.queue.pending()
+    }
+
+    /// How many messages were dropped because too many were waiting.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// Changes how much may wait. What waits already stays.
+    pub fn set_limits(&self, limits: PendingLimits) {
+        self.queue.set_limits(limits);
+    }
+
+    /// The number by which the connection names the subscription.
+    #[must_use]
+    pub const fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    #[inline]
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let next = self.taker.poll_next(&self.queue, cx);
+        if matches!(next, Poll::Ready(None)) {
+            self.handle.shared.note_done();
+        }
+        next
+    }
+}
+
+impl Stream for Subscriber {
+    type Item = Message;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.poll_message(cx)
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.queue.abandon();
+        let shared = &self.handle.shared;
+        let mut control = lock(&shared.control);
+        control.session.unsubscribe(self.sid, None);
+        shared.pump(&mut control);
+        control.wake_if_draining();
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("sid", &self.sid)
+            .field("pending", &self.pending())
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends a subscription from outside of the task that takes its messages. Cheap to clone; does not
+/// keep the subscription or the connection.
+#[derive(Clone)]
+pub struct SubscriptionHandle {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    sid: Sid,
+}
+
+impl SubscriptionHandle {
+    /// Ends the subscription now. What waits can still be taken.
+    pub fn unsubscribe(&self) {
+        self.change(|control| control.session.unsubscribe(self.sid, None));
+    }
+
+    /// Like [`Subscriber::unsubscribe_after`].
+    pub fn unsubscribe_after(&self, max: u64) {
+        self.change(|control| control.session.unsubscribe(self.sid, NonZeroU64::new(max)));
+    }
+
+    /// Like [`Subscriber::drain`].
+    pub fn drain(&self) {
+        self.change(|control| control.session.drain_subscription(self.sid));
+    }
+
+    /// How many messages wait, and how many bytes on the wire they have.
+    #[must_use]
+    pub fn pending(&self) -> (u64, u64) {
+        self.queue.pending()
+    }
+
+    /// How many messages were dropped because too many were waiting.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut crate::shared::Control) -> bool) {
+        let mut control = lock(&self.shared.control);
+        if change(&mut control) {
+            self.shared.pump(&mut control);
+            // What is over at once has no PONG to wait for.
+            control.wake_driver();
+        }
+    }
+}
+
+impl fmt::Debug for SubscriptionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscriptionHandle").field("sid", &self.sid).finish_non_exhaustive()
+    }
+}
