@@ -105,8 +105,10 @@ impl Future for Subscribe<'_> {
         let mut room = std::mem::take(&mut self.room);
         let shared = &self.handle.shared;
         // Control lines are not limited themselves, so they wait for room like messages.
-        let made =
-            room.poll(&shared.room, cx, || lock(&shared.outbound).has_room().then(|| self.make()));
+        let made = room.poll(&shared.room, cx, || {
+            let has_room = lock(&shared.outbound).has_room();
+            has_room.then(|| self.make())
+        });
         self.room = room;
         made
     }

@@ -170,6 +170,12 @@ impl<R: Role> Decoder<R> {
         decoded
     }
 
+    /// Whether the next byte begins a frame, rather than going on with one.
+    #[must_use]
+    pub const fn is_between_frames(&self) -> bool {
+        matches!(self.state, State::Line { scanned: 0 })
+    }
+
     /// How many messages were too long so far.
     #[must_use]
     pub const fn oversized(&self) -> u64 {
@@ -188,8 +194,10 @@ impl<R: Role> Decoder<R> {
         input: &'b [u8],
         scanned: usize,
     ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
-        // Two more than the limit for the line end: what lies behind cannot be in time.
-        let window = input.get(..self.limits.line + 2).unwrap_or(input);
+        // A line end behind this comes too late: two more than the limit are the line end's own,
+        // and more than a frame is not held. So nothing depends on how much is there already.
+        let most = self.limits.frame.min(self.limits.line + 2);
+        let window = input.get(..most).unwrap_or(input);
         if scanned == 0
             && let Some((kind, start)) = R::canonical_kind(window)
             && let Some((sid, layout)) = canonical::message(window, start, kind)
@@ -215,7 +223,7 @@ impl<R: Role> Decoder<R> {
         }
         let found = window.get(scanned..).and_then(|new| memchr::memchr(b'\n', new));
         let Some(lf) = found.map(|at| scanned + at) else {
-            return self.line_without_end(input, window.len());
+            return self.line_without_end(input, window);
         };
         let line = window.get(..lf).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -268,27 +276,28 @@ impl<R: Role> Decoder<R> {
         Ok(Decoded::Frame { op, len })
     }
 
-    /// No line feed in the first `window` bytes.
+    /// No line feed in `window`, the part of `input` where it would be in time.
     #[cold]
     fn line_without_end<'b>(
         &mut self,
         input: &'b [u8],
-        window: usize,
+        window: &'b [u8],
     ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
-        if window > self.limits.line + 1 {
+        let seen = window.len();
+        if seen > self.limits.line + 1 {
             return Err(DecodeError::LineTooLong);
         }
-        if input.len() < self.limits.frame {
-            self.state = State::Line { scanned: window };
+        if seen < self.limits.frame {
+            self.state = State::Line { scanned: seen };
             return Ok(partial(1));
         }
         // The caller can hold no more, and yet the line may be legal.
-        if let Some(kind) = R::message_kind(input) {
+        if let Some(kind) = R::message_kind(window) {
             return self.long_line(input, LongLine::new(kind));
         }
-        let op = R::cut_short(input).ok_or(DecodeError::LineTooLong)?;
-        self.state = State::CutLine { seen: input.len() };
-        Ok(Decoded::Frame { op, len: input.len() })
+        let op = R::cut_short(window).ok_or(DecodeError::LineTooLong)?;
+        self.state = State::CutLine { seen };
+        Ok(Decoded::Frame { op, len: seen })
     }
 
     fn long_line<'b>(

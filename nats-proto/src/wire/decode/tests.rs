@@ -435,8 +435,7 @@ proptest! {
         let input = [prefix.as_bytes(), &bytes].concat();
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(input.len())).collect();
         cuts.sort_unstable();
-        // What a full buffer makes of a line may depend on when it is full, so let it be large.
-        let limits = Limits { line: 30, frame: frame.max(40), ..Limits::DEFAULT };
+        let limits = Limits { line: 30, frame, ..Limits::DEFAULT };
         let whole = tell::<FromServer>(&input, [], limits).lines;
         prop_assert_eq!(tell::<FromServer>(&input, cuts.clone(), limits).lines, whole);
         let whole = tell::<FromClient>(&input, [], limits).lines;
