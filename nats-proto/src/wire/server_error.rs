@@ -220,8 +220,12 @@ impl<'b> ServerError<'b> {
 }
 
 impl fmt::Display for ServerError<'_> {
+    /// The text; escaped where it is not UTF-8, or could play tricks on a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
+        match core::str::from_utf8(self.0) {
+            Ok(text) if !text.contains(char::is_control) => f.write_str(text),
+            _ => write!(f, "{}", self.0.escape_ascii()),
+        }
     }
 }
 

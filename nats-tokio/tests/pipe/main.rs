@@ -1,0 +1,14 @@
+//! The client at one end of a pipe in memory, a server in a few lines at the other, and a clock that
+//! jumps to the next thing that is due.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::indexing_slicing, reason = "tests")]
+
+mod cancel;
+mod closing;
+mod connecting;
+mod peer;
+mod publishing;
+mod requesting;
+mod runtime;
+mod subscribing;
