@@ -1,1 +1,58 @@
+use bytes::Bytes;
+use nats_proto::Layout;
+use nats_proto::Sid;
 
+use super::*;
+
+fn reply() -> Message {
+    Message::new(Bytes::new(), Sid(1), Layout::default())
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+fn poll(table: &mut RequestTable, token: Token) -> Poll<Result<Message, RequestError>> {
+    table.poll(token, &mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn the_first_reply_counts() {
+    let mut table = RequestTable::new(1);
+    let token = table.open(at(10)).unwrap();
+    assert_eq!(table.open(at(10)), Err(Full));
+    assert!(poll(&mut table, token).is_pending());
+    assert!(table.answer(token, reply()).is_some());
+    assert!(table.answer(token, reply()).is_none());
+    assert!(matches!(poll(&mut table, token), Poll::Ready(Ok(_))));
+    assert!(table.answer(token, reply()).is_none(), "nobody waits any more");
+    assert_eq!(table.len(), 0);
+}
+
+#[test]
+fn a_reply_in_the_last_moment_beats_the_clock_or_does_not() {
+    let mut table = RequestTable::new(2);
+    let (first, second) = (table.open(at(10)).unwrap(), table.open(at(10)).unwrap());
+    table.answer(first, reply());
+    table.expire(at(10), &mut Vec::new());
+    table.answer(second, reply());
+    assert!(matches!(poll(&mut table, first), Poll::Ready(Ok(_))));
+    assert_eq!(poll(&mut table, second), Poll::Ready(Err(RequestError::TimedOut)));
+}
+
+#[test]
+fn all_fail_when_the_connection_is_lost() {
+    let mut table = RequestTable::new(3);
+    let tokens = [5, 10, 15].map(|deadline| table.open(at(deadline)).unwrap());
+    for token in tokens {
+        assert!(poll(&mut table, token).is_pending());
+    }
+    let mut woken = Vec::new();
+    table.expire(at(5), &mut woken);
+    table.fail_all(&mut woken);
+    assert_eq!(woken.len(), 3);
+    let outcomes = tokens.map(|token| poll(&mut table, token));
+    assert_eq!(outcomes[0], Poll::Ready(Err(RequestError::TimedOut)));
+    assert_eq!(outcomes[1], Poll::Ready(Err(RequestError::Disconnected)));
+    assert_eq!(outcomes[2], Poll::Ready(Err(RequestError::Disconnected)));
+}
