@@ -1,0 +1,163 @@
+//! A real nats-server for tests: on a free port, with a folder of its own, gone when the test ends.
+
+use std::fs;
+use std::io;
+use std::io::Read;
+use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use std::time::Instant;
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running nats-server, stopped and reaped when it is dropped, also by a panic.
+#[derive(Debug)]
+pub struct NatsServer {
+    process: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl NatsServer {
+    /// Starts a server whose configuration has these lines besides the address.
+    ///
+    /// # Panics
+    ///
+    /// If there is no nats-server, or it does not start.
+    #[must_use]
+    pub fn start(config: &str) -> Self {
+        let folder = new_folder();
+        Self::launch(&folder, config).unwrap_or_else(|error| {
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            // The log tells what the folder was kept for.
+            let _ = fs::remove_dir_all(&folder);
+            panic!("nats-server did not start: {error}\n{log}")
+        })
+    }
+
+    fn launch(folder: &Path, config: &str) -> io::Result<Self> {
+        let file = folder.join("server.conf");
+        let store = folder.join("store");
+        // Port -1 is a free one; the server tells which in a file.
+        let text = format!(
+            "listen: \"127.0.0.1:-1\"\nports_file_dir: {:?}\nlog_file: {:?}\n{}\n",
+            folder,
+            folder.join("log"),
+            config.replace("$STORE", &format!("{store:?}"))
+        );
+        fs::write(&file, text)?;
+        let process = Command::new(program())
+            .arg("--config")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| io::Error::other(format!("{}: {error}", program().display())))?;
+        let mut server = Self { process, folder: folder.to_owned(), port: 0 };
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(status) = server.process.try_wait()? {
+                return Err(io::Error::other(format!("it ended with {status}")));
+            }
+            if let Some(port) = server.announced_port()
+                && is_up(port)
+            {
+                server.port = port;
+                return Ok(server);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// The port in the file that the server writes once it listens.
+    fn announced_port(&self) -> Option<u16> {
+        let name = format!("{}_{}.ports", program().file_name()?.to_str()?, self.process.id());
+        let text = fs::read_to_string(self.folder.join(name)).ok()?;
+        let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
+        ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+    }
+
+    /// Where it listens, for clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has logged so far.
+    ///
+    /// # Panics
+    ///
+    /// If there is no log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).expect("the server's log")
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        // It may be gone already, which is what is wanted.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Where the nats-server to test against is: `NATS_SERVER`, or where `cargo xtask test` puts it.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn program() -> PathBuf {
+    let program = match std::env::var_os("NATS_SERVER") {
+        Some(path) => PathBuf::from(path),
+        None => {
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/nats-server/2.15.1/nats-server")
+        }
+    };
+    assert!(
+        program.is_file(),
+        "there is no nats-server at {}: set NATS_SERVER, or run `cargo xtask test`",
+        program.display()
+    );
+    program
+}
+
+/// A server is up when it says so.
+fn is_up(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let mut start = [0; 4];
+    let timeout = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    timeout.and_then(|()| stream.read_exact(&mut start)).is_ok() && &start == b"INFO"
+}
+
+/// An empty folder that no other test has.
+fn new_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("nats-tests-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir_all(&folder).expect("a folder for the server");
+    folder
+}

@@ -1,0 +1,23 @@
+//! The whole surface of nats-tokio against the nats-server that `NATS_SERVER` names.
+
+mod core;
+mod hostile;
+mod interop;
+mod limits;
+mod security;
+
+use std::time::Duration;
+
+use nats_tests::NatsServer;
+use nats_tokio::Client;
+
+/// No test waits longer than this for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connect(server: &NatsServer) -> Client {
+    nats_tokio::connect(server.url()).await.expect("a connection")
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+}
