@@ -130,8 +130,14 @@ fn life() -> usize {
         Ok::<_, ()>(5)
     };
     publish.encode_with(&mut out, 10, in_place).unwrap();
-    feed(&mut session, b"MSG a.b 1 5\r\nhello\r\nHMSG a.c 1 r 18 20\r\nNATS/1.0\r\nA: 1\r\n\r\nhi\r\n");
-    feed(&mut session, b"HMSG a.c 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\nPING\r\n-ERR 'Invalid Subject'\r\n");
+    feed(
+        &mut session,
+        b"MSG a.b 1 5\r\nhello\r\nHMSG a.c 1 r 18 20\r\nNATS/1.0\r\nA: 1\r\n\r\nhi\r\n",
+    );
+    feed(
+        &mut session,
+        b"HMSG a.c 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\nPING\r\n-ERR 'Invalid Subject'\r\n",
+    );
     requests.close(token).unwrap();
     session.unsubscribe(sid, None);
     session.drain(now);

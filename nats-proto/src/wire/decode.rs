@@ -382,16 +382,18 @@ impl<R: Role> Decoder<R> {
         if input.is_empty() {
             return Ok(partial(1));
         }
+        // What is within the limit is handed out, so that it does not depend on how much is there.
+        let room = self.limits.info.saturating_sub(seen);
         let text = input.get(start..).unwrap_or_default();
-        let end = memchr::memchr(b'\n', text);
-        let len = end.map_or(text.len(), |lf| lf + 1);
-        let seen = seen + len;
-        if seen > self.limits.info {
+        let text = text.get(..room).unwrap_or(text);
+        if text.is_empty() && input.len() > start {
             return Err(DecodeError::LineTooLong);
         }
+        let end = memchr::memchr(b'\n', text);
+        let len = end.map_or(text.len(), |lf| lf + 1);
         self.state = match end {
             Some(_) => State::Line { scanned: 0 },
-            None => State::Info { seen },
+            None => State::Info { seen: seen + len },
         };
         let json = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
         let part = InfoPart { json, is_last: end.is_some() };

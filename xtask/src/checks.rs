@@ -1,0 +1,54 @@
+//! Checks that need no running.
+
+use std::fs;
+
+use crate::Outcome;
+use crate::run::cargo;
+use crate::run::output;
+use crate::run::program;
+use crate::run::root;
+use crate::run::run;
+use crate::tools;
+
+/// A file that is longer has more than one idea.
+const MAX_LINES: usize = 500;
+
+/// Format, clippy, spelling, dependencies, length of files.
+pub(crate) fn lint() -> Outcome {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    let deny = ["--", "--deny", "warnings"];
+    run(cargo(&["clippy", "--quiet", "--package", "nats-proto"]).args(deny))?;
+    run(cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--all-features"]).args(deny))?;
+    run(program(tools::typos()?).args(["--format", "brief"]))?;
+    let cargo_deny = tools::cargo_deny()?;
+    // Not the advisories, which come from a place of their own.
+    run(program(cargo_deny).args([
+        "--log-level",
+        "error",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
+    check_lengths()
+}
+
+/// The documentation, without warnings.
+pub(crate) fn doc() -> Outcome {
+    run(cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+fn check_lengths() -> Outcome {
+    let files = output(program("git").args(["ls-files", "--cached", "--others", "*.rs"]))?;
+    let mut too_long = Vec::new();
+    for name in files.lines() {
+        let Ok(text) = fs::read_to_string(root().join(name)) else { continue };
+        // Tests are tables, for the most part.
+        let count = text.lines().count();
+        if count > MAX_LINES && !name.contains("tests") {
+            too_long.push(format!("{name} has {count} lines"));
+        }
+    }
+    if too_long.is_empty() { Ok(()) } else { Err(too_long.join("; ")) }
+}

