@@ -1,4 +1,4 @@
-//! A NATS client for Tokio.
+#![doc = include_str!("../README.md")]
 
 mod client;
 mod connector;
