@@ -167,12 +167,12 @@ mod tests {
 
     #[test]
     fn looks_like_every_clients_inbox() {
-        let inbox = inbox(1);
-        let text = inbox.filter().as_str();
+        let first = inbox(1);
+        let text = first.filter().as_str();
         let unique = text.strip_prefix("_INBOX.").unwrap().strip_suffix(".*").unwrap();
         assert_eq!(unique.len(), UNIQUE_LEN);
         assert!(unique.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        assert_ne!(text, super::tests::inbox(2).filter().as_str());
+        assert_ne!(text, inbox(2).filter().as_str());
     }
 
     #[test]

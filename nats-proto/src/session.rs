@@ -170,7 +170,7 @@ impl<S: Store> Session<S> {
     }
 
     /// The connection is secure, as [`Step::Secure`] asked.
-    pub fn handle_secured(&mut self) {
+    pub const fn handle_secured(&mut self) {
         self.state = match self.state {
             State::Securing { has_info: false } => State::AwaitingInfo { is_secure: true },
             State::Securing { has_info: true } => State::LoggingIn { sent: 0 },

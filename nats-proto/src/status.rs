@@ -108,7 +108,7 @@ impl fmt::Display for StatusCode {
 
 impl fmt::Display for Status<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code, self.description().unwrap_or(self.code.meaning()))
+        write!(f, "{} {}", self.code, self.description().unwrap_or_else(|| self.code.meaning()))
     }
 }
 

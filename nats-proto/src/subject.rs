@@ -95,7 +95,6 @@ macro_rules! names {
             ///
             #[doc = concat!("If `text` is not a ", $what, ". In a constant that is an error of the compiler.")]
             #[must_use]
-            #[expect(clippy::panic, reason = "documented, and meant for constants")]
             pub const fn from_static(text: &'static str) -> $name<'static> {
                 match check(text.as_bytes(), $wildcards) {
                     Ok(()) => $name(text),

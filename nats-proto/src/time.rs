@@ -47,7 +47,7 @@ impl Add<Duration> for Instant {
     /// Rounds up to a whole millisecond: a deadline is never early.
     fn add(self, duration: Duration) -> Self {
         let whole = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let part = u64::from(duration.subsec_nanos() % 1_000_000 != 0);
+        let part = u64::from(!duration.subsec_nanos().is_multiple_of(1_000_000));
         Self(self.0.saturating_add(whole).saturating_add(part))
     }
 }

@@ -151,7 +151,7 @@ impl Driver {
     }
 
     /// The connection, or the attempt to make one, failed.
-    pub(crate) fn lose(&mut self, cause: Lost, error: Option<io::Error>) {
+    pub(crate) fn lose(&self, cause: Lost, error: Option<io::Error>) {
         let mut control = lock(&self.shared.control);
         let now = self.shared.now();
         if let Some(event) = control.session.handle_lost(cause, now) {

@@ -19,7 +19,7 @@ pub struct Message {
 }
 
 impl Message {
-    pub(crate) fn new(frame: Bytes, sid: Sid, layout: Layout) -> Self {
+    pub(crate) const fn new(frame: Bytes, sid: Sid, layout: Layout) -> Self {
         Self { inner: nats_proto::Message::from_frame(frame, sid, layout) }
     }
 

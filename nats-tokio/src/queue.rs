@@ -99,7 +99,7 @@ pub(crate) struct Pushed {
 }
 
 impl Queue {
-    pub(crate) fn new(limits: PendingLimits) -> Self {
+    pub(crate) const fn new(limits: PendingLimits) -> Self {
         Self {
             waiting: Mutex::new(Waiting {
                 blocks: VecDeque::new(),

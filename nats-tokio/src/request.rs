@@ -83,7 +83,7 @@ impl RequestTable {
         });
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
         self.table.poll_timeout()
     }
 
@@ -92,7 +92,7 @@ impl RequestTable {
     }
 
     /// The outcome of a request, or a place to be woken from.
-    fn poll(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<Message, RequestError>> {
+    fn poll(&mut self, token: Token, cx: &Context<'_>) -> Poll<Result<Message, RequestError>> {
         if let Some(Waiting::Reply(waker)) = self.table.get_mut(token) {
             match waker {
                 Some(waker) if waker.will_wake(cx.waker()) => {}

@@ -160,7 +160,8 @@ fn inspect_knows_limits_errors_and_halves() {
         let skipped = "{\"op\":\"SKIPPED\",\"sid\":7,\"bytes\":50}\n{\"op\":\"PING\"}\n";
         let long = format!("MSG a 7 50\r\n{}\r\nPING\r\n", "x".repeat(50));
         assert_eq!(decode(&["--max-frame", "40"], long.as_bytes()), (skipped.to_owned(), 0));
-        let (out, status) = decode(&["--max-line", "20"], b"PING\r\nMSG a.long.subject 1 0\r\n\r\n");
+        let (out, status) =
+            decode(&["--max-line", "20"], b"PING\r\nMSG a.long.subject 1 0\r\n\r\n");
         assert_eq!(
             (out.as_str(), status),
             ("{\"op\":\"PING\"}\n{\"error\":\"the control line is too long\"}\n", 1)
@@ -171,7 +172,11 @@ fn inspect_knows_limits_errors_and_halves() {
             ("{\"op\":\"PING\"}\n{\"error\":\"unknown protocol operation\"}\n", 1)
         );
         for half in ["PIN", "MSG a 1 5\r\nhel", "INFO {\"a\":1", "INFO ", "MSG a 1 5\r\nhello\r"] {
-            assert_eq!(decode(&[], half.as_bytes()), ("{\"partial\":true}\n".to_owned(), 0), "{half}");
+            assert_eq!(
+                decode(&[], half.as_bytes()),
+                ("{\"partial\":true}\n".to_owned(), 0),
+                "{half}"
+            );
         }
         assert_eq!(decode(&["--max-frame", "20"], b"MSG a 1 50\r\nhel").0.lines().count(), 2);
         assert_eq!(decode(&[], b""), (String::new(), 0));

@@ -56,7 +56,7 @@ fn show(command: &Command) -> String {
         Some(format!("{}={}", name.to_str()?, value?.to_string_lossy()))
     });
     let program = Path::new(command.get_program());
-    let program = program.file_name().unwrap_or(command.get_program());
+    let program = program.file_name().unwrap_or_else(|| command.get_program());
     let words = [program].into_iter().chain(command.get_args());
     let words = words.map(|word| word.to_string_lossy().into_owned());
     variables.chain(words).collect::<Vec<_>>().join(" ")

@@ -149,7 +149,7 @@ impl Subscriptions {
         is_heard
     }
 
-    fn deliver_no_responders(&mut self, reply: &[u8], client: u64) {
+    fn deliver_no_responders(&self, reply: &[u8], client: u64) {
         for subscription in self.iter() {
             if subscription.client == client && matches(&subscription.filter, reply) {
                 subscription.mailbox.deliver(&Deliver {

@@ -52,7 +52,7 @@ pub(super) fn name(line: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// What follows the name: text up to the end of the line, without the blanks around it.
-pub(super) fn text(rest: &[u8]) -> &[u8] {
+pub(super) const fn text(rest: &[u8]) -> &[u8] {
     rest.trim_ascii()
 }
 

@@ -11,23 +11,30 @@ pub(crate) struct Decimal {
 impl Decimal {
     #[inline]
     pub(crate) fn new(number: u64) -> Self {
-        let mut digits = [0; 20];
-        let mut start = 20_usize;
+        let mut decimal = Self { digits: [0; 20], start: 20 };
         let mut high = number;
         // Most numbers are small, and 64-bit division is a library call on a microcontroller.
-        while high > u32::MAX as u64 {
-            start -= 1;
-            set(&mut digits, start, (high % 10) as u8);
+        let mut low = loop {
+            if let Ok(low) = u32::try_from(high) {
+                break low;
+            }
+            decimal.prepend(high % 10);
             high /= 10;
-        }
-        let mut low = high as u32;
+        };
         loop {
-            start -= 1;
-            set(&mut digits, start, (low % 10) as u8);
+            decimal.prepend((low % 10).into());
             low /= 10;
             if low == 0 {
-                return Self { digits, start: start as u8 };
+                return decimal;
             }
+        }
+    }
+
+    #[inline]
+    fn prepend(&mut self, digit: u64) {
+        self.start = self.start.saturating_sub(1);
+        if let Some(place) = self.digits.get_mut(usize::from(self.start)) {
+            *place = b'0' + u8::try_from(digit).unwrap_or_default();
         }
     }
 
@@ -39,13 +46,6 @@ impl Decimal {
     #[inline]
     pub(crate) const fn len(&self) -> usize {
         self.digits.len() - self.start as usize
-    }
-}
-
-#[inline]
-fn set(digits: &mut [u8; 20], at: usize, digit: u8) {
-    if let Some(place) = digits.get_mut(at) {
-        *place = b'0' + digit;
     }
 }
 

@@ -412,7 +412,7 @@ fn partial<Op>(need: usize) -> Decoded<Op> {
     Decoded::Partial { need: NonZeroUsize::new(need).unwrap_or(NonZeroUsize::MIN) }
 }
 
-const fn is_info(start: &[u8; 5]) -> bool {
+fn is_info(start: &[u8; 5]) -> bool {
     let [name @ .., blank] = start;
     name.eq_ignore_ascii_case(b"INFO") && super::args::is_blank(*blank)
 }

@@ -288,7 +288,7 @@ impl<T: Buffer> ServerInfo<T> {
         self.cut
     }
 
-    fn text_mut(&mut self, key: Key) -> Option<&mut T> {
+    const fn text_mut(&mut self, key: Key) -> Option<&mut T> {
         match key {
             Key::ServerId => Some(&mut self.server_id),
             Key::ServerName => Some(&mut self.server_name),

@@ -91,7 +91,6 @@ impl Sink for SendBuf<'_> {
     }
 
     #[inline]
-
     fn put(&mut self, bytes: &[u8]) {
         let spare = self.memory.get_mut(self.len..);
         if let Some(free) = spare.and_then(|spare| spare.get_mut(..bytes.len())) {
@@ -132,7 +131,6 @@ impl<B: Sink> Sink for &mut B {
     }
 
     #[inline]
-
     fn put(&mut self, bytes: &[u8]) {
         (**self).put(bytes);
     }
@@ -155,7 +153,6 @@ impl<const N: usize> Sink for heapless::Vec<u8, N> {
     }
 
     #[inline]
-
     fn put(&mut self, bytes: &[u8]) {
         let _ = self.extend_from_slice(bytes);
     }
@@ -187,7 +184,6 @@ mod growable {
         }
 
         #[inline]
-
         fn put(&mut self, bytes: &[u8]) {
             self.extend_from_slice(bytes);
         }
@@ -222,7 +218,6 @@ mod shared {
         }
 
         #[inline]
-
         fn put(&mut self, bytes: &[u8]) {
             self.extend_from_slice(bytes);
         }

@@ -31,7 +31,8 @@ fn written(batch: &mut Batch, step: usize) -> Vec<u8> {
 
 #[test]
 fn frames_are_written_in_order_however_little_the_socket_takes() {
-    let payload = |len: usize| (0..len).map(|at| (at % 251) as u8).collect::<Vec<u8>>();
+    let payload =
+        |len: usize| (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<u8>>();
     let lengths = [1, 4096, 5000, 0, 4095, 10_000, 4096, 2];
     let expected: Vec<u8> = lengths
         .iter()

@@ -16,7 +16,7 @@ fn block(payloads: &[&str]) -> (Bytes, Vec<Entry>, usize) {
     while let Ok(Decoded::Frame { op: ServerOp::Message(message), len }) =
         decoder.decode(&bytes[at..])
     {
-        entries.push(Entry { at: at as u32, layout: message.layout() });
+        entries.push(Entry { at: u32::try_from(at).unwrap(), layout: message.layout() });
         at += len;
     }
     (bytes, entries, at)

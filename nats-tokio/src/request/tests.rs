@@ -13,7 +13,7 @@ fn at(millis: u64) -> Instant {
 }
 
 fn poll(table: &mut RequestTable, token: Token) -> Poll<Result<Message, RequestError>> {
-    table.poll(token, &mut Context::from_waker(Waker::noop()))
+    table.poll(token, &Context::from_waker(Waker::noop()))
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! jumps to the next thing that is due.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-#![expect(clippy::indexing_slicing, reason = "tests")]
 
 mod cancel;
 mod closing;

@@ -52,7 +52,8 @@ async fn every_kind_of_message() {
 async fn large_payloads_keep_their_place() {
     let (client, mut peer) = connected(ConnectOptions::new(), 10_000).await;
     let lengths = [4095, 4096, 4097, 100_000, 1, 5000, 4096, 300_000];
-    let large = |len: usize| (0..len).map(|at| (at % 251) as u8).collect::<Vec<u8>>();
+    let large =
+        |len: usize| (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<u8>>();
     let publish = async {
         for len in lengths {
             client.publish("small", "x").await.unwrap();

@@ -66,12 +66,14 @@ async fn large_messages_come_whole() {
     peer.expect(&["SUB a 1"]).await;
     for len in [100_000, 10, 1_000_000, 70_000] {
         let mut frame = format!("MSG a 1 {len}\r\n").into_bytes();
-        frame.extend((0..len).map(|at| (at % 251) as u8));
+        frame.extend((0..len).map(|at| u8::try_from(at % 251).unwrap()));
         frame.extend(b"\r\n");
         let (message, ()) = tokio::join!(subscriber.next(), peer.send_bytes(&frame));
         let message = message.unwrap();
         assert_eq!(message.payload().len(), len);
-        assert!(message.payload().iter().enumerate().all(|(at, &byte)| byte == (at % 251) as u8));
+        assert!(
+            message.payload().iter().enumerate().all(|(at, &byte)| usize::from(byte) == at % 251)
+        );
     }
 }
 
