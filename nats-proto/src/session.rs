@@ -23,6 +23,7 @@ mod event;
 mod link;
 mod pings;
 mod pool;
+mod state;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -64,7 +65,6 @@ use crate::wire::Connect;
 use crate::wire::Control;
 use crate::wire::InfoScanner;
 use crate::wire::PING;
-use crate::wire::PublishLimits;
 use crate::wire::ServerInfo;
 use crate::wire::Sink;
 use crate::wire::Subscribe;
@@ -391,83 +391,6 @@ impl<S: Store> Session<S> {
     /// Hands back what belonged to a subscription that is over.
     pub fn poll_released(&mut self) -> Option<Released<S::Route>> {
         self.subscriptions.release()
-    }
-
-    // What is true -------------------------------------------------------------------------------
-
-    /// Where a message for `sid` goes, which counts as delivered; `None` if that subscription is
-    /// over, and the message is to be dropped.
-    #[inline]
-    pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Route> {
-        self.subscriptions.deliver(sid)
-    }
-
-    /// Where messages for `sid` go, as long as it was not handed back.
-    pub fn route_mut(&mut self, sid: Sid) -> Option<&mut S::Route> {
-        self.subscriptions.get_mut(sid)
-    }
-
-    /// Where messages go, for all subscriptions that were not handed back.
-    pub fn routes_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Route)> {
-        self.subscriptions.iter_mut()
-    }
-
-    /// How many subscriptions there are, those included that are to be handed back.
-    pub const fn subscriptions(&self) -> usize {
-        self.subscriptions.len()
-    }
-
-    /// Whether there is a connection.
-    pub fn is_connected(&self) -> bool {
-        self.state == State::Ready
-    }
-
-    /// Whether there is a connection to publish to.
-    pub fn is_ready(&self) -> bool {
-        self.state == State::Ready && !matches!(self.draining, Some(Drain::Publishes { .. }))
-    }
-
-    /// How far draining has come, if it was started.
-    pub const fn draining(&self) -> Option<Draining> {
-        match self.draining {
-            None => None,
-            Some(Drain::Subscriptions) => Some(Draining::Subscriptions),
-            Some(Drain::Arrived) => Some(Draining::Arrived),
-            Some(Drain::Publishes { .. }) => Some(Draining::Publishes),
-        }
-    }
-
-    /// How a flush stands.
-    pub const fn flush_state(&self, id: FlushId) -> FlushState {
-        if id.link != self.link {
-            FlushState::Lost
-        } else if self.pings.is_answered(id.number) {
-            FlushState::Done
-        } else if matches!(self.state, State::Stopped(_)) {
-            FlushState::Lost
-        } else {
-            FlushState::Pending
-        }
-    }
-
-    /// What may be published on this connection.
-    pub fn publish_limits(&self) -> PublishLimits {
-        let payload = match self.info.max_payload() {
-            0 => usize::MAX,
-            max => usize::try_from(max).unwrap_or(usize::MAX),
-        };
-        let line = self.config.max_control_line;
-        PublishLimits { payload, line, headers: self.info.headers() }
-    }
-
-    /// What the server said about itself last.
-    pub const fn info(&self) -> &ServerInfo<S::Text> {
-        &self.info
-    }
-
-    /// The server connected to, or being connected to.
-    pub fn server(&self) -> Option<ServerUrl<'_>> {
-        self.pool.current()
     }
 }
 

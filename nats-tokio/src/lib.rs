@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod connect;
 mod connector;
 mod driver;
 mod error;
@@ -8,6 +9,7 @@ mod event;
 mod exchange;
 mod headers;
 mod inbound;
+mod lifecycle;
 mod login;
 mod message;
 mod options;
@@ -24,7 +26,7 @@ mod subscriber;
 mod sync;
 
 pub use client::Client;
-pub use client::connect;
+pub use connect::connect;
 pub use connector::Target;
 pub use connector::Transport;
 pub use error::ConnectError;

@@ -20,7 +20,7 @@ use nom::combinator::opt;
 use nom::error::ErrorKind;
 use nom::error::ParseError;
 
-use super::decode::DecodeError;
+use super::error::DecodeError;
 use super::op::SubscribeArgs;
 use crate::message::Layout;
 use crate::message::Sid;

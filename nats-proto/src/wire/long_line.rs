@@ -6,7 +6,7 @@
 
 use super::args::MessageKind;
 use super::args::is_blank;
-use super::decode::DecodeError;
+use super::error::DecodeError;
 use crate::message::Sid;
 
 #[derive(Clone, Copy, Debug)]

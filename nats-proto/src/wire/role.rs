@@ -2,7 +2,7 @@
 
 use super::args;
 use super::args::MessageKind;
-use super::decode::DecodeError;
+use super::error::DecodeError;
 use super::info::InfoPart;
 use super::op::ClientOp;
 use super::op::Control;

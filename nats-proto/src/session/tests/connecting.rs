@@ -1,0 +1,163 @@
+use core::time::Duration;
+
+use super::*;
+
+#[test]
+fn connects_in_the_documented_steps() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["nats://u:p@host:4333"]);
+    assert_eq!((world.session.step(), world.session.poll_timeout()), (Step::Wait, None));
+    world.session.connect(world.now);
+    let server = ServerUrl::new("nats://host:4333").unwrap();
+    assert_eq!(world.session.step(), Step::Dial(server), "the credentials are not kept");
+    world.session.handle_open();
+    assert_eq!(world.session.step(), Step::Exchange);
+    assert_eq!((world.sent().as_str(), world.receive(INFO)), ("", Vec::new()));
+    let challenge = Challenge { server, nonce: "abc", auth_required: false, headers: true };
+    assert_eq!(world.session.step(), Step::Login(challenge));
+    assert_eq!(world.login(), "CONNECT ..|PING", "pipelined");
+    assert_eq!(world.session.step(), Step::Exchange);
+    assert!(!world.session.is_ready());
+    assert_eq!(world.receive("PONG"), ["Connected"]);
+    assert!(world.session.is_ready());
+    assert_eq!(world.session.info().max_payload(), 100);
+}
+
+#[test]
+fn connect_may_be_written_in_pieces() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    world.receive(INFO);
+    let mut line = Vec::<u8>::new();
+    while matches!(world.session.step(), Step::Login(_)) {
+        let mut piece = [0; 7];
+        let len = world.session.login(&Connect::DEFAULT, &mut piece);
+        line.extend(&piece[..len]);
+        if len < piece.len() {
+            break;
+        }
+        assert!(!world.session.has_transmit() || !matches!(world.session.step(), Step::Login(_)));
+    }
+    assert_eq!(line.len(), Connect::DEFAULT.encoded_len());
+    assert_eq!(world.sent(), "PING");
+}
+
+#[test]
+fn verbose_servers_and_pings_do_not_disturb_the_handshake() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    world.receive(INFO);
+    world.login();
+    assert_eq!(world.receive("+OK|PING"), [""; 0]);
+    assert_eq!(world.sent(), "PONG");
+    assert_eq!(world.receive("PONG"), ["Connected"]);
+}
+
+#[test]
+fn one_deadline_covers_the_whole_handshake() {
+    for stage in 0..5 {
+        let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+        world.session.connect(world.now);
+        if stage > 0 {
+            world.session.handle_open();
+        }
+        if stage > 1 {
+            world.receive("INFO {}");
+        }
+        if stage > 2 {
+            world.session.login(&Connect::DEFAULT, &mut [0; 512]);
+        }
+        if stage > 3 {
+            world.sent();
+        }
+        let (deadline, _) = world.session.poll_timeout().unwrap();
+        assert_eq!(deadline.since(world.now), Duration::from_secs(2));
+        let (timer, event) = world.wait();
+        assert_eq!(timer, Timer::Handshake);
+        assert_eq!(event, Some(Event::ConnectFailed { cause: Lost::TimedOut, error: None }));
+        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::TimedOut)));
+    }
+}
+
+#[test]
+fn every_server_is_tried_once_and_the_first_that_takes_us_wins() {
+    let servers = ["a", "b", "c", "B:4222"];
+    let mut orders = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let mut world = World::<Small>::new(Config::DEFAULT, &[]);
+        world.session = Session::new(Config::DEFAULT, Seed([seed; 16]));
+        for server in servers {
+            world.session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
+        }
+        world.session.connect(world.now);
+        let mut order = String::new();
+        for cause in [Lost::Unreachable, Lost::Closed, Lost::Io] {
+            order.push_str(world.host());
+            let event = world.session.handle_lost(cause, world.now);
+            assert_eq!(event, Some(Event::ConnectFailed { cause, error: None }));
+        }
+        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Io)));
+        orders.insert(order);
+    }
+    assert_eq!(orders.len(), 6, "all orders of three servers");
+
+    let config = Config { keep_order: true, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a", "b"]);
+    world.session.connect(world.now);
+    assert_eq!(world.host(), "a");
+    world.session.handle_open();
+    let events = world.receive("-ERR 'maximum connections exceeded'");
+    assert!(
+        events[0].starts_with("ConnectFailed { cause: Server(MaximumConnections)"),
+        "{events:?}"
+    );
+    assert_eq!(world.host(), "b");
+    world.connect();
+}
+
+#[test]
+fn nobody_to_connect_to() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &[]);
+    world.session.connect(world.now);
+    assert_eq!(world.session.step(), Step::Stop(Stop::NoServers));
+}
+
+#[test]
+fn tls_when_it_is_asked_for() {
+    let tls = "INFO {\"tls_required\":true}";
+    let available = "INFO {\"tls_available\":true}";
+    let plain = "INFO {}";
+    let required = Config { tls: Tls::Required, ..Config::DEFAULT };
+    for (config, server, info, secures) in [
+        (Config::DEFAULT, "nats://a", tls, true),
+        (Config::DEFAULT, "nats://a", available, false),
+        (Config::DEFAULT, "tls://a", available, true),
+        (Config::DEFAULT, "wss://a", tls, false),
+        (required, "nats://a", available, true),
+    ] {
+        let mut world = World::<Small>::new(config, &[server]);
+        world.session.connect(world.now);
+        world.session.handle_open();
+        world.receive(info);
+        assert_eq!(matches!(world.session.step(), Step::Secure(_)), secures, "{server} {info}");
+        world.session.handle_secured();
+        assert!(matches!(world.session.step(), Step::Login(_)));
+    }
+    for (config, server) in [(required, "nats://a"), (Config::DEFAULT, "tls://a")] {
+        let mut world = World::<Small>::new(config, &[server]);
+        world.session.connect(world.now);
+        world.session.handle_open();
+        world.receive(plain);
+        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::TlsUnavailable)));
+    }
+    let first = Config { tls: Tls::First, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(first, &["a"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    assert!(matches!(world.session.step(), Step::Secure(_)));
+    world.session.handle_secured();
+    assert_eq!(world.session.step(), Step::Exchange);
+    world.receive(tls);
+    assert!(matches!(world.session.step(), Step::Login(_)), "it is secure already");
+}

@@ -1,0 +1,203 @@
+use core::time::Duration;
+
+use super::*;
+
+#[test]
+fn a_flush_is_done_when_its_pong_is_back() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+    assert_eq!(world.session.flush(), None, "there is no connection");
+    world.connect();
+    let first = world.session.flush().unwrap();
+    assert_eq!(world.sent(), "PING");
+    let second = world.session.flush().unwrap();
+    assert_eq!(world.sent(), "PING");
+    world.receive("PONG");
+    assert_eq!(world.session.flush_state(first), FlushState::Done);
+    assert_eq!(world.session.flush_state(second), FlushState::Pending);
+    world.session.handle_lost(Lost::Closed, world.now);
+    assert_eq!(world.session.flush_state(second), FlushState::Lost);
+}
+
+#[test]
+fn flushes_do_not_count_as_unanswered_pings() {
+    let mut world = World::<Small>::connected();
+    for _ in 0..9 {
+        world.session.flush();
+        assert_eq!(world.sent(), "PING");
+    }
+    assert_eq!(world.wait(), (Timer::Ping, None));
+    assert_eq!(world.sent(), "PING");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_dead_after_two_pings() {
+    let mut world = World::<Small>::connected();
+    for _ in 0..2 {
+        let before = world.now;
+        assert_eq!(world.wait(), (Timer::Ping, None));
+        assert_eq!(world.now.since(before), Duration::from_secs(120));
+        assert_eq!(world.sent(), "PING");
+    }
+    let event = Event::Disconnected { cause: Lost::Stale, error: None };
+    assert_eq!(world.wait(), (Timer::Ping, Some(event)));
+    assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Stale)));
+
+    let mut world = World::<Small>::connected();
+    for _ in 0..9 {
+        assert_eq!(world.wait(), (Timer::Ping, None));
+        world.sent();
+        world.receive("PONG");
+    }
+}
+
+#[test]
+fn pings_can_be_switched_off() {
+    let config = Config { ping_interval: Duration::ZERO, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a"]);
+    world.connect();
+    assert_eq!(world.session.poll_timeout(), None);
+}
+
+#[test]
+fn errors_of_the_server_are_told_or_end_the_connection() {
+    let mut world = World::<Small>::connected();
+    let events = world.receive("-ERR 'Permissions Violation for Publish to \"a\"'|-ERR 'what'");
+    assert_eq!(events.len(), 2);
+    assert!(events.iter().all(|event| event.starts_with("ServerError(")), "{events:?}");
+    assert_eq!(world.session.step(), Step::Exchange);
+    let events = world.receive("-ERR 'User Authentication Expired'");
+    assert_eq!(
+        events,
+        ["Disconnected { cause: Server(AuthenticationExpired), \
+          error: Some(ServerError(\"User Authentication Expired\")) }"]
+    );
+    let stop = Stop::Lost(Lost::Server(crate::wire::ErrorKind::AuthenticationExpired));
+    assert_eq!(world.session.step(), Step::Stop(stop));
+}
+
+#[test]
+fn info_may_come_again() {
+    let mut world = World::<Small>::connected();
+    assert_eq!(world.receive("INFO {\"max_payload\":7}"), ["InfoChanged"]);
+    assert_eq!(world.session.info().max_payload(), 7);
+    assert_eq!(world.receive("INFO {\"ldm\":true}"), ["LameDuck"]);
+    assert_eq!(world.receive("INFO {\"ldm\":true}"), ["InfoChanged"], "told once");
+    assert_eq!(world.receive("INFO {\"ldm\":tru}"), ["Disconnected { cause: Info, error: None }"]);
+}
+
+#[test]
+fn draining_the_connection() {
+    let mut world = World::<Small>::connected();
+    world.subscribe("a", 1);
+    world.subscribe("b", 2);
+    world.sent();
+    world.session.drain(world.now);
+    assert_eq!(world.session.draining(), Some(Draining::Subscriptions));
+    assert_eq!(world.sent(), "UNSUB 1|UNSUB 2|PING");
+    assert_eq!(world.receive("MSG a 1 0|"), ["to 1"]);
+    assert!(world.session.is_ready(), "replies can still be published");
+    world.receive("PONG");
+    assert_eq!(world.session.draining(), Some(Draining::Arrived));
+    assert_eq!(world.released(), [(1, Ended::Drained), (2, Ended::Drained)]);
+    world.session.finish(world.now);
+    assert!(!world.session.is_ready());
+    assert_eq!((world.sent().as_str(), world.session.step()), ("PING", Step::Exchange));
+    world.receive("PONG");
+    assert_eq!(world.session.step(), Step::Stop(Stop::Drained));
+    assert_eq!(world.session.poll_timeout(), None);
+}
+
+#[test]
+fn draining_waits_for_its_own_pong() {
+    let mut world = World::<Small>::connected();
+    world.session.flush();
+    world.sent();
+    world.session.drain(world.now);
+    assert_eq!(world.session.draining(), Some(Draining::Arrived), "there is nothing to drain");
+    world.session.finish(world.now);
+    world.sent();
+    world.receive("PONG");
+    assert_eq!(world.session.step(), Step::Exchange, "that was the flush");
+    world.receive("PONG");
+    assert_eq!(world.session.step(), Step::Stop(Stop::Drained));
+}
+
+#[test]
+fn draining_takes_no_longer_than_allowed() {
+    for finish in [false, true] {
+        let mut world = World::<Small>::connected();
+        world.subscribe("a", 1);
+        world.sent();
+        world.session.drain(world.now);
+        if finish {
+            world.session.finish(world.now);
+        }
+        let before = world.now;
+        assert_eq!(world.wait(), (Timer::Drain, None));
+        assert_eq!(world.now.since(before), Duration::from_secs(30));
+        assert_eq!(world.session.step(), Step::Stop(Stop::DrainTimedOut));
+        assert_eq!(world.released(), [(1, Ended::Stopped)]);
+    }
+}
+
+#[test]
+fn closing_in_every_state() {
+    for stage in 0..8 {
+        let mut world = World::<Small>::new(Config::DEFAULT, &["a", "b"]);
+        world.subscribe("a", 1);
+        if stage > 0 {
+            world.session.connect(world.now);
+        }
+        if stage > 1 {
+            world.session.handle_open();
+        }
+        if stage > 2 {
+            world.receive("INFO {}");
+        }
+        if stage > 3 {
+            world.login();
+        }
+        if stage > 4 {
+            world.receive("PONG");
+        }
+        if stage > 5 {
+            world.sent();
+        }
+        if stage > 6 {
+            world.session.drain(world.now);
+        }
+        world.session.close();
+        assert_eq!(world.session.step(), Step::Stop(Stop::Closed), "stage {stage}");
+        assert_eq!(world.session.poll_timeout(), None);
+        assert_eq!(world.released(), [(1, Ended::Stopped)]);
+        assert_eq!(world.sent(), "");
+
+        // Nothing wakes it up.
+        world.session.connect(world.now);
+        world.session.handle_open();
+        world.session.handle_secured();
+        assert_eq!(world.session.handle_lost(Lost::Io, world.now), None);
+        assert_eq!(world.receive("INFO {}|PONG|PING|-ERR 'x'"), [""; 0]);
+        world.session.drain(world.now);
+        world.session.finish(world.now);
+        assert_eq!(world.session.step(), Step::Stop(Stop::Closed), "stage {stage}");
+    }
+}
+
+#[test]
+fn calls_out_of_turn_change_nothing() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+    world.session.handle_open();
+    world.session.handle_secured();
+    assert_eq!(world.session.login(&Connect::DEFAULT, &mut [0; 64]), 0);
+    assert_eq!(world.session.handle_lost(Lost::Io, world.now), None);
+    assert_eq!(world.session.handle_timeout(world.now), None);
+    assert_eq!(world.session.step(), Step::Wait);
+    world.connect();
+    world.session.connect(world.now);
+    world.session.handle_open();
+    world.session.handle_secured();
+    assert_eq!(world.receive("PONG"), [""; 0], "that nobody asked for");
+    assert_eq!(world.session.step(), Step::Exchange);
+    assert_eq!(world.sent(), "");
+}
