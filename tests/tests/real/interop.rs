@@ -53,7 +53,7 @@ asyncio.run(main())
 /// The Python that has nats-py: `NATS_PY_PATH` says where `cargo xtask test` put it.
 fn peer(server: &NatsServer) -> Command {
     let path = std::env::var("NATS_PY_PATH")
-        .unwrap_or_else(|_| format!("{}/../target/nats-py", env!("CARGO_MANIFEST_DIR")));
+        .unwrap_or_else(|_| format!("{}/../target/tools/nats-py", env!("CARGO_MANIFEST_DIR")));
     let mut command = Command::new("python3");
     command
         .args(["-c", PEER])

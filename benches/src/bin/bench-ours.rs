@@ -1,0 +1,147 @@
+//! nats-tokio, measured.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use std::time::Instant;
+
+use nats_bench::Arguments;
+use nats_bench::Latencies;
+use nats_bench::Meter;
+use nats_bench::SUBJECT;
+use nats_bench::run;
+use nats_tokio::Client;
+use nats_tokio::PendingLimits;
+
+fn main() {
+    let arguments = Arguments::read();
+    if arguments.command == "version" {
+        println!("nats-tokio {}", env!("CARGO_PKG_VERSION"));
+        return;
+    }
+    run(async move {
+        let client = nats_tokio::connect(arguments.url()).await.expect("a connection");
+        let count = arguments.number("count", 1_000_000);
+        let size = arguments.number("size", 16);
+        match arguments.command.as_str() {
+            "pub" => publish(&client, count, size).await,
+            "sub" => subscribe(&client, count, size, &arguments).await,
+            "respond" => respond(&client, &arguments.text("subject", "service")).await,
+            "req" => request(&client, count, size, &arguments.text("subject", "service")).await,
+            "reqc" => requests(client, count, size, &arguments).await,
+            "idle" => idle(&client, arguments.number("subs", 10_000)).await,
+            other => panic!("there is no {other}"),
+        }
+    });
+}
+
+async fn publish(client: &Client, count: usize, size: usize) {
+    let payload = vec![b'x'; size];
+    let meter = Meter::start();
+    for _ in 0..count {
+        client.publish(SUBJECT, &payload).await.expect("published");
+    }
+    client.flush().await.expect("flushed");
+    meter.report("pub", count, size, &[]);
+}
+
+async fn subscribe(client: &Client, count: usize, size: usize, arguments: &Arguments) {
+    let keeps_limits = arguments.number("limits", 0) == 1;
+    let limits = if keeps_limits { PendingLimits::DEFAULT } else { PendingLimits::NONE };
+    let mut meter = Meter::start();
+    let mut subscriber = client.subscribe(SUBJECT).limits(limits).await.expect("subscribed");
+    if arguments.number("ready", 0) == 1 {
+        client.flush().await.expect("flushed");
+        println!("READY");
+    }
+    let mut bytes = subscriber.next().await.expect("a message").payload().len();
+    meter.restart_wall();
+    let mut got = 1;
+    let mut wall = Instant::now();
+    if keeps_limits {
+        let start = wall;
+        while let Ok(Some(message)) =
+            tokio::time::timeout(Duration::from_secs(1), subscriber.next()).await
+        {
+            bytes += message.payload().len();
+            got += 1;
+            if got % 1000 == 0 {
+                wall = Instant::now();
+            }
+        }
+        let wall = (wall - start).as_secs_f64();
+        let dropped = subscriber.dropped();
+        meter.report_wall(wall, "sub", got, size, &[
+            ("bytes", bytes.into()),
+            ("dropped", dropped.into()),
+        ]);
+        return;
+    }
+    while got < count {
+        bytes += subscriber.next().await.expect("a message").payload().len();
+        got += 1;
+    }
+    meter.report("sub", count, size, &[("bytes", bytes.into())]);
+}
+
+async fn respond(client: &Client, subject: &str) {
+    let mut requests = client.subscribe(subject).await.expect("subscribed");
+    client.flush().await.expect("flushed");
+    println!("READY");
+    while let Some(request) = requests.next().await {
+        client.respond(&request, request.payload()).await.expect("answered");
+    }
+}
+
+async fn request(client: &Client, count: usize, size: usize, subject: &str) {
+    let payload = vec![b'x'; size];
+    client.request(subject, &payload).await.expect("a reply");
+    let mut latencies = Latencies::default();
+    let meter = Meter::start();
+    for _ in 0..count {
+        let start = Instant::now();
+        client.request(subject, &payload).await.expect("a reply");
+        latencies.push(start.elapsed());
+    }
+    meter.report("req", count, size, &latencies.percentiles());
+}
+
+async fn requests(client: Client, count: usize, size: usize, arguments: &Arguments) {
+    let subject = arguments.text("subject", "service");
+    let payload = vec![b'x'; size];
+    client.request(&subject, &payload).await.expect("a reply");
+    let begun = Arc::new(AtomicUsize::new(0));
+    let meter = Meter::start();
+    let tasks: Vec<_> = (0..arguments.number("inflight", 64))
+        .map(|_| {
+            let (client, begun) = (client.clone(), Arc::clone(&begun));
+            let (subject, payload) = (subject.clone(), payload.clone());
+            tokio::spawn(async move {
+                let mut latencies = Latencies::default();
+                while begun.fetch_add(1, Relaxed) < count {
+                    let start = Instant::now();
+                    client.request(&subject, &payload).await.expect("a reply");
+                    latencies.push(start.elapsed());
+                }
+                latencies
+            })
+        })
+        .collect();
+    let mut latencies = Latencies::default();
+    for task in tasks {
+        latencies.extend(task.await.expect("a task"));
+    }
+    meter.report("reqc", count, size, &latencies.percentiles());
+}
+
+async fn idle(client: &Client, count: usize) {
+    let meter = Meter::start();
+    let mut subscribers = Vec::new();
+    for number in 0..count {
+        subscribers.push(client.subscribe(&format!("idle.{number}")).await.expect("subscribed"));
+    }
+    client.flush().await.expect("flushed");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    meter.report("idle", count, 0, &[]);
+}
