@@ -35,7 +35,7 @@ pub(crate) fn lint() -> Outcome {
 
 /// The documentation, without warnings.
 pub(crate) fn doc() -> Outcome {
-    run(cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--all-features"])
+    run(cargo(&["doc", "--quiet", "--no-deps", "--all-features"])
         .env("RUSTDOCFLAGS", "--deny warnings"))
 }
 

@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask` lists them.
 
+mod bench;
 mod checks;
 mod fuzz;
 mod run;
@@ -33,7 +34,12 @@ const TASKS: &[Task] = &[
     Task { name: "doc", about: "the documentation, without warnings", run: checks::doc },
     Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
-    Task { name: "ci", about: "all of these", run: ci },
+    Task { name: "ci", about: "all of the above", run: ci },
+    Task {
+        name: "bench",
+        about: "nats-tokio, async-nats and raw sockets side by side, minutes long",
+        run: bench::bench,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -59,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn ci() -> Outcome {
-    for task in TASKS.iter().filter(|task| task.name != "ci") {
+    for task in TASKS.iter().take_while(|task| task.name != "ci") {
         println!("\n== {} ==", task.name);
         (task.run)().map_err(|error| format!("{}: {error}", task.name))?;
     }

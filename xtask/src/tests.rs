@@ -12,7 +12,7 @@ pub(crate) fn test() -> Outcome {
     let nats_py = tools::nats_py()?;
     // The core without an allocator is another program.
     run(&mut cargo(&["test", "--quiet", "--package", "nats-proto"]))?;
-    run(cargo(&["test", "--quiet", "--workspace", "--all-features"])
+    run(cargo(&["test", "--quiet", "--workspace", "--exclude", "nats-bench", "--all-features"])
         .env("NATS_SERVER", &server)
         .env("NATS_PY_PATH", &nats_py))?;
     run(cargo(&["test", "--quiet", "--package", "nats-tests", "--all-features"])

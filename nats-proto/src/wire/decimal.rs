@@ -30,6 +30,15 @@ impl Decimal {
         }
     }
 
+    /// How many digits a number has.
+    #[inline]
+    pub(crate) const fn len_of(number: u64) -> usize {
+        match number.checked_ilog10() {
+            Some(log) => log as usize + 1,
+            None => 1,
+        }
+    }
+
     #[inline]
     fn prepend(&mut self, digit: u64) {
         self.start = self.start.saturating_sub(1);
@@ -61,6 +70,7 @@ mod tests {
             let decimal = Decimal::new(number);
             assert_eq!(decimal.as_bytes(), std::format!("{number}").as_bytes());
             assert_eq!(decimal.len(), decimal.as_bytes().len());
+            assert_eq!(decimal.len(), Decimal::len_of(number));
         }
     }
 
@@ -71,6 +81,7 @@ mod tests {
             let text = std::format!("{number}");
             let decimal = Decimal::new(number);
             prop_assert_eq!(decimal.as_bytes(), text.as_bytes());
+            prop_assert_eq!(Decimal::len_of(number), text.len());
         }
     }
 }

@@ -93,6 +93,12 @@ impl<'a> Publish<'a> {
         self.head().len()
     }
 
+    /// The length of subject and reply subject in bytes.
+    #[inline]
+    pub(super) fn names_len(&self) -> usize {
+        self.subject.as_bytes().len() + self.reply.map_or(0, |reply| reply.as_bytes().len())
+    }
+
     /// The length of headers and payload in bytes. A server limits it (`max_payload`).
     #[must_use]
     pub const fn body_len(&self) -> usize {
@@ -325,11 +331,11 @@ impl Head<'_> {
     #[inline]
     fn len(&self) -> usize {
         let argument = |text: &[u8]| text.len() + 1;
-        let number = |number: u64| Decimal::new(number).len() + 1;
+        let number = |number: u64| Decimal::len_of(number) + 1;
         let mut len = self.name.len() + argument(self.subject) + self.reply.map_or(0, argument);
         len += self.sid.map_or(0, |sid| number(sid.0));
         len += if self.headers == 0 { 0 } else { number(self.headers as u64) };
-        len + Decimal::new(self.total as u64).len() + CRLF.len()
+        len + Decimal::len_of(self.total as u64) + CRLF.len()
     }
 
     #[inline]
