@@ -150,11 +150,7 @@ impl Latencies {
             let index = (self.0.len() as f64 * share) as usize;
             self.0.get(index.min(self.0.len() - 1)).map_or(0.0, |time| time.as_secs_f64() * 1e6)
         };
-        vec![
-            ("p50_us", at(0.5).into()),
-            ("p99_us", at(0.99).into()),
-            ("p999_us", at(0.999).into()),
-        ]
+        vec![("p50_us", at(0.5).into()), ("p99_us", at(0.99).into()), ("p999_us", at(0.999).into())]
     }
 }
 

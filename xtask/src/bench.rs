@@ -76,7 +76,9 @@ pub(crate) fn bench() -> Outcome {
 }
 
 fn programs() -> impl Iterator<Item = (&'static str, &'static str)> {
-    CLIENTS.iter().flat_map(|(name, flavours)| flavours.iter().map(move |flavour| (*name, *flavour)))
+    CLIENTS
+        .iter()
+        .flat_map(|(name, flavours)| flavours.iter().map(move |flavour| (*name, *flavour)))
 }
 
 fn measure(name: &str, flavour: &str, row: &Row, server: &NullServer) -> Outcome<String> {

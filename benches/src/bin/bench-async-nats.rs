@@ -49,7 +49,8 @@ async fn flush(client: &Client) {
     client.flush().await.expect("flushed");
     let inbox = client.new_inbox();
     // The null server answers PING alone, and a real one this too; either is enough.
-    let _ = tokio::time::timeout(Duration::from_millis(1), client.request(inbox, Bytes::new())).await;
+    let _ =
+        tokio::time::timeout(Duration::from_millis(1), client.request(inbox, Bytes::new())).await;
 }
 
 async fn publish(client: &Client, count: usize, size: usize) {

@@ -72,10 +72,13 @@ async fn subscribe(client: &Client, count: usize, size: usize, arguments: &Argum
         }
         let wall = (wall - start).as_secs_f64();
         let dropped = subscriber.dropped();
-        meter.report_wall(wall, "sub", got, size, &[
-            ("bytes", bytes.into()),
-            ("dropped", dropped.into()),
-        ]);
+        meter.report_wall(
+            wall,
+            "sub",
+            got,
+            size,
+            &[("bytes", bytes.into()), ("dropped", dropped.into())],
+        );
         return;
     }
     while got < count {
