@@ -94,6 +94,8 @@ pub enum Lost {
     Protocol(DecodeError),
     /// INFO is malformed.
     Info,
+    /// There are no credentials to log in with, or they do not go with what the server asks for.
+    Login,
     /// The server said so.
     Server(ErrorKind),
 }
@@ -182,6 +184,7 @@ impl fmt::Display for Lost {
             Self::TlsUnavailable => "the server does not offer TLS",
             Self::Protocol(error) => return write!(f, "protocol error: {error}"),
             Self::Info => "the server's INFO is malformed",
+            Self::Login => "there are no credentials for the server",
             Self::Server(kind) => return write!(f, "the server refused: {kind}"),
         })
     }

@@ -83,6 +83,11 @@ impl<S: Store> Session<S> {
         &self.info
     }
 
+    /// The name that the server's certificate has to be made out to.
+    pub fn tls_name(&self) -> &str {
+        self.pool.current().map_or("", |server| server.host())
+    }
+
     /// The server connected to, or being connected to.
     pub fn server(&self) -> Option<ServerUrl<'_>> {
         self.pool.current()
