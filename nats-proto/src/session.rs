@@ -353,6 +353,14 @@ impl<S: Store> Session<S> {
         });
     }
 
+    /// Ends a session that has nothing to send any more, and no connection, as if it had been
+    /// drained.
+    pub fn finish_unconnected(&mut self) {
+        if self.state != State::Ready {
+            self.stop(Stop::Drained);
+        }
+    }
+
     /// Ends the session now, whatever it is doing.
     pub fn close(&mut self) {
         self.stop(Stop::Closed);

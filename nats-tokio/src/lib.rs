@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod client;
 mod connect;
 mod connector;
+mod control;
 mod driver;
 mod error;
 mod event;
@@ -17,11 +19,13 @@ mod outbound;
 mod payload;
 mod publish;
 mod queue;
+mod reconnect;
 mod request;
 mod room;
 mod server;
 mod shared;
 mod statistics;
+mod status;
 mod subscriber;
 mod sync;
 
@@ -50,17 +54,23 @@ pub use nats_proto::StatusCode;
 pub use nats_proto::Subject;
 pub use nats_proto::SubjectError;
 pub use nats_proto::UrlError;
+pub use nats_proto::session::Backoff;
+pub use nats_proto::session::Ended;
 pub use nats_proto::session::Lost;
 pub use nats_proto::session::Stop;
 pub use nats_proto::wire::ErrorKind;
 pub use options::ConnectOptions;
 pub use options::IntoServers;
+pub use outbound::ReconnectBuffer;
 pub use payload::Payload;
 pub use publish::Publish;
+pub use queue::Overflow;
 pub use queue::PendingLimits;
+pub use reconnect::Candidate;
 pub use request::Request;
 pub use server::ServerInfo;
 pub use statistics::Statistics;
+pub use status::ConnectionStatus;
 pub use subscriber::Subscribe;
 pub use subscriber::Subscriber;
 pub use subscriber::SubscriptionHandle;

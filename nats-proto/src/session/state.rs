@@ -72,6 +72,18 @@ impl<S: Store> Session<S> {
         }
     }
 
+    /// The last PING written: what was handed to the connection before it has reached the server
+    /// when [`flush_state`](Self::flush_state) says so.
+    pub const fn last_ping(&self) -> FlushId {
+        FlushId { link: self.link, number: self.pings.written() }
+    }
+
+    /// How many connections, and attempts to make one, were lost: a number that changes when what
+    /// was begun on one is to be given up.
+    pub const fn losses(&self) -> u32 {
+        self.link
+    }
+
     /// What may be published on this connection.
     pub fn publish_limits(&self) -> PublishLimits {
         let payload = match self.info.max_payload() {
