@@ -309,8 +309,7 @@ impl<S: Store> Session<S> {
     /// Asks for a sign that the server has processed everything that was handed to this connection
     /// before; `None` if there is no connection, or it is being left.
     pub fn flush(&mut self) -> Option<FlushId> {
-        let is_possible =
-            self.state == State::Ready && !matches!(self.leaving, Some(Leaving::Flushing { .. }));
+        let is_possible = self.state == State::Ready && !self.is_leaving();
         is_possible.then(|| FlushId { link: self.link, number: self.pings.request() })
     }
 

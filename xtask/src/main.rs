@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask` lists them.
 
 mod bench;
+mod chaos;
 mod checks;
 mod fuzz;
 mod run;
@@ -35,6 +36,11 @@ const TASKS: &[Task] = &[
     Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
+    Task {
+        name: "chaos",
+        about: "the client among servers that fail: --minutes M",
+        run: chaos::chaos,
+    },
     Task {
         name: "bench",
         about: "nats-tokio, async-nats and raw sockets side by side, minutes long",

@@ -1,15 +1,17 @@
 //! Leaving a server that is about to shut down, in good order (ADR-5).
 //!
 //! ```text
-//!  INFO ldm ─▶ Planned ─▶ Unsubscribing ─▶ Arriving ─▶ Flushing ─▶ lost on purpose, next server
-//!              jitter     UNSUB for all    PING PONG   PING PONG, nothing is published
+//!  INFO ldm ─▶ Planned ─▶ Unsubscribing ─▶ Flushing ─▶ lost on purpose, next server
+//!              jitter     UNSUB for all    PING PONG
 //! ```
+//!
+//! Once it has begun, what is published waits for the next server: it might want an answer that
+//! would not find its way any more.
 
 use super::Ended;
 use super::Event;
 use super::Lost;
 use super::Session;
-use super::State;
 use super::Timer;
 use crate::store::Store;
 use crate::time::Instant;
@@ -19,11 +21,8 @@ use crate::time::Instant;
 pub(super) enum Leaving {
     Planned,
     Unsubscribing,
-    /// What the server sent before it had read the last UNSUB comes until that PONG.
-    Arriving {
-        until: u32,
-    },
-    /// What was published is with the server at that PONG.
+    /// At that PONG, all that was published is with the server, and all that the server sent before
+    /// it had read the last UNSUB is here.
     Flushing {
         until: u32,
     },
@@ -57,43 +56,31 @@ impl<S: Store> Session<S> {
     /// Lines were written, perhaps the last UNSUB among them.
     pub(super) fn note_unsubscribed(&mut self) {
         if self.leaving == Some(Leaving::Unsubscribing) {
-            self.leaving = Some(Leaving::Arriving { until: self.pings.request() });
+            self.leaving = Some(Leaving::Flushing { until: self.pings.request() });
         }
     }
 
     /// A PONG came.
     pub(super) fn check_left(&mut self, now: Instant) -> Option<Event<'static>> {
-        match self.leaving {
-            Some(Leaving::Arriving { until } | Leaving::Flushing { until })
-                if !self.pings.is_answered(until) =>
-            {
-                None
-            }
-            Some(Leaving::Arriving { .. } | Leaving::Flushing { .. })
-                if self.draining.is_some() =>
-            {
-                // Somebody wants to drain, and that has come as far now.
-                self.leaving = None;
-                self.timers.stop(Timer::Leave);
-                self.subscriptions.link_down(Ended::Drained);
-                self.subscriptions.drain_all();
-                None
-            }
-            Some(Leaving::Arriving { .. }) => {
-                self.leaving = Some(Leaving::Flushing { until: self.pings.request() });
-                None
-            }
-            Some(Leaving::Flushing { .. }) => self.lost(Lost::LameDuck, None, now),
-            _ => None,
+        let Some(Leaving::Flushing { until }) = self.leaving else {
+            return None;
+        };
+        if !self.pings.is_answered(until) {
+            return None;
         }
+        if self.draining.is_none() {
+            return self.lost(Lost::LameDuck, None, now);
+        }
+        // Somebody wants to drain, and that has come as far now.
+        self.leaving = None;
+        self.timers.stop(Timer::Leave);
+        self.subscriptions.link_down(Ended::Drained);
+        self.subscriptions.drain_all();
+        None
     }
 
-    /// Whether the server has been asked for nothing more.
-    pub(super) fn has_left(&self) -> bool {
-        self.state == State::Ready
-            && matches!(
-                self.leaving,
-                Some(Leaving::Unsubscribing | Leaving::Arriving { .. } | Leaving::Flushing { .. })
-            )
+    /// Whether leaving has begun.
+    pub(super) const fn is_leaving(&self) -> bool {
+        matches!(self.leaving, Some(Leaving::Unsubscribing | Leaving::Flushing { .. }))
     }
 }

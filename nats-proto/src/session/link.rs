@@ -157,7 +157,7 @@ impl<S: Store> Session<S> {
 
     pub(super) fn check_drained(&mut self) {
         if self.draining == Some(Drain::Subscriptions)
-            && !self.has_left()
+            && !self.is_leaving()
             && self.subscriptions.is_drained()
         {
             self.draining = Some(Drain::Arrived);

@@ -4,7 +4,6 @@ use super::Drain;
 use super::Draining;
 use super::FlushId;
 use super::FlushState;
-use super::Leaving;
 use super::Session;
 use super::State;
 use crate::message::Sid;
@@ -46,7 +45,7 @@ impl<S: Store> Session<S> {
     pub fn is_ready(&self) -> bool {
         self.state == State::Ready
             && !matches!(self.draining, Some(Drain::Publishes { .. }))
-            && !matches!(self.leaving, Some(Leaving::Flushing { .. }))
+            && !self.is_leaving()
     }
 
     /// How far draining has come, if it was started.

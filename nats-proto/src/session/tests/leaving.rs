@@ -23,14 +23,11 @@ fn a_server_that_shuts_down_is_left_in_good_order() {
     assert_eq!(world.wait(), (Timer::Leave, None));
     assert!(world.now.since(before) <= Duration::from_secs(5), "with jitter, and soon");
     assert_eq!(world.sent(), "UNSUB 1|UNSUB 2|PING");
-    assert!(world.session.is_ready(), "publishing goes on");
+    assert!(!world.session.is_ready(), "the next server gets what is published now");
+    assert_eq!(world.session.flush(), None);
     assert_eq!(world.receive("MSG a 1 0|"), ["to 1"], "what was on its way comes");
     world.subscribe("c", 3);
     assert_eq!(world.sent(), "", "the next server will know");
-    world.receive("PONG");
-    assert!(!world.session.is_ready(), "the next server gets what is published now");
-    assert_eq!(world.session.flush(), None);
-    assert_eq!(world.sent(), "PING");
     let lost = "Disconnected { cause: LameDuck, error: None }";
     assert_eq!(world.receive("PONG"), [lost]);
     assert_eq!(world.redial(), (0, "b".into()));
@@ -81,24 +78,20 @@ fn subscriptions_that_end_meanwhile_are_handed_back() {
     assert_eq!(world.sent(), "UNSUB 2|PING");
     assert_eq!(world.receive("MSG a 1 0||MSG b 2 0|"), ["dropped", "to 2"]);
     world.receive("PONG");
-    world.sent();
-    world.receive("PONG");
     assert_eq!(world.released(), [(2, Ended::Drained)]);
 }
 
 #[test]
 fn draining_meanwhile_ends_on_the_same_connection() {
-    for late in [false, true] {
+    for early in [false, true] {
         let mut world = lame();
         world.wait();
-        world.sent();
-        if late {
-            world.receive("PONG");
+        if !early {
             world.sent();
         }
         world.session.drain(world.now);
         assert_eq!(world.session.draining(), Some(Draining::Subscriptions));
-        assert_eq!(world.sent(), "");
+        assert_eq!(world.sent(), if early { "UNSUB 1|UNSUB 2|PING" } else { "" });
         world.receive("PONG");
         assert_eq!(world.session.draining(), Some(Draining::Arrived));
         assert_eq!(world.released(), [(1, Ended::Drained), (2, Ended::Drained)]);
