@@ -60,7 +60,7 @@ impl Client {
     fn start(options: ConnectOptions, servers: &[String]) -> Result<Self, ConnectError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let servers = parse_servers(servers).map_err(ConnectError::InvalidUrl)?;
-        let login = Login::new(&options, &servers);
+        let login = Login::new(&options, &servers).map_err(ConnectError::InvalidCredentials)?;
         let mut session = Session::new(options.config, Seed(entropy()?));
         for server in &servers {
             session.add_server(server).map_err(|_| ConnectError::NoServers)?;

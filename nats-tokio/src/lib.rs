@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod auth;
 mod client;
 mod connect;
 mod connector;
@@ -25,6 +26,10 @@ mod statistics;
 mod subscriber;
 mod sync;
 
+pub use auth::Auth;
+pub use auth::Challenge;
+pub use auth::CredentialsError;
+pub use auth::LoginError;
 pub use client::Client;
 pub use connect::connect;
 pub use connector::Target;
@@ -50,6 +55,9 @@ pub use nats_proto::StatusCode;
 pub use nats_proto::Subject;
 pub use nats_proto::SubjectError;
 pub use nats_proto::UrlError;
+pub use nats_proto::creds::CredsError;
+pub use nats_proto::nkeys::KeyKind;
+pub use nats_proto::nkeys::NkeyError;
 pub use nats_proto::session::Lost;
 pub use nats_proto::session::Stop;
 pub use nats_proto::wire::ErrorKind;

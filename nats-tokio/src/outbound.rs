@@ -11,6 +11,7 @@ use nats_proto::Full;
 use nats_proto::wire::Publish;
 use nats_proto::wire::PublishError as Refusal;
 use nats_proto::wire::PublishLimits;
+use zeroize::Zeroizing;
 
 use crate::payload::Content;
 use crate::payload::Payload;
@@ -177,10 +178,10 @@ impl Batch {
         self.left
     }
 
-    /// Appends lines of the handshake.
-    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        self.left += bytes.len();
+    /// Appends a line with secrets in it, which is wiped once it is written.
+    pub(crate) fn put_secret(&mut self, line: Zeroizing<Vec<u8>>) {
+        self.left += line.len();
+        self.large.push((self.bytes.len(), Bytes::from_owner(line)));
     }
 
     /// Appends what the session has to say before the connection is ready.
@@ -253,6 +254,9 @@ impl Batch {
             }
         }
         self.written = (at, next, offset);
+        if self.left == 0 {
+            self.clear();
+        }
     }
 
     fn clear(&mut self) {
