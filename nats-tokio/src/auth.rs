@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 /// Credentials of one kind: what [`ConnectOptions::auth_with`](crate::ConnectOptions::auth_with)
 /// answers a server's [`Challenge`] with.
 ///
-/// Secrets are wiped from memory when the last copy is dropped, and never shown.
+/// Secrets are never shown, and wiped from memory when the last copy is dropped.
 #[derive(Clone)]
 pub struct Auth(Method);
 

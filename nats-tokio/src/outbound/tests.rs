@@ -133,3 +133,19 @@ fn the_driver_is_woken_by_the_first_message_alone() {
     assert!(outbound.put_control(|_| Ok(())).is_none(), "there was nothing to say");
     assert!(outbound.put_control(|out| Sink::reserve(out, 1).map(|()| out.push(1))).is_some());
 }
+
+#[test]
+fn secrets_are_written_in_order_and_dropped() {
+    for step in [1, 5, 1000] {
+        let mut batch = Batch::default();
+        batch.put_secret(Zeroizing::new(b"CONNECT {}\r\n".to_vec()));
+        batch
+            .put(|bytes| {
+                bytes.put(b"PING\r\n");
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(written(&mut batch, step), b"CONNECT {}\r\nPING\r\n", "in steps of {step}");
+        assert!(batch.is_empty() && batch.large.is_empty());
+    }
+}

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::peer::Peer;
 
 const INFO: &str =
-    r#"INFO {"headers":true,"max_payload":1000,"auth_required":true,"nonce":"n0nce"}"#;
+    r#"INFO {"headers":true,"max_payload":1000,"auth_required":true,"nonce":"random"}"#;
 const JWT: &str = "eyJ0.eyJ0.c2ln";
 const PUBLIC: &str = "UAWBXLSZVZHNDIURY52F6WETFCFZLXYUEFJAHRXDW7D2K4445IY4BVXP";
 
@@ -51,7 +51,7 @@ fn fields(connect: &str) -> Vec<(&str, &str)> {
 async fn connect_has_the_credentials_and_nothing_else() {
     let options = ConnectOptions::new;
     let sign = |nonce: Vec<u8>| {
-        assert_eq!(nonce, b"n0nce");
+        assert_eq!(nonce, b"random");
         ready(Ok([0; 64]))
     };
     let zeros = "A".repeat(86);
@@ -230,7 +230,7 @@ mod seeds {
             assert_eq!(fields[0], (name, value));
             let (_, sig) = fields[1];
             let signature = BASE64URL_NOPAD.decode(sig.as_bytes()).unwrap().try_into().unwrap();
-            assert!(PublicKey::new(PUBLIC).unwrap().verify(b"n0nce", &signature));
+            assert!(PublicKey::new(PUBLIC).unwrap().verify(b"random", &signature));
             assert!(!connect.contains(SEED) && fields.len() == 2);
         }
         let connect = connect_line(ConnectOptions::new().credentials(JWT)).await;
