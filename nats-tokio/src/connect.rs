@@ -43,10 +43,11 @@ impl Client {
         options: ConnectOptions,
         servers: &[String],
     ) -> Result<Self, ConnectError> {
+        let retries = options.config.retry_first;
         let client = Self::start(options, servers)?;
         client
             .wait_for(|control| {
-                if control.session.is_connected() {
+                if control.session.is_connected() || (retries && control.has_failed) {
                     return Some(Ok(()));
                 }
                 let stop = control.stopped()?;
@@ -76,14 +77,21 @@ impl Client {
             flush_timeout: options.config.flush_timeout,
             pending_limits: options.pending_limits,
             inbox_prefix: options.inbox_prefix,
+            waits_for_connection: options.waits_for_connection,
+            requests_wait: options.requests_wait,
         };
-        let outbound = Outbound::new(options.send_buffer);
+        let outbound = Outbound::new(options.send_buffer, options.reconnect_buffer);
         let requests = RequestTable::new(options.max_requests);
         let shared =
             Arc::new(Shared::new(session, outbound, requests, inbox, settings, runtime.clone()));
         lock(&shared.control).session.connect(shared.now());
-        let driver =
-            Driver::new(Arc::clone(&shared), options.connector, login, options.max_message);
+        let driver = Driver::new(
+            Arc::clone(&shared),
+            options.connector,
+            login,
+            options.hooks,
+            options.max_message,
+        );
         runtime.spawn(driver.run());
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }

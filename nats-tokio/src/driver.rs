@@ -18,14 +18,15 @@ use tokio::time::Sleep;
 use zeroize::Zeroizing;
 
 use crate::auth::Proof;
+use crate::batch::Batch;
 use crate::connector::Connector;
 use crate::connector::Target;
 use crate::connector::Transport;
+use crate::control::Control;
 use crate::error::Failure;
 use crate::inbound::Inbound;
 use crate::login::Login;
-use crate::outbound::Batch;
-use crate::shared::Control;
+use crate::reconnect::Hooks;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -40,6 +41,7 @@ pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     connector: Arc<dyn Connector>,
     login: Login,
+    hooks: Hooks,
     pub(crate) stream: Option<Box<dyn Transport>>,
     pub(crate) inbound: Inbound,
     /// What is being written.
@@ -57,7 +59,8 @@ pub(crate) struct Driver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Wait,
-    Dial,
+    /// After so many losses: another time, it is for another server.
+    Dial(u32),
     Secure,
     Login,
     Exchange,
@@ -67,7 +70,7 @@ pub(crate) enum Task {
 impl Task {
     fn of(control: &Control) -> Self {
         match control.session.step() {
-            Step::Dial(_) => Self::Dial,
+            Step::Dial(_) => Self::Dial(control.session.losses()),
             Step::Secure(_) => Self::Secure,
             Step::Login(_) => Self::Login,
             Step::Exchange => Self::Exchange,
@@ -82,6 +85,7 @@ impl Driver {
         shared: Arc<Shared>,
         connector: Arc<dyn Connector>,
         login: Login,
+        hooks: Hooks,
         max_message: usize,
     ) -> Self {
         let swept = shared.now();
@@ -89,6 +93,7 @@ impl Driver {
             shared,
             connector,
             login,
+            hooks,
             stream: None,
             inbound: Inbound::new(max_message),
             batch: Batch::default(),
@@ -104,12 +109,17 @@ impl Driver {
         loop {
             let task = Task::of(&lock(&self.shared.control));
             match task {
-                Task::Dial => self.dial().await,
+                Task::Dial(_) => self.dial(task).await,
                 // Not supported yet: the server is given up.
                 Task::Secure => self.lose(Lost::Tls, None),
                 Task::Login => self.log_in().await,
                 Task::Exchange => poll_fn(|cx| self.poll_exchange(cx)).await,
-                Task::Wait => poll_fn(|cx| self.poll_control(cx, Task::Wait)).await,
+                Task::Wait => {
+                    self.stream = None;
+                    let now = self.shared.now();
+                    self.hooks.apply(&mut lock(&self.shared.control), now);
+                    poll_fn(|cx| self.poll_control(cx, Task::Wait)).await;
+                }
                 Task::Stop(_) => break,
             }
         }
@@ -118,16 +128,20 @@ impl Driver {
         }
     }
 
-    async fn dial(&mut self) {
+    async fn dial(&mut self, task: Task) {
         self.stream = None;
         self.inbound.reset();
         self.batch = Batch::default();
-        let target = match lock(&self.shared.control).session.step() {
-            Step::Dial(server) => Target::new(&server),
-            _ => return,
+        let target = {
+            let mut control = lock(&self.shared.control);
+            let Step::Dial(server) = control.session.step() else { return };
+            let (target, address) = (Target::new(&server), server.to_string());
+            control.failure = None;
+            control.dialled = address;
+            target
         };
         let mut opening = self.connector.open(target);
-        let opened = poll_fn(|cx| match self.poll_control(cx, Task::Dial) {
+        let opened = poll_fn(|cx| match self.poll_control(cx, task) {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => opening.as_mut().poll(cx).map(Some),
         });
@@ -178,11 +192,9 @@ impl Driver {
     fn fail(&self, cause: Lost, failure: Option<Failure>) {
         let mut control = lock(&self.shared.control);
         let now = self.shared.now();
+        control.failure = failure;
         if let Some(event) = control.session.handle_lost(cause, now) {
             control.note(&self.shared, &event);
-        }
-        if failure.is_some() {
-            control.failure = failure;
         }
         self.shared.pump(&mut control);
     }
@@ -194,6 +206,9 @@ impl Driver {
             let now = self.shared.now();
             let mut control = lock(&self.shared.control);
             control.set_driver(cx.waker());
+            if Task::of(&control) != task {
+                return Poll::Ready(());
+            }
             while control.session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now) {
                 if let Some(event) = control.session.handle_timeout(now) {
                     control.note(&self.shared, &event);
@@ -234,12 +249,20 @@ impl Driver {
             return;
         }
         control.undrained.retain(|queue| !queue.is_done());
-        if control.undrained.is_empty() {
-            lock(&self.shared.outbound).close();
-            control.session.finish(now);
-            self.shared.pump(control);
-            self.shared.room.notify_waiters();
+        if !control.undrained.is_empty() {
+            return;
         }
+        let mut outbound = lock(&self.shared.outbound);
+        outbound.close();
+        let has_unsent = outbound.held() > 0;
+        drop(outbound);
+        if control.session.is_connected() {
+            control.session.finish(now);
+        } else if !has_unsent {
+            control.session.finish_unconnected();
+        }
+        self.shared.pump(control);
+        self.shared.room.notify_waiters();
     }
 
     /// When requests are to be looked through next.

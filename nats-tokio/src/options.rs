@@ -21,7 +21,9 @@ use crate::connector::Target;
 use crate::connector::Tcp;
 use crate::connector::Transport;
 use crate::error::ConnectError;
+use crate::outbound::ReconnectBuffer;
 use crate::queue::PendingLimits;
+use crate::reconnect::Hooks;
 
 /// How to connect, and how the connection behaves. Everything has a default.
 ///
@@ -50,6 +52,10 @@ pub struct ConnectOptions {
     pub(crate) max_requests: usize,
     pub(crate) pending_limits: PendingLimits,
     pub(crate) send_buffer: usize,
+    pub(crate) reconnect_buffer: ReconnectBuffer,
+    pub(crate) waits_for_connection: bool,
+    pub(crate) requests_wait: bool,
+    pub(crate) hooks: Hooks,
     pub(crate) max_message: usize,
     pub(crate) connector: Arc<dyn Connector>,
 }
@@ -68,6 +74,10 @@ impl ConnectOptions {
             max_requests: 65_536,
             pending_limits: PendingLimits::DEFAULT,
             send_buffer: 256 * 1024,
+            reconnect_buffer: ReconnectBuffer::DEFAULT,
+            waits_for_connection: false,
+            requests_wait: false,
+            hooks: Hooks::default(),
             max_message: 64 * 1024 * 1024,
             connector: Arc::new(Tcp),
         }
@@ -230,7 +240,7 @@ impl ConnectOptions {
         Client::connect(self, &servers).await
     }
 
-    /// Talks NATS over a stream that is open already, once.
+    /// Talks NATS over a stream that is open already. The client is closed with it.
     ///
     /// # Errors
     ///
@@ -241,6 +251,7 @@ impl ConnectOptions {
     /// Dropping the future closes the stream.
     pub async fn connect_stream(mut self, stream: impl Transport) -> Result<Client, ConnectError> {
         self.connector = Arc::new(Ready(Mutex::new(Some(Box::new(stream)))));
+        self.config.reconnect = false;
         Client::connect(self, &["stream".to_owned()]).await
     }
 }
@@ -263,6 +274,9 @@ impl fmt::Debug for ConnectOptions {
             .field("max_requests", &self.max_requests)
             .field("pending_limits", &self.pending_limits)
             .field("send_buffer", &self.send_buffer)
+            .field("reconnect_buffer", &self.reconnect_buffer)
+            .field("waits_for_connection", &self.waits_for_connection)
+            .field("requests_wait", &self.requests_wait)
             .field("max_message", &self.max_message)
             .finish_non_exhaustive()
     }

@@ -40,7 +40,7 @@ fn pair(limits: PendingLimits) -> (Queue, Taker) {
 }
 
 fn messages(messages: u64) -> PendingLimits {
-    PendingLimits { messages, bytes: u64::MAX }
+    PendingLimits { messages, ..PendingLimits::NONE }
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn only_a_sleeping_subscriber_is_woken() {
     assert!(push(&queue, &["2"]).wake.is_some());
     assert!(push(&queue, &["3"]).wake.is_none());
     assert!(taker.poll_next(&queue, &mut cx).is_ready());
-    assert!(queue.end().is_none());
+    assert!(queue.end(Ended::Unsubscribed).is_none());
     assert!(taker.poll_next(&queue, &mut cx).is_ready());
     assert_eq!(taker.poll_next(&queue, &mut cx), Poll::Ready(None));
     assert!(queue.is_done());
@@ -76,7 +76,7 @@ fn only_a_sleeping_subscriber_is_woken() {
 fn nothing_is_taken_after_the_end_but_what_was_there() {
     let (queue, mut taker) = pair(PendingLimits::NONE);
     push(&queue, &["1"]);
-    queue.end();
+    queue.end(Ended::Unsubscribed);
     push(&queue, &["2"]);
     assert_eq!(take_all(&queue, &mut taker), ["1"]);
 
