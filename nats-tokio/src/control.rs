@@ -9,6 +9,7 @@ use nats_proto::Sid;
 use nats_proto::session;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
+use nats_proto::session::Lost;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
 use nats_proto::session::Stop;
@@ -117,7 +118,7 @@ impl Control {
             }
             session::Event::Disconnected { cause, error } => {
                 let text = self.note_failure(*error);
-                let unconfirmed = self.note_lost(shared);
+                let unconfirmed = self.note_lost(*cause, shared);
                 shared.tell(Event::Disconnected { cause: *cause, text, unconfirmed });
             }
             session::Event::ServerError(error) => {
@@ -152,9 +153,14 @@ impl Control {
     }
 
     /// The connection is lost, and with it perhaps so many messages.
-    fn note_lost(&mut self, shared: &Shared) -> u64 {
+    fn note_lost(&mut self, cause: Lost, shared: &Shared) -> u64 {
         self.ping = None;
         let mut outbound = lock(&shared.outbound);
+        if cause == Lost::LameDuck {
+            // The last PING was answered.
+            let last = outbound.handed_over();
+            outbound.confirm(last);
+        }
         let unconfirmed = outbound.lose();
         let last = outbound.handed_over();
         drop(outbound);

@@ -249,7 +249,7 @@ impl Outbound {
         }
     }
 
-    fn wake_if_data(&mut self) -> Option<Waker> {
+    const fn wake_if_data(&mut self) -> Option<Waker> {
         let has_data = !self.queued.is_empty() || (self.is_ready && !self.held.is_empty());
         if has_data { self.driver.take() } else { None }
     }

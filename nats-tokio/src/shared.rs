@@ -119,8 +119,8 @@ impl Shared {
             if !session.is_ready() {
                 let _ = outbound.set_ready(false);
             }
-            let mut wake = outbound.put_control(|out| session.poll_transmit(out));
-            wake = wake.or(outbound.set_ready(session.is_ready()));
+            let woken = outbound.put_control(|out| session.poll_transmit(out));
+            let wake = outbound.set_ready(session.is_ready()).or(woken);
             if session.last_ping() != before && control.ping.is_none() {
                 control.ping = Some((session.last_ping(), outbound.handed_over()));
             }

@@ -40,7 +40,8 @@ impl<S: Store> Session<S> {
 
     pub(super) fn handle_leave_timeout(&mut self, now: Instant) -> Option<Event<'static>> {
         if self.leaving != Some(Leaving::Planned) {
-            return self.lost(Lost::LameDuck, None, now);
+            // It does not even answer PING.
+            return self.lost(Lost::Stale, None, now);
         }
         if self.pool.len() < 2 || self.draining.is_some() {
             // There is nowhere to go, or no need to.

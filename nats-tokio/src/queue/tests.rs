@@ -135,3 +135,33 @@ fn entry_vectors_go_back_and_forth() {
     queue.push(&bytes, &mut entries, len);
     assert!(entries.capacity() >= 5, "the driver has the subscriber's empty vector");
 }
+
+#[test]
+fn the_oldest_can_be_dropped_instead() {
+    let limits = PendingLimits { overflow: Overflow::DropOldest, ..messages(3) };
+    let (queue, mut taker) = pair(limits);
+    push(&queue, &["1", "2"]);
+    assert_eq!(taker.try_next(&queue).unwrap().payload(), b"1");
+    assert!(!push(&queue, &["3", "4"]).is_newly_slow);
+    assert!(push(&queue, &["5", "6"]).is_newly_slow);
+    assert_eq!((queue.pending().0, queue.dropped()), (3, 2));
+    assert_eq!(take_all(&queue, &mut taker), ["4", "5", "6"]);
+    push(&queue, &["7", "8", "9", "10", "11"]);
+    assert_eq!((queue.pending(), queue.dropped()), ((3, 14 + 15 + 15), 4));
+    assert_eq!(take_all(&queue, &mut taker), ["9", "10", "11"]);
+    assert_eq!(queue.pending(), (0, 0));
+
+    let bytes = PendingLimits { bytes: 30, overflow: Overflow::DropOldest, ..PendingLimits::NONE };
+    let (queue, mut taker) = pair(bytes);
+    for text in ["1", "2", "3"] {
+        push(&queue, &[text]);
+    }
+    assert_eq!(take_all(&queue, &mut taker), ["2", "3"]);
+
+    // Others of the block, and of those before, are taken in order when the limits change.
+    push(&queue, &["4", "5"]);
+    assert_eq!(taker.try_next(&queue).unwrap().payload(), b"4");
+    queue.set_limits(PendingLimits::NONE);
+    push(&queue, &["6"]);
+    assert_eq!(take_all(&queue, &mut taker), ["5", "6"]);
+}

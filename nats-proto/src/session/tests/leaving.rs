@@ -66,7 +66,7 @@ fn a_server_that_does_not_let_go_is_left_all_the_same() {
     world.sent();
     let (timer, event) = world.wait();
     assert_eq!(timer, Timer::Leave);
-    assert_eq!(event, Some(Event::Disconnected { cause: Lost::LameDuck, error: None }));
+    assert_eq!(event, Some(Event::Disconnected { cause: Lost::Stale, error: None }));
     assert_eq!(world.redial().1, "b");
 }
 
