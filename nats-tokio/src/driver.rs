@@ -157,9 +157,10 @@ impl Driver {
 
     /// Finds out what to say of who we are, which may take its time, and says it.
     async fn log_in(&mut self) {
-        let mut proving = match lock(&self.shared.control).session.step() {
-            Step::Login(challenge) => self.login.prove(&challenge),
-            _ => return,
+        let mut proving = {
+            let control = lock(&self.shared.control);
+            let Step::Login(challenge) = control.session.step() else { return };
+            self.login.prove(&control.url_credentials, &challenge)
         };
         let proved = poll_fn(|cx| match self.poll_control(cx, Task::Login) {
             Poll::Ready(()) => Poll::Ready(None),

@@ -21,36 +21,36 @@ pub(crate) struct Login {
     name: Option<String>,
     echo: bool,
     source: Source,
-    /// The servers that were given to us, with the credentials of their URLs.
-    servers: Vec<(String, Auth)>,
 }
+
+/// The servers that were given to us, with the credentials of their URLs.
+#[derive(Default)]
+pub(crate) struct UrlCredentials(Vec<(String, Auth)>);
 
 pub(crate) type Proving = Pin<Box<dyn Future<Output = Result<Proof, LoginError>> + Send>>;
 
 impl Login {
-    pub(crate) fn new(
-        options: &ConnectOptions,
-        servers: &[ServerUrl<'_>],
-    ) -> Result<Self, CredentialsError> {
+    pub(crate) fn new(options: &ConnectOptions) -> Result<Self, CredentialsError> {
         if let Source::Invalid(error) = options.auth {
             return Err(error);
         }
-        Ok(Self {
-            name: options.name.clone(),
-            echo: options.echo,
-            source: options.auth.clone(),
-            servers: servers.iter().map(|url| (url.to_string(), of_url(url))).collect(),
-        })
+        Ok(Self { name: options.name.clone(), echo: options.echo, source: options.auth.clone() })
     }
 
     /// Answers a server that wants to know who we are. Nothing happens before it is polled.
-    pub(crate) fn prove(&self, challenge: &session::Challenge<'_>) -> Proving {
+    pub(crate) fn prove(
+        &self,
+        of_urls: &UrlCredentials,
+        challenge: &session::Challenge<'_>,
+    ) -> Proving {
         let challenge = Challenge {
             server: challenge.server.to_string(),
             nonce: challenge.nonce.to_owned(),
             auth_required: challenge.auth_required,
         };
-        Box::pin(self.source(&challenge.server).prove(challenge))
+        let of_url = of_urls.find(&challenge.server, self.source.is_none());
+        let source = of_url.map_or_else(|| self.source.clone(), |auth| auth.clone().into());
+        Box::pin(source.prove(challenge))
     }
 
     /// What to say, `proof` included.
@@ -64,18 +64,20 @@ impl Login {
             ..Connect::DEFAULT
         })
     }
+}
 
-    /// Whose credentials are for `server`.
-    fn source(&self, server: &str) -> Source {
-        let has_some = |auth: &&Auth| !auth.is_none();
-        let mut of_urls = self.servers.iter().map(|(_, auth)| auth);
-        let of_url = match self.servers.iter().find(|(address, _)| address == server) {
-            Some((_, auth)) => Some(auth).filter(has_some),
-            // A server that others told us of belongs to them.
-            None if self.source.is_none() => of_urls.find(has_some),
-            None => None,
-        };
-        of_url.map_or_else(|| self.source.clone(), |auth| Source::Fixed(auth.clone()))
+impl UrlCredentials {
+    pub(crate) fn new(servers: &[ServerUrl<'_>]) -> Self {
+        Self(servers.iter().map(|url| (url.to_string(), of_url(url))).collect())
+    }
+
+    /// The credentials for `server`. One that is not known here was discovered, and belongs to those
+    /// that are: it gets the first there are, if `or_first`.
+    fn find(&self, server: &str, or_first: bool) -> Option<&Auth> {
+        let known = self.0.iter().find(|(address, _)| address.eq_ignore_ascii_case(server));
+        let first = || self.0.iter().find(|(_, auth)| !auth.is_none());
+        let found = known.or_else(|| or_first.then(first).flatten());
+        found.map(|(_, auth)| auth).filter(|auth| !auth.is_none())
     }
 }
 
@@ -94,21 +96,18 @@ fn of_url(url: &ServerUrl<'_>) -> Auth {
 mod tests {
     use super::*;
 
-    async fn proof(login: &Login, server: &str) -> Proof {
+    async fn proof(login: &Login, of_urls: &UrlCredentials, server: &str) -> Proof {
         let server = ServerUrl::new(server).unwrap();
         let challenge =
             session::Challenge { server, nonce: "", auth_required: true, headers: true };
-        login.prove(&challenge).await.unwrap()
-    }
-
-    fn login(options: &ConnectOptions, servers: &[&str]) -> Login {
-        let urls: Vec<_> = servers.iter().map(|text| ServerUrl::new(text).unwrap()).collect();
-        Login::new(options, &urls).unwrap()
+        login.prove(of_urls, &challenge).await.unwrap()
     }
 
     /// User, password and token that are sent to a server.
-    async fn told(login: &Login, server: &str) -> String {
-        let proof = proof(login, server).await;
+    async fn told(options: ConnectOptions, server: &str) -> String {
+        let login = Login::new(&options).unwrap();
+        let urls = SERVERS.map(|text| ServerUrl::new(text).unwrap());
+        let proof = proof(&login, &UrlCredentials::new(&urls), server).await;
         let connect = login.connect(true, &proof);
         format!("{:?} {:?} {:?}", connect.user, connect.pass, connect.auth_token)
             .replace("None", "-")
@@ -119,34 +118,36 @@ mod tests {
 
     #[tokio::test]
     async fn a_urls_own_credentials_come_first() {
-        let login = login(&ConnectOptions::new().token("opt"), &SERVERS);
         for (server, expected) in [
-            ("nats://a:4222", "(\"u\") (\"p@\") -"),
+            ("nats://A:4222", "(\"u\") (\"p@\") -"),
             ("b:1", "- - (\"t0ken\")"),
             ("c", "- - (\"opt\")"),
             ("discovered", "- - (\"opt\")"),
         ] {
-            assert_eq!(told(&login, server).await, expected, "{server}");
+            assert_eq!(
+                told(ConnectOptions::new().token("opt"), server).await,
+                expected,
+                "{server}"
+            );
         }
     }
 
     #[tokio::test]
     async fn discovered_servers_belong_to_the_ones_we_know() {
-        let login = login(&ConnectOptions::new(), &SERVERS);
         for (server, expected) in [
             ("a", "(\"u\") (\"p@\") -"),
             ("b:1", "- - (\"t0ken\")"),
             ("c", "- - -"),
             ("discovered", "(\"u\") (\"p@\") -"),
         ] {
-            assert_eq!(told(&login, server).await, expected, "{server}");
+            assert_eq!(told(ConnectOptions::new(), server).await, expected, "{server}");
         }
     }
 
     #[tokio::test]
     async fn what_else_is_said() {
-        let login = login(&ConnectOptions::new().name("n").no_echo(), &[]);
-        let proof = proof(&login, "a").await;
+        let login = Login::new(&ConnectOptions::new().name("n").no_echo()).unwrap();
+        let proof = proof(&login, &UrlCredentials::default(), "a").await;
         let connect = login.connect(true, &proof);
         assert_eq!((connect.name, connect.echo, connect.verbose), (Some("n"), false, false));
         assert!(connect.headers && connect.no_responders);

@@ -4,12 +4,16 @@ use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
 
 use nats_tokio::Auth;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
 use nats_tokio::LoginError;
 use tokio::io::DuplexStream;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 
 use crate::peer::Peer;
@@ -130,6 +134,54 @@ async fn callbacks_are_asked_at_every_attempt() {
     for (at, connect) in heard.lock().unwrap().iter().enumerate() {
         assert!(connect.contains(&format!("token-{}", at + 1)), "{connect}");
     }
+}
+
+/// Options with a connector to servers that take everybody; and each of them, with the CONNECT that
+/// it got.
+fn accepting(options: ConnectOptions) -> (ConnectOptions, UnboundedReceiver<(String, Peer)>) {
+    let (sender, accepted) = unbounded_channel();
+    let options = options.connector(move |_| {
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            let mut peer = Peer::new(theirs);
+            peer.send(INFO).await;
+            let connect = peer.next().await.replace("\\\"", "\"");
+            peer.expect(&["PING"]).await;
+            peer.send("PONG").await;
+            let _ = sender.send((connect, peer));
+        });
+        ready(Ok::<DuplexStream, io::Error>(ours))
+    });
+    (options, accepted)
+}
+
+#[tokio::test(start_paused = true)]
+async fn callbacks_are_asked_again_for_another_connection() {
+    let count = AtomicU32::new(0);
+    let (options, mut accepted) = accepting(ConnectOptions::new().auth_with(move |_| {
+        let number = count.fetch_add(1, SeqCst);
+        ready(Ok(Auth::token(number.to_string())))
+    }));
+    let client = options.connect("a").await.unwrap();
+    for number in ["0", "1", "2"] {
+        let (connect, peer) = accepted.recv().await.unwrap();
+        assert_eq!(fields(&connect), [("auth_token", number)]);
+        drop(peer);
+    }
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_are_exchanged_bring_their_own_credentials() {
+    let (options, mut accepted) = accepting(ConnectOptions::new());
+    let client = options.connect("u:p@a").await.unwrap();
+    let (connect, peer) = accepted.recv().await.unwrap();
+    assert_eq!(fields(&connect), [("user", "u"), ("pass", "p")]);
+    client.set_servers("t0k3n@b").unwrap();
+    drop(peer);
+    let (connect, _peer) = accepted.recv().await.unwrap();
+    assert_eq!(fields(&connect), [("auth_token", "t0k3n")]);
 }
 
 #[tokio::test(start_paused = true)]
