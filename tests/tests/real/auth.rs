@@ -175,6 +175,29 @@ async fn a_jwt_that_expires() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_replaced_is_what_the_next_connection_uses() {
+    let server = NatsServer::start(&jwt::server_config());
+    let file = std::env::temp_dir().join(format!("nats-tests-{}-new.creds", std::process::id()));
+    let write = |expires| {
+        let token = jwt::user(USER, expires, &json!({}));
+        std::fs::write(&file, jwt::credentials(&token, USER)).unwrap();
+    };
+    write(Some(3));
+    let client = connect(&server, options().credentials_file(&file)).await.unwrap();
+    let mut events = client.events();
+    write(None);
+    loop {
+        match soon(events.next()).await.unwrap() {
+            Event::Reconnected { .. } => break,
+            Event::Closed { reason, .. } => panic!("{reason}"),
+            _ => {}
+        }
+    }
+    assert_works(&client).await;
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[tokio::test]
 async fn the_callback_decides_for_every_server() {
     let token = NatsServer::start("authorization { token: \"t0k3n\" }");
     let user = NatsServer::start("authorization { user: joe, password: \"s3cret\" }");
