@@ -3,11 +3,14 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+use std::string::String;
 use std::vec::Vec;
 
+use crate::creds::Credentials;
 use crate::headers::HeaderBuf;
 use crate::headers::Headers;
 use crate::message::Message;
+use crate::nkeys::PublicKey;
 use crate::subject::Filter;
 use crate::subject::Subject;
 use crate::wire::ClientOp;
@@ -193,6 +196,27 @@ pub fn subjects(data: &[u8]) {
     }
 }
 
+/// Whatever is found in a credentials file stands there, and can be looked at as a key.
+pub fn creds(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(found) = Credentials::new(&text) else { return };
+    assert!(found.jwt().is_some() || found.seed().is_some());
+    for part in [found.jwt(), found.seed()].into_iter().flatten() {
+        assert!(text.lines().any(|line| line.contains(part)));
+        assert_eq!(
+            Credentials::new(part).map(|found| found.jwt().or_else(|| found.seed())),
+            Ok(Some(part))
+        );
+        if let Ok(key) = PublicKey::new(part) {
+            assert_eq!(key.as_str(), part);
+        }
+        #[cfg(feature = "nkeys")]
+        if let Ok(pair) = crate::nkeys::KeyPair::from_seed(part) {
+            assert_eq!(PublicKey::new(pair.public_key().as_str()), Ok(pair.public_key()));
+        }
+    }
+}
+
 fn naive_match(filter: &[&str], subject: &[&str]) -> bool {
     match (filter, subject) {
         ([">"], [_, ..]) => true,
@@ -290,13 +314,14 @@ mod tests {
     /// What a fuzzer found interesting, or somebody wrote down, stays harmless.
     #[test]
     fn the_corpus() {
-        let targets: [(&str, fn(&[u8])); 6] = [
+        let targets: [(&str, fn(&[u8])); 7] = [
             ("decode_server", decode_server),
             ("decode_client", decode_client),
             ("encode_decode", encode_decode),
             ("headers", headers),
             ("info", info),
             ("subjects", subjects),
+            ("creds", creds),
         ];
         for (name, target) in targets {
             let folder = std::format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 mod arena;
+pub mod creds;
 mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -14,6 +15,7 @@ pub mod fuzzing;
 mod headers;
 mod inbox;
 mod message;
+pub mod nkeys;
 mod requests;
 mod rng;
 pub mod session;

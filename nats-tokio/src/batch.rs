@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use bytes::Bytes;
 use nats_proto::Full;
 use nats_proto::wire::Publish;
+use zeroize::Zeroizing;
 
 use crate::control::Control;
 use crate::payload::Content;
@@ -46,10 +47,10 @@ impl Batch {
         self.left
     }
 
-    /// Appends lines of the handshake.
-    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        self.left += bytes.len();
+    /// Appends a line with secrets in it, which is wiped once it is written.
+    pub(crate) fn put_secret(&mut self, line: Zeroizing<Vec<u8>>) {
+        self.left += line.len();
+        self.large.push((self.bytes.len(), Bytes::from_owner(line)));
     }
 
     /// Appends what the session has to say before the connection is ready.
@@ -188,6 +189,9 @@ impl Batch {
             }
         }
         self.written = (at, next, offset);
+        if self.left == 0 {
+            self.clear();
+        }
     }
 
     pub(crate) fn clear(&mut self) {

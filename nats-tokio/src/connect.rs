@@ -12,6 +12,7 @@ use crate::client::Handle;
 use crate::driver::Driver;
 use crate::error::ConnectError;
 use crate::login::Login;
+use crate::login::UrlCredentials;
 use crate::options::ConnectOptions;
 use crate::options::IntoServers;
 use crate::options::parse_servers;
@@ -61,7 +62,7 @@ impl Client {
     fn start(options: ConnectOptions, servers: &[String]) -> Result<Self, ConnectError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let servers = parse_servers(servers).map_err(ConnectError::InvalidUrl)?;
-        let login = Login::new(&options, &servers);
+        let login = Login::new(&options).map_err(ConnectError::InvalidCredentials)?;
         let mut session = Session::new(options.config, Seed(entropy()?));
         for server in &servers {
             session.add_server(server).map_err(|_| ConnectError::NoServers)?;
@@ -84,7 +85,11 @@ impl Client {
         let requests = RequestTable::new(options.max_requests);
         let shared =
             Arc::new(Shared::new(session, outbound, requests, inbox, settings, runtime.clone()));
-        lock(&shared.control).session.connect(shared.now());
+        {
+            let mut control = lock(&shared.control);
+            control.url_credentials = UrlCredentials::new(&servers);
+            control.session.connect(shared.now());
+        }
         let driver = Driver::new(
             Arc::clone(&shared),
             options.connector,

@@ -18,6 +18,7 @@ use nats_proto::wire::ServerError;
 
 use crate::error::Failure;
 use crate::event::Event;
+use crate::login::UrlCredentials;
 use crate::queue::Entry;
 use crate::queue::Queue;
 use crate::shared::Shared;
@@ -38,6 +39,8 @@ pub(crate) struct Control {
     pub(crate) is_over: bool,
     /// Whether a server could not be connected to.
     pub(crate) has_failed: bool,
+    /// The credentials of the servers that were given to us.
+    pub(crate) url_credentials: UrlCredentials,
     /// The server that is being tried.
     pub(crate) dialled: String,
     /// A PING, and the number of the last message in front of it.
@@ -71,6 +74,7 @@ impl Control {
             undrained: Vec::new(),
             is_over: false,
             has_failed: false,
+            url_credentials: UrlCredentials::default(),
             dialled: String::new(),
             ping: None,
             servers,

@@ -15,7 +15,9 @@ use nats_proto::session::Step;
 use nats_proto::session::Stop;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
+use zeroize::Zeroizing;
 
+use crate::auth::Proof;
 use crate::batch::Batch;
 use crate::connector::Connector;
 use crate::connector::Target;
@@ -110,7 +112,7 @@ impl Driver {
                 Task::Dial(_) => self.dial(task).await,
                 // Not supported yet: the server is given up.
                 Task::Secure => self.lose(Lost::Tls, None),
-                Task::Login => self.log_in(),
+                Task::Login => self.log_in().await,
                 Task::Exchange => poll_fn(|cx| self.poll_exchange(cx)).await,
                 Task::Wait => {
                     self.stream = None;
@@ -153,22 +155,45 @@ impl Driver {
         }
     }
 
+    /// Finds out what to say of who we are, which may take its time, and says it.
+    async fn log_in(&mut self) {
+        let mut proving = {
+            let control = lock(&self.shared.control);
+            let Step::Login(challenge) = control.session.step() else { return };
+            self.login.prove(&control.url_credentials, &challenge)
+        };
+        let proved = poll_fn(|cx| match self.poll_control(cx, Task::Login) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => proving.as_mut().poll(cx).map(Some),
+        });
+        match proved.await {
+            Some(Ok(proof)) => self.put_connect(&proof),
+            Some(Err(error)) => self.fail(Lost::Login, Some(Failure::Login(error))),
+            None => {}
+        }
+    }
+
     /// Writes CONNECT and what follows it.
-    fn log_in(&mut self) {
+    fn put_connect(&mut self, proof: &Proof) {
         let mut control = lock(&self.shared.control);
         let Step::Login(challenge) = control.session.step() else { return };
-        let connect = self.login.connect(&challenge);
-        let mut line = vec![0; connect.encoded_len()];
+        let connect = self.login.connect(challenge.headers, proof);
+        let mut line = Zeroizing::new(vec![0; connect.encoded_len()]);
         let len = control.session.login(&connect, &mut line);
-        self.batch.put_bytes(line.get(..len).unwrap_or_default());
+        line.truncate(len);
+        self.batch.put_secret(line);
         self.batch.put_control(&mut control);
     }
 
     /// The connection, or the attempt to make one, failed.
     pub(crate) fn lose(&self, cause: Lost, error: Option<io::Error>) {
+        self.fail(cause, error.map(Failure::Io));
+    }
+
+    fn fail(&self, cause: Lost, failure: Option<Failure>) {
         let mut control = lock(&self.shared.control);
         let now = self.shared.now();
-        control.failure = error.map(Failure::Io);
+        control.failure = failure;
         if let Some(event) = control.session.handle_lost(cause, now) {
             control.note(&self.shared, &event);
         }

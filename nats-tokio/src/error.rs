@@ -10,6 +10,9 @@ use nats_proto::session::Stop;
 use nats_proto::wire::ErrorKind;
 use nats_proto::wire::PublishError as Refusal;
 
+use crate::auth::CredentialsError;
+use crate::auth::LoginError;
+
 /// Why there is no connection.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -20,6 +23,8 @@ pub enum ConnectError {
     InvalidInboxPrefix(SubjectError),
     /// The inbox prefix is longer than 220 bytes.
     InboxPrefixTooLong,
+    /// The options' credentials are none. They are not shown.
+    InvalidCredentials(CredentialsError),
     /// There is no server to connect to.
     NoServers,
     /// The operating system has no randomness to offer.
@@ -34,6 +39,8 @@ pub enum ConnectError {
     TlsUnsupported,
     /// The server does not offer TLS, and the options or the URL insist on it.
     TlsUnavailable,
+    /// Nothing could be said to the server about who we are.
+    Login(LoginError),
     /// The server said no: other credentials, or another server, may help.
     Refused {
         /// What it is about.
@@ -143,6 +150,7 @@ impl ConnectError {
             (Stop::Lost(Lost::Server(kind)), Some(Failure::Server(text))) => {
                 Self::Refused { kind, text }
             }
+            (Stop::Lost(Lost::Login), Some(Failure::Login(error))) => Self::Login(error),
             (Stop::Lost(Lost::TimedOut), _) => Self::TimedOut,
             (Stop::Lost(Lost::Tls), _) => Self::TlsUnsupported,
             (Stop::Lost(Lost::TlsUnavailable), _) => Self::TlsUnavailable,
@@ -157,6 +165,7 @@ impl ConnectError {
 pub(crate) enum Failure {
     Io(io::Error),
     Server(String),
+    Login(LoginError),
 }
 
 impl From<Refusal> for PublishError {
@@ -187,6 +196,7 @@ impl fmt::Display for ConnectError {
             Self::InvalidUrl(error) => write!(f, "invalid server address: {error}"),
             Self::InvalidInboxPrefix(error) => write!(f, "invalid inbox prefix: {error}"),
             Self::InboxPrefixTooLong => f.write_str("the inbox prefix is too long"),
+            Self::InvalidCredentials(error) => write!(f, "invalid credentials: {error}"),
             Self::NoServers => f.write_str("there is no server to connect to"),
             Self::NoEntropy(error) => write!(f, "no randomness: {error}"),
             Self::NoRuntime => f.write_str("there is no Tokio runtime"),
@@ -196,6 +206,7 @@ impl fmt::Display for ConnectError {
                 f.write_str("the server insists on TLS, which is not supported yet")
             }
             Self::TlsUnavailable => f.write_str("the server does not offer TLS"),
+            Self::Login(error) => write!(f, "could not log in: {error}"),
             Self::Refused { text, .. } => write!(f, "the server refused the connection: {text}"),
             Self::Lost(lost) => write!(f, "the connection was lost: {lost}"),
         }
@@ -207,6 +218,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Server(text) => f.write_str(text),
+            Self::Login(error) => error.fmt(f),
         }
     }
 }
@@ -276,6 +288,8 @@ impl std::error::Error for ConnectError {
         match self {
             Self::InvalidUrl(error) => Some(error),
             Self::InvalidInboxPrefix(error) => Some(error),
+            Self::InvalidCredentials(error) => Some(error),
+            Self::Login(error) => Some(error),
             Self::NoEntropy(error) | Self::Unreachable(error) => Some(error),
             Self::Lost(lost) => Some(lost),
             _ => None,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod auth;
 mod batch;
 mod client;
 mod connect;
@@ -29,6 +30,10 @@ mod status;
 mod subscriber;
 mod sync;
 
+pub use auth::Auth;
+pub use auth::Challenge;
+pub use auth::CredentialsError;
+pub use auth::LoginError;
 pub use client::Client;
 pub use connect::connect;
 pub use connector::Target;
@@ -54,6 +59,9 @@ pub use nats_proto::StatusCode;
 pub use nats_proto::Subject;
 pub use nats_proto::SubjectError;
 pub use nats_proto::UrlError;
+pub use nats_proto::creds::CredsError;
+pub use nats_proto::nkeys::KeyKind;
+pub use nats_proto::nkeys::NkeyError;
 pub use nats_proto::session::Backoff;
 pub use nats_proto::session::Ended;
 pub use nats_proto::session::Lost;

@@ -1,91 +1,94 @@
-//! Who we are: what goes into CONNECT.
+//! What goes into CONNECT.
 
-use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 use nats_proto::Encoded;
 use nats_proto::ServerUrl;
-use nats_proto::session::Challenge;
+use nats_proto::session;
 use nats_proto::wire::Connect;
 
+use crate::auth::Auth;
+use crate::auth::Challenge;
+use crate::auth::CredentialsError;
+use crate::auth::LoginError;
+use crate::auth::Proof;
+use crate::auth::Source;
 use crate::options::ConnectOptions;
-
-/// What proves who we are. Never shown.
-#[derive(Clone)]
-pub(crate) enum Credentials {
-    None,
-    User { name: String, password: String },
-    Token(String),
-}
 
 /// Everything that CONNECT says, kept by the driver.
 pub(crate) struct Login {
     name: Option<String>,
     echo: bool,
-    credentials: Credentials,
-    /// The credentials that URLs brought with them, and for which server.
-    of_servers: Vec<(String, Credentials)>,
+    source: Source,
 }
 
+/// The servers that were given to us, with the credentials of their URLs.
+#[derive(Default)]
+pub(crate) struct UrlCredentials(Vec<(String, Auth)>);
+
+pub(crate) type Proving = Pin<Box<dyn Future<Output = Result<Proof, LoginError>> + Send>>;
+
 impl Login {
-    pub(crate) fn new(options: &ConnectOptions, servers: &[ServerUrl<'_>]) -> Self {
-        let of_servers = servers
-            .iter()
-            .map(|url| (url.to_string(), Credentials::of_url(url)))
-            .filter(|(_, credentials)| !matches!(credentials, Credentials::None));
-        Self {
-            name: options.name.clone(),
-            echo: options.echo,
-            credentials: options.credentials.clone(),
-            of_servers: of_servers.collect(),
+    pub(crate) fn new(options: &ConnectOptions) -> Result<Self, CredentialsError> {
+        if let Source::Invalid(error) = options.auth {
+            return Err(error);
         }
+        Ok(Self { name: options.name.clone(), echo: options.echo, source: options.auth.clone() })
     }
 
-    /// The answer to a server that wants to know who we are.
-    pub(crate) fn connect(&self, challenge: &Challenge<'_>) -> Connect<'_> {
-        let server = challenge.server.to_string();
-        let of_server = self.of_servers.iter().find(|(address, _)| *address == server);
-        let credentials = of_server.map_or(&self.credentials, |(_, credentials)| credentials);
-        let (user, pass, auth_token) = match credentials {
-            Credentials::None => (None, None, None),
-            Credentials::User { name, password } => {
-                (Some(name.as_str()), Some(password.as_str()), None)
-            }
-            Credentials::Token(token) => (None, None, Some(token.as_str())),
+    /// Answers a server that wants to know who we are. Nothing happens before it is polled.
+    pub(crate) fn prove(
+        &self,
+        of_urls: &UrlCredentials,
+        challenge: &session::Challenge<'_>,
+    ) -> Proving {
+        let challenge = Challenge {
+            server: challenge.server.to_string(),
+            nonce: challenge.nonce.to_owned(),
+            auth_required: challenge.auth_required,
         };
-        Connect {
+        let of_url = of_urls.find(&challenge.server, self.source.is_none());
+        let source = of_url.map_or_else(|| self.source.clone(), |auth| auth.clone().into());
+        Box::pin(source.prove(challenge))
+    }
+
+    /// What to say, `proof` included.
+    pub(crate) fn connect<'l>(&'l self, headers: bool, proof: &'l Proof) -> Connect<'l> {
+        proof.fill(Connect {
             name: self.name.as_deref(),
             echo: self.echo,
             version: env!("CARGO_PKG_VERSION"),
-            headers: challenge.headers,
-            no_responders: challenge.headers,
-            user,
-            pass,
-            auth_token,
+            headers,
+            no_responders: headers,
             ..Connect::DEFAULT
-        }
-    }
-}
-
-impl Credentials {
-    fn of_url(url: &ServerUrl<'_>) -> Self {
-        let text = |encoded: Encoded<'_>| {
-            String::from_utf8_lossy(&encoded.bytes().collect::<Vec<u8>>()).into_owned()
-        };
-        match (url.user().map(text), url.password().map(text)) {
-            (Some(name), Some(password)) => Self::User { name, password },
-            (Some(token), None) => Self::Token(token),
-            (None, _) => Self::None,
-        }
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::User { .. } => "User(..)",
-            Self::Token(_) => "Token(..)",
         })
+    }
+}
+
+impl UrlCredentials {
+    pub(crate) fn new(servers: &[ServerUrl<'_>]) -> Self {
+        Self(servers.iter().map(|url| (url.to_string(), of_url(url))).collect())
+    }
+
+    /// The credentials for `server`. One that is not known here was discovered, and belongs to those
+    /// that are: it gets the first there are, if `or_first`.
+    fn find(&self, server: &str, or_first: bool) -> Option<&Auth> {
+        let known = self.0.iter().find(|(address, _)| address.eq_ignore_ascii_case(server));
+        let first = || self.0.iter().find(|(_, auth)| !auth.is_none());
+        let found = known.or_else(|| or_first.then(first).flatten());
+        found.map(|(_, auth)| auth).filter(|auth| !auth.is_none())
+    }
+}
+
+fn of_url(url: &ServerUrl<'_>) -> Auth {
+    let text = |encoded: Encoded<'_>| {
+        String::from_utf8_lossy(&encoded.bytes().collect::<Vec<u8>>()).into_owned()
+    };
+    match (url.user().map(text), url.password().map(text)) {
+        (Some(name), Some(password)) => Auth::user_and_password(name, password),
+        (Some(token), None) => Auth::token(token),
+        (None, _) => Auth::none(),
     }
 }
 
@@ -93,38 +96,62 @@ impl fmt::Debug for Credentials {
 mod tests {
     use super::*;
 
-    fn connect<'l>(login: &'l Login, server: &'l str) -> Connect<'l> {
+    async fn proof(login: &Login, of_urls: &UrlCredentials, server: &str) -> Proof {
         let server = ServerUrl::new(server).unwrap();
-        login.connect(&Challenge { server, nonce: "", auth_required: true, headers: true })
+        let challenge =
+            session::Challenge { server, nonce: "", auth_required: true, headers: true };
+        login.prove(of_urls, &challenge).await.unwrap()
     }
 
-    #[test]
-    fn a_urls_own_credentials_come_first() {
-        let servers = ["nats://u:p%40@a", "nats://t0ken@b:1", "c"];
-        let urls: Vec<_> = servers.iter().map(|text| ServerUrl::new(text).unwrap()).collect();
-        let options = ConnectOptions::new().name("n").no_echo().token("opt");
-        let login = Login::new(&options, &urls);
-        let a = connect(&login, "nats://a:4222");
-        assert_eq!((a.user, a.pass, a.auth_token), (Some("u"), Some("p@"), None));
-        let b = connect(&login, "b:1");
-        assert_eq!((b.user, b.pass, b.auth_token), (None, None, Some("t0ken")));
-        let c = connect(&login, "c");
-        assert_eq!((c.user, c.pass, c.auth_token), (None, None, Some("opt")));
-        assert_eq!((c.name, c.echo, c.verbose), (Some("n"), false, false));
+    /// User, password and token that are sent to a server.
+    async fn told(options: ConnectOptions, server: &str) -> String {
+        let login = Login::new(&options).unwrap();
+        let urls = SERVERS.map(|text| ServerUrl::new(text).unwrap());
+        let proof = proof(&login, &UrlCredentials::new(&urls), server).await;
+        let connect = login.connect(true, &proof);
+        format!("{:?} {:?} {:?}", connect.user, connect.pass, connect.auth_token)
+            .replace("None", "-")
+            .replace("Some", "")
     }
 
-    #[test]
-    fn no_responders_need_headers() {
-        let login = Login::new(&ConnectOptions::new(), &[]);
-        let server = ServerUrl::new("a").unwrap();
-        let challenge = Challenge { server, nonce: "", auth_required: false, headers: false };
-        let connect = login.connect(&challenge);
-        assert!(!connect.headers && !connect.no_responders);
+    const SERVERS: [&str; 3] = ["c", "nats://u:p%40@a", "nats://t0ken@b:1"];
+
+    #[tokio::test]
+    async fn a_urls_own_credentials_come_first() {
+        for (server, expected) in [
+            ("nats://A:4222", "(\"u\") (\"p@\") -"),
+            ("b:1", "- - (\"t0ken\")"),
+            ("c", "- - (\"opt\")"),
+            ("discovered", "- - (\"opt\")"),
+        ] {
+            assert_eq!(
+                told(ConnectOptions::new().token("opt"), server).await,
+                expected,
+                "{server}"
+            );
+        }
     }
 
-    #[test]
-    fn credentials_are_not_shown() {
-        let options = ConnectOptions::new().user_and_password("joe", "s3cret");
-        assert!(!format!("{options:?} {:?}", options.credentials).contains("s3cret"));
+    #[tokio::test]
+    async fn discovered_servers_belong_to_the_ones_we_know() {
+        for (server, expected) in [
+            ("a", "(\"u\") (\"p@\") -"),
+            ("b:1", "- - (\"t0ken\")"),
+            ("c", "- - -"),
+            ("discovered", "(\"u\") (\"p@\") -"),
+        ] {
+            assert_eq!(told(ConnectOptions::new(), server).await, expected, "{server}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_else_is_said() {
+        let login = Login::new(&ConnectOptions::new().name("n").no_echo()).unwrap();
+        let proof = proof(&login, &UrlCredentials::default(), "a").await;
+        let connect = login.connect(true, &proof);
+        assert_eq!((connect.name, connect.echo, connect.verbose), (Some("n"), false, false));
+        assert!(connect.headers && connect.no_responders);
+        let connect = login.connect(false, &proof);
+        assert!(!connect.headers && !connect.no_responders, "no responders need headers");
     }
 }

@@ -11,6 +11,8 @@ use nats_proto::ServerUrl;
 use nats_proto::UrlError;
 use nats_proto::session::Config;
 
+use crate::auth::Auth;
+use crate::auth::Source;
 use crate::client::Client;
 use crate::connector::Connector;
 use crate::connector::Custom;
@@ -19,7 +21,6 @@ use crate::connector::Target;
 use crate::connector::Tcp;
 use crate::connector::Transport;
 use crate::error::ConnectError;
-use crate::login::Credentials;
 use crate::outbound::ReconnectBuffer;
 use crate::queue::PendingLimits;
 use crate::reconnect::Hooks;
@@ -44,7 +45,7 @@ use crate::reconnect::Hooks;
 pub struct ConnectOptions {
     pub(crate) config: Config,
     pub(crate) name: Option<String>,
-    pub(crate) credentials: Credentials,
+    pub(crate) auth: Source,
     pub(crate) echo: bool,
     pub(crate) inbox_prefix: String,
     pub(crate) request_timeout: Duration,
@@ -66,7 +67,7 @@ impl ConnectOptions {
         Self {
             config: Config::DEFAULT,
             name: None,
-            credentials: Credentials::None,
+            auth: Source::Fixed(Auth::none()),
             echo: true,
             inbox_prefix: "_INBOX".to_owned(),
             request_timeout: Duration::from_secs(10),
@@ -86,24 +87,6 @@ impl ConnectOptions {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
-        self
-    }
-
-    /// Logs in with a user's name and password. A URL's own credentials come first.
-    #[must_use]
-    pub fn user_and_password(
-        mut self,
-        user: impl Into<String>,
-        password: impl Into<String>,
-    ) -> Self {
-        self.credentials = Credentials::User { name: user.into(), password: password.into() };
-        self
-    }
-
-    /// Logs in with a token. A URL's own credentials come first.
-    #[must_use]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.credentials = Credentials::Token(token.into());
         self
     }
 

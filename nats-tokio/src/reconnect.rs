@@ -9,6 +9,7 @@ use nats_proto::session::Backoff;
 use crate::client::Client;
 use crate::control::Control;
 use crate::error::ConnectError;
+use crate::login::UrlCredentials;
 use crate::options::ConnectOptions;
 use crate::options::IntoServers;
 use crate::options::parse_servers;
@@ -212,6 +213,7 @@ impl Client {
         let servers = parse_servers(&servers).map_err(ConnectError::InvalidUrl)?;
         let shared = &self.handle.shared;
         let mut control = lock(&shared.control);
+        control.url_credentials = UrlCredentials::new(&servers);
         control.session.remove_servers();
         for server in &servers {
             control.session.add_server(server).map_err(|_| ConnectError::NoServers)?;

@@ -1,6 +1,7 @@
 //! A real nats-server for tests: on a free port, with a folder of its own, gone when the test ends.
 
 mod cluster;
+pub mod jwt;
 
 use std::fs;
 use std::io;

@@ -19,14 +19,14 @@ const TARGETS: &[&str] = &[
     "wasm32-unknown-unknown",
 ];
 
-/// Builds the core, without an allocator, for every target, with `core` built from source: neither
+/// Builds the core, with what needs no allocator, for every target, with `core` built from source: neither
 /// rustup's targets nor its components are needed.
 pub(crate) fn build() -> Outcome {
     let toolchain = Toolchain::find()?;
     for name in TARGETS {
         run(toolchain
             .cargo(&["build", "--quiet", "--package", "nats-proto", "--release"])
-            .args(["-Zbuild-std=core", "--target", name])
+            .args(["-Zbuild-std=core", "--features", "nkeys", "--target", name])
             .env("RUSTFLAGS", "--deny warnings"))?;
     }
     println!("built for {} targets with core alone", TARGETS.len());

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use nats_proto::Headers;
 use nats_proto::Subject;
 use nats_proto::wire::Sink;
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::batch::MAX_SLICES;
@@ -161,6 +162,18 @@ fn the_driver_is_woken_by_the_first_message_alone() {
     outbound.wake_on_data(Waker::noop());
     assert!(outbound.put_control(|_| Ok(())).is_none(), "there was nothing to say");
     assert!(outbound.put_control(|out| Sink::reserve(out, 1).map(|()| out.push(1))).is_some());
+}
+
+#[test]
+fn secrets_are_written_in_order_and_dropped() {
+    for step in [1, 5, 1000] {
+        let mut batch = Batch::default();
+        batch.put_secret(Zeroizing::new(b"CONNECT {}\r\n".to_vec()));
+        let ping = |out: &mut Vec<u8>| Sink::reserve(out, 6).map(|()| out.put(b"PING\r\n"));
+        batch.put_lines(ping).unwrap();
+        assert_eq!(written(&mut batch, step), b"CONNECT {}\r\nPING\r\n", "in steps of {step}");
+        assert!(batch.is_empty());
+    }
 }
 
 #[test]

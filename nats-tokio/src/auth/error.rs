@@ -1,0 +1,83 @@
+//! What may be wrong with credentials.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use nats_proto::creds::CredsError;
+use nats_proto::nkeys::KeyKind;
+use nats_proto::nkeys::NkeyError;
+
+/// Why a text holds no credentials. The text itself is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// This is not the text of a credentials file.
+    File(CredsError),
+    /// The seed is malformed.
+    Seed(NkeyError),
+    /// The public key is malformed.
+    PublicKey(NkeyError),
+    /// The key is not a user's.
+    NotUser(KeyKind),
+}
+
+/// Why we could not say to a server who we are. Nothing secret was sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// The server offers nothing to sign: it takes no NKeys and no JWTs.
+    NoNonce,
+    /// The credentials file could not be read.
+    File(io::Error),
+    /// There are no credentials in the credentials file.
+    Credentials(CredentialsError),
+    /// The callback for credentials failed.
+    Callback(Box<dyn Error + Send + Sync>),
+    /// The callback that signs failed.
+    Sign(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => write!(f, "no credentials: {error}"),
+            Self::Seed(error) => write!(f, "malformed seed: {error}"),
+            Self::PublicKey(error) => write!(f, "malformed public key: {error}"),
+            Self::NotUser(_) => f.write_str("the key is not a user's"),
+        }
+    }
+}
+
+impl fmt::Display for LoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoNonce => f.write_str("the server offers nothing to sign"),
+            Self::File(error) => write!(f, "the credentials file could not be read: {error}"),
+            Self::Credentials(error) => write!(f, "the credentials file is of no use: {error}"),
+            Self::Callback(error) => write!(f, "the callback for credentials failed: {error}"),
+            Self::Sign(error) => write!(f, "the callback that signs failed: {error}"),
+        }
+    }
+}
+
+impl Error for CredentialsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::File(error) => Some(error),
+            Self::Seed(error) | Self::PublicKey(error) => Some(error),
+            Self::NotUser(_) => None,
+        }
+    }
+}
+
+impl Error for LoginError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoNonce => None,
+            Self::File(error) => Some(error),
+            Self::Credentials(error) => Some(error),
+            Self::Callback(error) | Self::Sign(error) => Some(error.as_ref()),
+        }
+    }
+}
