@@ -9,6 +9,7 @@ use nats_proto::session::Session;
 
 use crate::client::Client;
 use crate::client::Handle;
+use crate::dialer::Dialer;
 use crate::driver::Driver;
 use crate::error::ConnectError;
 use crate::login::Login;
@@ -25,7 +26,7 @@ use crate::sync::lock;
 /// Connects to one of `servers` with the default [options](ConnectOptions).
 ///
 /// Addresses may leave out the scheme and the port, and may be several in a list:
-/// `nats://user:password@a.example:4222,b.example`.
+/// `nats://user:password@a.example:4222,b.example`. An empty text is `nats://localhost:4222`.
 ///
 /// # Errors
 ///
@@ -61,6 +62,7 @@ impl Client {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let servers = parse_servers(servers).map_err(ConnectError::InvalidUrl)?;
         let login = Login::new(&options, &servers);
+        let dialer = Dialer::new(&options, &servers)?;
         let mut session = Session::new(options.config, Seed(entropy()?));
         for server in &servers {
             session.add_server(server).map_err(|_| ConnectError::NoServers)?;
@@ -82,8 +84,7 @@ impl Client {
         let shared =
             Arc::new(Shared::new(session, outbound, requests, inbox, settings, runtime.clone()));
         lock(&shared.control).session.connect(shared.now());
-        let driver =
-            Driver::new(Arc::clone(&shared), options.connector, login, options.max_message);
+        let driver = Driver::new(Arc::clone(&shared), dialer, login, options.max_message);
         runtime.spawn(driver.run());
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }

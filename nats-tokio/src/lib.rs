@@ -3,6 +3,7 @@
 mod client;
 mod connect;
 mod connector;
+mod dialer;
 mod driver;
 mod error;
 mod event;
@@ -24,6 +25,10 @@ mod shared;
 mod statistics;
 mod subscriber;
 mod sync;
+mod tcp;
+mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use client::Client;
 pub use connect::connect;
@@ -64,3 +69,6 @@ pub use statistics::Statistics;
 pub use subscriber::Subscribe;
 pub use subscriber::Subscriber;
 pub use subscriber::SubscriptionHandle;
+pub use tls::TlsError;
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;

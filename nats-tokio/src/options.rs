@@ -16,11 +16,11 @@ use crate::connector::Connector;
 use crate::connector::Custom;
 use crate::connector::Ready;
 use crate::connector::Target;
-use crate::connector::Tcp;
 use crate::connector::Transport;
 use crate::error::ConnectError;
 use crate::login::Credentials;
 use crate::queue::PendingLimits;
+use crate::tls::TlsOptions;
 
 /// How to connect, and how the connection behaves. Everything has a default.
 ///
@@ -50,7 +50,11 @@ pub struct ConnectOptions {
     pub(crate) pending_limits: PendingLimits,
     pub(crate) send_buffer: usize,
     pub(crate) max_message: usize,
-    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) tls: TlsOptions,
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket_headers: Vec<(String, String)>,
+    /// TCP, if there is none.
+    pub(crate) connector: Option<Arc<dyn Connector>>,
 }
 
 impl ConnectOptions {
@@ -68,7 +72,10 @@ impl ConnectOptions {
             pending_limits: PendingLimits::DEFAULT,
             send_buffer: 256 * 1024,
             max_message: 64 * 1024 * 1024,
-            connector: Arc::new(Tcp),
+            tls: TlsOptions::default(),
+            #[cfg(feature = "websocket")]
+            websocket_headers: Vec::new(),
+            connector: None,
         }
     }
 
@@ -148,8 +155,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Tries the servers in the order in which they were given, instead of a random one. Default
-    /// off.
+    /// Tries the servers in the order in which they were given, and the addresses of each in the
+    /// resolver's, instead of a random one. Default off.
     #[must_use]
     pub const fn keep_server_order(mut self) -> Self {
         self.config.keep_order = true;
@@ -205,7 +212,8 @@ impl ConnectOptions {
     }
 
     /// Opens connections with `open` instead of TCP: through a tunnel, in memory, with options set
-    /// on the socket.
+    /// on the socket. TLS and WebSocket come on top of it where the address or the server wants
+    /// them.
     ///
     /// ```
     /// # async fn example() -> Result<(), nats_tokio::ConnectError> {
@@ -226,11 +234,11 @@ impl ConnectOptions {
         O: Future<Output = io::Result<T>> + Send + 'static,
         T: Transport,
     {
-        self.connector = Arc::new(Custom(open));
+        self.connector = Some(Arc::new(Custom(open)));
         self
     }
 
-    /// Connects to one of `servers`.
+    /// Connects to one of `servers`; an empty text is `nats://localhost:4222`.
     ///
     /// A runtime's task is spawned that reads and writes until the connection is closed, or the
     /// last [`Client`] and [`Subscriber`](crate::Subscriber) is gone.
@@ -249,6 +257,9 @@ impl ConnectOptions {
 
     /// Talks NATS over a stream that is open already, once.
     ///
+    /// If there is to be TLS on it, use [`connector`](Self::connector) and the server's address
+    /// instead: here nobody knows what name to expect in the certificate, and it is `stream`.
+    ///
     /// # Errors
     ///
     /// [`ConnectError`] if the options do not make sense, or the other end does not take us.
@@ -257,7 +268,7 @@ impl ConnectOptions {
     ///
     /// Dropping the future closes the stream.
     pub async fn connect_stream(mut self, stream: impl Transport) -> Result<Client, ConnectError> {
-        self.connector = Arc::new(Ready(Mutex::new(Some(Box::new(stream)))));
+        self.connector = Some(Arc::new(Ready(Mutex::new(Some(Box::new(stream))))));
         Client::connect(self, &["stream".to_owned()]).await
     }
 }
@@ -327,7 +338,11 @@ impl<T: Into<String>, const N: usize> IntoServers for [T; N] {
     }
 }
 
+/// Where a server is if nobody says otherwise.
+const DEFAULT_SERVER: &str = "nats://localhost:4222";
+
 /// All addresses in the lists.
 pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, UrlError> {
-    lists.iter().flat_map(|list| ServerUrl::list(list)).collect()
+    let or_default = |list| if str::trim(list).is_empty() { DEFAULT_SERVER } else { list };
+    lists.iter().flat_map(|list| ServerUrl::list(or_default(list))).collect()
 }

@@ -84,6 +84,12 @@ impl<S: Store> Session<S> {
         &self.info
     }
 
+    /// A number that changes when a connection, or the attempt to make one, is lost: whoever is
+    /// still busy with [`Step::Dial`](super::Step::Dial) then had better start again.
+    pub const fn link(&self) -> u32 {
+        self.link
+    }
+
     /// The name that the server's certificate has to be made out to.
     pub fn tls_name(&self) -> &str {
         self.pool.current().map_or("", |server| server.host())
