@@ -11,3 +11,5 @@ mod publishing;
 mod requesting;
 mod runtime;
 mod subscribing;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod tls;
