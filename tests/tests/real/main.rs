@@ -1,10 +1,13 @@
 //! The whole surface of nats-tokio against the nats-server that `NATS_SERVER` names.
 
+mod certificates;
 mod core;
 mod hostile;
 mod interop;
 mod limits;
 mod security;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 
