@@ -5,9 +5,11 @@ mod config;
 mod error;
 #[cfg(feature = "tls")]
 mod options;
-#[cfg(all(test, any(feature = "ring", feature = "aws-lc-rs")))]
+#[cfg(test)]
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tests;
 
+use std::error::Error;
 use std::io;
 
 use nats_proto::session::Lost;
@@ -19,8 +21,8 @@ use crate::connector::Transport;
 
 /// What the options say about TLS: nothing, as this build has none.
 #[cfg(not(feature = "tls"))]
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TlsOptions;
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TlsOptions {}
 
 impl TlsOptions {
     /// Secures a stream to a server whose certificate must be made out to `name`.
@@ -51,18 +53,16 @@ impl TlsOptions {
 
 /// What an error of a stream means: the other side may refuse our certificate long after the
 /// handshake is over for us.
-#[cfg(feature = "tls")]
 pub(crate) fn loss(error: &io::Error) -> Lost {
-    let cause = error.get_ref();
-    if cause.is_some_and(|cause| cause.is::<tokio_rustls::rustls::Error>()) {
-        Lost::Tls
-    } else {
-        Lost::Io
-    }
+    if error.get_ref().is_some_and(is_tls) { Lost::Tls } else { Lost::Io }
 }
 
-/// What an error of a stream means.
+#[cfg(feature = "tls")]
+fn is_tls(cause: &(dyn Error + Send + Sync + 'static)) -> bool {
+    cause.is::<tokio_rustls::rustls::Error>()
+}
+
 #[cfg(not(feature = "tls"))]
-pub(crate) const fn loss(_: &io::Error) -> Lost {
-    Lost::Io
+const fn is_tls(_: &(dyn Error + Send + Sync + 'static)) -> bool {
+    false
 }
