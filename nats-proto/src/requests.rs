@@ -117,14 +117,14 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
         }
     }
 
-    /// Calls `each` once for every request that is not late: none of them will be answered.
+    /// Calls `fails` for every request that is not late, and gives up those for which it returns
+    /// true: they will not be answered.
     ///
     /// They stay in the table until they are closed.
-    pub fn fail_all(&mut self, mut each: impl FnMut(Token, &mut R)) {
-        self.earliest = None;
+    pub fn fail(&mut self, mut fails: impl FnMut(Token, &mut R) -> bool) {
         for (key, pending) in self.pending.iter_mut() {
-            if pending.deadline.take().is_some() {
-                each(Token(key), &mut pending.route);
+            if pending.deadline.is_some() && fails(Token(key), &mut pending.route) {
+                pending.deadline = None;
             }
         }
     }
@@ -184,8 +184,12 @@ mod tests {
         requests.open(2, at(20)).unwrap();
         assert_eq!(late(&mut requests, 10), [1]);
         let mut failed = Vec::new();
-        requests.fail_all(|_, route| failed.push(*route));
-        assert_eq!(failed, [2]);
-        assert_eq!(late(&mut requests, 99), []);
+        requests.open(3, at(30)).unwrap();
+        requests.fail(|_, route| {
+            failed.push(*route);
+            *route == 2
+        });
+        assert_eq!(failed, [2, 3]);
+        assert_eq!(late(&mut requests, 99), [3]);
     }
 }

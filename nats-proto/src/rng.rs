@@ -1,5 +1,7 @@
 //! The little randomness a client needs: inbox names, the order of servers, jitter.
 
+use core::time::Duration;
+
 /// Sixteen bytes of entropy from the platform.
 ///
 /// Inbox names are made of it, so two clients with the same seed would receive each other's
@@ -43,6 +45,23 @@ impl Rng {
     /// A number below `bound`, without bias beyond 2⁻³²; zero for a bound of zero.
     pub(crate) const fn below(&mut self, bound: u32) -> u32 {
         ((self.next_u32() as u64 * bound as u64) >> 32) as u32
+    }
+
+    /// A time up to `max`, in milliseconds.
+    pub(crate) fn up_to(&mut self, max: Duration) -> Duration {
+        let max = u32::try_from(max.as_millis()).unwrap_or(u32::MAX);
+        Duration::from_millis(self.below(max.saturating_add(1)).into())
+    }
+
+    /// Puts things in a random order.
+    pub(crate) fn shuffle<T>(&mut self, things: &mut [T]) {
+        for end in (1..things.len()).rev() {
+            let other = self.below(u32::try_from(end + 1).unwrap_or(u32::MAX)) as usize;
+            // Both are within bounds: `other <= end < len`.
+            if other < things.len() && end < things.len() {
+                things.swap(other, end);
+            }
+        }
     }
 }
 

@@ -7,11 +7,14 @@
 //! ```text
 //!  connect ─▶ Dial ─▶ [Secure] ─▶ Exchange ─▶ [Secure] ─▶ Login ─▶ Exchange ──▶ Connected
 //!              ▲       before      INFO         after     CONNECT   PING PONG        │
-//!              │        INFO                     INFO                                │
-//!              └────────── next server ◀── lost, -ERR, too late                      ▼
-//!                                 │                                 Exchange, until lost, closed
-//!                                 └────────────────▶ Stop ◀──────────────────── or drained
+//!              │        INFO                     INFO                                ▼
+//!            Wait ◀──── next server ◀── lost, -ERR, too late ◀─────────── Exchange, until lost
+//!                            │                                                       │
+//!                            └── none left ──▶ Stop ◀── closed, drained ─────────────┘
 //! ```
+//!
+//! What the server knows is lost with the connection; what it should know is not. The next server
+//! is told of all subscriptions, with what remains of their maxima, before anything else.
 //!
 //! **After any call that takes `&mut Session`, look at [`step`](Session::step), offer room with
 //! [`poll_transmit`](Session::poll_transmit), collect
@@ -20,6 +23,7 @@
 
 mod config;
 mod event;
+mod leave;
 mod link;
 mod pings;
 mod pool;
@@ -30,7 +34,9 @@ mod tests;
 mod timers;
 
 use core::num::NonZeroU64;
+use core::time::Duration;
 
+pub use config::Backoff;
 pub use config::Config;
 pub use config::Tls;
 pub use event::Challenge;
@@ -44,10 +50,12 @@ pub use event::Stop;
 pub use event::SubscribeError;
 pub use pings::FlushId;
 pub use pings::FlushState;
+pub use pool::KnownServer;
 pub use pool::Server;
 pub use subscriptions::Subscription;
 pub use timers::Timer;
 
+use self::leave::Leaving;
 use self::pings::Pings;
 use self::pool::Pool;
 use self::subscriptions::Subscriptions;
@@ -82,6 +90,13 @@ pub struct Session<S: Store> {
     info: ServerInfo<S::Text>,
     scanner: InfoScanner<S::Text>,
     draining: Option<Drain>,
+    leaving: Option<Leaving>,
+    /// Whether there was a connection before this one.
+    was_connected: bool,
+    /// How many attempts there were since a connection was lost.
+    attempts: u32,
+    /// The PING behind the subscriptions that were made again.
+    resubscribing: Option<u32>,
     /// How many connections were lost: what was begun on one is not finished on another.
     link: u32,
     rng: Rng,
@@ -90,6 +105,8 @@ pub struct Session<S: Store> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle,
+    /// Until the first server may be tried again.
+    Waiting,
     Dialing,
     Securing {
         has_info: bool,
@@ -130,6 +147,10 @@ impl<S: Store> Session<S> {
             info: ServerInfo::default(),
             scanner: InfoScanner::default(),
             draining: None,
+            leaving: None,
+            was_connected: false,
+            attempts: 0,
+            resubscribing: None,
             link: 0,
             rng: Rng::new(seed),
         }
@@ -146,6 +167,7 @@ impl<S: Store> Session<S> {
     }
 
     /// Starts to connect: to one server after the other, in random order, until one takes us.
+    /// Each is tried once, unless [`retry_first`](Config::retry_first) says otherwise.
     ///
     /// Does nothing if the session has been started before.
     pub fn connect(&mut self, now: Instant) {
@@ -198,7 +220,7 @@ impl<S: Store> Session<S> {
     /// The connection, or the attempt to make one, failed.
     pub fn handle_lost(&mut self, cause: Lost, now: Instant) -> Option<Event<'static>> {
         match self.state {
-            State::Idle | State::Stopped(_) => None,
+            State::Idle | State::Waiting | State::Stopped(_) => None,
             _ => self.lost(cause, None, now),
         }
     }
@@ -218,6 +240,12 @@ impl<S: Store> Session<S> {
                 self.stop(Stop::DrainTimedOut);
                 None
             }
+            Timer::Reconnect => {
+                self.attempts = self.attempts.saturating_add(1);
+                self.dial(now);
+                Some(Event::Reconnecting { attempt: self.attempts })
+            }
+            Timer::Leave => self.handle_leave_timeout(now),
         }
     }
 
@@ -279,46 +307,113 @@ impl<S: Store> Session<S> {
     }
 
     /// Asks for a sign that the server has processed everything that was handed to this connection
-    /// before; `None` if there is no connection.
+    /// before; `None` if there is no connection, or it is being left.
     pub fn flush(&mut self) -> Option<FlushId> {
-        (self.state == State::Ready)
-            .then(|| FlushId { link: self.link, number: self.pings.request() })
+        let is_possible =
+            self.state == State::Ready && !matches!(self.leaving, Some(Leaving::Flushing { .. }));
+        is_possible.then(|| FlushId { link: self.link, number: self.pings.request() })
     }
 
     /// Starts to drain: all subscriptions end when what is on its way has come; publishing goes on
-    /// until [`finish`](Self::finish). Without a connection the session is over at once.
+    /// until [`finish`](Self::finish). A connection that is lost in between ends the session.
     pub fn drain(&mut self, now: Instant) {
         match self.state {
+            State::Idle => self.stop(Stop::Closed),
             State::Stopped(_) => {}
-            State::Ready if self.draining.is_none() => {
+            _ if self.draining.is_some() => {}
+            _ => {
                 self.draining = Some(Drain::Subscriptions);
                 self.timers.set(Timer::Drain, now + self.config.drain_timeout);
                 self.subscriptions.drain_all();
                 self.check_drained();
             }
-            State::Ready => {}
-            _ => self.stop(Stop::Closed),
         }
     }
 
     /// Ends the session as soon as everything published has reached the server. Nothing may be
     /// published after this.
+    ///
+    /// Without a connection that is not begun: [`draining`](Self::draining) is
+    /// [`Arrived`](Draining::Arrived) until this is called again on the next one, after what was
+    /// held back for it.
     pub fn finish(&mut self, now: Instant) {
         match self.state {
-            State::Stopped(_) => {}
-            State::Ready => {
-                if self.draining.is_none() {
-                    self.timers.set(Timer::Drain, now + self.config.flush_timeout);
-                }
-                self.draining = Some(Drain::Publishes { until: self.pings.request() });
-            }
-            _ => self.stop(Stop::Closed),
+            State::Idle => return self.stop(Stop::Closed),
+            State::Stopped(_) => return,
+            _ => {}
+        }
+        if self.draining.is_none() {
+            self.timers.set(Timer::Drain, now + self.config.flush_timeout);
+        }
+        self.draining = Some(if self.state == State::Ready {
+            Drain::Publishes { until: self.pings.request() }
+        } else {
+            self.subscriptions.drain_all();
+            Drain::Arrived
+        });
+    }
+
+    /// Ends a session that has nothing to send any more, and no connection, as if it had been
+    /// drained.
+    pub fn finish_unconnected(&mut self) {
+        if self.state != State::Ready {
+            self.stop(Stop::Drained);
         }
     }
 
     /// Ends the session now, whatever it is doing.
     pub fn close(&mut self) {
         self.stop(Stop::Closed);
+    }
+
+    // Which server -------------------------------------------------------------------------------
+
+    /// Leaves the connection there is, or is being made, and makes another one at once, to any
+    /// server.
+    pub fn reconnect(&mut self, now: Instant) -> Option<Event<'static>> {
+        self.pool.forgive();
+        match self.state {
+            State::Idle | State::Stopped(_) => None,
+            State::Waiting => {
+                self.wait(now);
+                None
+            }
+            _ => self.lost(Lost::Requested, None, now),
+        }
+    }
+
+    /// Forgets all servers; to be followed by [`add_server`](Self::add_server). The connection
+    /// there is stays as long as it lasts.
+    pub fn remove_servers(&mut self) {
+        let is_in_use = !matches!(self.state, State::Idle | State::Waiting);
+        self.pool.remove_all(is_in_use);
+    }
+
+    /// The servers known, the one that is connected to or to be tried next first.
+    pub fn servers(&self) -> impl Iterator<Item = KnownServer<'_>> {
+        self.pool.iter()
+    }
+
+    /// A number that changes when [`servers`](Self::servers) become more, or less.
+    pub const fn server_changes(&self) -> u32 {
+        self.pool.changes()
+    }
+
+    /// How many servers others told of that there was no room for, or whose addresses were too
+    /// long for the table.
+    pub const fn servers_left_out(&self) -> u32 {
+        self.pool.left_out()
+    }
+
+    /// Tries another server next, or at another time: the one of that number in
+    /// [`servers`](Self::servers), after `delay`. Returns whether that was possible: while the
+    /// session waits after a loss, when [`step`](Self::step) is [`Step::Wait`].
+    pub fn choose_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
+        let is_possible = self.state == State::Waiting && self.pool.put_first(number);
+        if is_possible {
+            self.timers.set(Timer::Reconnect, now + delay);
+        }
+        is_possible
     }
 
     // What to do next ----------------------------------------------------------------------------
@@ -332,7 +427,7 @@ impl<S: Store> Session<S> {
             };
         };
         match self.state {
-            State::Idle => Step::Wait,
+            State::Idle | State::Waiting => Step::Wait,
             State::Dialing => Step::Dial(server),
             State::Securing { .. } => Step::Secure(server),
             State::LoggingIn { .. } => Step::Login(Challenge {
@@ -373,6 +468,7 @@ impl<S: Store> Session<S> {
             State::Ready => {
                 self.pings.transmit_pongs(out)?;
                 self.subscriptions.transmit(&mut self.pings, out)?;
+                self.note_unsubscribed();
                 self.pings.transmit_ping(out)
             }
             _ => Ok(()),

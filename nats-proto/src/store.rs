@@ -44,7 +44,7 @@ pub trait Store {
 /// use nats_proto::session::Session;
 ///
 /// type Small = Session<Fixed<u8, 4, 2, 64>>;
-/// assert!(size_of::<Small>() < 1536);
+/// assert!(size_of::<Small>() < 2048);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Fixed<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize>(PhantomData<R>);

@@ -138,6 +138,12 @@ impl<'a> ServerUrl<'a> {
         self.scheme
     }
 
+    /// The same place, connected to in another way.
+    #[must_use]
+    pub(crate) const fn with_scheme(self, scheme: Scheme) -> Self {
+        Self { scheme, ..self }
+    }
+
     /// The host's name or address, an IPv6 address without its brackets.
     #[must_use]
     pub const fn host(&self) -> &'a str {

@@ -44,10 +44,11 @@ impl Client {
         options: ConnectOptions,
         servers: &[String],
     ) -> Result<Self, ConnectError> {
+        let retries = options.config.retry_first;
         let client = Self::start(options, servers)?;
         client
             .wait_for(|control| {
-                if control.session.is_connected() {
+                if control.session.is_connected() || (retries && control.has_failed) {
                     return Some(Ok(()));
                 }
                 let stop = control.stopped()?;
@@ -60,9 +61,9 @@ impl Client {
     /// Spawns the driver, which connects.
     fn start(options: ConnectOptions, servers: &[String]) -> Result<Self, ConnectError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
-        let servers = parse_servers(servers).map_err(ConnectError::InvalidUrl)?;
+        let servers = parse_servers(servers)?;
         let login = Login::new(&options, &servers);
-        let dialer = Dialer::new(&options, &servers)?;
+        let dialer = Dialer::new(&options)?;
         let mut session = Session::new(options.config, Seed(entropy()?));
         for server in &servers {
             session.add_server(server).map_err(|_| ConnectError::NoServers)?;
@@ -78,13 +79,16 @@ impl Client {
             flush_timeout: options.config.flush_timeout,
             pending_limits: options.pending_limits,
             inbox_prefix: options.inbox_prefix,
+            waits_for_connection: options.waits_for_connection,
+            requests_wait: options.requests_wait,
         };
-        let outbound = Outbound::new(options.send_buffer);
+        let outbound = Outbound::new(options.send_buffer, options.reconnect_buffer);
         let requests = RequestTable::new(options.max_requests);
         let shared =
             Arc::new(Shared::new(session, outbound, requests, inbox, settings, runtime.clone()));
         lock(&shared.control).session.connect(shared.now());
-        let driver = Driver::new(Arc::clone(&shared), dialer, login, options.max_message);
+        let driver =
+            Driver::new(Arc::clone(&shared), dialer, login, options.hooks, options.max_message);
         runtime.spawn(driver.run());
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use nats_proto::Scheme;
-use nats_proto::ServerUrl;
 use nats_proto::session::Lost;
 use nats_proto::session::Tls;
 
@@ -37,13 +36,7 @@ pub(crate) struct Broken(pub(crate) Lost, pub(crate) Option<io::Error>);
 pub(crate) type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, Broken>> + Send>>;
 
 impl Dialer {
-    pub(crate) fn new(
-        options: &ConnectOptions,
-        servers: &[ServerUrl<'_>],
-    ) -> Result<Self, ConnectError> {
-        if !cfg!(feature = "websocket") && servers.iter().any(|url| is_websocket(url.scheme())) {
-            return Err(ConnectError::WebSocketUnsupported);
-        }
+    pub(crate) fn new(options: &ConnectOptions) -> Result<Self, ConnectError> {
         let config = options.config;
         let tcp = || -> Arc<dyn Connector> {
             Arc::new(Tcp { timeout: config.connect_timeout, keep_order: config.keep_order })

@@ -18,16 +18,17 @@ use nats_proto::wire::Connect;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 
+use crate::batch::Batch;
 use crate::connector::Target;
 use crate::connector::Transport;
+use crate::control::Control;
 use crate::dialer::Broken;
 use crate::dialer::Dialer;
 use crate::dialer::Dialing;
 use crate::error::Failure;
 use crate::inbound::Inbound;
 use crate::login::Login;
-use crate::outbound::Batch;
-use crate::shared::Control;
+use crate::reconnect::Hooks;
 use crate::shared::Shared;
 use crate::sync::lock;
 use crate::tls::TlsError;
@@ -43,6 +44,7 @@ pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     dialer: Dialer,
     login: Login,
+    hooks: Hooks,
     pub(crate) stream: Option<Box<dyn Transport>>,
     /// Whether there is TLS between us and the server.
     is_secure: bool,
@@ -62,7 +64,8 @@ pub(crate) struct Driver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Wait,
-    Dial,
+    /// After so many losses: another time, it is for another server.
+    Dial(u32),
     Secure,
     Login,
     Exchange,
@@ -72,7 +75,7 @@ pub(crate) enum Task {
 impl Task {
     fn of(control: &Control) -> Self {
         match control.session.step() {
-            Step::Dial(_) => Self::Dial,
+            Step::Dial(_) => Self::Dial(control.session.losses()),
             Step::Secure(_) => Self::Secure,
             Step::Login(_) => Self::Login,
             Step::Exchange => Self::Exchange,
@@ -87,6 +90,7 @@ impl Driver {
         shared: Arc<Shared>,
         dialer: Dialer,
         login: Login,
+        hooks: Hooks,
         max_message: usize,
     ) -> Self {
         let swept = shared.now();
@@ -94,6 +98,7 @@ impl Driver {
             shared,
             dialer,
             login,
+            hooks,
             stream: None,
             is_secure: false,
             inbound: Inbound::new(max_message),
@@ -110,11 +115,16 @@ impl Driver {
         loop {
             let task = Task::of(&lock(&self.shared.control));
             match task {
-                Task::Dial => self.dial().await,
+                Task::Dial(_) => self.dial(task).await,
                 Task::Secure => self.secure().await,
                 Task::Login => self.log_in(),
                 Task::Exchange => poll_fn(|cx| self.poll_exchange(cx)).await,
-                Task::Wait => poll_fn(|cx| self.poll_control(cx, Task::Wait)).await,
+                Task::Wait => {
+                    self.stream = None;
+                    let now = self.shared.now();
+                    self.hooks.apply(&mut lock(&self.shared.control), now);
+                    poll_fn(|cx| self.poll_control(cx, Task::Wait)).await;
+                }
                 Task::Stop(_) => break,
             }
         }
@@ -123,18 +133,22 @@ impl Driver {
         }
     }
 
-    async fn dial(&mut self) {
+    async fn dial(&mut self, task: Task) {
         self.stream = None;
         self.inbound.reset();
         self.batch = Batch::default();
-        let (target, name, link) = {
-            let Control { session, .. } = &*lock(&self.shared.control);
-            let Step::Dial(server) = session.step() else { return };
-            (Target::new(&server), session.tls_name().to_owned(), session.link())
+        let (target, name) = {
+            let mut control = lock(&self.shared.control);
+            let Step::Dial(server) = control.session.step() else { return };
+            let (target, address) = (Target::new(&server), server.to_string());
+            let name = control.session.tls_name().to_owned();
+            control.failure = None;
+            control.dialled = address;
+            (target, name)
         };
         self.is_secure = target.scheme == Scheme::Wss;
         let opening = self.dialer.open(target, name);
-        if let Some(stream) = self.prepare(Task::Dial, link, opening).await {
+        if let Some(stream) = self.prepare(task, opening).await {
             self.stream = Some(stream);
             lock(&self.shared.control).session.handle_open();
         }
@@ -145,28 +159,19 @@ impl Driver {
         if !self.inbound.is_empty() {
             return self.lose(Lost::Tls, Some(TlsError::Injected.into()));
         }
-        let (name, link) = {
-            let Control { session, .. } = &*lock(&self.shared.control);
-            (session.tls_name().to_owned(), session.link())
-        };
+        let name = lock(&self.shared.control).session.tls_name().to_owned();
         let securing = self.dialer.secure(stream, name);
-        if let Some(stream) = self.prepare(Task::Secure, link, securing).await {
+        if let Some(stream) = self.prepare(Task::Secure, securing).await {
             self.stream = Some(stream);
             self.is_secure = true;
             lock(&self.shared.control).session.handle_secured();
         }
     }
 
-    /// Waits for a stream, unless the session wants something else, or one to another server.
-    async fn prepare(
-        &mut self,
-        task: Task,
-        link: u32,
-        mut dialing: Dialing,
-    ) -> Option<Box<dyn Transport>> {
+    /// Waits for a stream, unless the session wants something else.
+    async fn prepare(&mut self, task: Task, mut dialing: Dialing) -> Option<Box<dyn Transport>> {
         let dialed = poll_fn(|cx| match self.poll_control(cx, task) {
             Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending if lock(&self.shared.control).session.link() != link => Poll::Ready(None),
             Poll::Pending => dialing.as_mut().poll(cx).map(Some),
         });
         match dialed.await? {
@@ -193,11 +198,9 @@ impl Driver {
     pub(crate) fn lose(&self, cause: Lost, error: Option<io::Error>) {
         let mut control = lock(&self.shared.control);
         let now = self.shared.now();
+        control.failure = error.map(Failure::Io);
         if let Some(event) = control.session.handle_lost(cause, now) {
             control.note(&self.shared, &event);
-        }
-        if let Some(error) = error {
-            control.failure = Some(Failure::Io(error));
         }
         self.shared.pump(&mut control);
     }
@@ -209,6 +212,9 @@ impl Driver {
             let now = self.shared.now();
             let mut control = lock(&self.shared.control);
             control.set_driver(cx.waker());
+            if Task::of(&control) != task {
+                return Poll::Ready(());
+            }
             while control.session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now) {
                 if let Some(event) = control.session.handle_timeout(now) {
                     control.note(&self.shared, &event);
@@ -249,12 +255,20 @@ impl Driver {
             return;
         }
         control.undrained.retain(|queue| !queue.is_done());
-        if control.undrained.is_empty() {
-            lock(&self.shared.outbound).close();
-            control.session.finish(now);
-            self.shared.pump(control);
-            self.shared.room.notify_waiters();
+        if !control.undrained.is_empty() {
+            return;
         }
+        let mut outbound = lock(&self.shared.outbound);
+        outbound.close();
+        let has_unsent = outbound.held() > 0;
+        drop(outbound);
+        if control.session.is_connected() {
+            control.session.finish(now);
+        } else if !has_unsent {
+            control.session.finish_unconnected();
+        }
+        self.shared.pump(control);
+        self.shared.room.notify_waiters();
     }
 
     /// When requests are to be looked through next.

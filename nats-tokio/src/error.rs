@@ -74,6 +74,9 @@ pub enum PublishError {
     HeadersUnsupported,
     /// Too much is waiting to be written: wait, or await instead of trying.
     Full,
+    /// There is no connection, and as much as may be
+    /// [kept](crate::ConnectOptions::reconnect_buffer) for the next one is waiting.
+    Disconnected,
     /// The connection is closed, or draining.
     Closed,
 }
@@ -108,6 +111,8 @@ pub enum RequestError {
     TimedOut,
     /// The connection was lost. The request may have been dealt with all the same.
     Disconnected,
+    /// The server does not permit publishing to the subject.
+    NotPermitted,
 }
 
 /// Why it is not known whether the server has processed what was published.
@@ -204,6 +209,15 @@ impl fmt::Display for ConnectError {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Server(text) => f.write_str(text),
+        }
+    }
+}
+
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -212,6 +226,9 @@ impl fmt::Display for PublishError {
             Self::LineTooLong { len, max } => Refusal::LineTooLong { len, max }.fmt(f),
             Self::HeadersUnsupported => Refusal::HeadersUnsupported.fmt(f),
             Self::Full => f.write_str("too much is waiting to be written"),
+            Self::Disconnected => {
+                f.write_str("there is no connection, and no room to wait for one")
+            }
             Self::Closed => f.write_str("the connection is closed"),
         }
     }
@@ -235,6 +252,7 @@ impl fmt::Display for RequestError {
             Self::Publish(error) => write!(f, "the request was not sent: {error}"),
             Self::TooManyInFlight => f.write_str("too many requests are in flight"),
             Self::NoResponders => f.write_str("nobody listens to the subject"),
+            Self::NotPermitted => f.write_str("publishing to the subject is not permitted"),
             Self::TimedOut => f.write_str("no reply came in time"),
             Self::Disconnected => f.write_str("the connection was lost"),
         }

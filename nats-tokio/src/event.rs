@@ -16,11 +16,55 @@ pub(crate) const CAPACITY: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The connection is ready.
-    Connected,
+    /// The first connection is ready.
+    Connected {
+        /// To this server.
+        server: String,
+    },
     /// The connection is lost.
-    Disconnected(Lost),
-    /// The server refused something; the connection goes on.
+    Disconnected {
+        /// Why.
+        cause: Lost,
+        /// In the server's words, or the operating system's, if they said something.
+        text: Option<String>,
+        /// How many messages may be lost with it: they were handed to the connection, and the
+        /// server has not confirmed that it processed them. [`Client::flush`](crate::Client::flush)
+        /// and the PINGs in between are what makes it confirm.
+        unconfirmed: u64,
+    },
+    /// A server is being tried.
+    Reconnecting {
+        /// Which.
+        server: String,
+        /// The number of the attempt since the connection was lost, from 1.
+        attempt: u32,
+    },
+    /// A server could not be connected to.
+    ConnectFailed {
+        /// Which.
+        server: String,
+        /// Why.
+        cause: Lost,
+        /// In the server's words, or the operating system's, if they said something.
+        text: Option<String>,
+    },
+    /// Another connection is ready.
+    Reconnected {
+        /// To this server.
+        server: String,
+    },
+    /// The server knows of all subscriptions again.
+    Resubscribed,
+    /// There are more servers to choose from, or fewer: others told of them, or they failed too
+    /// often.
+    ServersChanged {
+        /// The addresses of those that are new.
+        added: Vec<String>,
+        /// The addresses of those that are gone.
+        removed: Vec<String>,
+    },
+    /// The server refused something; the connection goes on. A subscription that is not permitted
+    /// has ended, see [`Subscriber::ended`](crate::Subscriber::ended).
     ServerError {
         /// What it is about.
         kind: ErrorKind,
@@ -44,10 +88,16 @@ pub enum Event {
         /// The length of headers and payload in bytes.
         size: usize,
     },
-    /// The server is about to shut down.
+    /// The server is about to shut down. The client moves to another one by itself, unless
+    /// [`leave_lame_duck_within`](crate::ConnectOptions::leave_lame_duck_within) says otherwise.
     LameDuck,
     /// The connection is closed for good.
-    Closed(Stop),
+    Closed {
+        /// Why.
+        reason: Stop,
+        /// How many messages were waiting for a connection, and are lost.
+        unsent: u64,
+    },
     /// This many events were dropped because the listener was too slow.
     Missed(u64),
 }
@@ -78,7 +128,7 @@ impl Events {
         }
         match self.receiver.recv().await {
             Ok(event) => {
-                self.is_over = matches!(event, Event::Closed(_));
+                self.is_over = matches!(event, Event::Closed { .. });
                 Some(event)
             }
             Err(RecvError::Lagged(count)) => Some(Event::Missed(count)),

@@ -13,10 +13,10 @@ use nats_proto::session::Lost;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
 
+use crate::batch::MAX_SLICES;
 use crate::dialer::Broken;
 use crate::driver::Driver;
 use crate::driver::Task;
-use crate::outbound::MAX_SLICES;
 use crate::sync::lock;
 use crate::tls;
 

@@ -22,12 +22,12 @@ use nats_proto::wire::Limits;
 use nats_proto::wire::Oversized;
 use nats_proto::wire::ServerOp;
 
+use crate::batch::Batch;
+use crate::control::Control;
+use crate::control::Route;
 use crate::event::Event;
 use crate::message::Message;
-use crate::outbound::Batch;
 use crate::queue::Entry;
-use crate::shared::Control;
-use crate::shared::Route;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -107,11 +107,13 @@ impl Inbound {
         shared.counters.in_messages.add(messages);
         self.deliver(shared, &mut control, consumed);
         self.wake.extend(control.release());
-        if control.session.is_connected() {
-            shared.pump(&mut control);
-        } else {
+        if outcome.has_control {
+            control.note_confirmed(shared);
+        }
+        if !control.session.is_connected() {
             batch.put_control(&mut control);
         }
+        shared.pump(&mut control);
         drop(control);
         if outcome.has_control {
             shared.changed.notify_waiters();

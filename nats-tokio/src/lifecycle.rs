@@ -7,14 +7,14 @@ use nats_proto::session::FlushState;
 use nats_proto::session::Stop;
 
 use crate::client::Client;
+use crate::control::Control;
 use crate::error::DrainError;
 use crate::error::FlushError;
-use crate::shared::Control;
 use crate::sync::lock;
 
 impl Client {
     /// Waits until the server has processed everything that was published, subscribed and
-    /// unsubscribed before: a PING, and its PONG.
+    /// unsubscribed before: a PING, and its PONG. Without a connection, waits for the next one.
     ///
     /// # Errors
     ///
@@ -25,18 +25,24 @@ impl Client {
     /// Dropping the future takes nothing back.
     pub async fn flush(&self) -> Result<(), FlushError> {
         let shared = &self.handle.shared;
-        let id = {
-            let mut control = lock(&shared.control);
-            let id = control.session.flush().ok_or(FlushError::Closed)?;
-            shared.pump(&mut control);
-            id
+        let flushed = async {
+            let id = self.wait_for(|control| {
+                if control.stopped().is_some() {
+                    return Some(Err(FlushError::Closed));
+                }
+                let id = control.session.flush()?;
+                shared.pump(control);
+                Some(Ok(id))
+            });
+            let id = id.await?;
+            self.wait_for(|control| match control.session.flush_state(id) {
+                FlushState::Done => Some(Ok(())),
+                FlushState::Lost => Some(Err(FlushError::Disconnected)),
+                FlushState::Pending => control.is_over.then_some(Err(FlushError::Disconnected)),
+            })
+            .await
         };
-        let answered = self.wait_for(|control| match control.session.flush_state(id) {
-            FlushState::Done => Some(Ok(())),
-            FlushState::Lost => Some(Err(FlushError::Disconnected)),
-            FlushState::Pending => control.is_over.then_some(Err(FlushError::Disconnected)),
-        });
-        self.within(shared.settings.flush_timeout, answered)
+        self.within(shared.settings.flush_timeout, flushed)
             .await
             .unwrap_or(Err(FlushError::TimedOut))
     }
@@ -59,13 +65,14 @@ impl Client {
 
     /// Ends the connection in good order: first all subscriptions end, when the messages that are
     /// on their way have come and the subscribers have taken them; publishing goes on until then.
-    /// Then everything published is sent, and the connection is closed.
+    /// Then everything published is sent, and the connection is closed. Without a connection, what
+    /// was kept for the next one is sent to that.
     ///
     /// Subscribers must go on to be read, or be dropped.
     ///
     /// # Errors
     ///
-    /// [`DrainError`] if the connection is lost, or it takes longer than the
+    /// [`DrainError`] if the connection is lost in between, or it takes longer than the
     /// [options](crate::ConnectOptions::drain_timeout) allow. It is closed all the same.
     ///
     /// # Cancel safety

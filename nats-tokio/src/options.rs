@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use nats_proto::ServerUrl;
-use nats_proto::UrlError;
 use nats_proto::session::Config;
 
 use crate::client::Client;
@@ -17,9 +16,12 @@ use crate::connector::Custom;
 use crate::connector::Ready;
 use crate::connector::Target;
 use crate::connector::Transport;
+use crate::dialer::is_websocket;
 use crate::error::ConnectError;
 use crate::login::Credentials;
+use crate::outbound::ReconnectBuffer;
 use crate::queue::PendingLimits;
+use crate::reconnect::Hooks;
 use crate::tls::TlsOptions;
 
 /// How to connect, and how the connection behaves. Everything has a default.
@@ -49,6 +51,10 @@ pub struct ConnectOptions {
     pub(crate) max_requests: usize,
     pub(crate) pending_limits: PendingLimits,
     pub(crate) send_buffer: usize,
+    pub(crate) reconnect_buffer: ReconnectBuffer,
+    pub(crate) waits_for_connection: bool,
+    pub(crate) requests_wait: bool,
+    pub(crate) hooks: Hooks,
     pub(crate) max_message: usize,
     pub(crate) tls: TlsOptions,
     #[cfg(feature = "websocket")]
@@ -71,6 +77,10 @@ impl ConnectOptions {
             max_requests: 65_536,
             pending_limits: PendingLimits::DEFAULT,
             send_buffer: 256 * 1024,
+            reconnect_buffer: ReconnectBuffer::DEFAULT,
+            waits_for_connection: false,
+            requests_wait: false,
+            hooks: Hooks::default(),
             max_message: 64 * 1024 * 1024,
             tls: TlsOptions::default(),
             #[cfg(feature = "websocket")]
@@ -255,7 +265,7 @@ impl ConnectOptions {
         Client::connect(self, &servers).await
     }
 
-    /// Talks NATS over a stream that is open already, once.
+    /// Talks NATS over a stream that is open already. The client is closed with it.
     ///
     /// If there is to be TLS on it, use [`connector`](Self::connector) and the server's address
     /// instead: here nobody knows what name to expect in the certificate, and it is `stream`.
@@ -269,6 +279,7 @@ impl ConnectOptions {
     /// Dropping the future closes the stream.
     pub async fn connect_stream(mut self, stream: impl Transport) -> Result<Client, ConnectError> {
         self.connector = Some(Arc::new(Ready(Mutex::new(Some(Box::new(stream))))));
+        self.config.reconnect = false;
         Client::connect(self, &["stream".to_owned()]).await
     }
 }
@@ -291,6 +302,9 @@ impl fmt::Debug for ConnectOptions {
             .field("max_requests", &self.max_requests)
             .field("pending_limits", &self.pending_limits)
             .field("send_buffer", &self.send_buffer)
+            .field("reconnect_buffer", &self.reconnect_buffer)
+            .field("waits_for_connection", &self.waits_for_connection)
+            .field("requests_wait", &self.requests_wait)
             .field("max_message", &self.max_message)
             .finish_non_exhaustive()
     }
@@ -342,7 +356,12 @@ impl<T: Into<String>, const N: usize> IntoServers for [T; N] {
 const DEFAULT_SERVER: &str = "nats://localhost:4222";
 
 /// All addresses in the lists.
-pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, UrlError> {
+pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, ConnectError> {
     let or_default = |list| if str::trim(list).is_empty() { DEFAULT_SERVER } else { list };
-    lists.iter().flat_map(|list| ServerUrl::list(or_default(list))).collect()
+    let urls = lists.iter().flat_map(|list| ServerUrl::list(or_default(list)));
+    let servers = urls.collect::<Result<Vec<_>, _>>().map_err(ConnectError::InvalidUrl)?;
+    if !cfg!(feature = "websocket") && servers.iter().any(|url| is_websocket(url.scheme())) {
+        return Err(ConnectError::WebSocketUnsupported);
+    }
+    Ok(servers)
 }

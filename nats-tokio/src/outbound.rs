@@ -1,56 +1,85 @@
 //! What is to be written: one queue of bytes, filled by whoever publishes, emptied by the driver.
+//!
+//! ```text
+//!              ready ─▶ queued ─▶ the driver's batch ─▶ socket
+//!  publish ─┤             ▲
+//!          not ready ─▶ held, until there is a connection again
+//! ```
 
 #[cfg(test)]
 mod tests;
 
-use std::io::IoSlice;
 use std::task::Waker;
 
-use bytes::Bytes;
 use nats_proto::Full;
 use nats_proto::wire::Publish;
 use nats_proto::wire::PublishError as Refusal;
 use nats_proto::wire::PublishLimits;
 
-use crate::payload::Content;
+use crate::batch::Batch;
 use crate::payload::Payload;
-use crate::shared::Control;
 
-/// From here on a payload that is not borrowed goes to the socket as it is. Below, copying is
-/// cheaper than another piece of a vectored write.
-const LARGE: usize = 4096;
-
-/// How many pieces a vectored write has at the most.
-pub(crate) const MAX_SLICES: usize = 64;
-
-/// A buffer that grew beyond this is given back when it is empty.
-const KEPT: usize = 1024 * 1024;
-
-/// The bytes of whole frames, in order.
+/// How much is kept for the next connection while there is none.
 ///
-/// Large payloads stay where they are; `large` says in front of which byte each of them belongs.
-#[derive(Default)]
-pub(crate) struct Batch {
-    bytes: Vec<u8>,
-    large: Vec<(usize, Bytes)>,
-    /// How much of `bytes`, of how many of `large`, and of the next of `large` is written.
-    written: (usize, usize, usize),
-    /// How much is left to write.
-    left: usize,
+/// ```
+/// use nats_tokio::ReconnectBuffer;
+///
+/// let small = ReconnectBuffer { bytes: 64 * 1024, ..ReconnectBuffer::DEFAULT };
+/// # let _ = small;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReconnectBuffer {
+    /// How many bytes on the wire. Default 8 MiB.
+    pub bytes: usize,
+    /// How many messages. Default no limit but that of the bytes.
+    pub messages: u64,
+}
+
+impl ReconnectBuffer {
+    /// The default, which is that of the Go client.
+    pub const DEFAULT: Self = Self { bytes: 8 * 1024 * 1024, messages: u64::MAX };
+    /// Nothing is kept: publishing fails while there is no connection.
+    pub const OFF: Self = Self { bytes: 0, messages: 0 };
+}
+
+impl Default for ReconnectBuffer {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// What publishers and the driver share.
 pub(crate) struct Outbound {
+    /// For the connection there is.
     queued: Batch,
+    /// For the next one; written behind `queued` once that is there.
+    held: Batch,
+    /// Whether there is a connection to publish to.
+    is_ready: bool,
     /// How much the driver took and did not yet write.
     in_flight: usize,
     /// How much may wait: in the queue and with the driver.
     limit: usize,
+    /// How much may wait for a connection.
+    held_limit: ReconnectBuffer,
     limits: PublishLimits,
     is_open: bool,
+    /// How many messages were accepted.
     messages: u64,
+    /// The number of the last message that a server is known to have processed, or that was
+    /// reported as lost.
+    settled: u64,
     /// The driver, if it is asleep and wants to know of the first byte.
     driver: Option<Waker>,
+}
+
+/// A message was queued.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    /// Its number, from 1.
+    pub(crate) number: u64,
+    /// The driver, if it is to be woken.
+    pub(crate) wake: Option<Waker>,
 }
 
 /// Why a message was not queued.
@@ -58,6 +87,8 @@ pub(crate) struct Outbound {
 pub(crate) enum NotQueued {
     /// Too much is waiting already.
     Full,
+    /// There is no connection, and no room to wait for one.
+    Disconnected,
     /// The server would not take it.
     Refused(Refusal),
     /// Publishing is over.
@@ -71,43 +102,53 @@ impl From<Full> for NotQueued {
 }
 
 impl Outbound {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize, held_limit: ReconnectBuffer) -> Self {
         Self {
             queued: Batch::default(),
+            held: Batch::default(),
+            is_ready: false,
             in_flight: 0,
             limit,
+            held_limit,
             limits: PublishLimits { payload: usize::MAX, line: 4096, headers: true },
             is_open: true,
             messages: 0,
+            settled: 0,
             driver: None,
         }
     }
 
-    /// Queues a message, `publish` with `payload`, and returns the driver if it is to be woken.
+    /// Queues a message, `publish` with `payload`.
     #[inline]
     pub(crate) fn publish(
         &mut self,
         publish: &Publish<'_>,
         payload: &Payload<'_>,
-    ) -> Result<Option<Waker>, NotQueued> {
+    ) -> Result<Queued, NotQueued> {
         if !self.is_open {
             return Err(NotQueued::Closed);
         }
         self.limits.check(publish).map_err(NotQueued::Refused)?;
         let len = publish.encoded_len();
-        let waiting = self.queued.left + self.in_flight;
-        // However long it is, one message can always wait.
-        if waiting > 0 && waiting + len > self.limit {
-            return Err(NotQueued::Full);
-        }
-        match &payload.0 {
-            Content::Shared(bytes) if bytes.len() >= LARGE => {
-                self.queued.put_large(publish, bytes.clone())?;
+        if self.is_ready {
+            let waiting = self.waiting();
+            // However long it is, one message can always wait.
+            if waiting > 0 && waiting + len > self.limit {
+                return Err(NotQueued::Full);
             }
-            _ => self.queued.put(|bytes| publish.encode(bytes))?,
+        } else if self.held.left() + len > self.held_limit.bytes
+            || self.held.messages() >= self.held_limit.messages
+        {
+            return Err(NotQueued::Disconnected);
         }
+        self.tail().put_message(publish, payload)?;
         self.messages += 1;
-        Ok(self.driver.take())
+        Ok(Queued { number: self.messages, wake: self.driver.take() })
+    }
+
+    /// Where messages go: never past those that are held.
+    const fn tail(&mut self) -> &mut Batch {
+        if self.is_ready && self.held.is_empty() { &mut self.queued } else { &mut self.held }
     }
 
     /// Queues control lines behind everything else, without limit: there are no more of them than
@@ -116,24 +157,83 @@ impl Outbound {
         &mut self,
         put: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
     ) -> Option<Waker> {
+        let tail = if self.is_ready { self.tail() } else { &mut self.queued };
         // What finds no memory stays due.
-        let _ = self.queued.put(put);
-        if self.queued.left > 0 { self.driver.take() } else { None }
+        let _ = tail.put_lines(put);
+        self.wake_if_data()
+    }
+
+    /// There is a connection to publish to, or there is none any more. What was held is next, or
+    /// what is published will be held.
+    pub(crate) fn set_ready(&mut self, is_ready: bool) -> Option<Waker> {
+        if self.is_ready && !is_ready {
+            // It was handed over while the connection was ready.
+            let held = core::mem::take(&mut self.held);
+            self.queued.append(held);
+        }
+        self.is_ready = is_ready;
+        self.wake_if_data()
+    }
+
+    /// The connection is lost. What the driver did not take waits for the next one. Returns how
+    /// many messages may be lost, since the server has not confirmed that it got them.
+    pub(crate) fn lose(&mut self) -> u64 {
+        self.set_ready(false);
+        self.in_flight = 0;
+        self.queued.remove_control();
+        let held = core::mem::take(&mut self.held);
+        self.queued.append(held);
+        core::mem::swap(&mut self.held, &mut self.queued);
+        let handed_over = self.handed_over();
+        let unconfirmed = handed_over - self.settled;
+        self.settled = handed_over;
+        unconfirmed
+    }
+
+    /// The server has processed all messages up to the one of that number.
+    pub(crate) fn confirm(&mut self, number: u64) {
+        self.settled = self.settled.max(number);
+    }
+
+    /// The number of the last message in front of control lines that are put now.
+    pub(crate) const fn handed_over(&self) -> u64 {
+        if self.is_ready { self.messages } else { self.messages - self.held.messages() }
+    }
+
+    /// How many messages wait for a connection.
+    pub(crate) const fn held(&self) -> u64 {
+        self.held.messages()
+    }
+
+    const fn waiting(&self) -> usize {
+        self.queued.left() + self.held.left() + self.in_flight
     }
 
     /// Whether a message of average length can be queued.
     pub(crate) const fn has_room(&self) -> bool {
-        self.queued.left + self.in_flight < self.limit / 2 || !self.is_open
+        if !self.is_open {
+            return true;
+        }
+        if self.is_ready {
+            self.waiting() < self.limit / 2
+        } else {
+            self.held.left() < self.held_limit.bytes
+                && self.held.messages() < self.held_limit.messages
+        }
     }
 
-    /// Exchanges the queue for an empty batch, if there is something in it.
+    /// Exchanges what is next for an empty batch, if there is something.
     pub(crate) fn take(&mut self, batch: &mut Batch) -> bool {
-        if self.queued.left == 0 {
+        let next = if !self.queued.is_empty() {
+            &mut self.queued
+        } else if self.is_ready && !self.held.is_empty() {
+            &mut self.held
+        } else {
             return false;
-        }
+        };
         batch.clear();
-        core::mem::swap(&mut self.queued, batch);
-        self.in_flight = batch.left;
+        core::mem::swap(next, batch);
+        self.in_flight = batch.left();
         true
     }
 
@@ -147,6 +247,11 @@ impl Outbound {
         if !self.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
             self.driver = Some(driver.clone());
         }
+    }
+
+    const fn wake_if_data(&mut self) -> Option<Waker> {
+        let has_data = !self.queued.is_empty() || (self.is_ready && !self.held.is_empty());
+        if has_data { self.driver.take() } else { None }
     }
 
     pub(crate) const fn set_limits(&mut self, limits: PublishLimits) {
@@ -165,101 +270,5 @@ impl Outbound {
     /// How many messages were queued so far.
     pub(crate) const fn messages(&self) -> u64 {
         self.messages
-    }
-}
-
-impl Batch {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.left == 0
-    }
-
-    pub(crate) const fn left(&self) -> usize {
-        self.left
-    }
-
-    /// Appends lines of the handshake.
-    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        self.left += bytes.len();
-    }
-
-    /// Appends what the session has to say before the connection is ready.
-    pub(crate) fn put_control(&mut self, control: &mut Control) {
-        // What finds no memory stays due.
-        let _ = self.put(|out| control.session.poll_transmit(out));
-    }
-
-    fn put(&mut self, put: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>) -> Result<(), Full> {
-        let before = self.bytes.len();
-        let result = put(&mut self.bytes);
-        self.left += self.bytes.len() - before;
-        result
-    }
-
-    fn put_large(&mut self, publish: &Publish<'_>, payload: Bytes) -> Result<(), Full> {
-        self.put(|bytes| publish.encode_head(bytes))?;
-        self.left += payload.len();
-        self.large.push((self.bytes.len(), payload));
-        self.put(|bytes| {
-            bytes.extend_from_slice(Publish::TAIL);
-            Ok(())
-        })
-    }
-
-    /// What is left to write, in at most as many pieces as fit.
-    pub(crate) fn slices<'b>(&'b self, slices: &mut [IoSlice<'b>; MAX_SLICES]) -> usize {
-        let (mut at, next, mut offset) = self.written;
-        let mut count = 0;
-        let mut large = self.large.iter().skip(next);
-        while count < MAX_SLICES {
-            let (end, payload) = match large.next() {
-                Some((end, payload)) => (*end, payload.get(offset..).unwrap_or_default()),
-                None => (self.bytes.len(), &[][..]),
-            };
-            let is_last = payload.is_empty();
-            for piece in [self.bytes.get(at..end).unwrap_or_default(), payload] {
-                if let Some(slice) = slices.get_mut(count).filter(|_| !piece.is_empty()) {
-                    *slice = IoSlice::new(piece);
-                    count += 1;
-                }
-            }
-            (at, offset) = (end, 0);
-            if is_last {
-                break;
-            }
-        }
-        count
-    }
-
-    /// `len` more bytes are written.
-    pub(crate) fn advance(&mut self, mut len: usize) {
-        len = len.min(self.left);
-        self.left -= len;
-        let (mut at, mut next, mut offset) = self.written;
-        while len > 0 {
-            let (end, payload) = match self.large.get(next) {
-                Some((end, payload)) => (*end, payload.len()),
-                None => (self.bytes.len(), 0),
-            };
-            let step = len.min(end - at);
-            at += step;
-            len -= step;
-            let step = len.min(payload - offset);
-            offset += step;
-            len -= step;
-            if offset == payload && at == end {
-                next += 1;
-                offset = 0;
-            }
-        }
-        self.written = (at, next, offset);
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
-        self.large.clear();
-        self.written = (0, 0, 0);
-        self.left = 0;
     }
 }

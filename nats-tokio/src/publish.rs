@@ -12,6 +12,7 @@ use nats_proto::wire;
 
 use crate::error::PublishError;
 use crate::outbound::NotQueued;
+use crate::outbound::Queued;
 use crate::payload::Payload;
 use crate::room::Room;
 use crate::shared::Shared;
@@ -88,7 +89,7 @@ impl<'a> Publish<'a> {
             headers: self.headers,
             payload: self.payload.as_bytes(),
         };
-        self.shared.publish(&message, &self.payload)
+        self.shared.publish(&message, &self.payload).map(|_| ())
     }
 }
 
@@ -100,7 +101,7 @@ impl Future for Publish<'_> {
         let mut room = std::mem::take(&mut self.room);
         let shared = self.shared;
         let sent = room.poll(&shared.room, cx, || match self.attempt() {
-            Err(PublishError::Full) => None,
+            Err(error) if shared.may_wait(&error) => None,
             result => Some(result),
         });
         self.room = room;
@@ -119,23 +120,34 @@ impl std::fmt::Debug for Publish<'_> {
 }
 
 impl Shared {
-    /// Queues a message, and wakes the driver if it was idle.
+    /// Queues a message, and wakes the driver if it was idle. Returns the message's number.
     #[inline]
     pub(crate) fn publish(
         &self,
         message: &wire::Publish<'_>,
         payload: &Payload<'_>,
-    ) -> Result<(), PublishError> {
+    ) -> Result<u64, PublishError> {
         let queued = lock(&self.outbound).publish(message, payload);
         match queued {
-            Ok(None) => Ok(()),
-            Ok(Some(driver)) => {
-                driver.wake();
-                Ok(())
+            Ok(Queued { number, wake }) => {
+                if let Some(driver) = wake {
+                    driver.wake();
+                }
+                Ok(number)
             }
             Err(NotQueued::Full) => Err(PublishError::Full),
+            Err(NotQueued::Disconnected) => Err(PublishError::Disconnected),
             Err(NotQueued::Closed) => Err(PublishError::Closed),
             Err(NotQueued::Refused(refusal)) => Err(refusal.into()),
+        }
+    }
+
+    /// Whether an attempt to publish that failed is to be made again when there is room.
+    pub(crate) const fn may_wait(&self, error: &PublishError) -> bool {
+        match error {
+            PublishError::Full => true,
+            PublishError::Disconnected => self.settings.waits_for_connection,
+            _ => false,
         }
     }
 }

@@ -21,6 +21,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use nats_proto::Layout;
 use nats_proto::Sid;
+use nats_proto::session::Ended;
 
 use crate::message::Message;
 use crate::sync::lock;
@@ -32,13 +33,27 @@ pub struct PendingLimits {
     pub messages: u64,
     /// How many bytes on the wire, control lines included. Default 64 MiB.
     pub bytes: u64,
+    /// Which messages are dropped when there are more. Default the newest.
+    pub overflow: Overflow,
+}
+
+/// Which messages a subscriber loses that is too slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// Those that come.
+    #[default]
+    DropNewest,
+    /// Those that have waited longest: for values of which only the latest counts. Taking a
+    /// message costs a lock then.
+    DropOldest,
 }
 
 impl PendingLimits {
     /// The defaults, which are those of the Go client.
-    pub const DEFAULT: Self = Self { messages: 500_000, bytes: 64 * 1024 * 1024 };
+    pub const DEFAULT: Self =
+        Self { messages: 500_000, bytes: 64 * 1024 * 1024, overflow: Overflow::DropNewest };
     /// No limits: a subscriber that is too slow for ever takes memory for ever.
-    pub const NONE: Self = Self { messages: u64::MAX, bytes: u64::MAX };
+    pub const NONE: Self = Self { messages: u64::MAX, bytes: u64::MAX, ..Self::DEFAULT };
 }
 
 impl Default for PendingLimits {
@@ -83,7 +98,9 @@ struct Waiting {
     pushed_bytes: u64,
     /// Whether messages were dropped, and the subscriber has not caught up since.
     is_slow: bool,
-    is_ended: bool,
+    ended: Option<Ended>,
+    /// How many messages of the first block were taken, or dropped, one by one.
+    next: usize,
     subscriber: Option<Waker>,
     /// An empty vector that the subscriber gave back.
     spare: Vec<Entry>,
@@ -107,7 +124,8 @@ impl Queue {
                 pushed_messages: 0,
                 pushed_bytes: 0,
                 is_slow: false,
-                is_ended: false,
+                ended: None,
+                next: 0,
                 subscriber: None,
                 spare: Vec::new(),
             }),
@@ -122,7 +140,7 @@ impl Queue {
     /// vector.
     pub(crate) fn push(&self, bytes: &Bytes, entries: &mut Vec<Entry>, len: usize) -> Pushed {
         let mut waiting = lock(&self.waiting);
-        if waiting.is_ended || self.is_done.load(Relaxed) {
+        if waiting.ended.is_some() || self.is_done.load(Relaxed) {
             entries.clear();
             return Pushed::default();
         }
@@ -130,10 +148,13 @@ impl Queue {
         let mut block =
             Block { bytes: bytes.clone(), entries: core::mem::replace(entries, spare), len };
         let (messages, pending_bytes) = self.pending_of(&waiting);
-        let dropped = block.cut_to(
-            waiting.limits.messages.saturating_sub(messages),
-            waiting.limits.bytes.saturating_sub(pending_bytes),
-        );
+        let dropped = match waiting.limits.overflow {
+            Overflow::DropNewest => block.cut_to(
+                waiting.limits.messages.saturating_sub(messages),
+                waiting.limits.bytes.saturating_sub(pending_bytes),
+            ),
+            Overflow::DropOldest => waiting.make_room(&mut block, messages, pending_bytes),
+        };
         let is_newly_slow = waiting.note_dropped(dropped, messages, pending_bytes);
         if dropped > 0 {
             self.dropped.fetch_add(dropped, Relaxed);
@@ -151,9 +172,9 @@ impl Queue {
     }
 
     /// Nothing comes any more. What is waiting can still be taken.
-    pub(crate) fn end(&self) -> Option<Waker> {
+    pub(crate) fn end(&self, how: Ended) -> Option<Waker> {
         let mut waiting = lock(&self.waiting);
-        waiting.is_ended = true;
+        waiting.ended = Some(how);
         waiting.subscriber.take()
     }
 
@@ -161,11 +182,16 @@ impl Queue {
     pub(crate) fn abandon(&self) {
         self.is_done.store(true, Release);
         let mut waiting = lock(&self.waiting);
-        waiting.is_ended = true;
+        waiting.ended = Some(Ended::Unsubscribed);
         waiting.subscriber = None;
         let blocks = core::mem::take(&mut waiting.blocks);
         drop(waiting);
         drop(blocks);
+    }
+
+    /// Why nothing comes any more, if that is so.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        lock(&self.waiting).ended
     }
 
     /// Whether the subscriber has dealt with everything, or wants nothing any more.
@@ -195,6 +221,40 @@ impl Queue {
 }
 
 impl Waiting {
+    /// Drops the oldest messages until a block fits, and of the block itself what does not fit
+    /// alone. Returns how many that were.
+    fn make_room(&mut self, block: &mut Block, mut messages: u64, mut bytes: u64) -> u64 {
+        let PendingLimits { messages: most, bytes: most_bytes, .. } = self.limits;
+        let mut dropped = block.cut_front_to(most, most_bytes);
+        while messages + block.entries.len() as u64 > most || bytes + block.len as u64 > most_bytes
+        {
+            let Some((_, len)) = self.take_one() else {
+                break;
+            };
+            self.pushed_messages -= 1;
+            self.pushed_bytes -= len as u64;
+            messages -= 1;
+            bytes -= len as u64;
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Takes the oldest message out: its bytes and layout, and its length.
+    fn take_one(&mut self) -> Option<((Bytes, Layout), usize)> {
+        loop {
+            let block = self.blocks.front()?;
+            let Some(&Entry { at, layout }) = block.entries.get(self.next) else {
+                self.blocks.pop_front();
+                self.next = 0;
+                continue;
+            };
+            self.next += 1;
+            let (at, len) = (at as usize, layout.frame_len());
+            return Some(((block.bytes.slice(at..at + len), layout), len));
+        }
+    }
+
     /// Begins or ends an episode of slowness, and says whether one began.
     ///
     /// It ends when less than half of the limits is in use: a subscriber at the limit would begin
@@ -231,6 +291,24 @@ impl Block {
         self.entries.truncate(count);
         self.len = self.entries.iter().map(|entry| entry.layout.frame_len()).sum();
         (before - count) as u64
+    }
+
+    /// Cuts off the oldest messages until there are at most so many, of so many bytes, and returns
+    /// how many were cut off.
+    fn cut_front_to(&mut self, messages: u64, bytes: u64) -> u64 {
+        let before = self.entries.len();
+        let most = usize::try_from(messages).unwrap_or(usize::MAX);
+        let mut len: u64 = 0;
+        let fits = self.entries.iter().rev().take(most).take_while(|entry| {
+            len += entry.layout.frame_len() as u64;
+            len <= bytes
+        });
+        let count = before - fits.count();
+        if count > 0 {
+            self.entries.drain(..count);
+            self.len = self.entries.iter().map(|entry| entry.layout.frame_len()).sum();
+        }
+        count as u64
     }
 
     /// Copies a few messages out of a large read, of which they would keep all of the memory.
@@ -327,11 +405,18 @@ impl Taker {
             entries.clear();
             waiting.spare = entries;
         }
-        if !waiting.blocks.is_empty() {
+        if waiting.limits.overflow == Overflow::DropOldest {
+            // What waits stays where it can still be dropped.
+            if let Some(((bytes, layout), len)) = waiting.take_one() {
+                self.blocks.push_back(Block { bytes, entries: vec![Entry { at: 0, layout }], len });
+                return Poll::Ready(true);
+            }
+        } else if !waiting.blocks.is_empty() {
+            self.next = core::mem::take(&mut waiting.next);
             core::mem::swap(&mut self.blocks, &mut waiting.blocks);
             return Poll::Ready(true);
         }
-        if waiting.is_ended {
+        if waiting.ended.is_some() {
             drop(waiting);
             queue.is_done.store(true, Release);
             return Poll::Ready(false);

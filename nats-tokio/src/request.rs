@@ -26,12 +26,12 @@ use nats_proto::Token;
 use nats_proto::wire;
 use nats_proto::wire::SendBuf;
 
+use crate::control::Route;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::message::Message;
 use crate::payload::Payload;
 use crate::room::Room;
-use crate::shared::Route;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -42,26 +42,51 @@ pub(crate) const MAX_INBOX: usize = 256;
 pub(crate) struct RequestTable {
     table: Requests<Waiting, Vec<Slot<Pending<Waiting>>>>,
     max: usize,
+    /// The number of the last message that was lost, if requests are to fail for that.
+    lost: u64,
 }
 
 /// How a request stands.
 enum Waiting {
-    /// For the reply, and this is who is to be woken.
-    Reply(Option<Waker>),
+    Reply(Sent),
     Answered(Message),
     Failed(RequestError),
 }
 
+/// A request that waits for its reply.
+#[derive(Default)]
+struct Sent {
+    /// The number of the message that it was; zero if it is not sent yet.
+    number: u64,
+    /// The hash of the subject.
+    subject: u64,
+    /// Who is to be woken.
+    waker: Option<Waker>,
+}
+
 impl RequestTable {
     pub(crate) fn new(max: usize) -> Self {
-        Self { table: Requests::default(), max }
+        Self { table: Requests::default(), max, lost: 0 }
     }
 
-    fn open(&mut self, deadline: Instant) -> Result<Token, Full> {
+    fn open(&mut self, subject: &str, deadline: Instant) -> Result<Token, Full> {
         if self.table.len() >= self.max {
             return Err(Full);
         }
-        self.table.open(Waiting::Reply(None), deadline)
+        let sent = Sent { subject: hash(subject.as_bytes()), ..Sent::default() };
+        self.table.open(Waiting::Reply(sent), deadline)
+    }
+
+    /// The request is the message of that number.
+    fn note_sent(&mut self, token: Token, number: u64) {
+        if number <= self.lost {
+            // So soon.
+            if let Some(waiting) = self.table.get_mut(token) {
+                settle(waiting, Waiting::Failed(RequestError::Disconnected));
+            }
+        } else if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
+            sent.number = number;
+        }
     }
 
     /// A reply came. Later ones to the same request are dropped.
@@ -78,8 +103,44 @@ impl RequestTable {
 
     /// Fails all requests, and hands over those who wait for them.
     pub(crate) fn fail_all(&mut self, wake: &mut Vec<Waker>) {
-        self.table.fail_all(|_, waiting| {
-            wake.extend(settle(waiting, Waiting::Failed(RequestError::Disconnected)));
+        self.fail(wake, RequestError::Disconnected, |_, _| true);
+    }
+
+    /// Fails the requests up to the message of that number, which went to a connection that is
+    /// lost.
+    pub(crate) fn fail_lost(&mut self, number: u64, wake: &mut Vec<Waker>) {
+        self.lost = number;
+        self.fail(wake, RequestError::Disconnected, |_, sent| {
+            sent.number != 0 && sent.number <= number
+        });
+    }
+
+    /// Fails the requests that the server does not permit: to that subject, or with that token in
+    /// the subject for replies.
+    pub(crate) fn fail_not_permitted(
+        &mut self,
+        subject: &[u8],
+        reply: Option<Token>,
+        wake: &mut Vec<Waker>,
+    ) {
+        let subject = hash(subject);
+        self.fail(wake, RequestError::NotPermitted, |token, sent| {
+            sent.subject == subject || Some(token) == reply
+        });
+    }
+
+    fn fail(
+        &mut self,
+        wake: &mut Vec<Waker>,
+        error: RequestError,
+        concerns: impl Fn(Token, &Sent) -> bool,
+    ) {
+        self.table.fail(|token, waiting| {
+            let fails = matches!(waiting, Waiting::Reply(sent) if concerns(token, sent));
+            if fails {
+                wake.extend(settle(waiting, Waiting::Failed(error)));
+            }
+            fails
         });
     }
 
@@ -93,10 +154,10 @@ impl RequestTable {
 
     /// The outcome of a request, or a place to be woken from.
     fn poll(&mut self, token: Token, cx: &Context<'_>) -> Poll<Result<Message, RequestError>> {
-        if let Some(Waiting::Reply(waker)) = self.table.get_mut(token) {
-            match waker {
+        if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
+            match &sent.waker {
                 Some(waker) if waker.will_wake(cx.waker()) => {}
-                waker => *waker = Some(cx.waker().clone()),
+                _ => sent.waker = Some(cx.waker().clone()),
             }
             return Poll::Pending;
         }
@@ -111,13 +172,21 @@ impl RequestTable {
 /// Settles a request that is not settled yet.
 fn settle(waiting: &mut Waiting, outcome: Waiting) -> Option<Waker> {
     match waiting {
-        Waiting::Reply(waker) => {
-            let waker = waker.take();
+        Waiting::Reply(sent) => {
+            let waker = sent.waker.take();
             *waiting = outcome;
             waker
         }
         _ => None,
     }
+}
+
+/// FNV-1a: a few nanoseconds for a subject. It tells subjects apart that are not made to be
+/// mistaken, and those are the application's own.
+fn hash(subject: &[u8]) -> u64 {
+    subject.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// A request, made by [`Client::request`](crate::Client::request): await it for its reply.
@@ -178,13 +247,15 @@ impl<'a> Request<'a> {
 
     /// Enters the request into the table.
     fn open(&mut self) -> Result<(), RequestError> {
-        self.subject.map_err(PublishError::InvalidSubject)?;
+        let subject = self.subject.map_err(PublishError::InvalidSubject)?;
         let shared = self.shared;
         shared.subscribe_to_replies()?;
         let deadline = shared.now() + self.timeout;
         self.deadline = Some(deadline);
         let mut requests = lock(&shared.requests);
-        let token = requests.open(deadline).map_err(|Full| RequestError::TooManyInFlight)?;
+        let token = requests
+            .open(subject.as_str(), deadline)
+            .map_err(|Full| RequestError::TooManyInFlight)?;
         let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
         drop(requests);
         self.token = Some(token);
@@ -195,7 +266,7 @@ impl<'a> Request<'a> {
     }
 
     #[inline]
-    fn send(&self, token: Token) -> Result<(), PublishError> {
+    fn send(&self, token: Token) -> Result<u64, PublishError> {
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
         let reply = self.shared.inbox.reply(token, &mut text);
@@ -221,6 +292,7 @@ impl Future for Request<'_> {
         let Some(token) = self.token else {
             return Poll::Ready(Err(RequestError::Disconnected));
         };
+        let mut number = None;
         if !self.is_sent {
             // The time runs while the request waits to be sent, too.
             if let Poll::Ready(outcome) = lock(&shared.requests).poll(token, cx) {
@@ -229,14 +301,19 @@ impl Future for Request<'_> {
             }
             let mut room = std::mem::take(&mut self.room);
             let sent = room.poll(&shared.room, cx, || match self.send(token) {
-                Err(PublishError::Full) => None,
+                Err(error) if shared.may_wait(&error) => None,
                 result => Some(result),
             });
             self.room = room;
-            ready!(sent)?;
+            number = Some(ready!(sent)?);
             self.is_sent = true;
         }
-        let outcome = ready!(lock(&shared.requests).poll(token, cx));
+        let mut requests = lock(&shared.requests);
+        if let Some(number) = number {
+            requests.note_sent(token, number);
+        }
+        let outcome = ready!(requests.poll(token, cx));
+        drop(requests);
         self.token = None;
         let is_unheard = |reply: &Message| {
             reply.payload().is_empty()

@@ -3,7 +3,7 @@
 use nats_proto::Growable;
 use nats_proto::session::Session;
 
-use crate::shared::Route;
+use crate::control::Route;
 
 /// What the server that a client is connected to said about itself last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 //! session), then `outbound` or `requests`. Publishing takes `outbound` alone.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -15,23 +14,21 @@ use std::time::Duration;
 use nats_proto::Growable;
 use nats_proto::Inbox;
 use nats_proto::Instant;
-use nats_proto::Sid;
-use nats_proto::session;
 use nats_proto::session::Session;
-use nats_proto::session::Step;
 use nats_proto::session::Stop;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::broadcast;
+use tokio::sync::watch;
 
-use crate::error::Failure;
+use crate::control::Control;
+use crate::control::Route;
 use crate::event::Event;
 use crate::outbound::Outbound;
-use crate::queue::Entry;
 use crate::queue::PendingLimits;
-use crate::queue::Queue;
 use crate::request::RequestTable;
 use crate::statistics::Counters;
+use crate::status::ConnectionStatus;
 use crate::sync::lock;
 
 /// What a connection's handles and its driver share.
@@ -44,6 +41,7 @@ pub(crate) struct Shared {
     /// Something changed in `control`.
     pub(crate) changed: Notify,
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) status: watch::Sender<ConnectionStatus>,
     pub(crate) counters: Counters,
     pub(crate) settings: Settings,
     pub(crate) inbox: Inbox<Vec<u8>>,
@@ -64,35 +62,10 @@ pub(crate) struct Settings {
     pub(crate) request_timeout: Duration,
     pub(crate) flush_timeout: Duration,
     pub(crate) pending_limits: PendingLimits,
-}
-
-/// The control plane.
-pub(crate) struct Control {
-    pub(crate) session: Session<Growable<Route>>,
-    /// The subscription that replies come to, once there was a request.
-    pub(crate) inbox: Option<Sid>,
-    /// The driver's task.
-    pub(crate) driver: Option<Waker>,
-    /// What more is known of the last thing that went wrong.
-    pub(crate) failure: Option<Failure>,
-    /// The queues of drained subscriptions whose subscribers may still be busy.
-    pub(crate) undrained: Vec<Arc<Queue>>,
-    /// Whether the driver is gone, and nothing will happen any more.
-    pub(crate) is_over: bool,
-}
-
-/// Where a subscription's messages go.
-pub(crate) enum Route {
-    /// To a subscriber. `entries` and `len` are those of the read in progress.
-    Subscriber { queue: Arc<Queue>, entries: Vec<Entry>, len: usize },
-    /// To the requests that wait for them.
-    Replies,
-}
-
-impl Route {
-    pub(crate) const fn subscriber(queue: Arc<Queue>) -> Self {
-        Self::Subscriber { queue, entries: Vec::new(), len: 0 }
-    }
+    /// Whether publishing waits for a connection where it could fail for want of one.
+    pub(crate) waits_for_connection: bool,
+    /// Whether requests wait for their replies when their connection is lost.
+    pub(crate) requests_wait: bool,
 }
 
 impl Shared {
@@ -104,21 +77,14 @@ impl Shared {
         settings: Settings,
         runtime: Handle,
     ) -> Self {
-        let control = Control {
-            session,
-            inbox: None,
-            driver: None,
-            failure: None,
-            undrained: Vec::new(),
-            is_over: false,
-        };
         Self {
-            control: Mutex::new(control),
+            control: Mutex::new(Control::new(session)),
             outbound: Mutex::new(outbound),
             requests: Mutex::new(requests),
             room: Notify::new(),
             changed: Notify::new(),
             events: broadcast::channel(crate::event::CAPACITY).0,
+            status: watch::channel(ConnectionStatus::Connecting).0,
             counters: Counters::default(),
             settings,
             inbox,
@@ -144,24 +110,45 @@ impl Shared {
 
     /// Sends what is due in the session, behind everything that was published before.
     pub(crate) fn pump(&self, control: &mut Control) {
-        if matches!(control.session.step(), Step::Exchange) && control.session.has_transmit() {
-            if control.session.is_connected() {
-                let session = &mut control.session;
-                let wake = lock(&self.outbound).put_control(|out| session.poll_transmit(out));
-                if let Some(driver) = wake {
-                    driver.wake();
-                }
-            } else {
-                control.wake_driver();
+        let session = &mut control.session;
+        if session.is_connected() {
+            let before = session.last_ping();
+            let mut outbound = lock(&self.outbound);
+            // Nothing may slip behind the last PING of a connection that is to end, and nothing in
+            // front of the first SUB of another one.
+            if !session.is_ready() {
+                let _ = outbound.set_ready(false);
             }
+            let woken = outbound.put_control(|out| session.poll_transmit(out));
+            let wake = outbound.set_ready(session.is_ready()).or(woken);
+            if session.last_ping() != before && control.ping.is_none() {
+                control.ping = Some((session.last_ping(), outbound.handed_over()));
+            }
+            drop(outbound);
+            if let Some(driver) = wake {
+                driver.wake();
+            }
+        } else if session.has_transmit() {
+            control.wake_driver();
         }
+        self.status.send_if_modified(|status| {
+            let now = ConnectionStatus::of(control);
+            std::mem::replace(status, now) != now
+        });
     }
 
     /// Ends the connection as soon as the server has everything that was published.
     pub(crate) fn finish(&self) {
         let mut control = lock(&self.control);
-        lock(&self.outbound).close();
-        control.session.finish(self.now());
+        let mut outbound = lock(&self.outbound);
+        outbound.close();
+        let has_unsent = outbound.held() > 0;
+        drop(outbound);
+        if has_unsent || control.session.is_connected() {
+            control.session.finish(self.now());
+        } else {
+            control.session.close();
+        }
         self.pump(&mut control);
         control.wake_driver();
         drop(control);
@@ -198,11 +185,15 @@ impl Shared {
         control.session.close();
         control.is_over = true;
         let mut wake = control.release();
-        let stop = control.stopped().unwrap_or(Stop::Closed);
-        lock(&self.outbound).close();
+        let reason = control.stopped().unwrap_or(Stop::Closed);
+        let mut outbound = lock(&self.outbound);
+        outbound.close();
+        let unsent = outbound.held();
+        drop(outbound);
         lock(&self.requests).fail_all(&mut wake);
         drop(control);
-        self.tell(Event::Closed(stop));
+        self.status.send_replace(ConnectionStatus::Closed);
+        self.tell(Event::Closed { reason, unsent });
         self.changed.notify_waiters();
         self.room.notify_waiters();
         wake.into_iter().for_each(Waker::wake);
@@ -217,83 +208,6 @@ impl Shared {
     pub(crate) fn tell(&self, event: Event) {
         // Nobody listens, most of the time.
         let _ = self.events.send(event);
-    }
-}
-
-impl Control {
-    /// Ends the streams of subscriptions that are over, and says whom to wake.
-    pub(crate) fn release(&mut self) -> Vec<Waker> {
-        let mut wake = Vec::new();
-        while let Some(released) = self.session.poll_released() {
-            match released.route {
-                Route::Subscriber { queue, .. } => {
-                    wake.extend(queue.end());
-                    if self.session.draining().is_some() {
-                        self.undrained.push(queue);
-                    }
-                }
-                Route::Replies => self.inbox = None,
-            }
-        }
-        wake
-    }
-
-    /// Passes on what the session tells.
-    pub(crate) fn note(&mut self, shared: &Shared, event: &session::Event<'_>) {
-        match event {
-            session::Event::Connected => {
-                shared.counters.connects.add(1);
-                lock(&shared.outbound).set_limits(self.session.publish_limits());
-                shared.tell(Event::Connected);
-            }
-            session::Event::ConnectFailed { error, .. } => {
-                self.failure = error.map(|error| Failure::Server(error.to_string()));
-            }
-            session::Event::Disconnected { cause, error } => {
-                self.failure = error.map(|error| Failure::Server(error.to_string()));
-                shared.tell(Event::Disconnected(*cause));
-            }
-            session::Event::ServerError(error) => {
-                shared.tell(Event::ServerError { kind: error.kind(), text: error.to_string() });
-            }
-            session::Event::InfoChanged => {
-                lock(&shared.outbound).set_limits(self.session.publish_limits());
-            }
-            session::Event::LameDuck => {
-                lock(&shared.outbound).set_limits(self.session.publish_limits());
-                shared.tell(Event::LameDuck);
-            }
-            _ => {}
-        }
-    }
-
-    /// The driver is polled by this task.
-    pub(crate) fn set_driver(&mut self, driver: &Waker) {
-        if !self.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
-            self.driver = Some(driver.clone());
-        }
-    }
-
-    pub(crate) fn wake_driver(&self) {
-        if let Some(driver) = &self.driver {
-            driver.wake_by_ref();
-        }
-    }
-
-    /// Lets the driver look whether everything is drained.
-    pub(crate) fn wake_if_draining(&self) {
-        if self.session.draining().is_some() {
-            self.wake_driver();
-        }
-    }
-
-    /// Why there is no connection any more, if there is none.
-    pub(crate) fn stopped(&self) -> Option<Stop> {
-        match self.session.step() {
-            Step::Stop(stop) => Some(stop),
-            _ if self.is_over => Some(Stop::Closed),
-            _ => None,
-        }
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Statistics {
     pub connects: u64,
     /// Messages dropped because their subscriber was too slow.
     pub dropped_messages: u64,
+    /// Messages that may have been lost with connections, since no server has confirmed that it
+    /// processed them.
+    pub unconfirmed_messages: u64,
     /// Messages passed over because they were longer than the client takes.
     pub oversized_messages: u64,
 }
@@ -31,6 +34,7 @@ pub(crate) struct Counters {
     pub(crate) in_messages: Counter,
     pub(crate) connects: Counter,
     pub(crate) dropped_messages: Counter,
+    pub(crate) unconfirmed_messages: Counter,
     pub(crate) oversized_messages: Counter,
 }
 
@@ -43,6 +47,7 @@ impl Counters {
             out_messages: 0,
             connects: self.connects.get(),
             dropped_messages: self.dropped_messages.get(),
+            unconfirmed_messages: self.unconfirmed_messages.get(),
             oversized_messages: self.oversized_messages.get(),
         }
     }

@@ -13,16 +13,17 @@ use nats_proto::Filter;
 use nats_proto::Queue as QueueName;
 use nats_proto::Sid;
 use nats_proto::SubjectError;
+use nats_proto::session::Ended;
 use nats_proto::session::SubscribeError as Refusal;
 
 use crate::client::Handle;
+use crate::control::Route;
 use crate::error::SubscribeError;
 use crate::message::Message;
 use crate::queue::PendingLimits;
 use crate::queue::Queue;
 use crate::queue::Taker;
 use crate::room::Room;
-use crate::shared::Route;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -178,6 +179,12 @@ impl Subscriber {
         }
     }
 
+    /// Why nothing comes any more; `None` while something may come. What waits can still be taken.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.queue.ended()
+    }
+
     /// How many messages wait, and how many bytes on the wire they have.
     #[must_use]
     pub fn pending(&self) -> (u64, u64) {
@@ -278,7 +285,7 @@ impl SubscriptionHandle {
         self.queue.dropped()
     }
 
-    fn change(&self, change: impl FnOnce(&mut crate::shared::Control) -> bool) {
+    fn change(&self, change: impl FnOnce(&mut crate::control::Control) -> bool) {
         let mut control = lock(&self.shared.control);
         if change(&mut control) {
             self.shared.pump(&mut control);

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::rng::Rng;
+
 /// How a [`Session`](super::Session) behaves. All of it has a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -22,6 +24,25 @@ pub struct Config {
     /// Whether to connect to the servers in the order in which they were added, instead of a
     /// random one. Default false.
     pub keep_order: bool,
+    /// Whether to connect again when a connection is lost. Default true.
+    pub reconnect: bool,
+    /// Whether to go on when no server can be reached at first, as after a lost connection.
+    /// Default false: each server is tried once.
+    pub retry_first: bool,
+    /// How long to wait between two attempts at the same server. Default [`Backoff::DEFAULT`].
+    pub backoff: Backoff,
+    /// After how many failed attempts in a row a server is given up; `None` is never. Does not
+    /// count before the first connection. Default 60.
+    pub max_attempts: Option<u32>,
+    /// Whether to go on with a server that has refused the credentials twice for the same reason.
+    /// Default false: it is given up.
+    pub retry_refused: bool,
+    /// Whether to leave out the servers that a server tells of. Default false.
+    pub ignore_discovered: bool,
+    /// Within what time to move to another server, if there is one, when a server is about to shut
+    /// down; `None` is to wait for the end. Default 5 s: nats-server gives 10 s before it closes
+    /// connections (`lame_duck_grace_period`).
+    pub leave_within: Option<Duration>,
     /// The longest control line that servers take, in bytes without the line end. Default 4096,
     /// nats-server's.
     pub max_control_line: usize,
@@ -39,6 +60,59 @@ pub enum Tls {
     First,
 }
 
+/// How long to wait between two attempts at the same server, counted from the start of the first
+/// one. A server that was not tried yet, or that kept a connection for longer than that, is tried
+/// at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backoff {
+    /// Always the same time.
+    Fixed {
+        /// The least.
+        wait: Duration,
+        /// Up to how much more, at random: so that not everybody comes back at once.
+        jitter: Duration,
+        /// The same for connections over TLS, which cost a server more.
+        jitter_tls: Duration,
+    },
+    /// Twice the time after each failure in a row, less up to a half at random.
+    Exponential {
+        /// The time after the first failure.
+        min: Duration,
+        /// The longest time.
+        max: Duration,
+    },
+}
+
+impl Backoff {
+    /// 2 s, and up to 100 ms more, or 1 s with TLS: what nats.go does.
+    pub const DEFAULT: Self = Self::Fixed {
+        wait: Duration::from_secs(2),
+        jitter: Duration::from_millis(100),
+        jitter_tls: Duration::from_secs(1),
+    };
+
+    /// The time until a server may be tried again that has failed `failures` times in a row before.
+    pub(super) fn delay(self, failures: u32, is_tls: bool, rng: &mut Rng) -> Duration {
+        match self {
+            Self::Fixed { wait, jitter, jitter_tls } => {
+                wait.saturating_add(rng.up_to(if is_tls { jitter_tls } else { jitter }))
+            }
+            Self::Exponential { min, max } => {
+                let doubled = 2_u32.saturating_pow(failures.min(31));
+                let longest = min.saturating_mul(doubled).min(max);
+                longest.saturating_sub(rng.up_to(longest / 2))
+            }
+        }
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 impl Config {
     /// The defaults.
     pub const DEFAULT: Self = Self {
@@ -49,6 +123,13 @@ impl Config {
         flush_timeout: Duration::from_secs(10),
         tls: Tls::Auto,
         keep_order: false,
+        reconnect: true,
+        retry_first: false,
+        backoff: Backoff::DEFAULT,
+        max_attempts: Some(60),
+        retry_refused: false,
+        ignore_discovered: false,
+        leave_within: Some(Duration::from_secs(5)),
         max_control_line: 4096,
     };
 }

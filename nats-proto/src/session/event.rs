@@ -48,8 +48,17 @@ pub struct Challenge<'s> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'b> {
-    /// The connection is ready.
+    /// The first connection is ready.
     Connected,
+    /// Another connection is ready.
+    Reconnected,
+    /// The server that was connected to last knows of all subscriptions now.
+    Resubscribed,
+    /// A server is being tried again.
+    Reconnecting {
+        /// The number of the attempt since the connection was lost, from 1.
+        attempt: u32,
+    },
     /// A server could not be connected to.
     ConnectFailed {
         /// Why.
@@ -64,11 +73,13 @@ pub enum Event<'b> {
         /// In the server's words, if it said something.
         error: Option<ServerError<'b>>,
     },
-    /// The server refused something; the connection goes on.
+    /// The server refused something; the connection goes on. A subscription that is not permitted
+    /// has [ended](Ended::NotPermitted).
     ServerError(ServerError<'b>),
     /// INFO came again: limits and servers may have changed.
     InfoChanged,
-    /// The server is about to shut down.
+    /// The server is about to shut down. Unless [`leave_within`](super::Config::leave_within) says
+    /// otherwise, the session moves to another one by itself, if it knows of one.
     LameDuck,
 }
 
@@ -98,6 +109,10 @@ pub enum Lost {
     Login,
     /// The server said so.
     Server(ErrorKind),
+    /// The server was about to shut down, and has been left in good order.
+    LameDuck,
+    /// The application wanted another connection.
+    Requested,
 }
 
 /// Why a session is over.
@@ -112,7 +127,7 @@ pub enum Stop {
     DrainTimedOut,
     /// There is no server to connect to.
     NoServers,
-    /// The connection is lost, or there never was one.
+    /// The connection is lost, or there never was one, and no server is left to be tried.
     Lost(Lost),
 }
 
@@ -137,6 +152,8 @@ pub enum Ended {
     MaxReached,
     /// It was drained.
     Drained,
+    /// The server does not permit it.
+    NotPermitted,
     /// The session is over.
     Stopped,
 }
@@ -146,7 +163,8 @@ pub enum Ended {
 pub enum Draining {
     /// Messages may still be on their way to the subscriptions.
     Subscriptions,
-    /// Everything has arrived; [`finish`](super::Session::finish) when it is dealt with.
+    /// Everything has arrived; [`finish`](super::Session::finish) when it is dealt with, and
+    /// there is a connection.
     Arrived,
     /// What was published may still be on its way to the server.
     Publishes,
@@ -185,6 +203,8 @@ impl fmt::Display for Lost {
             Self::Protocol(error) => return write!(f, "protocol error: {error}"),
             Self::Info => "the server's INFO is malformed",
             Self::Login => "there are no credentials for the server",
+            Self::LameDuck => "the server is about to shut down",
+            Self::Requested => "another connection was asked for",
             Self::Server(kind) => return write!(f, "the server refused: {kind}"),
         })
     }

@@ -3,6 +3,7 @@
 use super::Drain;
 use super::Ended;
 use super::Event;
+use super::Leaving;
 use super::Lost;
 use super::Session;
 use super::State;
@@ -14,6 +15,7 @@ use crate::store::Store;
 use crate::time::Instant;
 use crate::url::Scheme;
 use crate::wire::Consequence;
+use crate::wire::ErrorKind;
 use crate::wire::InfoPart;
 use crate::wire::InfoScanner;
 use crate::wire::ServerError;
@@ -30,8 +32,20 @@ impl<S: Store> Session<S> {
     }
 
     pub(super) fn dial(&mut self, now: Instant) {
+        let is_tls = self.config.tls != Tls::Auto
+            || self.info.tls_required()
+            || matches!(self.pool.scheme(), Some(Scheme::Tls | Scheme::Wss));
+        self.pool.note_attempt(now, &self.config, is_tls, &mut self.rng);
         self.state = State::Dialing;
         self.timers.set(Timer::Handshake, now + self.config.connect_timeout);
+    }
+
+    /// Waits until a server may be tried, which may be now.
+    pub(super) fn wait(&mut self, now: Instant) {
+        if let Some(at) = self.pool.choose(now) {
+            self.state = State::Waiting;
+            self.timers.set(Timer::Reconnect, at);
+        }
     }
 
     pub(super) fn handle_info<'b>(
@@ -40,20 +54,32 @@ impl<S: Store> Session<S> {
         now: Instant,
     ) -> Option<Event<'b>> {
         let was_lame_duck = self.state == State::Ready && self.info.lame_duck();
-        match self.scanner.push(part, &mut self.info, |_| {}) {
-            Err(_) => self.lost(Lost::Info, None, now),
-            Ok(false) => None,
-            Ok(true) => match self.state {
-                State::AwaitingInfo { is_secure } => self.begin_login(is_secure, now),
-                State::Ready if self.info.lame_duck() && !was_lame_duck => Some(Event::LameDuck),
-                State::Ready => Some(Event::InfoChanged),
-                _ => None,
-            },
+        let Self { scanner, info, pool, .. } = self;
+        let takes_servers = !self.config.ignore_discovered;
+        let scanned = scanner.push(part, info, |address| {
+            if takes_servers {
+                pool.list(address);
+            }
+        });
+        match scanned {
+            Err(_) => return self.lost(Lost::Info, None, now),
+            Ok(false) => return None,
+            Ok(true) => {}
+        }
+        self.pool.end_list((!self.config.keep_order).then_some(&mut self.rng));
+        match self.state {
+            State::AwaitingInfo { is_secure } => self.begin_login(is_secure, now),
+            State::Ready if self.info.lame_duck() && !was_lame_duck => {
+                self.plan_to_leave(now);
+                Some(Event::LameDuck)
+            }
+            State::Ready => Some(Event::InfoChanged),
+            _ => None,
         }
     }
 
     pub(super) fn begin_link(&mut self) {
-        let scheme = self.scheme();
+        let scheme = self.pool.scheme();
         self.state = if self.config.tls == Tls::First && !is_websocket(scheme) {
             State::Securing { has_info: false }
         } else {
@@ -62,7 +88,7 @@ impl<S: Store> Session<S> {
     }
 
     fn begin_login<'b>(&mut self, is_secure: bool, now: Instant) -> Option<Event<'b>> {
-        let scheme = self.scheme();
+        let scheme = self.pool.scheme();
         let insists = self.config.tls != Tls::Auto || scheme == Some(Scheme::Tls);
         let is_required = self.info.tls_required() && !is_websocket(scheme);
         let is_offered = is_required || (self.info.tls_available() && !is_websocket(scheme));
@@ -78,20 +104,42 @@ impl<S: Store> Session<S> {
 
     pub(super) fn handle_pong<'b>(&mut self, now: Instant) -> Option<Event<'b>> {
         if self.state == (State::AwaitingPong { is_ping_due: false }) {
-            self.state = State::Ready;
-            self.timers.stop(Timer::Handshake);
-            self.start_ping_timer(now);
-            self.subscriptions.link_up();
-            return Some(Event::Connected);
+            return Some(self.begin_exchange(now));
         }
         let answered = self.pings.handle_pong()?;
         let pings = self.pings;
         self.subscriptions.handle_pong(|number| pings.is_answered(number));
+        if let Some(event) = self.check_left(now) {
+            return Some(event);
+        }
         self.check_drained();
         if self.draining == Some(Drain::Publishes { until: answered }) {
             self.stop(Stop::Drained);
         }
-        None
+        let is_resubscribed = self.resubscribing.is_some_and(|number| pings.is_answered(number));
+        is_resubscribed.then(|| {
+            self.resubscribing = None;
+            Event::Resubscribed
+        })
+    }
+
+    fn begin_exchange<'b>(&mut self, now: Instant) -> Event<'b> {
+        self.state = State::Ready;
+        self.timers.stop(Timer::Handshake);
+        self.start_ping_timer(now);
+        self.pool.note_success();
+        self.attempts = 0;
+        self.subscriptions.link_up();
+        if self.info.lame_duck() {
+            self.plan_to_leave(now);
+        }
+        if !core::mem::replace(&mut self.was_connected, true) {
+            return Event::Connected;
+        }
+        if self.subscriptions.has_transmit() {
+            self.resubscribing = Some(self.pings.request());
+        }
+        Event::Reconnected
     }
 
     pub(super) fn handle_error<'b>(
@@ -101,13 +149,19 @@ impl<S: Store> Session<S> {
     ) -> Option<Event<'b>> {
         let kind = error.kind();
         if self.state == State::Ready && kind.consequence() == Consequence::Continues {
+            if let Some(violation) = error.violation() {
+                self.subscriptions.refuse(&violation);
+            }
             return Some(Event::ServerError(error));
         }
         self.lost(Lost::Server(kind), Some(error), now)
     }
 
     pub(super) fn check_drained(&mut self) {
-        if self.draining == Some(Drain::Subscriptions) && self.subscriptions.is_drained() {
+        if self.draining == Some(Drain::Subscriptions)
+            && !self.has_left()
+            && self.subscriptions.is_drained()
+        {
             self.draining = Some(Drain::Arrived);
         }
     }
@@ -124,22 +178,73 @@ impl<S: Store> Session<S> {
         error: Option<ServerError<'b>>,
         now: Instant,
     ) -> Option<Event<'b>> {
-        let was_connected = self.state == State::Ready;
+        let was_ready = self.state == State::Ready;
+        let is_drain_cut = matches!(
+            (self.draining, was_ready),
+            (Some(Drain::Subscriptions | Drain::Publishes { .. }), _) | (Some(_), true)
+        );
+        self.forget_link();
+        if is_drain_cut {
+            self.stop(Stop::Lost(cause));
+        } else if was_ready {
+            self.pool.leave_first();
+            if self.config.reconnect || cause == Lost::Requested {
+                self.try_others(cause, now);
+            } else {
+                self.stop(Stop::Lost(cause));
+            }
+        } else if self.was_connected || self.config.retry_first {
+            if cause == Lost::Requested {
+                self.pool.leave_first();
+            } else {
+                self.pool.note_failure(&self.config, refusal(cause));
+            }
+            self.wait_or_stop(cause, now);
+        } else {
+            self.pool.leave_first();
+            if self.pool.is_first_tried() {
+                self.stop(Stop::Lost(cause));
+            } else {
+                self.dial(now);
+            }
+        }
+        Some(if was_ready {
+            Event::Disconnected { cause, error }
+        } else {
+            Event::ConnectFailed { cause, error }
+        })
+    }
+
+    /// What was begun on the connection is over with it.
+    fn forget_link(&mut self) {
         self.link = self.link.wrapping_add(1);
         self.pings = Pings::default();
         self.scanner = InfoScanner::default();
-        self.timers.clear();
-        self.subscriptions.link_down(Ended::Unsubscribed);
-        if was_connected {
-            self.stop(Stop::Lost(cause));
-            return Some(Event::Disconnected { cause, error });
+        self.pool.forget_list();
+        self.resubscribing = None;
+        for timer in [Timer::Handshake, Timer::Ping, Timer::Leave] {
+            self.timers.stop(timer);
         }
-        if self.pool.advance() {
-            self.dial(now);
+        // Nothing that was on its way is missing from what was left in good order.
+        let has_left = matches!(self.leaving.take(), Some(Leaving::Flushing { .. }));
+        self.subscriptions.link_down(if has_left { Ended::Drained } else { Ended::Unsubscribed });
+    }
+
+    /// Turns to the next server after a connection was lost.
+    fn try_others(&mut self, cause: Lost, now: Instant) {
+        if !self.config.keep_order {
+            self.pool.shuffle_but_last(&mut self.rng);
+        }
+        self.wait_or_stop(cause, now);
+    }
+
+    fn wait_or_stop(&mut self, cause: Lost, now: Instant) {
+        self.state = State::Waiting;
+        if self.pool.len() == 0 {
+            self.stop(Stop::Lost(cause));
         } else {
-            self.stop(Stop::Lost(cause));
+            self.wait(now);
         }
-        Some(Event::ConnectFailed { cause, error })
     }
 
     pub(super) fn stop(&mut self, stop: Stop) {
@@ -149,8 +254,13 @@ impl<S: Store> Session<S> {
             self.subscriptions.end_all();
         }
     }
-    fn scheme(&self) -> Option<Scheme> {
-        self.pool.current().map(|server| server.scheme())
+}
+
+/// What was wrong with the credentials, if that is what it was.
+fn refusal(cause: Lost) -> Option<ErrorKind> {
+    match cause {
+        Lost::Server(kind) if kind.consequence() == Consequence::Reauthenticate => Some(kind),
+        _ => None,
     }
 }
 

@@ -77,6 +77,11 @@ impl Pings {
         self.answered.wrapping_sub(number) < u32::MAX / 2
     }
 
+    /// The number of the last PING.
+    pub(super) const fn written(&self) -> u32 {
+        self.written
+    }
+
     pub(super) const fn has_transmit(&self) -> bool {
         self.is_due || self.owed > 0
     }

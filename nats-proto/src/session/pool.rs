@@ -1,63 +1,327 @@
-//! The servers: which of them to connect to next.
+//! The servers: which of them to connect to next, and when.
+//!
+//! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
+use core::net::IpAddr;
+
+use super::Config;
 use crate::error::Full;
 use crate::rng::Rng;
 use crate::store::Store;
 use crate::store::Table;
+use crate::time::Instant;
+use crate::url::Scheme;
 use crate::url::ServerUrl;
 use crate::wire::Buffer;
+use crate::wire::ErrorKind;
+use crate::wire::Sink;
 
 /// One server in a session's table.
 #[derive(Clone, Debug)]
 pub struct Server<T> {
     /// `scheme://host:port`, without credentials.
     address: T,
+    /// How many attempts have failed in a row.
+    failures: u32,
+    /// When it may be tried again.
+    not_before: Option<Instant>,
+    /// Why it refused the credentials the last time.
+    refusal: Option<ErrorKind>,
+    is_discovered: bool,
+    /// Whether the INFO that is being read tells of it.
+    is_listed: bool,
+    /// Whether it was tried at all.
+    is_tried: bool,
+    /// Whether the application does not want it any more. It goes with its connection.
+    is_unwanted: bool,
+}
+
+/// What a session knows of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KnownServer<'s> {
+    /// Its address.
+    pub url: ServerUrl<'s>,
+    /// How many attempts to connect to it have failed in a row.
+    pub failures: u32,
+    /// Whether another server told of it.
+    pub is_discovered: bool,
 }
 
 pub(super) struct Pool<S: Store> {
     servers: S::Servers,
-    current: usize,
+    /// The name of the last server whose name was no mere address.
+    name: S::Text,
+    /// How often servers were added or removed.
+    changes: u32,
+    /// How many servers that others told of there was no room for.
+    left_out: u32,
 }
 
 impl<S: Store> Pool<S> {
     pub(super) fn new() -> Self {
-        Self { servers: S::Servers::default(), current: 0 }
+        Self { servers: S::Servers::default(), name: S::Text::default(), changes: 0, left_out: 0 }
     }
 
-    /// Adds a server that is not in the pool yet.
+    /// Adds a server of the application's.
     pub(super) fn add(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
-        let servers = self.servers.as_ref();
-        if servers.iter().filter_map(Server::url).any(|known| known.is_same_server(url)) {
+        if let Some(known) = self.find_mut(url) {
+            known.is_discovered = false;
+            known.is_unwanted = false;
             return Ok(());
         }
-        let mut address = S::Text::default();
-        url.encode(&mut address)?;
-        self.servers.push(Server { address })
+        self.push(url, false)
     }
 
-    /// Starts with the first server again, of a new order where there is to be one.
-    pub(super) fn start(&mut self, shuffle: Option<&mut Rng>) {
-        self.current = 0;
-        let servers = self.servers.as_mut();
-        if let Some(rng) = shuffle {
-            for end in (1..servers.len()).rev() {
-                let other = rng.below(u32::try_from(end + 1).unwrap_or(u32::MAX)) as usize;
-                // Both are within bounds: `other <= end < len`.
-                if other < servers.len() && end < servers.len() {
-                    servers.swap(other, end);
-                }
-            }
+    /// Removes all servers, but the first one only with its connection.
+    pub(super) fn remove_all(&mut self, keeps_first: bool) {
+        while self.remove(usize::from(keeps_first)) {}
+        if let Some(first) = self.first_mut() {
+            first.is_unwanted = true;
         }
     }
 
-    /// Turns to the next server, and says whether there is one.
-    pub(super) fn advance(&mut self) -> bool {
-        self.current = self.current.saturating_add(1);
-        self.current().is_some()
+    /// Puts the servers in the order in which they are to be tried.
+    pub(super) fn start(&mut self, shuffle: Option<&mut Rng>) {
+        if let Some(rng) = shuffle {
+            rng.shuffle(self.servers.as_mut());
+        }
     }
 
+    // One attempt after the other ----------------------------------------------------------------
+
+    /// The first server is tried now.
+    pub(super) fn note_attempt(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        is_tls: bool,
+        rng: &mut Rng,
+    ) {
+        if let Some(first) = self.first_mut() {
+            first.is_tried = true;
+            first.not_before = Some(now + config.backoff.delay(first.failures, is_tls, rng));
+        }
+    }
+
+    /// There is a connection to the first server.
+    pub(super) fn note_success(&mut self) {
+        if let Some(first) = self.first_mut() {
+            first.failures = 0;
+            first.refusal = None;
+        }
+    }
+
+    /// The first server could not be connected to. It goes to the end of the list, or out of it.
+    pub(super) fn note_failure(&mut self, config: &Config, refusal: Option<ErrorKind>) {
+        let Some(first) = self.first_mut() else {
+            return;
+        };
+        first.failures = first.failures.saturating_add(1);
+        let is_refused_again = refusal.is_some() && first.refusal == refusal;
+        first.refusal = refusal.or(first.refusal);
+        let is_given_up = config.max_attempts.is_some_and(|max| first.failures >= max)
+            || (is_refused_again && !config.retry_refused);
+        if is_given_up {
+            self.remove(0);
+        } else {
+            self.leave_first();
+        }
+    }
+
+    /// The connection to the first server is no more: the others come first.
+    pub(super) fn leave_first(&mut self) {
+        if self.first_mut().is_some_and(|first| first.is_unwanted) {
+            self.remove(0);
+        } else if let [_, _, ..] = self.servers.as_ref() {
+            self.servers.as_mut().rotate_left(1);
+        }
+    }
+
+    /// Puts all but the last one in a random order.
+    pub(super) fn shuffle_but_last(&mut self, rng: &mut Rng) {
+        if let Some((_, others)) = self.servers.as_mut().split_last_mut() {
+            rng.shuffle(others);
+        }
+    }
+
+    /// Whether the first server was tried before.
+    pub(super) fn is_first_tried(&self) -> bool {
+        self.servers.as_ref().first().is_none_or(|first| first.is_tried)
+    }
+
+    /// All servers may be tried at once.
+    pub(super) fn forgive(&mut self) {
+        for server in self.servers.as_mut() {
+            server.not_before = None;
+        }
+    }
+
+    /// Puts the server that can be tried soonest first, and says when; `None` if there is none.
+    pub(super) fn choose(&mut self, now: Instant) -> Option<Instant> {
+        let due = |server: &Server<S::Text>| server.not_before.unwrap_or(now).max(now);
+        // Of several that can be tried at once, the first: `min_by_key` is stable.
+        let (index, at) = self
+            .servers
+            .as_ref()
+            .iter()
+            .enumerate()
+            .map(|(index, server)| (index, due(server)))
+            .min_by_key(|&(_, at)| at)?;
+        self.put_first(index);
+        Some(at)
+    }
+
+    /// Puts the server of that number first, and says whether there is one.
+    pub(super) fn put_first(&mut self, index: usize) -> bool {
+        match self.servers.as_mut().get_mut(..=index) {
+            Some(servers) => {
+                servers.rotate_right(1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    // What servers tell --------------------------------------------------------------------------
+
+    /// The INFO that is being read tells of a server: `host:port`.
+    pub(super) fn list(&mut self, address: &str) {
+        let (Some(scheme), Ok(url)) = (self.scheme(), ServerUrl::new(address)) else {
+            return;
+        };
+        let url = url.with_scheme(scheme);
+        if let Some(known) = self.find_mut(&url) {
+            known.is_listed = true;
+        } else if self.push(&url, true).is_err()
+            && !(self.remove_unlisted() && self.push(&url, true).is_ok())
+        {
+            self.left_out = self.left_out.saturating_add(1);
+        }
+    }
+
+    /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
+    /// random place.
+    pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
+        if self.current().is_some_and(|server| server.host().parse::<IpAddr>().is_err()) {
+            let host = self.current().map(|server| server.host()).unwrap_or_default();
+            let mut name = S::Text::default();
+            if name.reserve(host.len()).is_ok() {
+                name.put(host.as_bytes());
+                self.name = name;
+            }
+        }
+        if !self.servers.as_ref().iter().any(|server| server.is_listed) {
+            return;
+        }
+        let mut index = 1;
+        while let Some(server) = self.servers.as_ref().get(index) {
+            if server.is_discovered && !server.is_listed {
+                self.remove(index);
+            } else {
+                index += 1;
+            }
+        }
+        self.forget_list();
+        if let (Some(rng), [_, others @ ..]) = (shuffle, self.servers.as_mut()) {
+            rng.shuffle(others);
+        }
+    }
+
+    /// Makes room for a server in place of one that INFO did not tell of so far.
+    fn remove_unlisted(&mut self) -> bool {
+        let servers = self.servers.as_ref();
+        let is_dispensable = |server: &Server<_>| server.is_discovered && !server.is_listed;
+        match servers.iter().rposition(is_dispensable) {
+            Some(index) if index > 0 => self.remove(index),
+            _ => false,
+        }
+    }
+
+    /// There will be no end of the INFO that is being read.
+    pub(super) fn forget_list(&mut self) {
+        for server in self.servers.as_mut() {
+            server.is_listed = false;
+        }
+    }
+
+    // What is true -------------------------------------------------------------------------------
+
     pub(super) fn current(&self) -> Option<ServerUrl<'_>> {
-        self.servers.as_ref().get(self.current).and_then(Server::url)
+        self.servers.as_ref().first().and_then(Server::url)
+    }
+
+    pub(super) fn scheme(&self) -> Option<Scheme> {
+        self.current().map(|server| server.scheme())
+    }
+
+    /// Whom the first server's certificate has to be made out to. Where all that is known is the
+    /// address that another server told of, that is the name under which that one was known.
+    pub(super) fn tls_name(&self) -> &str {
+        let host = self.current().map_or("", |server| server.host());
+        let is_discovered = self.servers.as_ref().first().is_some_and(|first| first.is_discovered);
+        let name = core::str::from_utf8(self.name.as_ref()).unwrap_or_default();
+        if is_discovered && !name.is_empty() && host.parse::<IpAddr>().is_ok() {
+            name
+        } else {
+            host
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = KnownServer<'_>> {
+        self.servers.as_ref().iter().filter_map(|server| {
+            Some(KnownServer {
+                url: server.url()?,
+                failures: server.failures,
+                is_discovered: server.is_discovered,
+            })
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.servers.as_ref().len()
+    }
+
+    pub(super) const fn left_out(&self) -> u32 {
+        self.left_out
+    }
+
+    pub(super) const fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    fn first_mut(&mut self) -> Option<&mut Server<S::Text>> {
+        self.servers.as_mut().first_mut()
+    }
+
+    fn find_mut(&mut self, url: &ServerUrl<'_>) -> Option<&mut Server<S::Text>> {
+        let is_it = |server: &&mut Server<S::Text>| {
+            server.url().is_some_and(|known| known.is_same_server(url))
+        };
+        self.servers.as_mut().iter_mut().find(is_it)
+    }
+
+    fn push(&mut self, url: &ServerUrl<'_>, is_discovered: bool) -> Result<(), Full> {
+        let mut address = S::Text::default();
+        url.encode(&mut address)?;
+        self.servers.push(Server {
+            address,
+            failures: 0,
+            not_before: None,
+            refusal: None,
+            is_discovered,
+            is_listed: is_discovered,
+            is_tried: false,
+            is_unwanted: false,
+        })?;
+        self.changes = self.changes.wrapping_add(1);
+        Ok(())
+    }
+
+    fn remove(&mut self, index: usize) -> bool {
+        let is_removed = self.servers.remove(index).is_some();
+        self.changes = self.changes.wrapping_add(is_removed.into());
+        is_removed
     }
 }
 

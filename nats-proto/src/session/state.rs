@@ -4,6 +4,7 @@ use super::Drain;
 use super::Draining;
 use super::FlushId;
 use super::FlushState;
+use super::Leaving;
 use super::Session;
 use super::State;
 use crate::message::Sid;
@@ -41,9 +42,12 @@ impl<S: Store> Session<S> {
         self.state == State::Ready
     }
 
-    /// Whether there is a connection to publish to.
+    /// Whether there is a connection to publish to. Where there is one, but it is about to end,
+    /// what is published has to wait for the next, or is too late.
     pub fn is_ready(&self) -> bool {
-        self.state == State::Ready && !matches!(self.draining, Some(Drain::Publishes { .. }))
+        self.state == State::Ready
+            && !matches!(self.draining, Some(Drain::Publishes { .. }))
+            && !matches!(self.leaving, Some(Leaving::Flushing { .. }))
     }
 
     /// How far draining has come, if it was started.
@@ -69,6 +73,18 @@ impl<S: Store> Session<S> {
         }
     }
 
+    /// The last PING written: what was handed to the connection before it has reached the server
+    /// when [`flush_state`](Self::flush_state) says so.
+    pub const fn last_ping(&self) -> FlushId {
+        FlushId { link: self.link, number: self.pings.written() }
+    }
+
+    /// How many connections, and attempts to make one, were lost: a number that changes when what
+    /// was begun on one is to be given up.
+    pub const fn losses(&self) -> u32 {
+        self.link
+    }
+
     /// What may be published on this connection.
     pub fn publish_limits(&self) -> PublishLimits {
         let payload = match self.info.max_payload() {
@@ -84,18 +100,19 @@ impl<S: Store> Session<S> {
         &self.info
     }
 
-    /// A number that changes when a connection, or the attempt to make one, is lost: whoever is
-    /// still busy with [`Step::Dial`](super::Step::Dial) then had better start again.
-    pub const fn link(&self) -> u32 {
-        self.link
-    }
-
-    /// The name that the server's certificate has to be made out to.
+    /// The name that the server's certificate has to be made out to: the host in its address,
+    /// unless that is a mere IP address which another server told of. Then it is the name under
+    /// which that one was known.
     pub fn tls_name(&self) -> &str {
-        self.pool.current().map_or("", |server| server.host())
+        self.pool.tls_name()
     }
 
-    /// The server connected to, or being connected to.
+    /// Whether there was a connection, be it this one.
+    pub const fn was_connected(&self) -> bool {
+        self.was_connected
+    }
+
+    /// The server connected to, being connected to, or to be tried next.
     pub fn server(&self) -> Option<ServerUrl<'_>> {
         self.pool.current()
     }

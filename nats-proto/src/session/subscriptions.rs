@@ -16,9 +16,11 @@ use crate::message::Unsubscription;
 use crate::store::Store;
 use crate::subject::Filter;
 use crate::subject::Queue;
+use crate::wire::Action;
 use crate::wire::Buffer;
 use crate::wire::Sink;
 use crate::wire::Subscribe;
+use crate::wire::Violation;
 
 /// One subscription in a session's table.
 #[derive(Clone, Debug)]
@@ -71,8 +73,19 @@ pub(super) struct Subscriptions<S: Store> {
     due: Chain,
     draining: Chain,
     over: Chain,
-    /// Whether there is a server to keep informed.
-    is_linked: bool,
+    link: Link,
+}
+
+/// Whether there is a server to keep informed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Down,
+    Up,
+    /// There is one that is being left: it gets UNSUB for whatever it knows of from slot `at` on.
+    Leaving {
+        at: u32,
+        is_done: bool,
+    },
 }
 
 impl<S: Store> Subscriptions<S> {
@@ -82,7 +95,7 @@ impl<S: Store> Subscriptions<S> {
             due: Chain::default(),
             draining: Chain::default(),
             over: Chain::default(),
-            is_linked: false,
+            link: Link::Down,
         }
     }
 
@@ -171,19 +184,22 @@ impl<S: Store> Subscriptions<S> {
 
     /// Ends a subscription after the messages that are on their way.
     pub(super) fn drain(&mut self, sid: Sid) -> bool {
-        let is_linked = self.is_linked;
+        let link = self.link;
         let Some(subscription) = self.live(sid) else {
             return false;
         };
         if subscription.ending.is_some() {
             return true;
         }
-        if is_linked && subscription.is_sent {
-            subscription.ending = Some(Ending::Draining { until: None });
-            self.set_due(sid.0);
-        } else {
+        match link {
+            Link::Up if subscription.is_sent => {
+                subscription.ending = Some(Ending::Draining { until: None });
+                self.set_due(sid.0);
+            }
+            // It ends with the connection, and everything that is on its way comes before that.
+            Link::Leaving { .. } => subscription.ending = Some(Ending::Draining { until: None }),
             // The server does not know of it: nothing is on its way.
-            self.end(sid.0, Ended::Drained);
+            _ => self.end(sid.0, Ended::Drained),
         }
         true
     }
@@ -202,7 +218,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// There is a connection: the server is to know everything.
     pub(super) fn link_up(&mut self) {
-        self.is_linked = true;
+        self.link = Link::Up;
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
             if self.live(Sid(key)).is_some() {
@@ -213,7 +229,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// The connection is gone: no server knows anything.
     pub(super) fn link_down(&mut self, how: Ended) {
-        self.is_linked = false;
+        self.link = Link::Down;
         self.due = Chain::default();
         self.draining = Chain::default();
         let mut at = 0;
@@ -235,6 +251,46 @@ impl<S: Store> Subscriptions<S> {
         }
     }
 
+    /// The server is to be left: it is to know of nothing any more, and of nothing new.
+    pub(super) fn leave(&mut self) {
+        self.link = Link::Leaving { at: 0, is_done: false };
+        while let Some(subscription) = self.table.get_mut(self.due.first) {
+            let key = self.due.first;
+            let ending = subscription.ending;
+            self.unchain(ChainName::Due);
+            if let Some(Ending::Over(how)) = ending {
+                self.end(key, how);
+            }
+        }
+    }
+
+    /// The server does not permit a subscription, or several that are the same to it.
+    pub(super) fn refuse(&mut self, violation: &Violation<'_>) {
+        if violation.action != Action::Subscribe {
+            return;
+        }
+        let mut at = 0;
+        while let Some(key) = self.table.key_at_or_after(&mut at) {
+            let is_it = self.live(Sid(key)).is_some_and(|subscription| {
+                subscription.is_sent
+                    && match violation.sid {
+                        Some(sid) => sid.0 == key,
+                        None => subscription.names().is_some_and(|(filter, queue)| {
+                            violation.subject.is(filter.as_str())
+                                && match (violation.queue, queue) {
+                                    (Some(quoted), Some(queue)) => quoted.is(queue.as_str()),
+                                    (quoted, queue) => quoted.is_none() && queue.is_none(),
+                                }
+                        }),
+                    }
+            });
+            if is_it && let Some(subscription) = self.table.get_mut(key) {
+                subscription.is_sent = false;
+                self.end(key, Ended::NotPermitted);
+            }
+        }
+    }
+
     /// A PONG of that number came.
     pub(super) fn handle_pong(&mut self, is_answered: impl Fn(u32) -> bool) {
         while let Some(subscription) = self.table.get_mut(self.draining.first) {
@@ -250,7 +306,7 @@ impl<S: Store> Subscriptions<S> {
     }
 
     pub(super) const fn has_transmit(&self) -> bool {
-        self.due.first != 0
+        self.due.first != 0 || matches!(self.link, Link::Leaving { is_done: false, .. })
     }
 
     /// Writes what is due, as many whole lines as fit.
@@ -280,6 +336,24 @@ impl<S: Store> Subscriptions<S> {
                 }
             }
         }
+        self.transmit_leave(out)
+    }
+
+    fn transmit_leave(&mut self, out: &mut impl Sink) -> Result<(), Full> {
+        let Link::Leaving { mut at, is_done: false } = self.link else {
+            return Ok(());
+        };
+        while let Some(key) = self.table.key_at_or_after(&mut at) {
+            let Some(subscription) = self.table.get_mut(key) else {
+                continue;
+            };
+            if subscription.is_sent {
+                Unsubscription { sid: Sid(key), max: None }.encode(out)?;
+                subscription.is_sent = false;
+            }
+            self.link = Link::Leaving { at, is_done: false };
+        }
+        self.link = Link::Leaving { at, is_done: true };
         Ok(())
     }
 
@@ -314,7 +388,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// Stops delivery. The place is free once the server has been told, if it has to be.
     fn end(&mut self, key: u64, how: Ended) {
-        let is_linked = self.is_linked;
+        let is_linked = self.link == Link::Up;
         let Some(subscription) = self.table.get_mut(key) else {
             return;
         };
@@ -331,7 +405,7 @@ impl<S: Store> Subscriptions<S> {
 
     fn set_due(&mut self, key: u64) {
         let is_chained = self.table.get_mut(key).is_none_or(|entry| entry.chain.is_some());
-        if self.is_linked && !is_chained {
+        if self.link == Link::Up && !is_chained {
             self.chain(ChainName::Due, key);
         }
     }

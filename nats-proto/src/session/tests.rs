@@ -1,10 +1,14 @@
 mod connecting;
+mod discovery;
 mod ending;
+mod leaving;
 mod model;
+mod reconnecting;
 mod subscribing;
 
 use std::format;
 use std::string::String;
+use std::string::ToString;
 use std::vec::Vec;
 
 use super::*;
@@ -105,6 +109,32 @@ impl<S: Store<Route = u8>> World<S> {
         let (deadline, timer) = self.session.poll_timeout().unwrap();
         self.now = self.now.max(deadline);
         (timer, self.session.handle_timeout(self.now))
+    }
+
+    /// Goes on from a dialled server to a connection.
+    fn establish(&mut self) -> String {
+        self.decoder = Decoder::default();
+        self.session.handle_open();
+        assert_eq!(self.receive(INFO), [""; 0]);
+        self.login();
+        self.receive("PONG").join("|")
+    }
+
+    /// Loses the connection, or the attempt to make one.
+    fn lose(&mut self, cause: Lost) -> Event<'static> {
+        self.session.handle_lost(cause, self.now).unwrap()
+    }
+
+    /// Waits for the next attempt, and returns how long that took in milliseconds, and whom it
+    /// is for.
+    fn redial(&mut self) -> (u64, String) {
+        let before = self.now;
+        assert_eq!(self.session.step(), Step::Wait);
+        let (timer, event) = self.wait();
+        assert!(matches!(event, Some(Event::Reconnecting { .. })), "{event:?}");
+        assert_eq!(timer, Timer::Reconnect);
+        let waited = self.now.since(before).as_millis();
+        (u64::try_from(waited).unwrap(), self.host().to_string())
     }
 
     fn host(&self) -> &str {

@@ -12,16 +12,21 @@ pub enum Timer {
     Ping,
     /// Draining takes too long.
     Drain,
+    /// It is time to try a server again.
+    Reconnect,
+    /// It is time to leave a server that is about to shut down, or leaving it takes too long.
+    Leave,
 }
 
 /// One deadline for each [`Timer`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Timers {
-    deadlines: [Option<Instant>; 3],
+    deadlines: [Option<Instant>; Self::ALL.len()],
 }
 
 impl Timers {
-    const ALL: [Timer; 3] = [Timer::Handshake, Timer::Ping, Timer::Drain];
+    const ALL: [Timer; 5] =
+        [Timer::Handshake, Timer::Ping, Timer::Drain, Timer::Reconnect, Timer::Leave];
 
     pub(super) fn set(&mut self, timer: Timer, deadline: Instant) {
         self.put(timer, Some(deadline));
@@ -31,8 +36,8 @@ impl Timers {
         self.put(timer, None);
     }
 
-    pub(super) const fn clear(&mut self) {
-        self.deadlines = [None; 3];
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// The earliest deadline.

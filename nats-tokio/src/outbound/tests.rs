@@ -1,13 +1,42 @@
+use std::io::IoSlice;
+
+use bytes::Bytes;
 use nats_proto::Headers;
 use nats_proto::Subject;
 use nats_proto::wire::Sink;
 
 use super::*;
+use crate::batch::MAX_SLICES;
 
 const SUBJECT: Subject<'static> = Subject::from_static("a");
 
 fn message(payload: &[u8]) -> Publish<'_> {
     Publish::new(SUBJECT, payload)
+}
+
+/// A queue with a connection behind it.
+fn ready(limit: usize) -> Outbound {
+    let mut outbound = Outbound::new(limit, ReconnectBuffer::DEFAULT);
+    outbound.set_ready(true);
+    outbound
+}
+
+fn lines(outbound: &mut Outbound, text: &str) {
+    outbound.put_control(|out| {
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    });
+}
+
+/// Everything that can be taken now.
+fn taken(outbound: &mut Outbound) -> String {
+    let mut all = Vec::new();
+    let mut batch = Batch::default();
+    while outbound.take(&mut batch) {
+        all.extend(written(&mut batch, usize::MAX));
+    }
+    outbound.set_in_flight(0);
+    String::from_utf8(all).unwrap().replace("\r\n", "|")
 }
 
 fn publish(outbound: &mut Outbound, payload: impl Into<Payload<'static>>) {
@@ -41,7 +70,7 @@ fn frames_are_written_in_order_however_little_the_socket_takes() {
         })
         .collect();
     for step in [1, 7, 4096, 4097, 1 << 20] {
-        let mut outbound = Outbound::new(1 << 20);
+        let mut outbound = ready(1 << 20);
         for len in lengths {
             publish(&mut outbound, payload(len));
         }
@@ -55,7 +84,7 @@ fn frames_are_written_in_order_however_little_the_socket_takes() {
 
 #[test]
 fn a_vectored_write_has_a_limited_number_of_pieces() {
-    let mut outbound = Outbound::new(1 << 30);
+    let mut outbound = ready(1 << 30);
     for _ in 0..100 {
         publish(&mut outbound, vec![7; 4096]);
     }
@@ -69,7 +98,7 @@ fn a_vectored_write_has_a_limited_number_of_pieces() {
 #[test]
 fn large_payloads_are_not_copied_unless_they_are_borrowed() {
     let shared = Bytes::from(vec![1; 5000]);
-    let mut outbound = Outbound::new(1 << 20);
+    let mut outbound = ready(1 << 20);
     publish(&mut outbound, shared.clone());
     let mut batch = Batch::default();
     outbound.take(&mut batch);
@@ -80,7 +109,7 @@ fn large_payloads_are_not_copied_unless_they_are_borrowed() {
 
 #[test]
 fn what_waits_is_limited() {
-    let mut outbound = Outbound::new(44);
+    let mut outbound = ready(44);
     let payload = Payload::from("0123456789");
     let message = message(payload.as_bytes());
     assert!(outbound.publish(&message, &payload).is_ok());
@@ -107,7 +136,7 @@ fn what_waits_is_limited() {
 
 #[test]
 fn refusals_leave_nothing_behind() {
-    let mut outbound = Outbound::new(1000);
+    let mut outbound = ready(1000);
     outbound.set_limits(PublishLimits { payload: 3, line: 10, headers: false });
     let refused = |outbound: &mut Outbound, message: Publish<'_>| {
         matches!(outbound.publish(&message, &"".into()), Err(NotQueued::Refused(_)))
@@ -122,14 +151,93 @@ fn refusals_leave_nothing_behind() {
 
 #[test]
 fn the_driver_is_woken_by_the_first_message_alone() {
-    let mut outbound = Outbound::new(1000);
+    let mut outbound = ready(1000);
     outbound.wake_on_data(Waker::noop());
     let payload = Payload::from("x");
-    assert!(outbound.publish(&message(b"x"), &payload).unwrap().is_some());
-    assert!(outbound.publish(&message(b"x"), &payload).unwrap().is_none());
+    assert!(outbound.publish(&message(b"x"), &payload).unwrap().wake.is_some());
+    assert!(outbound.publish(&message(b"x"), &payload).unwrap().wake.is_none());
 
-    let mut outbound = Outbound::new(1000);
+    let mut outbound = ready(1000);
     outbound.wake_on_data(Waker::noop());
     assert!(outbound.put_control(|_| Ok(())).is_none(), "there was nothing to say");
     assert!(outbound.put_control(|out| Sink::reserve(out, 1).map(|()| out.push(1))).is_some());
+}
+
+#[test]
+fn without_a_connection_messages_are_held_and_come_behind_its_first_lines() {
+    let mut outbound = Outbound::new(1000, ReconnectBuffer::DEFAULT);
+    publish(&mut outbound, "1");
+    assert_eq!((taken(&mut outbound).as_str(), outbound.held()), ("", 1));
+    lines(&mut outbound, "SUB a 1\r\n");
+    outbound.set_ready(true);
+    publish(&mut outbound, "2");
+    lines(&mut outbound, "PING\r\n");
+    assert_eq!(outbound.handed_over(), 2);
+    assert_eq!(taken(&mut outbound), "SUB a 1|PUB a 1|1|PUB a 1|2|PING|");
+    publish(&mut outbound, "3");
+    assert_eq!(taken(&mut outbound), "PUB a 1|3|");
+}
+
+#[test]
+fn what_the_driver_did_not_take_is_kept_without_its_control_lines() {
+    let mut outbound = ready(1 << 20);
+    publish(&mut outbound, "taken");
+    outbound.take(&mut Batch::default());
+    lines(&mut outbound, "SUB a 1\r\n");
+    let large = "x".repeat(5000);
+    publish(&mut outbound, large.clone());
+    lines(&mut outbound, "PING\r\n");
+    lines(&mut outbound, "PONG\r\n");
+    publish(&mut outbound, "kept");
+    assert_eq!(outbound.lose(), 1, "may be lost");
+    publish(&mut outbound, "later");
+    assert_eq!(outbound.held(), 3);
+    outbound.set_ready(true);
+    assert_eq!(taken(&mut outbound), format!("PUB a 5000|{large}|PUB a 4|kept|PUB a 5|later|"));
+    assert_eq!(outbound.lose(), 3);
+}
+
+#[test]
+fn confirmed_messages_are_not_lost() {
+    let mut outbound = ready(1000);
+    for _ in 0..3 {
+        publish(&mut outbound, "1");
+    }
+    let number = outbound.handed_over();
+    publish(&mut outbound, "2");
+    taken(&mut outbound);
+    outbound.confirm(number);
+    assert_eq!(outbound.lose(), 1);
+    assert_eq!(outbound.lose(), 0, "reported once");
+}
+
+#[test]
+fn what_is_held_is_limited_in_bytes_and_messages() {
+    let payload = Payload::from("0123456789");
+    let attempt = |held_limit| {
+        let mut outbound = Outbound::new(1000, held_limit);
+        let message = message(payload.as_bytes());
+        let mut count = 0;
+        while outbound.publish(&message, &payload).is_ok() {
+            count += 1;
+        }
+        assert_eq!(outbound.publish(&message, &payload).unwrap_err(), NotQueued::Disconnected);
+        count
+    };
+    assert_eq!(attempt(ReconnectBuffer::OFF), 0);
+    assert_eq!(attempt(ReconnectBuffer { bytes: 22 * 7 + 21, ..ReconnectBuffer::DEFAULT }), 7);
+    assert_eq!(attempt(ReconnectBuffer { messages: 3, ..ReconnectBuffer::DEFAULT }), 3);
+}
+
+#[test]
+fn a_connection_that_ends_in_good_order_gets_what_was_handed_to_it() {
+    let mut outbound = Outbound::new(1000, ReconnectBuffer::DEFAULT);
+    publish(&mut outbound, "1");
+    outbound.set_ready(true);
+    publish(&mut outbound, "2");
+    outbound.set_ready(false);
+    publish(&mut outbound, "3");
+    lines(&mut outbound, "PING\r\n");
+    assert_eq!(taken(&mut outbound), "PUB a 1|1|PUB a 1|2|PING|");
+    assert_eq!((outbound.handed_over(), outbound.held()), (2, 1));
 }

@@ -40,7 +40,7 @@ fn pair(limits: PendingLimits) -> (Queue, Taker) {
 }
 
 fn messages(messages: u64) -> PendingLimits {
-    PendingLimits { messages, bytes: u64::MAX }
+    PendingLimits { messages, ..PendingLimits::NONE }
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn only_a_sleeping_subscriber_is_woken() {
     assert!(push(&queue, &["2"]).wake.is_some());
     assert!(push(&queue, &["3"]).wake.is_none());
     assert!(taker.poll_next(&queue, &mut cx).is_ready());
-    assert!(queue.end().is_none());
+    assert!(queue.end(Ended::Unsubscribed).is_none());
     assert!(taker.poll_next(&queue, &mut cx).is_ready());
     assert_eq!(taker.poll_next(&queue, &mut cx), Poll::Ready(None));
     assert!(queue.is_done());
@@ -76,7 +76,7 @@ fn only_a_sleeping_subscriber_is_woken() {
 fn nothing_is_taken_after_the_end_but_what_was_there() {
     let (queue, mut taker) = pair(PendingLimits::NONE);
     push(&queue, &["1"]);
-    queue.end();
+    queue.end(Ended::Unsubscribed);
     push(&queue, &["2"]);
     assert_eq!(take_all(&queue, &mut taker), ["1"]);
 
@@ -134,4 +134,34 @@ fn entry_vectors_go_back_and_forth() {
     let (bytes, mut entries, len) = block(&["6"]);
     queue.push(&bytes, &mut entries, len);
     assert!(entries.capacity() >= 5, "the driver has the subscriber's empty vector");
+}
+
+#[test]
+fn the_oldest_can_be_dropped_instead() {
+    let limits = PendingLimits { overflow: Overflow::DropOldest, ..messages(3) };
+    let (queue, mut taker) = pair(limits);
+    push(&queue, &["1", "2"]);
+    assert_eq!(taker.try_next(&queue).unwrap().payload(), b"1");
+    assert!(!push(&queue, &["3", "4"]).is_newly_slow);
+    assert!(push(&queue, &["5", "6"]).is_newly_slow);
+    assert_eq!((queue.pending().0, queue.dropped()), (3, 2));
+    assert_eq!(take_all(&queue, &mut taker), ["4", "5", "6"]);
+    push(&queue, &["7", "8", "9", "10", "11"]);
+    assert_eq!((queue.pending(), queue.dropped()), ((3, 14 + 15 + 15), 4));
+    assert_eq!(take_all(&queue, &mut taker), ["9", "10", "11"]);
+    assert_eq!(queue.pending(), (0, 0));
+
+    let bytes = PendingLimits { bytes: 30, overflow: Overflow::DropOldest, ..PendingLimits::NONE };
+    let (queue, mut taker) = pair(bytes);
+    for text in ["1", "2", "3"] {
+        push(&queue, &[text]);
+    }
+    assert_eq!(take_all(&queue, &mut taker), ["2", "3"]);
+
+    // Others of the block, and of those before, are taken in order when the limits change.
+    push(&queue, &["4", "5"]);
+    assert_eq!(taker.try_next(&queue).unwrap().payload(), b"4");
+    queue.set_limits(PendingLimits::NONE);
+    push(&queue, &["6"]);
+    assert_eq!(take_all(&queue, &mut taker), ["5", "6"]);
 }

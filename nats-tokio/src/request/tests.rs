@@ -19,8 +19,8 @@ fn poll(table: &mut RequestTable, token: Token) -> Poll<Result<Message, RequestE
 #[test]
 fn the_first_reply_counts() {
     let mut table = RequestTable::new(1);
-    let token = table.open(at(10)).unwrap();
-    assert_eq!(table.open(at(10)), Err(Full));
+    let token = table.open("a", at(10)).unwrap();
+    assert_eq!(table.open("a", at(10)), Err(Full));
     assert!(poll(&mut table, token).is_pending());
     assert!(table.answer(token, reply()).is_some());
     assert!(table.answer(token, reply()).is_none());
@@ -32,7 +32,7 @@ fn the_first_reply_counts() {
 #[test]
 fn a_reply_in_the_last_moment_beats_the_clock_or_does_not() {
     let mut table = RequestTable::new(2);
-    let (first, second) = (table.open(at(10)).unwrap(), table.open(at(10)).unwrap());
+    let (first, second) = (table.open("a", at(10)).unwrap(), table.open("a", at(10)).unwrap());
     table.answer(first, reply());
     table.expire(at(10), &mut Vec::new());
     table.answer(second, reply());
@@ -43,7 +43,7 @@ fn a_reply_in_the_last_moment_beats_the_clock_or_does_not() {
 #[test]
 fn all_fail_when_the_connection_is_lost() {
     let mut table = RequestTable::new(3);
-    let tokens = [5, 10, 15].map(|deadline| table.open(at(deadline)).unwrap());
+    let tokens = [5, 10, 15].map(|deadline| table.open("a", at(deadline)).unwrap());
     for token in tokens {
         assert!(poll(&mut table, token).is_pending());
     }

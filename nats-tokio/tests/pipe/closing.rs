@@ -46,7 +46,7 @@ async fn draining_keeps_the_documented_order() {
     peer.send("PONG").await;
     draining.await.unwrap().unwrap();
     peer.expect(&["closed"]).await;
-    assert_eq!(events.next().await, Some(Event::Closed(Stop::Drained)));
+    assert_eq!(events.next().await, Some(Event::Closed { reason: Stop::Drained, unsent: 0 }));
     assert_eq!(client.closed().await, Stop::Drained);
     assert_eq!(client.drain().await, Ok(()), "it is");
 }

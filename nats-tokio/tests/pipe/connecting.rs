@@ -199,8 +199,14 @@ async fn a_server_that_does_not_answer_pings_is_dead() {
     peer.expect(&["PING", "PING"]).await;
     assert_eq!(client.closed().await, Stop::Lost(Lost::Stale));
     assert_eq!(start.elapsed().as_secs(), 360, "two minutes, and two more for each PING");
-    assert_eq!(events.next().await, Some(Event::Disconnected(Lost::Stale)));
-    assert_eq!(events.next().await, Some(Event::Closed(Stop::Lost(Lost::Stale))));
+    assert_eq!(
+        events.next().await,
+        Some(Event::Disconnected { cause: Lost::Stale, text: None, unconfirmed: 0 })
+    );
+    assert_eq!(
+        events.next().await,
+        Some(Event::Closed { reason: Stop::Lost(Lost::Stale), unsent: 0 })
+    );
     assert_eq!(events.next().await, None);
     peer.expect(&["closed"]).await;
 }
@@ -223,7 +229,10 @@ async fn a_lost_connection_is_told() {
     let mut events = client.events();
     drop(peer);
     assert!(subscriber.next().await.is_none());
-    assert_eq!(events.next().await, Some(Event::Disconnected(Lost::Closed)));
+    assert_eq!(
+        events.next().await,
+        Some(Event::Disconnected { cause: Lost::Closed, text: None, unconfirmed: 0 })
+    );
     assert_eq!(client.closed().await, Stop::Lost(Lost::Closed));
     assert!(!client.is_connected());
 }

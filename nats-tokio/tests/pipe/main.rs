@@ -8,6 +8,7 @@ mod closing;
 mod connecting;
 mod peer;
 mod publishing;
+mod reconnecting;
 mod requesting;
 mod runtime;
 mod subscribing;

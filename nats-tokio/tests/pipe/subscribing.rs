@@ -181,7 +181,7 @@ async fn flood(peer: &mut Peer, sid: nats_tokio::Sid, count: usize) {
 async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     let (client, mut peer) = pair().await;
     let mut events = client.events();
-    let limits = PendingLimits { messages: 4, bytes: u64::MAX };
+    let limits = PendingLimits { messages: 4, ..PendingLimits::NONE };
     let mut slow = client.subscribe("a").limits(limits).await.unwrap();
     let mut quick = client.subscribe("a").await.unwrap();
     let (sid, other) = (slow.sid(), quick.sid());
@@ -210,7 +210,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
 #[tokio::test(start_paused = true)]
 async fn limits_in_bytes_are_exact_too() {
     let (client, mut peer) = pair().await;
-    let limits = PendingLimits { messages: u64::MAX, bytes: 16 * 3 + 15 };
+    let limits = PendingLimits { bytes: 16 * 3 + 15, ..PendingLimits::NONE };
     let mut subscriber = client.subscribe("a").limits(limits).await.unwrap();
     flood(&mut peer, subscriber.sid(), 5).await;
     assert_eq!((subscriber.pending(), subscriber.dropped()), ((3, 48), 2));

@@ -215,7 +215,7 @@ async fn the_certificate_must_be_the_servers() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_cut_within_tls_is_lost() {
     let (acceptor, options) = authority();
-    let (connecting, theirs) = connect(options.tls_first(), "a.example");
+    let (connecting, theirs) = connect(options.tls_first().no_reconnect(), "a.example");
     let server = async {
         let mut peer = Peer::new(acceptor.accept(theirs).await.unwrap());
         peer.send(INFO.trim_end()).await;

@@ -102,5 +102,5 @@ async fn a_hostile_publisher_neither_disconnects_nor_delays_anybody() {
     assert_eq!((statistics.connects, statistics.dropped_messages), (1, 0));
     assert!(client.is_connected());
     drop((client, everything, decent));
-    assert!(matches!(soon(events.next()).await, Some(Event::Closed(_)) | None));
+    assert!(matches!(soon(events.next()).await, Some(Event::Closed { .. }) | None));
 }

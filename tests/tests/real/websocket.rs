@@ -132,5 +132,5 @@ async fn a_server_that_goes_away_is_noticed() {
     let client = soon(nats_tokio::connect(url("ws", &server))).await.unwrap();
     let mut events = client.events();
     drop(server);
-    soon(async { while !matches!(events.next().await, Some(Event::Disconnected(_))) {} }).await;
+    soon(async { while !matches!(events.next().await, Some(Event::Disconnected { .. })) {} }).await;
 }

@@ -40,7 +40,7 @@ fn a_server_that_does_not_answer_is_dead_after_two_pings() {
     }
     let event = Event::Disconnected { cause: Lost::Stale, error: None };
     assert_eq!(world.wait(), (Timer::Ping, Some(event)));
-    assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Stale)));
+    assert_eq!(world.session.step(), Step::Wait);
 
     let mut world = World::<Small>::connected();
     for _ in 0..9 {
@@ -71,8 +71,7 @@ fn errors_of_the_server_are_told_or_end_the_connection() {
         ["Disconnected { cause: Server(AuthenticationExpired), \
           error: Some(ServerError(\"User Authentication Expired\")) }"]
     );
-    let stop = Stop::Lost(Lost::Server(crate::wire::ErrorKind::AuthenticationExpired));
-    assert_eq!(world.session.step(), Step::Stop(stop));
+    assert_eq!(world.session.step(), Step::Wait);
 }
 
 #[test]

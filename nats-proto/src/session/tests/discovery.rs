@@ -1,0 +1,117 @@
+use core::time::Duration;
+
+use super::*;
+
+fn hosts<S: Store<Route = u8>>(world: &World<S>) -> Vec<&str> {
+    let mut hosts: Vec<_> = world.session.servers().map(|known| known.url.host()).collect();
+    hosts.sort_unstable();
+    hosts
+}
+
+#[test]
+fn servers_tell_of_others() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    world.receive("INFO {\"connect_urls\":[\"10.0.0.1:4222\",\"A:4222\"]}");
+    assert_eq!(hosts(&world), ["10.0.0.1", "a"], "from the first INFO");
+    world.login();
+    world.receive("PONG");
+    let changes = world.session.server_changes();
+    world.receive("INFO {\"connect_urls\":[\"10.0.0.2:4222\",\"[::1]:4222\"]}");
+    assert_eq!(hosts(&world), ["10.0.0.2", "::1", "a"], "and from every later one");
+    assert_ne!(world.session.server_changes(), changes);
+    world.receive("INFO {\"connect_urls\":[]}");
+    assert_eq!(hosts(&world).len(), 3, "it tells nothing");
+    world.receive("INFO {\"connect_urls\":[\"10.0.0.3:1\",\"10.0.0.4:1\",\"10.0.0.5:1\"]}");
+    assert_eq!(world.session.servers_left_out(), 1, "the table has three places");
+    assert_eq!(world.session.server().unwrap().host(), "a", "the application's are kept");
+}
+
+#[test]
+fn a_connection_that_is_lost_in_the_middle_of_info_removes_nothing() {
+    let mut world = World::<Small>::connected();
+    world.receive("INFO {\"connect_urls\":[\"b:1\",\"c:1\"]}");
+    let json = br#"{"connect_urls":["b:1","#;
+    let part = crate::wire::InfoPart { json, is_last: false };
+    world.session.handle_control(Control::Info(part), world.now);
+    world.lose(Lost::Closed);
+    assert_eq!(hosts(&world), ["a", "b", "c"]);
+    world.redial();
+    world.establish();
+    world.receive("INFO {\"connect_urls\":[\"c:1\"]}");
+    assert!(!hosts(&world).contains(&"b") || world.session.server().unwrap().host() == "b");
+}
+
+#[test]
+fn servers_can_be_ignored() {
+    let config = Config { ignore_discovered: true, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a"]);
+    world.connect();
+    world.receive("INFO {\"connect_urls\":[\"b:1\"]}");
+    assert_eq!(hosts(&world), ["a"]);
+}
+
+#[test]
+fn a_server_that_was_given_up_may_be_discovered_again() {
+    let config = Config { max_attempts: Some(1), keep_order: true, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a", "b"]);
+    world.connect();
+    world.now = world.now + Duration::from_secs(9);
+    world.lose(Lost::Closed);
+    assert_eq!(world.redial().1, "b");
+    world.lose(Lost::Unreachable);
+    assert_eq!(hosts(&world), ["a"]);
+    world.redial();
+    world.establish();
+    world.receive("INFO {\"connect_urls\":[\"b:4222\"]}");
+    let b = world.session.servers().find(|known| known.url.host() == "b").unwrap();
+    assert!(b.is_discovered && b.failures == 0);
+}
+
+#[test]
+fn mere_addresses_keep_the_name_for_tls() {
+    let config = Config { keep_order: true, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["tls://cluster.example"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    world.receive(
+        "INFO {\"tls_required\":true,\"connect_urls\":[\"10.0.0.1:4222\",\"n2.example:4222\"]}",
+    );
+    world.session.handle_secured();
+    world.login();
+    world.receive("PONG");
+    assert_eq!(world.session.tls_name(), "cluster.example");
+    let mut names = Vec::new();
+    world.lose(Lost::Closed);
+    for _ in 0..2 {
+        world.redial();
+        let server = world.session.server().unwrap();
+        assert_eq!(server.scheme(), crate::url::Scheme::Tls, "as the one that told of it");
+        names.push(format!("{} as {}", server.host(), world.session.tls_name()));
+        world.lose(Lost::Unreachable);
+    }
+    assert_eq!(names, ["10.0.0.1 as cluster.example", "n2.example as n2.example"]);
+}
+
+#[test]
+fn what_is_not_permitted_ends() {
+    let mut world = World::<Small>::connected();
+    world.subscribe("a", 1);
+    let queue = Queue::new("q").unwrap();
+    world.session.subscribe(Filter::new("a").unwrap(), Some(queue), 2).unwrap();
+    world.subscribe("b", 3);
+    world.sent();
+    let refuse = |what: &str| format!("-ERR 'Permissions Violation for Subscription to {what}'");
+    assert!(world.receive(&refuse("\"a\""))[0].starts_with("ServerError"));
+    assert_eq!(world.released(), [(1, Ended::NotPermitted)]);
+    world.receive(&refuse("\"a\" using queue \"q\""));
+    assert_eq!(world.released(), [(2, Ended::NotPermitted)]);
+    world.receive(&refuse("\"other\" (sid \"3\")"));
+    assert_eq!(world.released(), [(3, Ended::NotPermitted)]);
+    assert_eq!(world.sent(), "", "the server knows");
+    world.subscribe("p", 4);
+    world.sent();
+    world.receive("-ERR 'Permissions Violation for Publish to \"p\"'");
+    assert_eq!(world.released(), []);
+}

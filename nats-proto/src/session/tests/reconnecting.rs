@@ -1,0 +1,339 @@
+use core::num::NonZeroU64;
+use core::time::Duration;
+
+use super::*;
+use crate::wire::ErrorKind;
+
+const ORDERED: Config = Config { keep_order: true, ..Config::DEFAULT };
+
+/// Connected to the first of `servers`, for longer than the time between two attempts.
+fn settled(config: Config, servers: &[&str]) -> World<Small> {
+    let mut world = World::new(config, servers);
+    world.connect();
+    world.now = world.now + Duration::from_secs(10);
+    world
+}
+
+#[test]
+fn the_first_attempt_comes_at_once() {
+    let mut world = settled(Config::DEFAULT, &["a"]);
+    let event = world.lose(Lost::Closed);
+    assert_eq!(event, Event::Disconnected { cause: Lost::Closed, error: None });
+    assert!(!world.session.is_connected() && world.session.was_connected());
+    assert_eq!(world.redial(), (0, "a".into()));
+    assert_eq!(world.establish(), "Reconnected");
+}
+
+#[test]
+fn the_others_come_first_and_each_once_before_the_wait() {
+    let mut world = settled(ORDERED, &["a", "b", "c"]);
+    world.lose(Lost::Closed);
+    let mut hosts = Vec::new();
+    for _ in 0..3 {
+        let (waited, host) = world.redial();
+        assert_eq!(waited, 0);
+        hosts.push(host);
+        world.lose(Lost::Unreachable);
+    }
+    assert_eq!(hosts, ["b", "c", "a"]);
+    let (waited, host) = world.redial();
+    assert!((2_000..=2_100).contains(&waited), "{waited} ms");
+    assert!(["a", "b", "c"].contains(&host.as_str()));
+
+    // In a random order, unless told otherwise.
+    let mut orders = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let mut world = World::<Small>::new(Config::DEFAULT, &[]);
+        world.session = Session::new(Config::DEFAULT, Seed([seed; 16]));
+        for server in ["a", "b", "c"] {
+            world.session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
+        }
+        world.connect();
+        world.lose(Lost::Closed);
+        let (_, first) = world.redial();
+        world.lose(Lost::Closed);
+        let (_, second) = world.redial();
+        orders.insert(first + &second);
+    }
+    assert_eq!(orders.len(), 6);
+}
+
+#[test]
+fn a_server_that_takes_us_and_dies_is_not_hammered() {
+    let mut world = World::<Small>::connected();
+    for _ in 0..5 {
+        world.lose(Lost::Closed);
+        let (waited, _) = world.redial();
+        assert!((1_900..=2_100).contains(&waited), "{waited} ms");
+        assert_eq!(world.establish(), "Reconnected");
+    }
+}
+
+#[test]
+fn a_server_may_die_at_any_stage_and_as_often_as_it_likes() {
+    let unlimited = Config { max_attempts: None, ..Config::DEFAULT };
+    let mut world = settled(unlimited, &["a"]);
+    world.lose(Lost::Closed);
+    for round in 0..200 {
+        world.redial();
+        let stage = round % 5;
+        if stage > 0 {
+            world.session.handle_open();
+        }
+        if stage == 2 {
+            let part = crate::wire::InfoPart { json: b"{\"max_payl", is_last: false };
+            world.session.handle_control(Control::Info(part), world.now);
+        }
+        if stage > 2 {
+            world.receive(INFO);
+        }
+        if stage > 3 {
+            world.login();
+        }
+        assert!(world.session.poll_timeout().is_some(), "every stage has a deadline");
+        if round % 2 == 0 {
+            world.lose(Lost::Closed);
+        } else {
+            assert_eq!(world.wait().0, Timer::Handshake);
+        }
+    }
+    world.redial();
+    assert_eq!(world.establish(), "Reconnected");
+}
+
+#[test]
+fn more_jitter_with_tls() {
+    let config = Config { tls: Tls::Required, ..Config::DEFAULT };
+    let mut longest = 0;
+    for seed in 0..40 {
+        let mut session = Session::<Small>::new(config, Seed([seed; 16]));
+        session.add_server(&ServerUrl::new("a").unwrap()).unwrap();
+        let mut world =
+            World { session, now: Instant::from_millis(0), decoder: Decoder::default() };
+        world.session.connect(world.now);
+        world.session.handle_open();
+        world.receive("INFO {\"tls_available\":true}");
+        world.session.handle_secured();
+        world.login();
+        world.receive("PONG");
+        world.lose(Lost::Closed);
+        let (waited, _) = world.redial();
+        assert!((2_000..=3_000).contains(&waited), "{waited} ms");
+        longest = longest.max(waited);
+    }
+    assert!(longest > 2_500);
+}
+
+#[test]
+fn exponential_back_off() {
+    let backoff =
+        Backoff::Exponential { min: Duration::from_millis(100), max: Duration::from_millis(1_000) };
+    let mut world = settled(Config { backoff, ..Config::DEFAULT }, &["a"]);
+    world.lose(Lost::Closed);
+    assert_eq!(world.redial().0, 0);
+    for longest in [100, 200, 400, 800, 1_000, 1_000] {
+        world.lose(Lost::Unreachable);
+        let (waited, _) = world.redial();
+        assert!((longest / 2..=longest).contains(&waited), "{waited} ms of {longest}");
+    }
+    world.establish();
+    world.lose(Lost::Closed);
+    assert!(world.redial().0 <= 1_000, "as long as the attempt asked for");
+    world.lose(Lost::Closed);
+    assert!(world.redial().0 <= 100, "success starts it again");
+}
+
+#[test]
+fn a_server_that_fails_too_often_is_given_up() {
+    let config = Config { max_attempts: Some(2), ..ORDERED };
+    let mut world = settled(config, &["a", "b"]);
+    world.lose(Lost::Closed);
+    let changes = world.session.server_changes();
+    let mut hosts = String::new();
+    while world.session.step() == Step::Wait {
+        hosts.push_str(&world.redial().1);
+        world.lose(Lost::Unreachable);
+    }
+    assert_eq!(hosts, "baba");
+    assert_eq!(world.session.server_changes(), changes + 2);
+    assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Unreachable)));
+
+    // In a row: success starts the count again.
+    let mut world = settled(config, &["a"]);
+    for _ in 0..5 {
+        world.lose(Lost::Closed);
+        world.redial();
+        world.lose(Lost::Unreachable);
+        world.redial();
+        assert_eq!(world.establish(), "Reconnected");
+    }
+}
+
+#[test]
+fn reconnecting_can_be_switched_off() {
+    let mut world = settled(Config { reconnect: false, ..Config::DEFAULT }, &["a", "b"]);
+    world.lose(Lost::Closed);
+    assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Closed)));
+}
+
+#[test]
+fn the_first_connection_can_be_retried() {
+    let config = Config { retry_first: true, max_attempts: Some(3), ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a"]);
+    world.session.connect(world.now);
+    world.lose(Lost::Unreachable);
+    world.redial();
+    assert_eq!(world.establish(), "Connected");
+
+    let mut world = World::<Small>::new(config, &["a"]);
+    world.session.connect(world.now);
+    world.lose(Lost::Unreachable);
+    world.redial();
+    world.lose(Lost::Unreachable);
+    world.redial();
+    world.lose(Lost::Unreachable);
+    assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Unreachable)));
+}
+
+#[test]
+fn the_same_refusal_twice_gives_a_server_up() {
+    let refusal = "-ERR 'Authorization Violation'";
+    for retry_refused in [false, true] {
+        let mut world = settled(Config { retry_refused, ..Config::DEFAULT }, &["a"]);
+        world.lose(Lost::Closed);
+        for _ in 0..2 {
+            world.redial();
+            world.decoder = Decoder::default();
+            world.session.handle_open();
+            world.receive(INFO);
+            world.login();
+            assert!(world.receive(refusal)[0].starts_with("ConnectFailed"));
+        }
+        let stop = Step::Stop(Stop::Lost(Lost::Server(ErrorKind::AuthorizationViolation)));
+        assert_eq!(world.session.step(), if retry_refused { Step::Wait } else { stop });
+    }
+}
+
+#[test]
+fn everything_is_subscribed_again_with_what_remains() {
+    let mut world = settled(Config::DEFAULT, &["a"]);
+    let a = world.subscribe("a", 1);
+    let queue = Queue::new("q").unwrap();
+    world.session.subscribe(Filter::new("b.>").unwrap(), Some(queue), 2).unwrap();
+    let gone = world.subscribe("c", 3);
+    world.session.unsubscribe(a, NonZeroU64::new(5));
+    world.sent();
+    assert_eq!(world.receive("MSG a 1 0||MSG a 1 0|"), ["to 1", "to 1"]);
+    world.lose(Lost::Io);
+    world.session.unsubscribe(gone, None);
+    assert_eq!(world.released(), [(3, Ended::Unsubscribed)]);
+    world.subscribe("d", 4);
+    assert_eq!((world.sent().as_str(), world.session.has_transmit()), ("", false));
+    world.redial();
+    assert_eq!(world.establish(), "Reconnected");
+    let reused = 0x100_0003;
+    let lines = format!("SUB a 1|UNSUB 1 3|SUB b.> q 2|SUB d {reused}|PING");
+    assert_eq!(world.sent(), lines);
+    assert_eq!(world.receive("PONG"), ["Resubscribed"]);
+}
+
+#[test]
+fn a_flush_does_not_outlive_its_connection() {
+    let mut world = settled(Config::DEFAULT, &["a"]);
+    let flush = world.session.flush().unwrap();
+    world.sent();
+    world.lose(Lost::Closed);
+    assert_eq!(world.session.flush_state(flush), FlushState::Lost);
+    world.redial();
+    world.establish();
+    world.receive("PONG");
+    assert_eq!(world.session.flush_state(flush), FlushState::Lost);
+}
+
+#[test]
+fn a_drain_that_is_cut_fails() {
+    for finish in [false, true] {
+        let mut world = settled(Config::DEFAULT, &["a", "b"]);
+        world.subscribe("a", 1);
+        world.sent();
+        world.session.drain(world.now);
+        if finish {
+            world.session.finish(world.now);
+        }
+        world.lose(Lost::Closed);
+        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Closed)));
+    }
+}
+
+#[test]
+fn draining_without_a_connection_waits_for_one_but_not_for_ever() {
+    let mut world = settled(Config::DEFAULT, &["a"]);
+    world.subscribe("a", 1);
+    world.lose(Lost::Closed);
+    world.session.drain(world.now);
+    assert_eq!(world.released(), [(1, Ended::Drained)], "nothing is on its way");
+    assert_eq!(world.session.draining(), Some(Draining::Arrived));
+    world.session.finish(world.now);
+    assert_eq!(world.session.draining(), Some(Draining::Arrived));
+    world.redial();
+    assert_eq!(world.establish(), "Reconnected");
+    assert!(world.session.is_ready(), "for what was held back");
+    world.session.finish(world.now);
+    assert_eq!(world.sent(), "PING");
+    world.receive("PONG");
+    assert_eq!(world.session.step(), Step::Stop(Stop::Drained));
+
+    let unlimited = Config { max_attempts: None, ..Config::DEFAULT };
+    let mut world = settled(unlimited, &["a"]);
+    world.lose(Lost::Closed);
+    world.session.drain(world.now);
+    let before = world.now;
+    while !matches!(world.session.step(), Step::Stop(_)) {
+        world.wait();
+    }
+    assert_eq!(world.session.step(), Step::Stop(Stop::DrainTimedOut));
+    assert_eq!(world.now.since(before), Duration::from_secs(30));
+}
+
+#[test]
+fn another_connection_can_be_asked_for() {
+    let mut world = World::<Small>::new(ORDERED, &["a", "b"]);
+    world.connect();
+    let event = world.session.reconnect(world.now);
+    assert_eq!(event, Some(Event::Disconnected { cause: Lost::Requested, error: None }));
+    assert_eq!(world.redial(), (0, "b".into()), "the wait does not apply");
+    world.lose(Lost::Unreachable);
+    world.redial();
+    world.lose(Lost::Unreachable);
+    assert_eq!(world.session.reconnect(world.now), None);
+    assert_eq!(world.redial().0, 0);
+}
+
+#[test]
+fn the_application_may_choose() {
+    let mut world = settled(ORDERED, &["a", "b", "c"]);
+    assert!(!world.session.choose_server(0, Duration::ZERO, world.now), "not while connected");
+    world.lose(Lost::Closed);
+    let known: Vec<_> = world.session.servers().map(|known| known.url.host().to_string()).collect();
+    assert_eq!(known, ["b", "c", "a"]);
+    assert!(!world.session.choose_server(3, Duration::ZERO, world.now));
+    assert!(world.session.choose_server(1, Duration::from_millis(70), world.now));
+    assert_eq!(world.redial(), (70, "c".into()));
+}
+
+#[test]
+fn the_servers_can_be_exchanged() {
+    let mut world = settled(ORDERED, &["a", "b"]);
+    world.session.remove_servers();
+    world.session.add_server(&ServerUrl::new("c").unwrap()).unwrap();
+    assert!(world.session.is_connected());
+    assert_eq!(world.session.server().unwrap().host(), "a");
+    world.lose(Lost::Closed);
+    assert_eq!(world.redial(), (0, "c".into()));
+    assert_eq!(world.session.servers().count(), 1);
+
+    let mut world = settled(ORDERED, &["a", "b"]);
+    world.session.remove_servers();
+    world.lose(Lost::Closed);
+    assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Closed)), "nowhere to go");
+}

@@ -1,0 +1,202 @@
+//! Bytes on their way to the socket.
+
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use nats_proto::Full;
+use nats_proto::wire::Publish;
+
+use crate::control::Control;
+use crate::payload::Content;
+use crate::payload::Payload;
+
+/// From here on a payload that is not borrowed goes to the socket as it is. Below, copying is
+/// cheaper than another piece of a vectored write.
+const LARGE: usize = 4096;
+
+/// How many pieces a vectored write has at the most.
+pub(crate) const MAX_SLICES: usize = 64;
+
+/// A buffer that grew beyond this is given back when it is empty.
+const KEPT: usize = 1024 * 1024;
+
+/// The bytes of whole frames, in order.
+///
+/// Large payloads stay where they are; `large` says in front of which byte each of them belongs.
+#[derive(Default)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    large: Vec<(usize, Bytes)>,
+    /// How much of `bytes`, of how many of `large`, and of the next of `large` is written.
+    written: (usize, usize, usize),
+    /// How much is left to write.
+    left: usize,
+    /// How many messages there are.
+    messages: u64,
+    /// Where there are control lines in `bytes`.
+    control: Vec<(usize, usize)>,
+}
+
+impl Batch {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    pub(crate) const fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Appends lines of the handshake.
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.left += bytes.len();
+    }
+
+    /// Appends what the session has to say before the connection is ready.
+    pub(crate) fn put_control(&mut self, control: &mut Control) {
+        // What finds no memory stays due.
+        let _ = self.put(|out| control.session.poll_transmit(out));
+    }
+
+    pub(crate) const fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Appends a message.
+    pub(crate) fn put_message(
+        &mut self,
+        publish: &Publish<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<(), Full> {
+        match &payload.0 {
+            Content::Shared(bytes) if bytes.len() >= LARGE => {
+                self.put_large(publish, bytes.clone())?;
+            }
+            _ => self.put(|bytes| publish.encode(bytes))?,
+        }
+        self.messages += 1;
+        Ok(())
+    }
+
+    /// Appends control lines.
+    pub(crate) fn put_lines(
+        &mut self,
+        put: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        let start = self.bytes.len();
+        let result = self.put(put);
+        let end = self.bytes.len();
+        match self.control.last_mut() {
+            _ if start == end => {}
+            Some((_, before)) if *before == start => *before = end,
+            _ => self.control.push((start, end)),
+        }
+        result
+    }
+
+    /// Drops the control lines of a batch of which nothing was written.
+    pub(crate) fn remove_control(&mut self) {
+        if self.control.is_empty() {
+            return;
+        }
+        let mut kept = Vec::with_capacity(self.bytes.len());
+        let mut large = self.large.iter_mut().peekable();
+        let mut at = 0;
+        for (start, end) in self.control.drain(..).chain([(self.bytes.len(), self.bytes.len())]) {
+            while let Some((position, _)) = large.next_if(|(position, _)| *position <= start) {
+                *position = *position - at + kept.len();
+            }
+            kept.extend_from_slice(self.bytes.get(at..start).unwrap_or_default());
+            self.left -= end - start;
+            at = end;
+        }
+        self.bytes = kept;
+    }
+
+    /// Appends another batch of which nothing was written.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        let before = self.bytes.len();
+        self.bytes.append(&mut other.bytes);
+        self.large.extend(other.large.into_iter().map(|(at, payload)| (at + before, payload)));
+        let moved = |(start, end)| (start + before, end + before);
+        self.control.extend(other.control.into_iter().map(moved));
+        self.left += other.left;
+        self.messages += other.messages;
+    }
+
+    fn put(&mut self, put: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>) -> Result<(), Full> {
+        let before = self.bytes.len();
+        let result = put(&mut self.bytes);
+        self.left += self.bytes.len() - before;
+        result
+    }
+
+    fn put_large(&mut self, publish: &Publish<'_>, payload: Bytes) -> Result<(), Full> {
+        self.put(|bytes| publish.encode_head(bytes))?;
+        self.left += payload.len();
+        self.large.push((self.bytes.len(), payload));
+        self.put(|bytes| {
+            bytes.extend_from_slice(Publish::TAIL);
+            Ok(())
+        })
+    }
+
+    /// What is left to write, in at most as many pieces as fit.
+    pub(crate) fn slices<'b>(&'b self, slices: &mut [IoSlice<'b>; MAX_SLICES]) -> usize {
+        let (mut at, next, mut offset) = self.written;
+        let mut count = 0;
+        let mut large = self.large.iter().skip(next);
+        while count < MAX_SLICES {
+            let (end, payload) = match large.next() {
+                Some((end, payload)) => (*end, payload.get(offset..).unwrap_or_default()),
+                None => (self.bytes.len(), &[][..]),
+            };
+            let is_last = payload.is_empty();
+            for piece in [self.bytes.get(at..end).unwrap_or_default(), payload] {
+                if let Some(slice) = slices.get_mut(count).filter(|_| !piece.is_empty()) {
+                    *slice = IoSlice::new(piece);
+                    count += 1;
+                }
+            }
+            (at, offset) = (end, 0);
+            if is_last {
+                break;
+            }
+        }
+        count
+    }
+
+    /// `len` more bytes are written.
+    pub(crate) fn advance(&mut self, mut len: usize) {
+        len = len.min(self.left);
+        self.left -= len;
+        let (mut at, mut next, mut offset) = self.written;
+        while len > 0 {
+            let (end, payload) = match self.large.get(next) {
+                Some((end, payload)) => (*end, payload.len()),
+                None => (self.bytes.len(), 0),
+            };
+            let step = len.min(end - at);
+            at += step;
+            len -= step;
+            let step = len.min(payload - offset);
+            offset += step;
+            len -= step;
+            if offset == payload && at == end {
+                next += 1;
+                offset = 0;
+            }
+        }
+        self.written = (at, next, offset);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
+        self.large.clear();
+        self.control.clear();
+        self.messages = 0;
+        self.written = (0, 0, 0);
+        self.left = 0;
+    }
+}

@@ -1,0 +1,253 @@
+//! The control plane as the driver and the handles share it: the session, and what follows from
+//! its events.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use nats_proto::Growable;
+use nats_proto::Sid;
+use nats_proto::session;
+use nats_proto::session::FlushId;
+use nats_proto::session::FlushState;
+use nats_proto::session::Lost;
+use nats_proto::session::Session;
+use nats_proto::session::Step;
+use nats_proto::session::Stop;
+use nats_proto::wire::Action;
+use nats_proto::wire::ServerError;
+
+use crate::error::Failure;
+use crate::event::Event;
+use crate::queue::Entry;
+use crate::queue::Queue;
+use crate::shared::Shared;
+use crate::sync::lock;
+
+/// The control plane.
+pub(crate) struct Control {
+    pub(crate) session: Session<Growable<Route>>,
+    /// The subscription that replies come to, once there was a request.
+    pub(crate) inbox: Option<Sid>,
+    /// The driver's task.
+    pub(crate) driver: Option<Waker>,
+    /// What more is known of the last thing that went wrong.
+    pub(crate) failure: Option<Failure>,
+    /// The queues of drained subscriptions whose subscribers may still be busy.
+    pub(crate) undrained: Vec<Arc<Queue>>,
+    /// Whether the driver is gone, and nothing will happen any more.
+    pub(crate) is_over: bool,
+    /// Whether a server could not be connected to.
+    pub(crate) has_failed: bool,
+    /// The server that is being tried.
+    pub(crate) dialled: String,
+    /// A PING, and the number of the last message in front of it.
+    pub(crate) ping: Option<(FlushId, u64)>,
+    /// The servers that listeners know of, and the session's number of changes then.
+    servers: (u32, Vec<String>),
+}
+
+/// Where a subscription's messages go.
+pub(crate) enum Route {
+    /// To a subscriber. `entries` and `len` are those of the read in progress.
+    Subscriber { queue: Arc<Queue>, entries: Vec<Entry>, len: usize },
+    /// To the requests that wait for them.
+    Replies,
+}
+
+impl Route {
+    pub(crate) const fn subscriber(queue: Arc<Queue>) -> Self {
+        Self::Subscriber { queue, entries: Vec::new(), len: 0 }
+    }
+}
+
+impl Control {
+    pub(crate) fn new(session: Session<Growable<Route>>) -> Self {
+        let servers = (session.server_changes(), addresses(&session));
+        Self {
+            session,
+            inbox: None,
+            driver: None,
+            failure: None,
+            undrained: Vec::new(),
+            is_over: false,
+            has_failed: false,
+            dialled: String::new(),
+            ping: None,
+            servers,
+        }
+    }
+
+    /// Ends the streams of subscriptions that are over, and says whom to wake.
+    pub(crate) fn release(&mut self) -> Vec<Waker> {
+        let mut wake = Vec::new();
+        while let Some(released) = self.session.poll_released() {
+            match released.route {
+                Route::Subscriber { queue, .. } => {
+                    wake.extend(queue.end(released.ended));
+                    if self.session.draining().is_some() {
+                        self.undrained.push(queue);
+                    }
+                }
+                Route::Replies => self.inbox = None,
+            }
+        }
+        wake
+    }
+
+    /// Passes on what the session tells, and does what follows from it.
+    pub(crate) fn note(&mut self, shared: &Shared, event: &session::Event<'_>) {
+        match event {
+            session::Event::Connected => {
+                self.note_connected(shared);
+                shared.tell(Event::Connected { server: self.server() });
+            }
+            session::Event::Reconnected => {
+                self.note_connected(shared);
+                shared.tell(Event::Reconnected { server: self.server() });
+            }
+            session::Event::Resubscribed => shared.tell(Event::Resubscribed),
+            session::Event::Reconnecting { attempt } => {
+                let (server, attempt) = (self.server(), *attempt);
+                shared.tell(Event::Reconnecting { server, attempt });
+            }
+            session::Event::ConnectFailed { cause, error } => {
+                self.has_failed = true;
+                let text = self.note_failure(*error);
+                let server = std::mem::take(&mut self.dialled);
+                shared.tell(Event::ConnectFailed { server, cause: *cause, text });
+            }
+            session::Event::Disconnected { cause, error } => {
+                let text = self.note_failure(*error);
+                let unconfirmed = self.note_lost(*cause, shared);
+                shared.tell(Event::Disconnected { cause: *cause, text, unconfirmed });
+            }
+            session::Event::ServerError(error) => {
+                self.fail_requests(shared, error);
+                shared.tell(Event::ServerError { kind: error.kind(), text: error.to_string() });
+            }
+            session::Event::InfoChanged => {
+                lock(&shared.outbound).set_limits(self.session.publish_limits());
+            }
+            session::Event::LameDuck => {
+                lock(&shared.outbound).set_limits(self.session.publish_limits());
+                shared.tell(Event::LameDuck);
+            }
+            _ => {}
+        }
+        self.note_servers(shared);
+        shared.changed.notify_waiters();
+    }
+
+    fn note_connected(&mut self, shared: &Shared) {
+        self.failure = None;
+        shared.counters.connects.add(1);
+        lock(&shared.outbound).set_limits(self.session.publish_limits());
+    }
+
+    /// What is known of the reason why there is no connection.
+    fn note_failure(&mut self, error: Option<ServerError<'_>>) -> Option<String> {
+        if let Some(error) = error {
+            self.failure = Some(Failure::Server(error.to_string()));
+        }
+        self.failure.as_ref().map(ToString::to_string)
+    }
+
+    /// The connection is lost, and with it perhaps so many messages.
+    fn note_lost(&mut self, cause: Lost, shared: &Shared) -> u64 {
+        self.ping = None;
+        let mut outbound = lock(&shared.outbound);
+        if cause == Lost::LameDuck {
+            // The last PING was answered.
+            let last = outbound.handed_over();
+            outbound.confirm(last);
+        }
+        let unconfirmed = outbound.lose();
+        let last = outbound.handed_over();
+        drop(outbound);
+        shared.counters.unconfirmed_messages.add(unconfirmed);
+        if !shared.settings.requests_wait {
+            let mut wake = Vec::new();
+            lock(&shared.requests).fail_lost(last, &mut wake);
+            wake.into_iter().for_each(Waker::wake);
+        }
+        shared.room.notify_waiters();
+        unconfirmed
+    }
+
+    /// A PONG may have come: the server has processed what was in front of its PING.
+    pub(crate) fn note_confirmed(&mut self, shared: &Shared) {
+        if let Some((ping, number)) = self.ping
+            && self.session.flush_state(ping) == FlushState::Done
+        {
+            self.ping = None;
+            lock(&shared.outbound).confirm(number);
+        }
+    }
+
+    /// Fails the requests that the server does not permit.
+    fn fail_requests(&self, shared: &Shared, error: &ServerError<'_>) {
+        let Some(violation) = error.violation() else { return };
+        let subject = violation.subject.as_bytes();
+        let reply = match violation.action {
+            Action::Publish => None,
+            Action::PublishReply => shared.inbox.token(subject),
+            _ => return,
+        };
+        let mut wake = Vec::new();
+        lock(&shared.requests).fail_not_permitted(subject, reply, &mut wake);
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// Tells of servers that are new or gone.
+    pub(crate) fn note_servers(&mut self, shared: &Shared) {
+        let changes = self.session.server_changes();
+        if self.servers.0 == changes {
+            return;
+        }
+        let now = addresses(&self.session);
+        let (_, before) = std::mem::replace(&mut self.servers, (changes, now.clone()));
+        let added: Vec<_> = now.iter().filter(|one| !before.contains(one)).cloned().collect();
+        let removed: Vec<_> = before.into_iter().filter(|one| !now.contains(one)).collect();
+        if !(added.is_empty() && removed.is_empty()) {
+            shared.tell(Event::ServersChanged { added, removed });
+        }
+    }
+
+    fn server(&self) -> String {
+        self.session.server().map(|server| server.to_string()).unwrap_or_default()
+    }
+
+    /// The driver is polled by this task.
+    pub(crate) fn set_driver(&mut self, driver: &Waker) {
+        if !self.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
+            self.driver = Some(driver.clone());
+        }
+    }
+
+    pub(crate) fn wake_driver(&self) {
+        if let Some(driver) = &self.driver {
+            driver.wake_by_ref();
+        }
+    }
+
+    /// Lets the driver look whether everything is drained.
+    pub(crate) fn wake_if_draining(&self) {
+        if self.session.draining().is_some() {
+            self.wake_driver();
+        }
+    }
+
+    /// Why there is no connection any more, if there is none.
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        match self.session.step() {
+            Step::Stop(stop) => Some(stop),
+            _ if self.is_over => Some(Stop::Closed),
+            _ => None,
+        }
+    }
+}
+
+/// The addresses of the servers to choose from.
+fn addresses(session: &Session<Growable<Route>>) -> Vec<String> {
+    session.servers().map(|known| known.url.to_string()).collect()
+}

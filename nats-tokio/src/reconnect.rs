@@ -1,0 +1,228 @@
+//! What becomes of a client whose connection is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nats_proto::Instant;
+use nats_proto::session::Backoff;
+
+use crate::client::Client;
+use crate::control::Control;
+use crate::error::ConnectError;
+use crate::options::ConnectOptions;
+use crate::options::IntoServers;
+use crate::options::parse_servers;
+use crate::outbound::ReconnectBuffer;
+use crate::server::ServerInfo;
+use crate::sync::lock;
+
+/// A server that might be connected to next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// Its address, without credentials.
+    pub server: String,
+    /// How many attempts to connect to it have failed in a row.
+    pub failures: u32,
+    /// Whether another server told of it.
+    pub is_discovered: bool,
+}
+
+type Delay = dyn Fn(u32) -> Duration + Send + Sync;
+type Choice = dyn Fn(&[Candidate], &ServerInfo) -> Option<(usize, Duration)> + Send + Sync;
+
+/// The application's own word on when and where to connect again.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    delay: Option<Arc<Delay>>,
+    choice: Option<Arc<Choice>>,
+}
+
+impl Hooks {
+    /// Asks the application, once for each attempt.
+    pub(crate) fn apply(&self, control: &mut Control, now: Instant) {
+        if let Some(delay) = &self.delay {
+            let failures = control.session.servers().next().map_or(0, |first| first.failures);
+            if failures > 0 {
+                control.session.choose_server(0, delay(failures), now);
+            }
+        }
+        if let Some(choice) = &self.choice {
+            let candidates: Vec<_> = candidates(control).collect();
+            if let Some((number, delay)) = choice(&candidates, &ServerInfo::new(&control.session)) {
+                control.session.choose_server(number, delay, now);
+            }
+        }
+    }
+}
+
+fn candidates(control: &Control) -> impl Iterator<Item = Candidate> {
+    control.session.servers().map(|known| Candidate {
+        server: known.url.to_string(),
+        failures: known.failures,
+        is_discovered: known.is_discovered,
+    })
+}
+
+impl ConnectOptions {
+    /// Closes the client when its connection is lost, instead of making another one.
+    #[must_use]
+    pub const fn no_reconnect(mut self) -> Self {
+        self.config.reconnect = false;
+        self
+    }
+
+    /// Goes on trying when no server can be reached at first:
+    /// [`connect`](Self::connect) returns a client that connects in the background, as after a
+    /// lost connection. Default off: each server is tried once.
+    #[must_use]
+    pub const fn retry_first_connect(mut self) -> Self {
+        self.config.retry_first = true;
+        self
+    }
+
+    /// How long to wait between two attempts at the same server. Another server is tried at once,
+    /// and so is one that kept a connection for longer than that. Default 2 s, and at random up to
+    /// 100 ms more, or 1 s with TLS.
+    #[must_use]
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.config.backoff = backoff;
+        self
+    }
+
+    /// Asks `delay` how long to wait before a server is tried again; it is told how many attempts
+    /// at this server have failed in a row. Should not give everybody the same answer, lest all
+    /// come back at once.
+    ///
+    /// `delay` must be quick, and must not use the client.
+    #[must_use]
+    pub fn reconnect_delay(
+        mut self,
+        delay: impl Fn(u32) -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.delay = Some(Arc::new(delay));
+        self
+    }
+
+    /// Asks `choose` before each attempt which of the candidates to try, and after how long;
+    /// `None` leaves that to the client. The client's own choice is the first one. What the last
+    /// server said about itself is there to look at, too.
+    ///
+    /// `choose` must be quick, and must not use the client.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let options = nats_tokio::ConnectOptions::new().choose_server(|candidates, _info| {
+    ///     let near = candidates.iter().position(|server| server.server.contains("eu-"))?;
+    ///     Some((near, Duration::ZERO))
+    /// });
+    /// # let _ = options;
+    /// ```
+    #[must_use]
+    pub fn choose_server(
+        mut self,
+        choose: impl Fn(&[Candidate], &ServerInfo) -> Option<(usize, Duration)> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.choice = Some(Arc::new(choose));
+        self
+    }
+
+    /// After how many failed attempts in a row a server is given up; `None` is never. When none is
+    /// left, the client is closed. A server that was given up comes back if another one tells of
+    /// it. Default 60.
+    #[must_use]
+    pub const fn max_reconnects(mut self, count: Option<u32>) -> Self {
+        self.config.max_attempts = count;
+        self
+    }
+
+    /// Goes on with a server that refuses the credentials for the same reason twice, instead of
+    /// giving it up. Default off.
+    #[must_use]
+    pub const fn retry_refused_credentials(mut self) -> Self {
+        self.config.retry_refused = true;
+        self
+    }
+
+    /// Connects to no servers but those given, whatever others there are in the cluster. Default
+    /// off.
+    #[must_use]
+    pub const fn ignore_discovered_servers(mut self) -> Self {
+        self.config.ignore_discovered = true;
+        self
+    }
+
+    /// Within what time, at random, to move to another server when one is about to shut down;
+    /// `None` is to wait until it closes the connection. Moving loses nothing: messages that are on
+    /// their way come first. Default 5 s.
+    #[must_use]
+    pub const fn leave_lame_duck_within(mut self, time: Option<Duration>) -> Self {
+        self.config.leave_within = time;
+        self
+    }
+
+    /// How much of what is published while there is no connection is kept for the next one; when
+    /// that is full, publishing fails with
+    /// [`PublishError::Disconnected`](crate::PublishError::Disconnected). Default 8 MiB.
+    #[must_use]
+    pub const fn reconnect_buffer(mut self, buffer: ReconnectBuffer) -> Self {
+        self.reconnect_buffer = buffer;
+        self
+    }
+
+    /// Waits for the next connection where publishing would fail because the
+    /// [buffer](Self::reconnect_buffer) is full. Default off.
+    #[must_use]
+    pub const fn wait_for_connection(mut self) -> Self {
+        self.waits_for_connection = true;
+        self
+    }
+
+    /// Lets a request whose connection is lost wait for its reply all the same: the responder may
+    /// still answer, to the next connection. Default off: it fails at once with
+    /// [`RequestError::Disconnected`](crate::RequestError::Disconnected).
+    #[must_use]
+    pub const fn requests_outlive_connections(mut self) -> Self {
+        self.requests_wait = true;
+        self
+    }
+}
+
+impl Client {
+    /// Leaves the connection and makes another one, to any of the servers. Does not wait for it;
+    /// what was published and not yet sent comes with it.
+    pub fn reconnect(&self) {
+        let shared = &self.handle.shared;
+        let mut control = lock(&shared.control);
+        let now = shared.now();
+        if let Some(event) = control.session.reconnect(now) {
+            control.note(shared, &event);
+        }
+        control.wake_driver();
+    }
+
+    /// Exchanges the servers to choose from. The connection there is stays as long as it lasts.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::InvalidUrl`] or [`ConnectError::WebSocketUnsupported`], and nothing changes.
+    pub fn set_servers(&self, servers: impl IntoServers) -> Result<(), ConnectError> {
+        let servers = servers.into_servers();
+        let servers = parse_servers(&servers)?;
+        let shared = &self.handle.shared;
+        let mut control = lock(&shared.control);
+        control.session.remove_servers();
+        for server in &servers {
+            control.session.add_server(server).map_err(|_| ConnectError::NoServers)?;
+        }
+        control.note_servers(shared);
+        Ok(())
+    }
+
+    /// The servers to choose from, the one that is connected to first.
+    #[must_use]
+    pub fn servers(&self) -> Vec<Candidate> {
+        candidates(&lock(&self.handle.shared.control)).collect()
+    }
+}
