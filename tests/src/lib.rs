@@ -1,7 +1,11 @@
 //! A real nats-server for tests: on a free port, with a folder of its own, gone when the test ends.
 
+mod cluster;
+
 use std::fs;
 use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 use std::net::TcpStream;
 use std::path::Path;
@@ -13,6 +17,8 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use std::time::Instant;
+
+pub use cluster::Cluster;
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,8 +39,18 @@ impl NatsServer {
     /// If there is no nats-server, or it does not start.
     #[must_use]
     pub fn start(config: &str) -> Self {
+        Self::start_on(None, config)
+    }
+
+    /// Starts a server on a port of the caller's choice, or on a free one.
+    ///
+    /// # Panics
+    ///
+    /// If there is no nats-server, or it does not start.
+    #[must_use]
+    pub fn start_on(port: Option<u16>, config: &str) -> Self {
         let folder = new_folder();
-        Self::launch(&folder, config).unwrap_or_else(|error| {
+        Self::launch(&folder, port, config).unwrap_or_else(|error| {
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             // The log tells what the folder was kept for.
             let _ = fs::remove_dir_all(&folder);
@@ -42,17 +58,9 @@ impl NatsServer {
         })
     }
 
-    fn launch(folder: &Path, config: &str) -> io::Result<Self> {
+    fn launch(folder: &Path, port: Option<u16>, config: &str) -> io::Result<Self> {
         let file = folder.join("server.conf");
-        let store = folder.join("store");
-        // Port -1 is a free one; the server tells which in a file.
-        let text = format!(
-            "listen: \"127.0.0.1:-1\"\nports_file_dir: {:?}\nlog_file: {:?}\n{}\n",
-            folder,
-            folder.join("log"),
-            config.replace("$STORE", &format!("{store:?}"))
-        );
-        fs::write(&file, text)?;
+        fs::write(&file, configuration(folder, port, config))?;
         let process = Command::new(program())
             .arg("--config")
             .arg(&file)
@@ -116,6 +124,30 @@ impl NatsServer {
         self.process.id()
     }
 
+    /// Sends the process a signal: `USR2` announces a shut-down (lame duck mode), `HUP` has it read
+    /// its configuration again, `STOP` and `CONT` make it hang.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process any more.
+    pub fn signal(&self, name: &str) {
+        let process = self.process.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &process]).status().expect("kill runs");
+        assert!(status.success(), "signal {name}");
+    }
+
+    /// Replaces the lines of the configuration besides the address, and has them read.
+    ///
+    /// # Panics
+    ///
+    /// If the configuration cannot be written.
+    pub fn reload(&self, config: &str) {
+        let file = self.folder.join("server.conf");
+        let text = configuration(&self.folder, Some(self.port), config);
+        fs::write(file, text).expect("the configuration is written");
+        self.signal("HUP");
+    }
+
     /// What it has logged so far.
     ///
     /// # Panics
@@ -134,6 +166,18 @@ impl Drop for NatsServer {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The text of a configuration file.
+fn configuration(folder: &Path, port: Option<u16>, config: &str) -> String {
+    // Port -1 is a free one; the server tells which in a file.
+    let port = port.map_or(-1, i32::from);
+    let store = folder.join("store");
+    format!(
+        "listen: \"127.0.0.1:{port}\"\nports_file_dir: {folder:?}\nlog_file: {:?}\n{}\n",
+        folder.join("log"),
+        config.replace("$STORE", &format!("{store:?}"))
+    )
 }
 
 /// The version of the nats-server to test against: major, minor, patch.
@@ -170,6 +214,19 @@ pub fn program() -> PathBuf {
         program.display()
     );
     program
+}
+
+/// How many addresses of servers there are in the INFO of the server on this port.
+fn known_servers(port: u16) -> usize {
+    let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else { return 0 };
+    let mut line = String::new();
+    let timeout = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    if timeout.is_err() || BufReader::new(stream).read_line(&mut line).is_err() {
+        return 0;
+    }
+    let info: serde_json::Value =
+        serde_json::from_str(line.trim_start_matches("INFO ")).unwrap_or_default();
+    info["connect_urls"].as_array().map_or(0, Vec::len)
 }
 
 /// A server is up when it says so.

@@ -279,7 +279,7 @@ async fn any_stream_will_do() {
 #[tokio::test]
 async fn a_server_that_goes_away_is_noticed() {
     let server = NatsServer::start("");
-    let client = connect(&server).await;
+    let client = ConnectOptions::new().no_reconnect().connect(server.url()).await.unwrap();
     let mut subscriber = client.subscribe("a").await.unwrap();
     client.flush().await.unwrap();
     drop(server);

@@ -5,6 +5,7 @@ mod core;
 mod hostile;
 mod interop;
 mod limits;
+mod reconnect;
 mod security;
 mod tls;
 mod websocket;
