@@ -1,10 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use nats_tests::NatsServer;
 use nats_tests::version;
+use nats_tokio::Backoff;
 use nats_tokio::Client;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
+use nats_tokio::Event;
 use nats_tokio::TlsError;
 use nats_tokio::rustls;
 
@@ -205,4 +208,27 @@ async fn tls_that_is_only_offered() {
     let options = || ConnectOptions::new().root_certificates(authority.path());
     use_it(&soon(options().require_tls().connect(&url)).await.unwrap()).await;
     use_it(&soon(options().connect(format!("tls://{url}"))).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn renewed_certificates_are_used_when_connecting_again() {
+    let (before, after) = (Authority::new(), Authority::new());
+    let server = NatsServer::start(&before.sign_server().config(""));
+    let port = server.port();
+    let options = ConnectOptions::new()
+        .no_platform_roots()
+        .root_certificates(before.path())
+        .backoff(Backoff::Exponential {
+            min: Duration::from_millis(10),
+            max: Duration::from_millis(100),
+        });
+    let client = soon(options.connect(format!("tls://localhost:{port}"))).await.unwrap();
+    let mut events = client.events();
+    let mut subscriber = client.subscribe("echo").await.unwrap();
+    drop(server);
+    let _server = NatsServer::start_on(Some(port), &after.sign_server().config(""));
+    std::fs::write(before.path(), after.pem()).unwrap();
+    soon(async { while !matches!(events.next().await, Some(Event::Resubscribed)) {} }).await;
+    client.publish("echo", "again").await.unwrap();
+    assert_eq!(soon(subscriber.next()).await.unwrap().payload(), b"again");
 }
