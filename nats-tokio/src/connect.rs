@@ -9,6 +9,7 @@ use nats_proto::session::Session;
 
 use crate::client::Client;
 use crate::client::Handle;
+use crate::dialer::Dialer;
 use crate::driver::Driver;
 use crate::error::ConnectError;
 use crate::login::Login;
@@ -26,7 +27,7 @@ use crate::sync::lock;
 /// Connects to one of `servers` with the default [options](ConnectOptions).
 ///
 /// Addresses may leave out the scheme and the port, and may be several in a list:
-/// `nats://user:password@a.example:4222,b.example`.
+/// `nats://user:password@a.example:4222,b.example`. An empty text is `nats://localhost:4222`.
 ///
 /// # Errors
 ///
@@ -61,8 +62,9 @@ impl Client {
     /// Spawns the driver, which connects.
     fn start(options: ConnectOptions, servers: &[String]) -> Result<Self, ConnectError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
-        let servers = parse_servers(servers).map_err(ConnectError::InvalidUrl)?;
+        let servers = parse_servers(servers)?;
         let login = Login::new(&options).map_err(ConnectError::InvalidCredentials)?;
+        let dialer = Dialer::new(&options)?;
         let mut session = Session::new(options.config, Seed(entropy()?));
         for server in &servers {
             session.add_server(server).map_err(|_| ConnectError::NoServers)?;
@@ -90,13 +92,8 @@ impl Client {
             control.url_credentials = UrlCredentials::new(&servers);
             control.session.connect(shared.now());
         }
-        let driver = Driver::new(
-            Arc::clone(&shared),
-            options.connector,
-            login,
-            options.hooks,
-            options.max_message,
-        );
+        let driver =
+            Driver::new(Arc::clone(&shared), dialer, login, options.hooks, options.max_message);
         runtime.spawn(driver.run());
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }

@@ -9,7 +9,6 @@ use nats_proto::Scheme;
 use nats_proto::ServerUrl;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
 use crate::sync::lock;
 
@@ -30,11 +29,18 @@ pub struct Target {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// What follows the port, slash included: a WebSocket's path.
+    pub path: String,
 }
 
 impl Target {
     pub(crate) fn new(url: &ServerUrl<'_>) -> Self {
-        Self { scheme: url.scheme(), host: url.host().to_owned(), port: url.port() }
+        Self {
+            scheme: url.scheme(),
+            host: url.host().to_owned(),
+            port: url.port(),
+            path: url.path().to_owned(),
+        }
     }
 }
 
@@ -43,20 +49,6 @@ pub(crate) type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transpo
 /// Opens connections.
 pub(crate) trait Connector: Send + Sync {
     fn open(&self, target: Target) -> Opening;
-}
-
-/// The ordinary way: TCP.
-pub(crate) struct Tcp;
-
-impl Connector for Tcp {
-    fn open(&self, target: Target) -> Opening {
-        Box::pin(async move {
-            let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
-            // We write in large pieces, and want small ones to leave at once.
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn Transport>)
-        })
-    }
 }
 
 /// A way of the application's own.

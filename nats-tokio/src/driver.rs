@@ -9,26 +9,31 @@ use std::task::Poll;
 use std::time::Duration;
 
 use nats_proto::Instant;
+use nats_proto::Scheme;
 use nats_proto::session::Draining;
 use nats_proto::session::Lost;
 use nats_proto::session::Step;
 use nats_proto::session::Stop;
+use nats_proto::wire::Connect;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Sleep;
 use zeroize::Zeroizing;
 
 use crate::auth::Proof;
 use crate::batch::Batch;
-use crate::connector::Connector;
 use crate::connector::Target;
 use crate::connector::Transport;
 use crate::control::Control;
+use crate::dialer::Broken;
+use crate::dialer::Dialer;
+use crate::dialer::Dialing;
 use crate::error::Failure;
 use crate::inbound::Inbound;
 use crate::login::Login;
 use crate::reconnect::Hooks;
 use crate::shared::Shared;
 use crate::sync::lock;
+use crate::tls::TlsError;
 
 /// Looking for late requests takes time in proportion to their number, so it is done no more often
 /// than every so many of them take milliseconds.
@@ -39,10 +44,12 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
-    connector: Arc<dyn Connector>,
+    dialer: Dialer,
     login: Login,
     hooks: Hooks,
     pub(crate) stream: Option<Box<dyn Transport>>,
+    /// Whether there is TLS between us and the server.
+    is_secure: bool,
     pub(crate) inbound: Inbound,
     /// What is being written.
     pub(crate) batch: Batch,
@@ -83,7 +90,7 @@ impl Task {
 impl Driver {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        connector: Arc<dyn Connector>,
+        dialer: Dialer,
         login: Login,
         hooks: Hooks,
         max_message: usize,
@@ -91,10 +98,11 @@ impl Driver {
         let swept = shared.now();
         Self {
             shared,
-            connector,
+            dialer,
             login,
             hooks,
             stream: None,
+            is_secure: false,
             inbound: Inbound::new(max_message),
             batch: Batch::default(),
             is_unflushed: false,
@@ -110,8 +118,7 @@ impl Driver {
             let task = Task::of(&lock(&self.shared.control));
             match task {
                 Task::Dial(_) => self.dial(task).await,
-                // Not supported yet: the server is given up.
-                Task::Secure => self.lose(Lost::Tls, None),
+                Task::Secure => self.secure().await,
                 Task::Login => self.log_in().await,
                 Task::Exchange => poll_fn(|cx| self.poll_exchange(cx)).await,
                 Task::Wait => {
@@ -132,26 +139,49 @@ impl Driver {
         self.stream = None;
         self.inbound.reset();
         self.batch = Batch::default();
-        let target = {
+        let (target, name) = {
             let mut control = lock(&self.shared.control);
             let Step::Dial(server) = control.session.step() else { return };
             let (target, address) = (Target::new(&server), server.to_string());
+            let name = control.session.tls_name().to_owned();
             control.failure = None;
             control.dialled = address;
-            target
+            (target, name)
         };
-        let mut opening = self.connector.open(target);
-        let opened = poll_fn(|cx| match self.poll_control(cx, task) {
+        self.is_secure = target.scheme == Scheme::Wss;
+        let opening = self.dialer.open(target, name);
+        if let Some(stream) = self.prepare(task, opening).await {
+            self.stream = Some(stream);
+            lock(&self.shared.control).session.handle_open();
+        }
+    }
+
+    async fn secure(&mut self) {
+        let Some(stream) = self.stream.take() else { return self.lose(Lost::Closed, None) };
+        if !self.inbound.is_empty() {
+            return self.lose(Lost::Tls, Some(TlsError::Injected.into()));
+        }
+        let name = lock(&self.shared.control).session.tls_name().to_owned();
+        let securing = self.dialer.secure(stream, name);
+        if let Some(stream) = self.prepare(Task::Secure, securing).await {
+            self.stream = Some(stream);
+            self.is_secure = true;
+            lock(&self.shared.control).session.handle_secured();
+        }
+    }
+
+    /// Waits for a stream, unless the session wants something else.
+    async fn prepare(&mut self, task: Task, mut dialing: Dialing) -> Option<Box<dyn Transport>> {
+        let dialed = poll_fn(|cx| match self.poll_control(cx, task) {
             Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => opening.as_mut().poll(cx).map(Some),
+            Poll::Pending => dialing.as_mut().poll(cx).map(Some),
         });
-        match opened.await {
-            Some(Ok(stream)) => {
-                self.stream = Some(stream);
-                lock(&self.shared.control).session.handle_open();
+        match dialed.await? {
+            Ok(stream) => Some(stream),
+            Err(Broken(cause, error)) => {
+                self.lose(cause, error);
+                None
             }
-            Some(Err(error)) => self.lose(Lost::Unreachable, Some(error)),
-            None => {}
         }
     }
 
@@ -177,7 +207,10 @@ impl Driver {
     fn put_connect(&mut self, proof: &Proof) {
         let mut control = lock(&self.shared.control);
         let Step::Login(challenge) = control.session.step() else { return };
-        let connect = self.login.connect(challenge.headers, proof);
+        let connect = Connect {
+            tls_required: self.is_secure,
+            ..self.login.connect(challenge.headers, proof)
+        };
         let mut line = Zeroizing::new(vec![0; connect.encoded_len()]);
         let len = control.session.login(&connect, &mut line);
         line.truncate(len);

@@ -35,12 +35,17 @@ pub enum ConnectError {
     Unreachable(io::Error),
     /// No server answered in time.
     TimedOut,
-    /// The server insists on TLS, which this version does not support.
-    TlsUnsupported,
+    /// TLS failed: the certificates do not do, or the server does not speak it. What is inside may
+    /// be a [`TlsError`](crate::TlsError) or rustls's `Error`.
+    Tls(io::Error),
     /// The server does not offer TLS, and the options or the URL insist on it.
     TlsUnavailable,
     /// Nothing could be said to the server about who we are.
     Login(LoginError),
+    /// The address is a WebSocket's, and the crate was built without the feature `websocket`.
+    WebSocketUnsupported,
+    /// This is no HTTP header, or none that can be chosen.
+    InvalidWebSocketHeader(String),
     /// The server said no: other credentials, or another server, may help.
     Refused {
         /// What it is about.
@@ -152,7 +157,7 @@ impl ConnectError {
             }
             (Stop::Lost(Lost::Login), Some(Failure::Login(error))) => Self::Login(error),
             (Stop::Lost(Lost::TimedOut), _) => Self::TimedOut,
-            (Stop::Lost(Lost::Tls), _) => Self::TlsUnsupported,
+            (Stop::Lost(Lost::Tls), Some(Failure::Io(error))) => Self::Tls(error),
             (Stop::Lost(Lost::TlsUnavailable), _) => Self::TlsUnavailable,
             (Stop::Lost(lost), _) => Self::Lost(lost),
             _ => Self::Lost(Lost::Closed),
@@ -202,11 +207,13 @@ impl fmt::Display for ConnectError {
             Self::NoRuntime => f.write_str("there is no Tokio runtime"),
             Self::Unreachable(error) => write!(f, "no server could be reached: {error}"),
             Self::TimedOut => f.write_str("no server answered in time"),
-            Self::TlsUnsupported => {
-                f.write_str("the server insists on TLS, which is not supported yet")
-            }
+            Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::TlsUnavailable => f.write_str("the server does not offer TLS"),
             Self::Login(error) => write!(f, "could not log in: {error}"),
+            Self::WebSocketUnsupported => {
+                f.write_str("nats-tokio was built without the feature websocket")
+            }
+            Self::InvalidWebSocketHeader(name) => write!(f, "invalid HTTP header: {name:?}"),
             Self::Refused { text, .. } => write!(f, "the server refused the connection: {text}"),
             Self::Lost(lost) => write!(f, "the connection was lost: {lost}"),
         }
@@ -290,7 +297,7 @@ impl std::error::Error for ConnectError {
             Self::InvalidInboxPrefix(error) => Some(error),
             Self::InvalidCredentials(error) => Some(error),
             Self::Login(error) => Some(error),
-            Self::NoEntropy(error) | Self::Unreachable(error) => Some(error),
+            Self::NoEntropy(error) | Self::Unreachable(error) | Self::Tls(error) => Some(error),
             Self::Lost(lost) => Some(lost),
             _ => None,
         }

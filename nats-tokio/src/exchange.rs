@@ -1,6 +1,7 @@
 //! Moving bytes: what was published to the socket, what comes from it to `Inbound`.
 
 use std::future::Future;
+use std::io;
 use std::io::IoSlice;
 use std::pin::Pin;
 use std::pin::pin;
@@ -13,9 +14,11 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
 
 use crate::batch::MAX_SLICES;
+use crate::dialer::Broken;
 use crate::driver::Driver;
 use crate::driver::Task;
 use crate::sync::lock;
+use crate::tls;
 
 /// How reading went on.
 enum Progress {
@@ -27,8 +30,9 @@ enum Progress {
     Wait,
 }
 
-/// The connection does not work any more.
-struct Broken(Lost, Option<std::io::Error>);
+fn broken(error: io::Error) -> Broken {
+    Broken(tls::loss(&error), Some(error))
+}
 
 impl Driver {
     /// Reads and writes until the session wants something else.
@@ -66,7 +70,7 @@ impl Driver {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(Broken(Lost::Closed, None)),
                 Poll::Ready(Ok(written)) => self.note_written(written),
-                Poll::Ready(Err(error)) => return Err(Broken(Lost::Io, Some(error))),
+                Poll::Ready(Err(error)) => return Err(broken(error)),
             }
         }
     }
@@ -103,7 +107,7 @@ impl Driver {
             match Pin::new(stream).poll_flush(cx) {
                 Poll::Pending => {}
                 Poll::Ready(Ok(())) => self.is_unflushed = false,
-                Poll::Ready(Err(error)) => return Err(Broken(Lost::Io, Some(error))),
+                Poll::Ready(Err(error)) => return Err(broken(error)),
             }
         }
         Ok(())
@@ -117,7 +121,7 @@ impl Driver {
             Poll::Pending => return Ok(Progress::Wait),
             Poll::Ready(Ok(0)) => return Err(Broken(Lost::Closed, None)),
             Poll::Ready(Ok(read)) => self.shared.counters.in_bytes.add(read as u64),
-            Poll::Ready(Err(error)) => return Err(Broken(Lost::Io, Some(error))),
+            Poll::Ready(Err(error)) => return Err(broken(error)),
         }
         let outcome = self.inbound.process(&self.shared, &mut self.batch);
         match outcome.error {

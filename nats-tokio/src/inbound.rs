@@ -14,6 +14,7 @@ use bytes::BytesMut;
 use nats_proto::Sid;
 use nats_proto::Token;
 use nats_proto::session::Lost;
+use nats_proto::session::Step;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
@@ -81,6 +82,11 @@ impl Inbound {
         self.decoder = Decoder::new(self.limits);
         self.buffer.clear();
         self.need = 1;
+    }
+
+    /// Whether everything that was read has been dealt with.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
     }
 
     /// The buffer to read into, with room.
@@ -160,6 +166,10 @@ impl Inbound {
                         control.note(shared, &event);
                     }
                     at += len;
+                    if matches!(control.session.step(), Step::Secure(_)) {
+                        // What is behind it is not from the server that we are about to trust.
+                        return (at, messages);
+                    }
                 }
                 Ok(Decoded::Frame { op: ServerOp::Oversized(message), len }) => {
                     tell_oversized(shared, &message);

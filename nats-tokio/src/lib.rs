@@ -6,6 +6,7 @@ mod client;
 mod connect;
 mod connector;
 mod control;
+mod dialer;
 mod driver;
 mod error;
 mod event;
@@ -29,6 +30,10 @@ mod statistics;
 mod status;
 mod subscriber;
 mod sync;
+mod tcp;
+mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use auth::Auth;
 pub use auth::Challenge;
@@ -82,3 +87,6 @@ pub use status::ConnectionStatus;
 pub use subscriber::Subscribe;
 pub use subscriber::Subscriber;
 pub use subscriber::SubscriptionHandle;
+pub use tls::TlsError;
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;

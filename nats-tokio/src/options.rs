@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use nats_proto::ServerUrl;
-use nats_proto::UrlError;
 use nats_proto::session::Config;
 
 use crate::auth::Auth;
@@ -18,12 +17,13 @@ use crate::connector::Connector;
 use crate::connector::Custom;
 use crate::connector::Ready;
 use crate::connector::Target;
-use crate::connector::Tcp;
 use crate::connector::Transport;
+use crate::dialer::is_websocket;
 use crate::error::ConnectError;
 use crate::outbound::ReconnectBuffer;
 use crate::queue::PendingLimits;
 use crate::reconnect::Hooks;
+use crate::tls::TlsOptions;
 
 /// How to connect, and how the connection behaves. Everything has a default.
 ///
@@ -57,7 +57,11 @@ pub struct ConnectOptions {
     pub(crate) requests_wait: bool,
     pub(crate) hooks: Hooks,
     pub(crate) max_message: usize,
-    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) tls: TlsOptions,
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket_headers: Vec<(String, String)>,
+    /// TCP, if there is none.
+    pub(crate) connector: Option<Arc<dyn Connector>>,
 }
 
 impl ConnectOptions {
@@ -79,7 +83,10 @@ impl ConnectOptions {
             requests_wait: false,
             hooks: Hooks::default(),
             max_message: 64 * 1024 * 1024,
-            connector: Arc::new(Tcp),
+            tls: TlsOptions::default(),
+            #[cfg(feature = "websocket")]
+            websocket_headers: Vec::new(),
+            connector: None,
         }
     }
 
@@ -141,8 +148,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Tries the servers in the order in which they were given, instead of a random one. Default
-    /// off.
+    /// Tries the servers in the order in which they were given, and the addresses of each in the
+    /// resolver's, instead of a random one. Default off.
     #[must_use]
     pub const fn keep_server_order(mut self) -> Self {
         self.config.keep_order = true;
@@ -198,7 +205,8 @@ impl ConnectOptions {
     }
 
     /// Opens connections with `open` instead of TCP: through a tunnel, in memory, with options set
-    /// on the socket.
+    /// on the socket. TLS and WebSocket come on top of it where the address or the server wants
+    /// them.
     ///
     /// ```
     /// # async fn example() -> Result<(), nats_tokio::ConnectError> {
@@ -219,11 +227,11 @@ impl ConnectOptions {
         O: Future<Output = io::Result<T>> + Send + 'static,
         T: Transport,
     {
-        self.connector = Arc::new(Custom(open));
+        self.connector = Some(Arc::new(Custom(open)));
         self
     }
 
-    /// Connects to one of `servers`.
+    /// Connects to one of `servers`; an empty text is `nats://localhost:4222`.
     ///
     /// A runtime's task is spawned that reads and writes until the connection is closed, or the
     /// last [`Client`] and [`Subscriber`](crate::Subscriber) is gone.
@@ -242,6 +250,9 @@ impl ConnectOptions {
 
     /// Talks NATS over a stream that is open already. The client is closed with it.
     ///
+    /// If there is to be TLS on it, use [`connector`](Self::connector) and the server's address
+    /// instead: here nobody knows what name to expect in the certificate, and it is `stream`.
+    ///
     /// # Errors
     ///
     /// [`ConnectError`] if the options do not make sense, or the other end does not take us.
@@ -250,7 +261,7 @@ impl ConnectOptions {
     ///
     /// Dropping the future closes the stream.
     pub async fn connect_stream(mut self, stream: impl Transport) -> Result<Client, ConnectError> {
-        self.connector = Arc::new(Ready(Mutex::new(Some(Box::new(stream)))));
+        self.connector = Some(Arc::new(Ready(Mutex::new(Some(Box::new(stream))))));
         self.config.reconnect = false;
         Client::connect(self, &["stream".to_owned()]).await
     }
@@ -324,7 +335,16 @@ impl<T: Into<String>, const N: usize> IntoServers for [T; N] {
     }
 }
 
+/// Where a server is if nobody says otherwise.
+const DEFAULT_SERVER: &str = "nats://localhost:4222";
+
 /// All addresses in the lists.
-pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, UrlError> {
-    lists.iter().flat_map(|list| ServerUrl::list(list)).collect()
+pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, ConnectError> {
+    let or_default = |list| if str::trim(list).is_empty() { DEFAULT_SERVER } else { list };
+    let urls = lists.iter().flat_map(|list| ServerUrl::list(or_default(list)));
+    let servers = urls.collect::<Result<Vec<_>, _>>().map_err(ConnectError::InvalidUrl)?;
+    if !cfg!(feature = "websocket") && servers.iter().any(|url| is_websocket(url.scheme())) {
+        return Err(ConnectError::WebSocketUnsupported);
+    }
+    Ok(servers)
 }

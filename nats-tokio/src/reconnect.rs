@@ -207,10 +207,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::InvalidUrl`], and nothing changes.
+    /// [`ConnectError::InvalidUrl`] or [`ConnectError::WebSocketUnsupported`], and nothing changes.
     pub fn set_servers(&self, servers: impl IntoServers) -> Result<(), ConnectError> {
         let servers = servers.into_servers();
-        let servers = parse_servers(&servers).map_err(ConnectError::InvalidUrl)?;
+        let servers = parse_servers(&servers)?;
         let shared = &self.handle.shared;
         let mut control = lock(&shared.control);
         control.url_credentials = UrlCredentials::new(&servers);

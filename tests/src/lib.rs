@@ -71,13 +71,15 @@ impl NatsServer {
             .spawn()
             .map_err(|error| io::Error::other(format!("{}: {error}", program().display())))?;
         let mut server = Self { process, folder: folder.to_owned(), port: 0 };
+        // With TLS first, a server says nothing to somebody who only listens.
+        let is_silent = config.contains("handshake_first");
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(status) = server.process.try_wait()? {
                 return Err(io::Error::other(format!("it ended with {status}")));
             }
-            if let Some(port) = server.announced_port()
-                && is_up(port)
+            if let Some(port) = server.announced_port("nats")
+                && (is_silent || is_up(port))
             {
                 server.port = port;
                 return Ok(server);
@@ -87,12 +89,12 @@ impl NatsServer {
         Err(io::ErrorKind::TimedOut.into())
     }
 
-    /// The port in the file that the server writes once it listens.
-    fn announced_port(&self) -> Option<u16> {
+    /// A port in the file that the server writes once it listens.
+    fn announced_port(&self, protocol: &str) -> Option<u16> {
         let name = format!("{}_{}.ports", program().file_name()?.to_str()?, self.process.id());
         let text = fs::read_to_string(self.folder.join(name)).ok()?;
         let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
-        ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+        ports[protocol][0].as_str()?.rsplit(':').next()?.parse().ok()
     }
 
     /// Where it listens, for clients.
@@ -105,6 +107,16 @@ impl NatsServer {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port that it takes WebSockets on.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[must_use]
+    pub fn websocket_port(&self) -> u16 {
+        self.announced_port("websocket").expect("a port for WebSockets")
     }
 
     /// The process.
@@ -167,6 +179,21 @@ fn configuration(folder: &Path, port: Option<u16>, config: &str) -> String {
         folder.join("log"),
         config.replace("$STORE", &format!("{store:?}"))
     )
+}
+
+/// The version of the nats-server to test against: major, minor, patch.
+///
+/// # Panics
+///
+/// If it does not tell.
+#[must_use]
+pub fn version() -> (u32, u32, u32) {
+    let output = Command::new(program()).arg("--version").output().expect("nats-server runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (_, version) = text.trim().rsplit_once('v').expect("nats-server: v2.15.1");
+    let mut numbers = version.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
+    let mut number = || numbers.next().unwrap_or(0);
+    (number(), number(), number())
 }
 
 /// Where the nats-server to test against is: `NATS_SERVER`, or where `cargo xtask test` puts it.

@@ -19,6 +19,11 @@ pub(crate) fn lint() -> Outcome {
     let deny = ["--", "--deny", "warnings"];
     run(cargo(&["clippy", "--quiet", "--package", "nats-proto"]).args(deny))?;
     run(cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--all-features"]).args(deny))?;
+    for features in ["", "tls", "aws-lc-rs", "websocket"] {
+        run(cargo(&["clippy", "--quiet", "--package", "nats-tokio", "--no-default-features"])
+            .arg(format!("--features={features}"))
+            .args(deny))?;
+    }
     run(program(tools::typos()?).args(["--format", "brief"]))?;
     let cargo_deny = tools::cargo_deny()?;
     // Not the advisories, which come from a place of their own.

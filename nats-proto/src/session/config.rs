@@ -54,9 +54,9 @@ pub enum Tls {
     /// If the scheme is `tls` or `wss`, or the server insists.
     #[default]
     Auto,
-    /// Always, after INFO. A server that does not offer it is not connected to.
+    /// Always, after INFO. A server that does not offer it, or a `ws` address, is not connected to.
     Required,
-    /// Always, before INFO (nats-server's `handshake_first`).
+    /// Always, before INFO (nats-server's `handshake_first`). A `ws` address is not connected to.
     First,
 }
 

@@ -79,18 +79,20 @@ impl<S: Store> Session<S> {
     }
 
     pub(super) fn begin_link(&mut self) {
-        self.state = if self.config.tls == Tls::First {
+        let scheme = self.pool.scheme();
+        self.state = if self.config.tls == Tls::First && !is_websocket(scheme) {
             State::Securing { has_info: false }
         } else {
-            // A WebSocket's TLS lies below it, and is there already.
-            State::AwaitingInfo { is_secure: self.pool.scheme() == Some(Scheme::Wss) }
+            State::AwaitingInfo { is_secure: scheme == Some(Scheme::Wss) }
         };
     }
 
     fn begin_login<'b>(&mut self, is_secure: bool, now: Instant) -> Option<Event<'b>> {
-        let insists = self.config.tls != Tls::Auto || self.pool.scheme() == Some(Scheme::Tls);
-        let is_offered = self.info.tls_required() || self.info.tls_available();
-        if is_secure || !(insists || self.info.tls_required()) {
+        let scheme = self.pool.scheme();
+        let insists = self.config.tls != Tls::Auto || scheme == Some(Scheme::Tls);
+        let is_required = self.info.tls_required() && !is_websocket(scheme);
+        let is_offered = is_required || (self.info.tls_available() && !is_websocket(scheme));
+        if is_secure || !(insists || is_required) {
             self.state = State::LoggingIn { sent: 0 };
         } else if is_offered {
             self.state = State::Securing { has_info: true };
@@ -260,4 +262,9 @@ fn refusal(cause: Lost) -> Option<ErrorKind> {
         Lost::Server(kind) if kind.consequence() == Consequence::Reauthenticate => Some(kind),
         _ => None,
     }
+}
+
+/// Whether TLS lies below the connection, and is there from its start or never.
+const fn is_websocket(scheme: Option<Scheme>) -> bool {
+    matches!(scheme, Some(Scheme::Ws | Scheme::Wss))
 }

@@ -14,10 +14,11 @@ use crate::wire::ServerInfo;
 
 impl<S: Store> Session<S> {
     /// Where a message for `sid` goes, which counts as delivered; `None` if that subscription is
-    /// over, and the message is to be dropped.
+    /// over, or there is no connection yet, and the message is to be dropped.
     #[inline]
     pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Route> {
-        self.subscriptions.deliver(sid)
+        // Whoever speaks before TLS and the login are done may be anybody.
+        (self.state == State::Ready).then(|| self.subscriptions.deliver(sid)).flatten()
     }
 
     /// Where messages for `sid` go, as long as it was not handed back.

@@ -13,6 +13,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::store::Fixed;
+use crate::url::ServerUrl;
 use crate::wire::Decoded;
 use crate::wire::Decoder;
 use crate::wire::FromServer;

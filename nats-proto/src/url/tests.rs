@@ -26,6 +26,8 @@ fn every_form_of_the_documentation() {
         ("nats://%41%2f:%40@host", (Nats, Some("A/"), Some("@"), "host", 4222, "")),
         ("nats://[::1]:4223", (Nats, None, None, "::1", 4223, "")),
         ("[fe80::1%25]", (Nats, None, None, "fe80::1%25", 4222, "")),
+        ("tls://[::1]:4443", (Tls, None, None, "::1", 4443, "")),
+        ("wss://tok@[2001:db8::1]/p", (Wss, Some("tok"), None, "2001:db8::1", 443, "/p")),
         ("nats://bücher_1.example", (Nats, None, None, "bücher_1.example", 4222, "")),
         ("nats://host:4222/", (Nats, None, None, "host", 4222, "")),
     ];
@@ -60,6 +62,8 @@ fn what_is_no_address() {
         ("http://host", UrlError::Scheme),
         ("://host", UrlError::Scheme),
         ("natss://host", UrlError::Scheme),
+        ("opentls://host", UrlError::Scheme),
+        ("nsc://operator/account/user", UrlError::Scheme),
         ("host:", UrlError::Port),
         ("host:0", UrlError::Port),
         ("host:65536", UrlError::Port),

@@ -9,7 +9,9 @@ use nats_tokio::ErrorKind;
 use nats_tokio::Event;
 use nats_tokio::Lost;
 use nats_tokio::Stop;
+use nats_tokio::Target;
 use nats_tokio::UrlError;
+use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
 use crate::peer::INFO;
@@ -70,11 +72,44 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
 async fn opening_takes_no_longer_than_allowed_either() {
     let options = ConnectOptions::new()
         .connect_timeout(Duration::from_secs(5))
-        .connector(|_| std::future::pending::<io::Result<tokio::io::DuplexStream>>());
+        .connector(|_| std::future::pending::<io::Result<DuplexStream>>());
     let start = Instant::now();
     let error = options.connect("a,b").await.unwrap_err();
     assert!(matches!(error, ConnectError::TimedOut), "{error}");
     assert_eq!(start.elapsed().as_secs(), 10, "five for each of two servers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_cannot_be_opened_in_time_does_not_keep_us_from_the_next() {
+    let options = ConnectOptions::new().keep_server_order().connector(|target| async move {
+        if target.host == "a" {
+            std::future::pending::<()>().await;
+        }
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let mut peer = Peer::new(theirs);
+        tokio::spawn(async move {
+            peer.accept().await;
+            peer.serve().await
+        });
+        io::Result::Ok(ours)
+    });
+    let start = Instant::now();
+    let client = options.connect("a,b").await.unwrap();
+    assert_eq!(client.server_info().address, "nats://b:4222");
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_address_is_the_default_one() {
+    for address in ["", "  "] {
+        let options = ConnectOptions::new().connector(|target| async move {
+            let Target { scheme, host, port, path, .. } = target;
+            let text = format!("{}://{host}:{port}{path}", scheme.as_str());
+            io::Result::<DuplexStream>::Err(io::Error::other(text))
+        });
+        let error = options.connect(address).await.unwrap_err();
+        assert!(error.to_string().ends_with("nats://localhost:4222"), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,7 +163,6 @@ async fn what_is_no_nats_server() {
     for (said, expected) in [
         ("HTTP/1.1 400 Bad Request", "protocol error"),
         ("INFO {\"max_payload\"", "INFO is malformed"),
-        ("INFO {\"tls_required\":true}", "TLS, which is not supported yet"),
     ] {
         let (ours, theirs) = tokio::io::duplex(4096);
         let mut peer = Peer::new(theirs);
@@ -145,7 +179,7 @@ async fn what_is_no_nats_server() {
 #[tokio::test]
 async fn options_are_checked() {
     let connect = |url: &str| ConnectOptions::new().connect(url.to_owned());
-    assert!(matches!(connect("").await, Err(ConnectError::InvalidUrl(UrlError::Host))));
+    assert!(matches!(connect("a,").await, Err(ConnectError::InvalidUrl(UrlError::Host))));
     assert!(matches!(connect("a,b:x").await, Err(ConnectError::InvalidUrl(UrlError::Port))));
     assert!(matches!(ConnectOptions::new().connect([""; 0]).await, Err(ConnectError::NoServers)));
     for prefix in ["", "a b", "a.*", "a."] {
@@ -245,5 +279,29 @@ impl FlushWith for nats_tokio::Client {
         };
         let (flushed, ()) = tokio::join!(self.flush(), server);
         flushed.unwrap();
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[tokio::test(start_paused = true)]
+async fn without_tls_its_absence_is_told() {
+    use nats_tokio::TlsError;
+
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let mut peer = Peer::new(theirs);
+    peer.send("INFO {\"tls_required\":true}").await;
+    let error = ConnectOptions::new().connect_stream(ours).await.unwrap_err();
+    let ConnectError::Tls(error) = error else { panic!("{error}") };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    assert!(matches!(inner, Some(TlsError::Unsupported)), "{error}");
+    peer.expect(&["closed"]).await;
+}
+
+#[cfg(not(feature = "websocket"))]
+#[tokio::test]
+async fn without_websocket_its_absence_is_told() {
+    for url in ["ws://a", "b,wss://a"] {
+        let error = nats_tokio::connect(url).await.unwrap_err();
+        assert!(matches!(error, ConnectError::WebSocketUnsupported), "{error}");
     }
 }

@@ -13,3 +13,5 @@ mod reconnecting;
 mod requesting;
 mod runtime;
 mod subscribing;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod tls;

@@ -10,15 +10,15 @@ use nats_proto::wire::Decoder;
 use nats_proto::wire::FromClient;
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
+use nats_tokio::Transport;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
-use tokio::io::DuplexStream;
 
 pub(crate) const INFO: &str = r#"INFO {"server_id":"S","server_name":"peer","version":"2.99.0","proto":1,"headers":true,"max_payload":1000000,"client_id":7,"client_ip":"1.2.3.4"}"#;
 
 /// Talks like a server, as the test tells it to.
 pub(crate) struct Peer {
-    stream: DuplexStream,
+    stream: Box<dyn Transport>,
     decoder: Decoder<FromClient>,
     buffer: BytesMut,
 }
@@ -36,8 +36,8 @@ pub(crate) async fn pair() -> (Client, Peer) {
 }
 
 impl Peer {
-    pub(crate) fn new(stream: DuplexStream) -> Self {
-        Self { stream, decoder: Decoder::default(), buffer: BytesMut::new() }
+    pub(crate) fn new(stream: impl Transport) -> Self {
+        Self { stream: Box::new(stream), decoder: Decoder::default(), buffer: BytesMut::new() }
     }
 
     /// The handshake.

@@ -1,12 +1,15 @@
 //! The whole surface of nats-tokio against the nats-server that `NATS_SERVER` names.
 
 mod auth;
+mod certificates;
 mod core;
 mod hostile;
 mod interop;
 mod limits;
 mod reconnect;
 mod security;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 

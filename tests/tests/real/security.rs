@@ -85,22 +85,3 @@ async fn an_inbox_prefix_lets_replies_through() {
     let (reply, ()) = soon(async { tokio::join!(client.request("service", ""), answer) }).await;
     assert_eq!(reply.unwrap().payload(), b"yes");
 }
-
-#[tokio::test]
-async fn tls_is_refused_with_a_word() {
-    // A server that insists on it, without a certificate to show: INFO is all that is needed.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        use tokio::io::AsyncWriteExt;
-        while let Ok((mut socket, _)) = listener.accept().await {
-            let _ = socket.write_all(b"INFO {\"tls_required\":true}\r\n").await;
-        }
-    });
-    let error = soon(nats_tokio::connect(address.to_string())).await.unwrap_err();
-    assert!(matches!(error, ConnectError::TlsUnsupported), "{error}");
-    let server = NatsServer::start("");
-    let url = server.url().replace("nats://", "tls://");
-    let error = soon(nats_tokio::connect(url)).await.unwrap_err();
-    assert!(matches!(error, ConnectError::TlsUnavailable), "{error}");
-}

@@ -134,6 +134,7 @@ fn tls_when_it_is_asked_for() {
         (Config::DEFAULT, "nats://a", available, false),
         (Config::DEFAULT, "tls://a", available, true),
         (Config::DEFAULT, "wss://a", tls, false),
+        (Config::DEFAULT, "ws://a", tls, false),
         (required, "nats://a", available, true),
     ] {
         let mut world = World::<Small>::new(config, &[server]);
@@ -144,7 +145,9 @@ fn tls_when_it_is_asked_for() {
         world.session.handle_secured();
         assert!(matches!(world.session.step(), Step::Login(_)));
     }
-    for (config, server) in [(required, "nats://a"), (Config::DEFAULT, "tls://a")] {
+    for (config, server) in
+        [(required, "nats://a"), (Config::DEFAULT, "tls://a"), (required, "ws://a")]
+    {
         let mut world = World::<Small>::new(config, &[server]);
         world.session.connect(world.now);
         world.session.handle_open();
@@ -160,4 +163,38 @@ fn tls_when_it_is_asked_for() {
     assert_eq!(world.session.step(), Step::Exchange);
     world.receive(tls);
     assert!(matches!(world.session.step(), Step::Login(_)), "it is secure already");
+}
+
+#[test]
+fn a_websockets_tls_lies_below_it() {
+    for tls in [Tls::Required, Tls::First] {
+        let config = Config { tls, ..Config::DEFAULT };
+        for (server, is_secure) in [("wss://a", true), ("ws://a", false)] {
+            let mut world = World::<Small>::new(config, &[server]);
+            world.session.connect(world.now);
+            world.session.handle_open();
+            assert_eq!(world.session.step(), Step::Exchange);
+            world.receive("INFO {\"tls_required\":true}");
+            let is_login = matches!(world.session.step(), Step::Login(_));
+            assert_eq!(is_login, is_secure, "{tls:?} {server}");
+            let stop = Step::Stop(Stop::Lost(Lost::TlsUnavailable));
+            assert_eq!(world.session.step() == stop, !is_secure);
+        }
+    }
+}
+
+#[test]
+fn messages_before_the_handshake_is_over_are_nobodys() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+    world.subscribe("x", 1);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    assert_eq!(world.receive("MSG x 1 0|"), ["dropped"]);
+    world.receive("INFO {\"tls_required\":true}");
+    assert_eq!(world.receive("MSG x 1 0|"), ["dropped"]);
+    world.session.handle_secured();
+    world.login();
+    assert_eq!(world.receive("MSG x 1 0|"), ["dropped"]);
+    world.receive("PONG");
+    assert_eq!(world.receive("MSG x 1 0|"), ["to 1"]);
 }

@@ -1,0 +1,91 @@
+//! The servers of a session, as the application sees them.
+
+use core::time::Duration;
+
+use super::Event;
+use super::KnownServer;
+use super::Lost;
+use super::Session;
+use super::State;
+use super::Stop;
+use super::Timer;
+use crate::error::Full;
+use crate::store::Store;
+use crate::time::Instant;
+use crate::url::ServerUrl;
+
+impl<S: Store> Session<S> {
+    /// Adds a server to those that [`connect`](Self::connect) tries; nothing if it is known. The
+    /// credentials in the URL are not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the table is full, or the address too long for it.
+    pub fn add_server(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
+        self.pool.add(url)
+    }
+
+    /// Starts to connect: to one server after the other, in random order, until one takes us.
+    /// Each is tried once, unless [`retry_first`](Config::retry_first) says otherwise.
+    ///
+    /// Does nothing if the session has been started before.
+    pub fn connect(&mut self, now: Instant) {
+        if self.state == State::Idle {
+            let shuffle = (!self.config.keep_order).then_some(&mut self.rng);
+            self.pool.start(shuffle);
+            if self.pool.current().is_some() {
+                self.dial(now);
+            } else {
+                self.stop(Stop::NoServers);
+            }
+        }
+    }
+
+    /// Leaves the connection there is, or is being made, and makes another one at once, to any
+    /// server.
+    pub fn reconnect(&mut self, now: Instant) -> Option<Event<'static>> {
+        self.pool.forgive();
+        match self.state {
+            State::Idle | State::Stopped(_) => None,
+            State::Waiting => {
+                self.wait(now);
+                None
+            }
+            _ => self.lost(Lost::Requested, None, now),
+        }
+    }
+
+    /// Forgets all servers; to be followed by [`add_server`](Self::add_server). The connection
+    /// there is stays as long as it lasts.
+    pub fn remove_servers(&mut self) {
+        let is_in_use = !matches!(self.state, State::Idle | State::Waiting);
+        self.pool.remove_all(is_in_use);
+    }
+
+    /// The servers known, the one that is connected to or to be tried next first.
+    pub fn servers(&self) -> impl Iterator<Item = KnownServer<'_>> {
+        self.pool.iter()
+    }
+
+    /// A number that changes when [`servers`](Self::servers) become more, or less.
+    pub const fn server_changes(&self) -> u32 {
+        self.pool.changes()
+    }
+
+    /// How many servers others told of that there was no room for, or whose addresses were too
+    /// long for the table.
+    pub const fn servers_left_out(&self) -> u32 {
+        self.pool.left_out()
+    }
+
+    /// Tries another server next, or at another time: the one of that number in
+    /// [`servers`](Self::servers), after `delay`. Returns whether that was possible: while the
+    /// session waits after a loss, when [`step`](Self::step) is [`Step::Wait`].
+    pub fn choose_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
+        let is_possible = self.state == State::Waiting && self.pool.put_first(number);
+        if is_possible {
+            self.timers.set(Timer::Reconnect, now + delay);
+        }
+        is_possible
+    }
+}

@@ -1,0 +1,100 @@
+//! Certificates of the tests' own, in files that are gone when the test ends.
+
+use std::fs;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rcgen::BasicConstraints;
+use rcgen::CertificateParams;
+use rcgen::DnType;
+use rcgen::ExtendedKeyUsagePurpose;
+use rcgen::IsCa;
+use rcgen::Issuer;
+use rcgen::KeyPair;
+use rcgen::SanType;
+
+/// Signs certificates.
+pub(crate) struct Authority {
+    folder: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+/// A certificate and its key, in files.
+pub(crate) struct Certificate {
+    pub(crate) path: PathBuf,
+    pub(crate) key_path: PathBuf,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("nats-certs-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "tests");
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        fs::write(folder.join("ca.pem"), &pem).unwrap();
+        Self { folder, issuer: Issuer::new(params, key), pem }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Signs a certificate made out to a name or an address.
+    pub(crate) fn sign(&self, name: &str) -> Certificate {
+        self.sign_with(name, |_| {})
+    }
+
+    pub(crate) fn sign_with(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Certificate {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        let path = self.folder.join(format!("{name}.pem"));
+        let key_path = self.folder.join(format!("{name}.key"));
+        fs::write(&path, pem).unwrap();
+        fs::write(&key_path, key.serialize_pem()).unwrap();
+        Certificate { path, key_path }
+    }
+
+    /// One for `localhost` and 127.0.0.1.
+    pub(crate) fn sign_server(&self) -> Certificate {
+        self.sign_with("localhost", |params| {
+            let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            params.subject_alt_names.push(SanType::IpAddress(address));
+        })
+    }
+}
+
+impl Certificate {
+    /// The lines of a server's configuration, with more of them inside.
+    pub(crate) fn config(&self, more: &str) -> String {
+        let Self { path, key_path } = self;
+        format!("tls {{\n cert_file: {path:?}\n key_file: {key_path:?}\n {more}\n}}")
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
