@@ -15,7 +15,6 @@ use crate::new_folder;
 pub struct Cluster {
     nodes: Vec<Node>,
     routes: String,
-    config: String,
     /// Where the servers keep what outlives them.
     folder: PathBuf,
 }
@@ -23,8 +22,20 @@ pub struct Cluster {
 #[derive(Debug)]
 struct Node {
     server: Option<NatsServer>,
-    port: u16,
-    route_port: u16,
+    ports: Ports,
+    /// Lines of the configuration that it alone has.
+    config: String,
+}
+
+/// The ports of one server in a cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// For clients.
+    pub client: u16,
+    /// For the other servers of the cluster.
+    pub route: u16,
+    /// For leaf nodes, if the configuration has them.
+    pub leaf: u16,
 }
 
 impl Cluster {
@@ -36,19 +47,24 @@ impl Cluster {
     /// If there is no nats-server, or they do not start, or do not find each other.
     #[must_use]
     pub fn start(size: usize, config: &str) -> Self {
-        let ports = free_ports(size * 2);
-        let nodes: Vec<_> = ports
-            .chunks_exact(2)
-            .map(|pair| Node { server: None, port: pair[0], route_port: pair[1] })
+        Self::start_with(size, |_| config.to_owned())
+    }
+
+    /// Starts so many servers, with lines that each has of its own.
+    ///
+    /// # Panics
+    ///
+    /// If there is no nats-server, or they do not start, or do not find each other.
+    #[must_use]
+    pub fn start_with(size: usize, config: impl Fn(Ports) -> String) -> Self {
+        let nodes: Vec<_> = free_ports(size * 3)
+            .chunks_exact(3)
+            .map(|ports| Ports { client: ports[0], route: ports[1], leaf: ports[2] })
+            .map(|ports| Node { server: None, ports, config: config(ports) })
             .collect();
         let routes: Vec<_> =
-            nodes.iter().map(|node| format!("\"nats://127.0.0.1:{}\"", node.route_port)).collect();
-        let mut cluster = Self {
-            nodes,
-            routes: routes.join(","),
-            config: config.to_owned(),
-            folder: new_folder(),
-        };
+            nodes.iter().map(|node| format!("\"nats://127.0.0.1:{}\"", node.ports.route)).collect();
+        let mut cluster = Self { nodes, routes: routes.join(","), folder: new_folder() };
         for number in 0..size {
             cluster.start_node(number);
         }
@@ -65,12 +81,14 @@ impl Cluster {
         let config = format!(
             "server_name: node{number}\ncluster {{ name: test, listen: \"127.0.0.1:{}\", \
              routes: [{}] }}\n{}",
-            self.nodes[number].route_port,
+            self.nodes[number].ports.route,
             self.routes,
-            self.config.replace("$STORE", &format!("{:?}", self.folder.join(number.to_string())))
+            self.nodes[number]
+                .config
+                .replace("$STORE", &format!("{:?}", self.folder.join(number.to_string())))
         );
         let node = &mut self.nodes[number];
-        node.server = Some(NatsServer::start_on(Some(node.port), &config));
+        node.server = Some(NatsServer::start_on(Some(node.ports.client), &config));
     }
 
     /// Kills a server.
@@ -91,7 +109,13 @@ impl Cluster {
     /// The port of a server, running or not.
     #[must_use]
     pub fn port(&self, number: usize) -> u16 {
-        self.nodes[number].port
+        self.nodes[number].ports.client
+    }
+
+    /// The port of a server for leaf nodes, running or not.
+    #[must_use]
+    pub fn leaf_port(&self, number: usize) -> u16 {
+        self.nodes[number].ports.leaf
     }
 
     /// How many servers there are, running or not.
@@ -103,8 +127,11 @@ impl Cluster {
     /// The addresses of all servers.
     #[must_use]
     pub fn url(&self) -> String {
-        let urls: Vec<_> =
-            self.nodes.iter().map(|node| format!("nats://127.0.0.1:{}", node.port)).collect();
+        let urls: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| format!("nats://127.0.0.1:{}", node.ports.client))
+            .collect();
         urls.join(",")
     }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 pub use cluster::Cluster;
+pub use cluster::Ports;
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -18,6 +18,7 @@ use nats_tokio::Event;
 use nats_tokio::LoginError;
 use nats_tokio::Lost;
 use nats_tokio::NkeyError;
+use nats_tokio::PublishError;
 use nats_tokio::Stop;
 use serde_json::json;
 
@@ -172,6 +173,53 @@ async fn a_jwt_that_expires() {
         }) => {}
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_jwt_that_expires_is_replaced_by_whoever_decides() {
+    let server = NatsServer::start(&jwt::server_config());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let options = options().auth_with(move |_| {
+        // The first one is good for a while, the next one for ever.
+        let expires = (count.fetch_add(1, Relaxed) == 0).then_some(2);
+        let text = jwt::credentials(&jwt::user(USER, expires, &json!({})), USER);
+        async move { Ok(Auth::credentials(&text)?) }
+    });
+    let client = connect(&server, options).await.unwrap();
+    let mut subscriber = client.subscribe("still.here").await.unwrap();
+    let mut events = client.events();
+    soon(async { while events.next().await != Some(Event::Resubscribed) {} }).await;
+    assert_eq!(asked.load(Relaxed), 2);
+    client.publish("still.here", "yes").await.unwrap();
+    assert_eq!(soon(subscriber.next()).await.unwrap().payload(), b"yes");
+}
+
+#[tokio::test]
+async fn limits_of_a_user() {
+    let server = NatsServer::start(&jwt::server_config());
+    let claims = json!({ "subs": 2, "payload": 100 });
+    let text = jwt::credentials(&jwt::user(USER, None, &claims), USER);
+    let client = connect(&server, options().credentials(&text)).await.unwrap();
+    let mut events = client.events();
+    assert_eq!(client.max_payload(), 100, "in the INFO that follows the login");
+    let error = client.publish("a", vec![0; 101]).await.unwrap_err();
+    assert_eq!(error, PublishError::PayloadTooLarge { len: 101, max: 100 });
+    let mut subscriptions = Vec::new();
+    for _ in 0..3 {
+        subscriptions.push(client.subscribe("a").await.unwrap());
+    }
+    client.flush().await.unwrap();
+    let refused = soon(async {
+        loop {
+            if let Some(Event::ServerError { kind, .. }) = events.next().await {
+                return kind;
+            }
+        }
+    });
+    assert_eq!(refused.await, ErrorKind::MaximumSubscriptions);
+    client.publish("a", "1").await.unwrap();
+    assert_eq!(soon(subscriptions[0].next()).await.unwrap().payload(), b"1");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod certificates;
 mod core;
 mod hostile;
 mod interop;
+mod leaf;
 mod limits;
 mod reconnect;
 mod security;
