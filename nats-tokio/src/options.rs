@@ -1,5 +1,8 @@
 //! How to connect.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
