@@ -40,6 +40,21 @@ fn a_server_that_shuts_down_is_left_in_good_order() {
 }
 
 #[test]
+fn a_shutdown_may_be_told_in_pieces() {
+    let json = br#"{"ldm":true,"max_payload":7}"#;
+    for at in 0..json.len() {
+        let (first, last) = json.split_at(at);
+        let mut world = World::<Small>::connected();
+        let part = crate::wire::InfoPart { json: first, is_last: false };
+        assert_eq!(world.session.handle_control(Control::Info(part), world.now), None);
+        let part = crate::wire::InfoPart { json: last, is_last: true };
+        let event = world.session.handle_control(Control::Info(part), world.now);
+        assert_eq!(event, Some(Event::LameDuck), "cut at {at}");
+        assert_eq!(world.wait().0, Timer::Leave);
+    }
+}
+
+#[test]
 fn with_nowhere_to_go_it_stays() {
     let mut world = World::<Small>::connected();
     world.subscribe("a", 1);
