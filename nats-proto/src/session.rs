@@ -464,6 +464,7 @@ impl<S: Store> Session<S> {
                 self.pings.transmit_pongs(out)?;
                 self.subscriptions.transmit(&mut self.pings, out)?;
                 self.note_unsubscribed();
+                self.check_drained();
                 self.pings.transmit_ping(out)
             }
             _ => Ok(()),
