@@ -304,10 +304,14 @@ impl<S: Store> Pool<S> {
     fn push(&mut self, url: &ServerUrl<'_>, is_discovered: bool) -> Result<(), Full> {
         let mut address = S::Text::default();
         url.encode(&mut address)?;
+        // Servers that tell of each other by turns, and let nobody in, are not to be tried by turns
+        // without a pause: one that was told of waits as long as the one that told.
+        let teller = self.servers.as_ref().first().filter(|_| is_discovered);
+        let not_before = teller.and_then(|teller| teller.not_before);
         self.servers.push(Server {
             address,
             failures: 0,
-            not_before: None,
+            not_before,
             refusal: None,
             is_discovered,
             is_listed: is_discovered,

@@ -70,6 +70,24 @@ fn a_server_that_was_given_up_may_be_discovered_again() {
 }
 
 #[test]
+fn servers_that_tell_of_each_other_by_turns_are_not_hammered() {
+    let mut world = World::<Small>::connected();
+    world.now = world.now + Duration::from_secs(10);
+    world.lose(Lost::Closed);
+    let before = world.now;
+    for round in 0..30 {
+        world.redial();
+        world.decoder = Decoder::default();
+        world.session.handle_open();
+        // Whoever is not told of is forgotten, with when it was tried.
+        world.receive(&format!("INFO {{\"connect_urls\":[\"x{}:1\"]}}", round % 3));
+        world.lose(Lost::Closed);
+    }
+    // Two of them are known at any time.
+    assert!(world.now.since(before) >= 14 * Duration::from_secs(2), "{:?}", world.now);
+}
+
+#[test]
 fn mere_addresses_keep_the_name_for_tls() {
     let config = Config { keep_order: true, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["tls://cluster.example"]);
