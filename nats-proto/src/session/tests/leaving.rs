@@ -66,6 +66,16 @@ fn with_nowhere_to_go_it_stays() {
 }
 
 #[test]
+fn without_reconnecting_it_stays() {
+    let config = Config { reconnect: false, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a", "b"]);
+    world.connect();
+    assert_eq!(world.receive(LAME_DUCK), ["LameDuck"]);
+    assert_eq!(world.wait(), (Timer::Leave, None));
+    assert_eq!((world.sent().as_str(), world.session.is_ready()), ("", true));
+}
+
+#[test]
 fn staying_can_be_asked_for() {
     let config = Config { leave_within: None, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["a", "b"]);
