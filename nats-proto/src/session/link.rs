@@ -65,7 +65,10 @@ impl<S: Store> Session<S> {
             Ok(false) => return None,
             Ok(true) => {}
         }
-        self.pool.end_list((!self.config.keep_order).then_some(&mut self.rng));
+        self.pool.note_name();
+        if self.state == State::Ready {
+            self.end_list();
+        }
         // Not what INFO said before this part of it: an earlier part may have told already.
         let was_lame_duck = core::mem::replace(&mut self.is_lame_duck, self.info.lame_duck());
         match self.state {
@@ -122,8 +125,14 @@ impl<S: Store> Session<S> {
         })
     }
 
+    /// What the server told of others is to be believed, now that it has let us in.
+    fn end_list(&mut self) {
+        self.pool.end_list((!self.config.keep_order).then_some(&mut self.rng));
+    }
+
     fn begin_exchange<'b>(&mut self, now: Instant) -> Event<'b> {
         self.state = State::Ready;
+        self.end_list();
         self.timers.stop(Timer::Handshake);
         self.start_ping_timer(now);
         self.pool.note_success();

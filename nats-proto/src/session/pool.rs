@@ -200,9 +200,8 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
-    /// random place.
-    pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
+    /// Keeps the name of the first server, if it has one.
+    pub(super) fn note_name(&mut self) {
         if self.current().is_some_and(|server| server.host().parse::<IpAddr>().is_err()) {
             let host = self.current().map(|server| server.host()).unwrap_or_default();
             let mut name = S::Text::default();
@@ -211,6 +210,12 @@ impl<S: Store> Pool<S> {
                 self.name = name;
             }
         }
+    }
+
+    /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
+    /// random place. Only where the server has let us in: servers that do not, and tell of
+    /// different others, would make us forget how often each of them has failed.
+    pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
         if !self.servers.as_ref().iter().any(|server| server.is_listed) {
             return;
         }
