@@ -4,6 +4,7 @@ mod bench;
 mod checks;
 mod fuzz;
 mod run;
+mod sim;
 mod targets;
 mod tests;
 mod tools;
@@ -25,6 +26,11 @@ const TASKS: &[Task] = &[
         name: "test",
         about: "all tests, on two versions of nats-server, which it obtains",
         run: tests::test,
+    },
+    Task {
+        name: "sim",
+        about: "10,000 simulated lives of a session; --seeds COUNT, --seed SEED for one told",
+        run: sim::sim,
     },
     Task {
         name: "lint",
