@@ -79,7 +79,7 @@ fn who_does_not_let_us_in_removes_nobody() {
     world.lose(Lost::Closed);
     for times in [1, 2] {
         // Both refuse the credentials, and tell of others.
-        for (host, other) in [("b", "c:1"), ("a", "c:1"), ("c", "c:1")] {
+        for (host, other) in [("b", "c:1"), ("a", "c:1"), ("c", "b:1")] {
             assert_eq!(world.redial().1, host, "{times}");
             world.decoder = Decoder::default();
             world.session.handle_open();
