@@ -88,6 +88,8 @@ pub struct Session<S: Store> {
     timers: Timers,
     info: ServerInfo<S::Text>,
     scanner: InfoScanner<S::Text>,
+    /// Whether the last whole INFO said that the server is about to shut down.
+    is_lame_duck: bool,
     draining: Option<Drain>,
     leaving: Option<Leaving>,
     /// Whether there was a connection before this one.
@@ -145,6 +147,7 @@ impl<S: Store> Session<S> {
             timers: Timers::default(),
             info: ServerInfo::default(),
             scanner: InfoScanner::default(),
+            is_lame_duck: false,
             draining: None,
             leaving: None,
             was_connected: false,
@@ -391,6 +394,7 @@ impl<S: Store> Session<S> {
                 self.pings.transmit_pongs(out)?;
                 self.subscriptions.transmit(&mut self.pings, out)?;
                 self.note_unsubscribed();
+                self.check_drained();
                 self.pings.transmit_ping(out)
             }
             _ => Ok(()),

@@ -5,6 +5,7 @@ mod chaos;
 mod checks;
 mod fuzz;
 mod run;
+mod sim;
 mod targets;
 mod tests;
 mod tools;
@@ -26,6 +27,11 @@ const TASKS: &[Task] = &[
         name: "test",
         about: "all tests, on two versions of nats-server, which it obtains",
         run: tests::test,
+    },
+    Task {
+        name: "sim",
+        about: "10,000 simulated lives of a session; --seeds COUNT, --seed SEED for one told",
+        run: sim::sim,
     },
     Task {
         name: "lint",

@@ -62,7 +62,7 @@ pub enum Tls {
 
 /// How long to wait between two attempts at the same server, counted from the start of the first
 /// one. A server that was not tried yet, or that kept a connection for longer than that, is tried
-/// at once.
+/// at once; one that another server told of, no sooner than that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backoff {

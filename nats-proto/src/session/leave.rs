@@ -42,8 +42,8 @@ impl<S: Store> Session<S> {
             // It does not even answer PING.
             return self.lost(Lost::Stale, None, now);
         }
-        if self.pool.len() < 2 || self.draining.is_some() {
-            // There is nowhere to go, or no need to.
+        if self.pool.len() < 2 || !self.config.reconnect || self.draining.is_some() {
+            // There is nowhere to go, that would be the end, or there is no need to.
             self.leaving = None;
             return None;
         }

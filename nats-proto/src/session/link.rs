@@ -53,7 +53,6 @@ impl<S: Store> Session<S> {
         part: InfoPart<'_>,
         now: Instant,
     ) -> Option<Event<'b>> {
-        let was_lame_duck = self.state == State::Ready && self.info.lame_duck();
         let Self { scanner, info, pool, .. } = self;
         let takes_servers = !self.config.ignore_discovered;
         let scanned = scanner.push(part, info, |address| {
@@ -66,10 +65,15 @@ impl<S: Store> Session<S> {
             Ok(false) => return None,
             Ok(true) => {}
         }
-        self.pool.end_list((!self.config.keep_order).then_some(&mut self.rng));
+        self.pool.note_name();
+        if self.state == State::Ready {
+            self.end_list();
+        }
+        // Not what INFO said before this part of it: an earlier part may have told already.
+        let was_lame_duck = core::mem::replace(&mut self.is_lame_duck, self.info.lame_duck());
         match self.state {
             State::AwaitingInfo { is_secure } => self.begin_login(is_secure, now),
-            State::Ready if self.info.lame_duck() && !was_lame_duck => {
+            State::Ready if self.is_lame_duck && !was_lame_duck => {
                 self.plan_to_leave(now);
                 Some(Event::LameDuck)
             }
@@ -123,8 +127,14 @@ impl<S: Store> Session<S> {
         })
     }
 
+    /// What the server told of others is to be believed, now that it has let us in.
+    fn end_list(&mut self) {
+        self.pool.end_list((!self.config.keep_order).then_some(&mut self.rng));
+    }
+
     fn begin_exchange<'b>(&mut self, now: Instant) -> Event<'b> {
         self.state = State::Ready;
+        self.end_list();
         self.timers.stop(Timer::Handshake);
         self.start_ping_timer(now);
         self.pool.note_success();

@@ -34,6 +34,9 @@ pub struct Server<T> {
     is_tried: bool,
     /// Whether the application does not want it any more. It goes with its connection.
     is_unwanted: bool,
+    /// Whether it is tried no more. It is remembered until there is a connection to another one, so
+    /// that those who tell of it do not bring it back.
+    is_given_up: bool,
 }
 
 /// What a session knows of a server.
@@ -68,9 +71,16 @@ impl<S: Store> Pool<S> {
         if let Some(known) = self.find_mut(url) {
             known.is_discovered = false;
             known.is_unwanted = false;
+            if core::mem::take(&mut known.is_given_up) {
+                (known.failures, known.refusal) = (0, None);
+                self.changes = self.changes.wrapping_add(1);
+            }
             return Ok(());
         }
-        self.push(url, false)
+        match self.push(url, false) {
+            Err(Full) if self.remove_last(|server| server.is_given_up) => self.push(url, false),
+            result => result,
+        }
     }
 
     /// Removes all servers, but the first one only with its connection.
@@ -110,6 +120,7 @@ impl<S: Store> Pool<S> {
             first.failures = 0;
             first.refusal = None;
         }
+        while self.remove_last(|server| server.is_given_up) {}
     }
 
     /// The first server could not be connected to. It goes to the end of the list, or out of it.
@@ -122,11 +133,9 @@ impl<S: Store> Pool<S> {
         first.refusal = refusal.or(first.refusal);
         let is_given_up = config.max_attempts.is_some_and(|max| first.failures >= max)
             || (is_refused_again && !config.retry_refused);
-        if is_given_up {
-            self.remove(0);
-        } else {
-            self.leave_first();
-        }
+        first.is_given_up = is_given_up;
+        self.changes = self.changes.wrapping_add(is_given_up.into());
+        self.leave_first();
     }
 
     /// The connection to the first server is no more: the others come first.
@@ -166,21 +175,24 @@ impl<S: Store> Pool<S> {
             .as_ref()
             .iter()
             .enumerate()
+            .filter(|(_, server)| !server.is_given_up)
             .map(|(index, server)| (index, due(server)))
             .min_by_key(|&(_, at)| at)?;
-        self.put_first(index);
+        self.rotate(index);
         Some(at)
     }
 
     /// Puts the server of that number first, and says whether there is one.
-    pub(super) fn put_first(&mut self, index: usize) -> bool {
-        match self.servers.as_mut().get_mut(..=index) {
-            Some(servers) => {
-                servers.rotate_right(1);
-                true
-            }
-            None => false,
-        }
+    pub(super) fn put_first(&mut self, number: usize) -> bool {
+        let servers = self.servers.as_ref().iter().enumerate();
+        let found = servers.filter(|(_, server)| !server.is_given_up).nth(number);
+        let index = found.map(|(index, _)| index);
+        index.is_some_and(|index| self.rotate(index))
+    }
+
+    fn rotate(&mut self, index: usize) -> bool {
+        let servers = self.servers.as_mut().get_mut(..=index);
+        servers.map(|servers| servers.rotate_right(1)).is_some()
     }
 
     // What servers tell --------------------------------------------------------------------------
@@ -200,9 +212,8 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
-    /// random place.
-    pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
+    /// Keeps the name of the first server, if it has one.
+    pub(super) fn note_name(&mut self) {
         if self.current().is_some_and(|server| server.host().parse::<IpAddr>().is_err()) {
             let host = self.current().map(|server| server.host()).unwrap_or_default();
             let mut name = S::Text::default();
@@ -211,6 +222,12 @@ impl<S: Store> Pool<S> {
                 self.name = name;
             }
         }
+    }
+
+    /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
+    /// random place. Only where the server has let us in: servers that do not, and tell of
+    /// different others, would make us forget how often each of them has failed.
+    pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
         if !self.servers.as_ref().iter().any(|server| server.is_listed) {
             return;
         }
@@ -230,9 +247,12 @@ impl<S: Store> Pool<S> {
 
     /// Makes room for a server in place of one that INFO did not tell of so far.
     fn remove_unlisted(&mut self) -> bool {
-        let servers = self.servers.as_ref();
-        let is_dispensable = |server: &Server<_>| server.is_discovered && !server.is_listed;
-        match servers.iter().rposition(is_dispensable) {
+        self.remove_last(|server| !server.is_listed && (server.is_discovered || server.is_given_up))
+    }
+
+    /// Removes the last server of that kind, but not the first of all.
+    fn remove_last(&mut self, is_it: impl Fn(&Server<S::Text>) -> bool) -> bool {
+        match self.servers.as_ref().iter().rposition(is_it) {
             Some(index) if index > 0 => self.remove(index),
             _ => false,
         }
@@ -248,7 +268,8 @@ impl<S: Store> Pool<S> {
     // What is true -------------------------------------------------------------------------------
 
     pub(super) fn current(&self) -> Option<ServerUrl<'_>> {
-        self.servers.as_ref().first().and_then(Server::url)
+        let first = self.servers.as_ref().first();
+        first.filter(|first| !first.is_given_up).and_then(Server::url)
     }
 
     pub(super) fn scheme(&self) -> Option<Scheme> {
@@ -269,7 +290,8 @@ impl<S: Store> Pool<S> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = KnownServer<'_>> {
-        self.servers.as_ref().iter().filter_map(|server| {
+        let known = self.servers.as_ref().iter().filter(|server| !server.is_given_up);
+        known.filter_map(|server| {
             Some(KnownServer {
                 url: server.url()?,
                 failures: server.failures,
@@ -279,7 +301,7 @@ impl<S: Store> Pool<S> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.servers.as_ref().len()
+        self.servers.as_ref().iter().filter(|server| !server.is_given_up).count()
     }
 
     pub(super) const fn left_out(&self) -> u32 {
@@ -304,15 +326,20 @@ impl<S: Store> Pool<S> {
     fn push(&mut self, url: &ServerUrl<'_>, is_discovered: bool) -> Result<(), Full> {
         let mut address = S::Text::default();
         url.encode(&mut address)?;
+        // Servers that tell of each other by turns, and let nobody in, are not to be tried by turns
+        // without a pause: one that was told of waits as long as the one that told.
+        let teller = self.servers.as_ref().first().filter(|_| is_discovered);
+        let not_before = teller.and_then(|teller| teller.not_before);
         self.servers.push(Server {
             address,
             failures: 0,
-            not_before: None,
+            not_before,
             refusal: None,
             is_discovered,
             is_listed: is_discovered,
             is_tried: false,
             is_unwanted: false,
+            is_given_up: false,
         })?;
         self.changes = self.changes.wrapping_add(1);
         Ok(())

@@ -70,6 +70,47 @@ fn a_server_that_was_given_up_may_be_discovered_again() {
 }
 
 #[test]
+fn who_does_not_let_us_in_removes_nobody() {
+    let config = Config { keep_order: true, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a"]);
+    world.connect();
+    world.receive("INFO {\"connect_urls\":[\"b:1\"]}");
+    world.now = world.now + Duration::from_secs(10);
+    world.lose(Lost::Closed);
+    for times in [1, 2] {
+        // Both refuse the credentials, and tell of others.
+        for (host, other) in [("b", "c:1"), ("a", "c:1"), ("c", "b:1")] {
+            assert_eq!(world.redial().1, host, "{times}");
+            world.decoder = Decoder::default();
+            world.session.handle_open();
+            world.receive(&format!("INFO {{\"connect_urls\":[\"{other}\"]}}"));
+            world.login();
+            world.receive("-ERR 'Authorization Violation'");
+        }
+    }
+    assert_eq!(world.session.server(), None, "all are given up");
+    assert!(matches!(world.session.step(), Step::Stop(Stop::Lost(Lost::Server(_)))));
+}
+
+#[test]
+fn servers_that_tell_of_each_other_by_turns_are_not_hammered() {
+    let mut world = World::<Small>::connected();
+    world.now = world.now + Duration::from_secs(10);
+    world.lose(Lost::Closed);
+    let before = world.now;
+    for round in 0..30 {
+        world.redial();
+        world.decoder = Decoder::default();
+        world.session.handle_open();
+        // Whoever is not told of is forgotten, with when it was tried.
+        world.receive(&format!("INFO {{\"connect_urls\":[\"x{}:1\"]}}", round % 3));
+        world.lose(Lost::Closed);
+    }
+    // Two of them are known at any time.
+    assert!(world.now.since(before) >= 14 * Duration::from_secs(2), "{:?}", world.now);
+}
+
+#[test]
 fn mere_addresses_keep_the_name_for_tls() {
     let config = Config { keep_order: true, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["tls://cluster.example"]);

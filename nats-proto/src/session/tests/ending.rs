@@ -107,6 +107,36 @@ fn draining_the_connection() {
 }
 
 #[test]
+fn draining_does_not_wait_for_what_no_pong_will_tell() {
+    // Unsubscribed before, drained and then unsubscribed, and made after the last lines.
+    let begin: [fn(&mut World<Small>); 3] = [
+        |world| {
+            world.session.unsubscribe(Sid(1), None);
+            world.session.drain(world.now);
+        },
+        |world| {
+            world.session.drain(world.now);
+            world.session.unsubscribe(Sid(1), None);
+        },
+        |world| {
+            world.session.unsubscribe(Sid(1), None);
+            world.sent();
+            world.subscribe("b", 2);
+            world.session.drain(world.now);
+        },
+    ];
+    for (begin, sent) in begin.into_iter().zip(["UNSUB 1", "UNSUB 1", ""]) {
+        let mut world = World::<Small>::connected();
+        world.subscribe("a", 1);
+        world.sent();
+        begin(&mut world);
+        assert_eq!(world.session.draining(), Some(Draining::Subscriptions));
+        assert_eq!(world.sent(), sent);
+        assert_eq!(world.session.draining(), Some(Draining::Arrived));
+    }
+}
+
+#[test]
 fn draining_waits_for_its_own_pong() {
     let mut world = World::<Small>::connected();
     world.session.flush();

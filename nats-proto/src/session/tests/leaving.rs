@@ -37,6 +37,21 @@ fn a_server_that_shuts_down_is_left_in_good_order() {
 }
 
 #[test]
+fn a_shutdown_may_be_told_in_pieces() {
+    let json = br#"{"ldm":true,"max_payload":7}"#;
+    for at in 0..json.len() {
+        let (first, last) = json.split_at(at);
+        let mut world = World::<Small>::connected();
+        let part = crate::wire::InfoPart { json: first, is_last: false };
+        assert_eq!(world.session.handle_control(Control::Info(part), world.now), None);
+        let part = crate::wire::InfoPart { json: last, is_last: true };
+        let event = world.session.handle_control(Control::Info(part), world.now);
+        assert_eq!(event, Some(Event::LameDuck), "cut at {at}");
+        assert_eq!(world.wait().0, Timer::Leave);
+    }
+}
+
+#[test]
 fn with_nowhere_to_go_it_stays() {
     let mut world = World::<Small>::connected();
     world.subscribe("a", 1);
@@ -45,6 +60,16 @@ fn with_nowhere_to_go_it_stays() {
     assert_eq!(world.wait(), (Timer::Leave, None));
     assert_eq!((world.sent().as_str(), world.session.is_ready()), ("", true));
     assert_eq!(world.session.poll_timeout().map(|(_, timer)| timer), Some(Timer::Ping));
+}
+
+#[test]
+fn without_reconnecting_it_stays() {
+    let config = Config { reconnect: false, ..Config::DEFAULT };
+    let mut world = World::<Small>::new(config, &["a", "b"]);
+    world.connect();
+    assert_eq!(world.receive(LAME_DUCK), ["LameDuck"]);
+    assert_eq!(world.wait(), (Timer::Leave, None));
+    assert_eq!((world.sent().as_str(), world.session.is_ready()), ("", true));
 }
 
 #[test]

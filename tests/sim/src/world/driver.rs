@@ -1,0 +1,379 @@
+//! The driver: does what the session asks for, as any driver has to.
+
+use nats_proto::Headers;
+use nats_proto::Message;
+use nats_proto::Store;
+use nats_proto::Subject;
+use nats_proto::session::Draining;
+use nats_proto::session::Ended;
+use nats_proto::session::Event;
+use nats_proto::session::Lost;
+use nats_proto::session::Step;
+use nats_proto::session::Timer;
+use nats_proto::wire::Connect;
+use nats_proto::wire::Control;
+use nats_proto::wire::Decoded;
+use nats_proto::wire::Decoder;
+use nats_proto::wire::Publish;
+use nats_proto::wire::SendBuf;
+use nats_proto::wire::ServerOp;
+
+use super::World;
+use super::link::Line;
+use crate::app::Route;
+use crate::body;
+use crate::body::Body;
+use crate::checks::Invariant;
+use crate::flaw::Flaw;
+
+/// How many bytes may wait to be written before publishing has to wait.
+const MAX_OUTPUT: usize = 4096;
+/// How many messages may wait for a connection.
+const MAX_HELD: usize = 16;
+/// Room for the longest line there is besides CONNECT, for a driver that has less.
+const LINE: usize = 128;
+
+impl<S: Store<Route = Route>> World<S> {
+    /// Lets the timers expire whose time has come.
+    pub(super) fn expire(&mut self) -> bool {
+        let mut has_expired = false;
+        while let Some((deadline, timer)) = self.session.poll_timeout() {
+            let hurries = self.is_flawed(Flaw::Hurries) && timer == Timer::Reconnect;
+            if self.is_flawed(Flaw::IgnoresTime) || (deadline > self.now && !hurries) {
+                break;
+            }
+            self.say(|| format!("{timer:?} is due"));
+            let event = self.session.handle_timeout(deadline.max(self.now));
+            if let Some(event) = event {
+                self.note(&event, false);
+            }
+            self.release();
+            has_expired = true;
+            self.counts.turns += 1;
+            if self.counts.turns > super::MAX_TURNS {
+                break;
+            }
+        }
+        has_expired
+    }
+
+    /// Does what the session says.
+    pub(super) fn follow(&mut self) -> bool {
+        match self.session.step() {
+            Step::Dial(server) => {
+                if let Line::None = self.line {
+                    let (host, port) = (server.host().to_owned(), server.port());
+                    self.note_attempt(&host);
+                    self.open(&host, port);
+                    return true;
+                }
+                match self.opened() {
+                    Some(Ok(())) => self.begin(),
+                    Some(Err(cause)) => self.lose(cause),
+                    None => return false,
+                }
+                true
+            }
+            Step::Secure(_) => {
+                if self.rng.percent(10) {
+                    self.lose(Lost::Tls);
+                } else {
+                    self.session.handle_secured();
+                }
+                true
+            }
+            Step::Login(_) => self.log_in(),
+            Step::Exchange => self.finish_if_drained(),
+            Step::Stop(stop) => {
+                let is_new = self.stopped.is_none();
+                if is_new {
+                    self.stopped = Some(stop);
+                    self.say(|| format!("stopped: {stop:?}"));
+                    self.check_stop(stop);
+                }
+                self.hang_up();
+                self.release();
+                is_new
+            }
+            _ => {
+                self.hang_up();
+                false
+            }
+        }
+    }
+
+    /// The connection is open: nothing of an earlier one is left.
+    fn begin(&mut self) {
+        self.say(|| format!("link {} is open", self.links));
+        if !self.is_flawed(Flaw::KeepsHalfReadFrames) {
+            self.input.clear();
+        }
+        if !self.is_flawed(Flaw::KeepsHalfWrittenFrames) {
+            self.output.clear();
+        }
+        self.decoder = Decoder::default();
+        self.session.handle_open();
+    }
+
+    fn log_in(&mut self) -> bool {
+        let room = self.room();
+        self.memory.resize(room, 0);
+        let connect = Connect { name: Some("sim"), ..Connect::DEFAULT };
+        let len = self.session.login(&connect, &mut self.memory);
+        self.output.extend_from_slice(self.memory.get(..len).unwrap_or_default());
+        len > 0
+    }
+
+    const fn room(&self) -> usize {
+        self.setup.room.saturating_sub(self.output.len())
+    }
+
+    /// Writes control lines, and then what was held back.
+    pub(super) fn send(&mut self) -> bool {
+        if !matches!(self.session.step(), Step::Exchange) {
+            return false;
+        }
+        let mut has_sent = self.pump();
+        while self.may_publish()
+            && let Some(id) = self.held.pop_front()
+        {
+            self.put(id);
+            if self.is_flawed(Flaw::SendsHeldTwice) {
+                self.put(id);
+            }
+            has_sent = true;
+        }
+        has_sent
+    }
+
+    /// Writes the control lines that are due, as far as there is room.
+    fn pump(&mut self) -> bool {
+        if !self.session.has_transmit() {
+            return false;
+        }
+        // With less room than a line takes, a driver has to make some once all is written.
+        let room = if self.output.is_empty() { self.room().max(LINE) } else { self.room() };
+        self.memory.resize(room, 0);
+        let mut out = SendBuf::new(&mut self.memory);
+        let is_all = self.session.poll_transmit(&mut out).is_ok();
+        let lines = out.as_ref();
+        let has_sent = !lines.is_empty();
+        let has_more = self.session.has_transmit();
+        self.checks.that(Invariant::TruthfulResult, is_all != has_more, || {
+            format!("all is written: {is_all}, more is due: {has_more}")
+        });
+        if self.setup.trace && has_sent {
+            let text = String::from_utf8_lossy(lines).replace("\r\n", " | ");
+            eprintln!("{:>8} ms  > {text}", self.now.as_millis());
+        }
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let times = match self.setup.flaw {
+                Some(Flaw::ForgetsToResubscribe) if line.starts_with(b"SUB") && self.links > 1 => 0,
+                Some(Flaw::RepeatsSubscriptions) if line.starts_with(b"SUB") => 2,
+                Some(Flaw::AnswersTwice) if line.starts_with(b"PONG") => 2,
+                _ => 1,
+            };
+            (0..times).for_each(|_| self.output.extend_from_slice(line));
+        }
+        self.release();
+        has_sent
+    }
+
+    /// Whether a message may be encoded now, behind the lines that were due.
+    fn may_publish(&self) -> bool {
+        let is_due = self.session.has_transmit() && !self.is_flawed(Flaw::OvertakesSubscriptions);
+        let is_ready = self.session.is_ready() || self.is_flawed(Flaw::PublishesTooEarly);
+        is_ready && !is_due && self.output.len() < MAX_OUTPUT && self.link().is_some()
+    }
+
+    /// The application publishes.
+    pub(crate) fn publish(&mut self, subject: &'static str) {
+        if self.app.has_finished || self.stop().is_some() {
+            return;
+        }
+        if !self.is_flawed(Flaw::OvertakesSubscriptions) {
+            self.send();
+        }
+        if self.held.len() < MAX_HELD {
+            let id = self.messages.add(subject);
+            if self.held.is_empty() && self.may_publish() {
+                self.put(id);
+            } else {
+                self.held.push_back(id);
+            }
+        }
+    }
+
+    /// Encodes a message.
+    fn put(&mut self, id: u64) {
+        let Some(subject) = self.messages.subject(id) else { return };
+        let body = Body::new(id);
+        let headers = body.headers();
+        let publish = Publish {
+            reply: body.reply.as_deref().and_then(|reply| Subject::new(reply).ok()),
+            headers: Headers::from_bytes(&headers),
+            ..Publish::new(Subject::from_static(subject), &body.payload)
+        };
+        let is_fine = self.session.publish_limits().check(&publish).is_ok();
+        if !is_fine && !self.is_flawed(Flaw::IgnoresLimits) {
+            return;
+        }
+        self.say(|| format!("> message {id} to {subject}"));
+        let is_lame = self.link().is_some_and(|link| link.peer.is_lame);
+        let behind = if is_lame { Vec::new() } else { self.app.live_sids() };
+        self.messages.put_behind(id, behind);
+        let _ = publish.encode(&mut self.output);
+        if let Some(link) = self.link_mut() {
+            link.handed += 1;
+        }
+    }
+
+    /// Goes from draining subscriptions to flushing what was published.
+    fn finish_if_drained(&mut self) -> bool {
+        let has_arrived = self.session.draining() == Some(Draining::Arrived);
+        let is_possible =
+            self.session.is_ready() && self.held.is_empty() && !self.session.has_transmit();
+        let is_time = is_possible && (has_arrived || self.wants_finish);
+        if is_time {
+            self.wants_finish = false;
+            self.app.has_finished = true;
+            self.app.begin_to_drain(self.links);
+            self.session.finish(self.now);
+        }
+        is_time
+    }
+
+    /// Reads.
+    pub(super) fn receive(&mut self, bytes: &[u8]) {
+        let mut input = std::mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let mut rest = input.as_slice();
+        let number = self.links;
+        loop {
+            match self.decoder.decode(rest) {
+                Ok(Decoded::Frame { op, len }) => {
+                    rest = rest.get(len..).unwrap_or_default();
+                    match op {
+                        ServerOp::Message(message) => self.deliver(&message),
+                        ServerOp::Control(Control::Info(_))
+                            if self.is_flawed(Flaw::IgnoresInfo) && self.session.is_connected() => {
+                        }
+                        ServerOp::Control(op) => {
+                            if self.setup.trace {
+                                eprintln!("{:>8} ms  < {op:?}", self.now.as_millis());
+                            }
+                            let event = self.session.handle_control(op, self.now);
+                            if let Some(event) = event {
+                                self.note(&event, true);
+                            }
+                        }
+                        other => {
+                            self.checks.fail(Invariant::DeliveredOnce, || format!("{other:?}"));
+                        }
+                    }
+                    self.release();
+                }
+                Ok(Decoded::Skip { len }) => rest = rest.get(len..).unwrap_or_default(),
+                Ok(Decoded::Partial { .. }) => break,
+                Err(error) => {
+                    self.checks.fail(Invariant::DeliveredOnce, || format!("{error:?}"));
+                    self.lose(Lost::Protocol(error));
+                }
+            }
+            // What is left belonged to a link that is no more.
+            if self.link().is_none_or(|link| link.number != number) || self.is_over() {
+                rest = &[];
+                break;
+            }
+        }
+        self.input = rest.to_vec();
+    }
+
+    fn deliver(&mut self, message: &Message<&[u8]>) {
+        let sid = message.sid();
+        let id = body::id_of(message.payload()).unwrap_or_default();
+        let body = Body::new(id);
+        let is_it = self.messages.subject(id) == Some(message.subject())
+            && message.reply() == body.reply.as_deref()
+            && message.headers().as_bytes() == body.headers()
+            && message.payload() == body.payload;
+        self.checks.that(Invariant::DeliveredOnce, is_it, || format!("{message:?}"));
+        self.say(|| format!("< message {id} for {sid}"));
+        let number = self.links;
+        let link = self.link();
+        let sent = link.and_then(|link| link.peer.sent.get(&sid.0)).cloned().unwrap_or_default();
+        let mut route = self.session.deliver(sid).copied();
+        if self.is_flawed(Flaw::IgnoresEnds) {
+            route = route.or_else(|| self.app.route_of(sid.0));
+        }
+        match route {
+            Some(_) if self.is_flawed(Flaw::DropsMessages) && id.is_multiple_of(7) => {}
+            Some(route) => {
+                let times =
+                    if self.is_flawed(Flaw::DeliversTwice) && id.is_multiple_of(7) { 2 } else { 1 };
+                for _ in 0..times {
+                    self.app.delivered(route, sid.0, (number, id), &sent, &mut self.checks);
+                }
+            }
+            None => self.app.dropped(sid.0, &mut self.checks),
+        }
+    }
+
+    /// The connection, or the attempt to make one, failed.
+    pub(super) fn lose(&mut self, cause: Lost) {
+        let event = self.session.handle_lost(cause, self.now);
+        match event {
+            Some(event) => self.note(&event, false),
+            None => self.hang_up(),
+        }
+        self.release();
+    }
+
+    /// The session told something; in answer to the server, or not.
+    pub(super) fn note(&mut self, event: &Event<'_>, is_answer: bool) {
+        self.say(|| format!("{event:?}"));
+        match event {
+            Event::Connected | Event::Reconnected => {
+                self.check_login();
+                self.resubscribing = self.app.live_sids();
+                let is_known = self.session.info().lame_duck();
+                if let Some(link) = self.link_mut() {
+                    link.is_lame_known = is_known;
+                }
+            }
+            Event::Resubscribed => self.check_resubscribed(),
+            Event::LameDuck => {
+                if let Some(link) = self.link_mut() {
+                    link.is_lame_known = true;
+                }
+            }
+            Event::ConnectFailed { cause, .. } | Event::Disconnected { cause, .. } => {
+                if *cause == Lost::LameDuck && is_answer {
+                    self.check_left();
+                }
+                self.hang_up();
+            }
+            _ => {}
+        }
+    }
+
+    /// Collects the routes of what is over.
+    pub(super) fn release(&mut self) {
+        if self.is_flawed(Flaw::KeepsRoutes) && self.links > 1 {
+            return;
+        }
+        while let Some(released) = self.session.poll_released() {
+            let (sid, route) = (released.sid.0, released.route);
+            self.say(|| format!("{sid} is over: {:?}", released.ended));
+            if released.ended == Ended::Drained {
+                self.check_drained(route);
+            }
+            let is_stopped = self.stop().is_some();
+            self.app.released(route, sid, released.ended, is_stopped, &mut self.checks);
+        }
+    }
+
+    pub(super) fn is_flawed(&self, flaw: Flaw) -> bool {
+        self.setup.flaw == Some(flaw)
+    }
+}

@@ -1,0 +1,259 @@
+//! What has to be true, and when.
+
+use std::collections::BTreeMap;
+
+use nats_proto::Store;
+use nats_proto::session::Backoff;
+use nats_proto::session::Draining;
+use nats_proto::session::Ended;
+use nats_proto::session::FlushState;
+use nats_proto::session::Lost;
+use nats_proto::session::Step;
+use nats_proto::session::Stop;
+
+use super::World;
+use super::link::Line;
+use crate::app::Route;
+use crate::checks::Invariant;
+use crate::server::KnownSubscription;
+
+impl<S: Store<Route = Route>> World<S> {
+    /// Whether everything that was begun has come to its end, and there is a connection to stay.
+    pub(super) fn is_settled(&self) -> bool {
+        self.session.is_ready()
+            && self.session.draining().is_none()
+            && !self.session.has_transmit()
+            && self.held.is_empty()
+            && self.is_calm()
+            && !self.link().is_some_and(|link| link.peer.is_lame)
+    }
+
+    /// Nothing more happens at this moment.
+    pub(super) fn check_rest(&mut self) {
+        self.check_deadline();
+        if self.is_settled() {
+            self.check_subscriptions();
+        }
+        if self.is_calm() && self.session.is_connected() {
+            let is_silent =
+                self.link().is_some_and(|link| link.peer.is_lame && !link.is_lame_known);
+            self.checks.that(Invariant::LameDuckTold, !is_silent, || "it was not told".into());
+        }
+        if self.is_calm() && !self.session.has_transmit() {
+            self.check_draining();
+        }
+        self.note_servers();
+    }
+
+    /// Whatever is waited for has a deadline.
+    fn check_deadline(&mut self) {
+        let is_idle = match self.session.step() {
+            Step::Stop(_) => true,
+            Step::Wait => !self.has_begun,
+            _ => false,
+        };
+        let has_deadline = self.session.poll_timeout().is_some();
+        let session = &self.session;
+        self.checks
+            .that(Invariant::HasDeadline, is_idle || has_deadline, || format!("{session:?}"));
+    }
+
+    /// The application, the session and the server agree about the subscriptions.
+    fn check_subscriptions(&mut self) {
+        let live = self.app.wanted.iter().filter(|wanted| wanted.is_live());
+        let wanted: BTreeMap<_, _> =
+            live.map(|wanted| (wanted.sid, (wanted.filter, wanted.queue, wanted.left()))).collect();
+        let Line::Open(link) = &self.line else { return };
+        let left =
+            |known: &KnownSubscription| known.max.map(|max| max.saturating_sub(known.delivered));
+        let known: BTreeMap<_, _> = link
+            .peer
+            .subscriptions
+            .iter()
+            .map(|(sid, one)| (*sid, (one.filter.as_str(), one.queue.as_deref(), left(one))))
+            .collect();
+        self.checks.that(Invariant::ServerAgrees, wanted == known, || {
+            format!("the application has {wanted:?}, the server {known:?}")
+        });
+        let number = link.number;
+        let missed = self.app.wanted.iter().find(|wanted| {
+            let sent = link.peer.sent.get(&wanted.sid).map_or(0, Vec::len);
+            wanted.is_live() && wanted.on_link(number) != sent
+        });
+        self.checks.that(Invariant::DeliveredOnce, missed.is_none(), || {
+            format!("not everything came to {missed:?}")
+        });
+        let registry: BTreeMap<u64, Route> =
+            self.session.routes_mut().map(|(sid, route)| (sid.0, *route)).collect();
+        let is_same = registry.keys().eq(wanted.keys())
+            && registry
+                .iter()
+                .all(|(sid, route)| self.app.get(*route).is_some_and(|wanted| wanted.sid == *sid));
+        self.checks.that(Invariant::RegistryAgrees, is_same, || {
+            format!("the application has {wanted:?}, the session {registry:?}")
+        });
+        let count = self.session.subscriptions();
+        self.checks
+            .that(Invariant::RegistryAgrees, count == wanted.len(), || format!("{count} in all"));
+    }
+
+    /// Nothing is on its way, so nothing is waited for: unless a lame duck is being left.
+    fn check_draining(&mut self) {
+        let is_lame = self.link().is_some_and(|link| link.peer.is_lame);
+        let is_waiting = self.session.is_connected()
+            && self.session.draining() == Some(Draining::Subscriptions)
+            && !is_lame;
+        self.checks.that(Invariant::DrainedWholly, !is_waiting, || {
+            "all subscriptions are drained, and the session waits".into()
+        });
+    }
+
+    /// How the flushes stand.
+    pub(super) fn check_flushes(&mut self) {
+        let current = self.link().map(|link| link.number);
+        let is_calm = self.is_settled();
+        for flush in std::mem::take(&mut self.app.flushes) {
+            let state = self.session.flush_state(flush.id);
+            let is_current = current == Some(flush.link) && self.stopped.is_none();
+            match state {
+                FlushState::Done => {
+                    let link = self.link_of(flush.link);
+                    let processed = link.map_or(0, |link| link.peer.processed);
+                    let missing = flush.sids.iter().copied().find(|sid| {
+                        link.is_none_or(|link| !link.peer.seen.contains(sid) && !link.peer.is_lame)
+                            && self.app.by_sid(*sid).is_some_and(|wanted| wanted.is_live())
+                    });
+                    let is_true = processed >= flush.handed && missing.is_none();
+                    self.checks.that(Invariant::FlushDone, is_true, || {
+                        format!("{processed} messages processed, {missing:?}, {flush:?}")
+                    });
+                }
+                FlushState::Lost => {
+                    let is_alive = is_current && self.stop().is_none();
+                    self.checks.that(Invariant::FlushLost, !is_alive, || format!("{flush:?}"));
+                }
+                FlushState::Pending => {
+                    // When a link is gone, the session knows at the same moment.
+                    self.checks.that(Invariant::FlushLost, is_current, || {
+                        format!("{flush:?} is pending without its link")
+                    });
+                    self.checks.that(Invariant::FlushDone, !is_calm, || {
+                        format!("{flush:?} is pending, and nothing is on its way")
+                    });
+                    self.app.flushes.push(flush);
+                }
+            }
+        }
+    }
+
+    /// The session says that it is connected.
+    pub(super) fn check_login(&mut self) {
+        let is_in = self.link().is_some_and(|link| link.peer.is_logged_in);
+        let is_ready = self.session.is_connected();
+        self.checks
+            .that(Invariant::ReadyIsLoggedIn, is_in && is_ready, || format!("{:?}", self.session));
+    }
+
+    /// The session says that the server knows of everything.
+    pub(super) fn check_resubscribed(&mut self) {
+        let sids = std::mem::take(&mut self.resubscribing);
+        let Line::Open(link) = &self.line else { return };
+        let missing = sids.iter().find(|sid| {
+            !link.peer.seen.contains(sid)
+                && !link.peer.is_lame
+                && self.app.by_sid(**sid).is_some_and(|wanted| wanted.is_live())
+        });
+        self.checks
+            .that(Invariant::Resubscribed, missing.is_none(), || format!("all but {missing:?}"));
+    }
+
+    /// A subscription is said to be drained.
+    pub(super) fn check_drained(&mut self, route: Route) {
+        let Some(wanted) = self.app.get(route) else { return };
+        let Some(link) = wanted.drained_on.and_then(|number| self.link_of(number)) else { return };
+        let sent = link.peer.sent.get(&wanted.sid).map_or(0, Vec::len);
+        let got = wanted.on_link(link.number);
+        self.checks.that(Invariant::DrainedWholly, got == sent, || {
+            format!("{got} of {sent} messages came to {wanted:?}")
+        });
+    }
+
+    /// A server is tried.
+    pub(super) fn note_attempt(&mut self, host: &str) {
+        let pause = match self.setup.config.backoff {
+            Backoff::Fixed { wait, .. } => wait,
+            Backoff::Exponential { min, .. } => min / 2,
+            _ => return,
+        };
+        let now = self.now;
+        self.note_servers();
+        self.say(|| format!("dialling {host}"));
+        if let Some(last) = self.attempts.insert(host.to_owned(), now) {
+            self.checks.that(Invariant::NoHammering, now >= last + pause, || {
+                format!("{host} after {:?}", now.since(last))
+            });
+        }
+    }
+
+    /// Forgets when servers were tried that the session may have forgotten.
+    fn note_servers(&mut self) {
+        let changes = self.session.server_changes();
+        if changes != self.known_changes {
+            self.known_changes = changes;
+            let kept: Vec<_> = self
+                .session
+                .servers()
+                .filter(|known| !known.is_discovered)
+                .map(|known| known.url.host().to_owned())
+                .collect();
+            self.attempts.retain(|host, _| kept.contains(host));
+        }
+    }
+
+    /// The session is over.
+    pub(super) fn check_stop(&mut self, stop: Stop) {
+        let app = &self.app;
+        let config = &self.setup.config;
+        let ends_itself = app.has_drained || app.has_finished;
+        let is_true = match stop {
+            Stop::Closed => app.has_closed,
+            Stop::Drained => {
+                let link = self.link();
+                ends_itself
+                    && self.held.is_empty()
+                    && link.is_none_or(|link| link.peer.processed == link.handed)
+            }
+            Stop::DrainTimedOut => ends_itself,
+            Stop::NoServers => self.links == 0,
+            Stop::Lost(cause) => {
+                ends_itself
+                    || (!config.reconnect && !matches!(cause, Lost::Requested | Lost::LameDuck))
+                    || self.session.servers().count() == 0
+                    || !(self.session.was_connected() || config.retry_first)
+            }
+            _ => false,
+        };
+        let session = &self.session;
+        self.checks.that(Invariant::StopsRightly, is_true, || format!("{stop:?} of {session:?}"));
+    }
+
+    /// After the end.
+    pub(super) fn check_end(&mut self) {
+        let left = self.app.wanted.iter().find(|wanted| wanted.released.is_none());
+        let count = self.session.subscriptions();
+        self.checks.that(Invariant::AllReleased, left.is_none() && count == 0, || {
+            format!("{left:?} and {count} in the session")
+        });
+        let is_pending = |id| self.session.flush_state(id) == FlushState::Pending;
+        let flush = self.app.flushes.iter().find(|flush| is_pending(flush.id));
+        self.checks.that(Invariant::FlushLost, flush.is_none(), || format!("{flush:?} at the end"));
+        let is_quiet = self.session.poll_timeout().is_none() && !self.session.has_transmit();
+        self.checks.that(Invariant::HasDeadline, is_quiet, || "something is due at the end".into());
+        let stopped = self.app.wanted.iter().filter(|one| one.released == Some(Ended::Stopped));
+        let is_drained = self.stopped == Some(Stop::Drained) && self.app.has_drained;
+        let count = stopped.count();
+        self.checks.that(Invariant::DrainedWholly, !is_drained || count == 0, || {
+            format!("{count} subscriptions were not drained")
+        });
+    }
+}
