@@ -3,7 +3,6 @@
 use super::Drain;
 use super::Ended;
 use super::Event;
-use super::Leaving;
 use super::Lost;
 use super::Session;
 use super::State;
@@ -193,7 +192,7 @@ impl<S: Store> Session<S> {
             (self.draining, was_ready),
             (Some(Drain::Subscriptions | Drain::Publishes { .. }), _) | (Some(_), true)
         );
-        self.forget_link();
+        self.forget_link(cause);
         if is_drain_cut {
             self.stop(Stop::Lost(cause));
         } else if was_ready {
@@ -226,7 +225,7 @@ impl<S: Store> Session<S> {
     }
 
     /// What was begun on the connection is over with it.
-    fn forget_link(&mut self) {
+    fn forget_link(&mut self, cause: Lost) {
         self.link = self.link.wrapping_add(1);
         self.pings = Pings::default();
         self.scanner = InfoScanner::default();
@@ -236,8 +235,9 @@ impl<S: Store> Session<S> {
             self.timers.stop(timer);
         }
         // Nothing that was on its way is missing from what was left in good order.
-        let has_left = matches!(self.leaving.take(), Some(Leaving::Flushing { .. }));
-        self.subscriptions.link_down(if has_left { Ended::Drained } else { Ended::Unsubscribed });
+        self.leaving = None;
+        let is_left = cause == Lost::LameDuck;
+        self.subscriptions.link_down(if is_left { Ended::Drained } else { Ended::Unsubscribed });
     }
 
     /// Turns to the next server after a connection was lost.

@@ -107,6 +107,16 @@ fn subscriptions_that_end_meanwhile_are_handed_back() {
 }
 
 #[test]
+fn what_is_cut_while_a_server_is_left_was_not_drained() {
+    let mut world = lame();
+    world.wait();
+    world.sent();
+    world.session.drain_subscription(Sid(1));
+    world.lose(Lost::Closed);
+    assert_eq!(world.released(), [(1, Ended::Unsubscribed)]);
+}
+
+#[test]
 fn draining_meanwhile_ends_on_the_same_connection() {
     for early in [false, true] {
         let mut world = lame();
