@@ -19,6 +19,11 @@ pub(crate) fn test() -> Outcome {
         .args(["--test", "real", "--test", "examples"])
         .env("NATS_SERVER", &old_server)
         .env("NATS_PY_PATH", &nats_py))?;
+    // A few faults; `cargo xtask chaos` goes on for as long as one likes.
+    run(cargo(&["run", "--quiet", "--package", "nats-tests", "--all-features"])
+        .args(["--example", "chaos", "--", "--minutes", "0.3"])
+        .env("NATS_SERVER", &server)
+        .env("NATS_PY_PATH", &nats_py))?;
     println!(
         "tested on nats-server {} and {}, with nats-py as the other client",
         tools::SERVER,

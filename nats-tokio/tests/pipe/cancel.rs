@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
+use nats_tokio::ConnectionStatus;
+use nats_tokio::ReconnectBuffer;
 
 use crate::peer::Peer;
 use crate::peer::connected;
@@ -47,28 +49,62 @@ async fn dropped_at_every_await(
         let client = slow_pair(send_buffer).await;
         // Where there is little room, there is something to wait for.
         while send_buffer < 1000 && client.try_publish("filler", "0123456789").is_ok() {}
-        let mut future = begin(&client);
-        let mut count = 0;
-        let is_done = std::future::poll_fn(|cx| {
-            if count == polls {
-                return std::task::Poll::Ready(false);
-            }
-            count += 1;
-            future.as_mut().poll(cx).map(|()| true)
-        })
-        .await;
-        drop(future);
-        if !client.is_draining() && client.is_connected() {
-            client.publish("still", "here").await.unwrap();
-            client.flush().await.unwrap();
-            let reply = client.request("service", "x").await.unwrap();
-            assert_eq!(reply.payload(), b"ok");
-        }
-        client.close().await;
-        if is_done {
+        if dropped_after(polls, client, &begin).await {
             return;
         }
     }
+}
+
+/// The same while there is no connection, and nothing can be kept for the next one.
+async fn dropped_without_a_connection(begin: impl for<'a> Fn(&'a Client) -> Step<'a>) {
+    for polls in 0.. {
+        let options = ConnectOptions::new()
+            .reconnect_buffer(ReconnectBuffer::OFF)
+            .wait_for_connection()
+            .connector(|_| async {
+                // Time enough to be dropped while there is none.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let (ours, theirs) = tokio::io::duplex(16);
+                tokio::spawn(async {
+                    let mut peer = Peer::new(theirs);
+                    peer.accept().await;
+                    answer(peer).await;
+                });
+                Ok(ours)
+            });
+        let client = options.connect("a").await.unwrap();
+        client.reconnect();
+        if dropped_after(polls, client, &begin).await {
+            return;
+        }
+    }
+}
+
+/// Whether the future completes with so few polls.
+async fn dropped_after(
+    polls: usize,
+    client: Client,
+    begin: &impl for<'a> Fn(&'a Client) -> Step<'a>,
+) -> bool {
+    let mut future = begin(&client);
+    let mut count = 0;
+    let is_done = std::future::poll_fn(|cx| {
+        if count == polls {
+            return std::task::Poll::Ready(false);
+        }
+        count += 1;
+        future.as_mut().poll(cx).map(|()| true)
+    })
+    .await;
+    drop(future);
+    if !client.is_draining() && client.status() != ConnectionStatus::Closed {
+        client.publish("still", "here").await.unwrap();
+        client.flush().await.unwrap();
+        let reply = client.request("service", "x").await.unwrap();
+        assert_eq!(reply.payload(), b"ok");
+    }
+    client.close().await;
+    is_done
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,4 +220,32 @@ async fn connect() {
             None => drop(tokio::time::timeout(Duration::from_secs(60), server).await.unwrap()),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn publish_without_a_connection() {
+    dropped_without_a_connection(|client| {
+        Box::pin(async { client.publish("a", "x").await.unwrap() })
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_without_a_connection() {
+    dropped_without_a_connection(|client| {
+        Box::pin(async {
+            client.request("service", "x").await.unwrap();
+        })
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_without_a_connection() {
+    dropped_without_a_connection(|client| Box::pin(async { client.flush().await.unwrap() })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_without_a_connection() {
+    dropped_without_a_connection(|client| Box::pin(async { client.drain().await.unwrap() })).await;
 }
