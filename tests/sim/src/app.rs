@@ -9,8 +9,9 @@ use crate::body;
 use crate::checks::Checks;
 use crate::checks::Invariant;
 
-/// What a session keeps for a subscription: its number in [`App`].
-pub type Route = u32;
+/// What a session keeps for a subscription: its number among all that there ever were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route(usize);
 
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -89,8 +90,8 @@ pub(crate) struct App {
 
 impl App {
     /// The route of the next subscription.
-    pub(crate) fn next_route(&self) -> Route {
-        Route::try_from(self.wanted.len()).unwrap_or(Route::MAX)
+    pub(crate) const fn next_route(&self) -> Route {
+        Route(self.wanted.len())
     }
 
     pub(crate) fn subscribed(
@@ -117,11 +118,11 @@ impl App {
     }
 
     pub(crate) fn get(&self, route: Route) -> Option<&Wanted> {
-        self.wanted.get(route as usize)
+        self.wanted.get(route.0)
     }
 
     pub(crate) fn get_mut(&mut self, route: Route) -> Option<&mut Wanted> {
-        self.wanted.get_mut(route as usize)
+        self.wanted.get_mut(route.0)
     }
 
     pub(crate) fn by_sid(&self, sid: u64) -> Option<&Wanted> {
@@ -129,7 +130,7 @@ impl App {
     }
 
     pub(crate) fn route_of(&self, sid: u64) -> Option<Route> {
-        self.by_sid.get(&sid).and_then(|index| Route::try_from(*index).ok())
+        self.by_sid.get(&sid).copied().map(Route)
     }
 
     /// One of those that were not handed back, by any number.
@@ -138,7 +139,7 @@ impl App {
             .filter(|index| self.wanted.get(*index).is_some_and(|one| one.released.is_none()))
             .collect();
         let index = usize::from(number).checked_rem(held.len())?;
-        held.get(index).and_then(|index| Route::try_from(*index).ok())
+        held.get(index).copied().map(Route)
     }
 
     /// The numbers of those that servers are to know.
@@ -162,7 +163,7 @@ impl App {
     ) {
         self.messages += 1;
         let Some(wanted) = self.get_mut(route) else {
-            return checks.fail(Invariant::DeliveredOnce, || format!("no route {route}"));
+            return checks.fail(Invariant::DeliveredOnce, || format!("no {route:?}"));
         };
         checks.that(Invariant::DeliveredOnce, wanted.sid == sid, || {
             format!("a message for {sid} came to {}", wanted.sid)
@@ -198,7 +199,7 @@ impl App {
         checks: &mut Checks,
     ) {
         let Some(wanted) = self.get_mut(route) else {
-            return checks.fail(Invariant::ReleasedOnce, || format!("no route {route}"));
+            return checks.fail(Invariant::ReleasedOnce, || format!("no {route:?}"));
         };
         let is_first = wanted.released.is_none() && wanted.sid == sid;
         checks.that(Invariant::ReleasedOnce, is_first, || format!("{wanted:?} again as {sid}"));

@@ -27,8 +27,6 @@ pub use checks::Checks;
 pub use checks::Invariant;
 pub use checks::Violation;
 pub use flaw::Flaw;
-pub use life::FixedStore;
-pub use life::GrowableStore;
 pub use life::Life;
 pub use life::bytes_of;
 pub use life::live;
@@ -40,8 +38,8 @@ pub use wire::Direction;
 pub use world::Counts;
 pub use world::World;
 
-/// How many subscriptions the fixed store has room for.
-const SUBSCRIPTIONS: usize = 6;
+/// How many subscriptions a fixed store has to have room for.
+pub const SUBSCRIPTIONS: usize = 6;
 
 /// A life of whatever bytes a fuzzer makes.
 ///

@@ -15,11 +15,6 @@ use crate::setup::Setup;
 use crate::world::Counts;
 use crate::world::World;
 
-/// Everything inside of the session.
-pub type FixedStore = Fixed<Route, SUBSCRIPTIONS, 4, 48>;
-/// Everything on the heap.
-pub type GrowableStore = Growable<Route>;
-
 /// How many bytes come before the operations.
 const HEAD: usize = 4;
 
@@ -54,9 +49,9 @@ pub fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> Life {
         eprintln!("{setup:#?}");
     }
     if head[0] & 1 == 0 {
-        live_in::<FixedStore>(setup, operations)
+        live_in::<Fixed<Route, SUBSCRIPTIONS, 4, 48>>(setup, operations)
     } else {
-        live_in::<GrowableStore>(setup, operations)
+        live_in::<Growable<Route>>(setup, operations)
     }
 }
 

@@ -1,35 +1,38 @@
 //! The whole scenario, with the link cut at every byte.
 
+use nats_proto::Fixed;
+use nats_proto::Growable;
 use nats_proto::Store;
 use nats_sim::Cut;
 use nats_sim::Direction;
-use nats_sim::FixedStore;
-use nats_sim::GrowableStore;
 use nats_sim::Invariant;
 use nats_sim::Route;
+use nats_sim::SUBSCRIPTIONS;
 use nats_sim::Setup;
 use nats_sim::length;
 use nats_sim::play;
 
+type Small = Fixed<Route, SUBSCRIPTIONS, 4, 48>;
+
 #[test]
 fn uncut() {
-    let life = play::<FixedStore>(Setup::plain(1), None);
+    let life = play::<Small>(Setup::plain(1), None);
     assert_eq!(life.checks.violation(), None);
     assert_eq!(life.counts.cuts, 0);
     let idle = life.checks.counts().filter(|(_, count)| *count == 0);
     let idle: Vec<_> = idle.map(|(invariant, _)| invariant).collect();
     assert_eq!(idle, [Invariant::NoHammering], "everything else is in it");
-    assert_eq!(length::<FixedStore>(), length::<GrowableStore>());
+    assert_eq!(length::<Small>(), length::<Growable<Route>>());
 }
 
 #[test]
 fn at_every_byte_with_fixed_storage() {
-    at_every_byte::<FixedStore>(40);
+    at_every_byte::<Small>(40);
 }
 
 #[test]
 fn at_every_byte_with_growable_storage() {
-    at_every_byte::<GrowableStore>(4096);
+    at_every_byte::<Growable<Route>>(4096);
 }
 
 fn at_every_byte<S: Store<Route = Route>>(room: usize) {

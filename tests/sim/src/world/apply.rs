@@ -77,8 +77,8 @@ impl<S: Store<Route = Route>> World<S> {
             }
             Operation::Arrive { subject, count } => {
                 for at in 0..=count % 6 {
-                    let subject = usize::from(subject) + usize::from(at / 3);
-                    self.arrive(pick(&body::SUBJECTS, subject).unwrap_or("a"));
+                    let number = usize::from(subject) + usize::from(at / 3);
+                    self.arrive(self.wanted_subject(number));
                 }
             }
             Operation::Flush => self.flush(),
@@ -253,6 +253,18 @@ impl<S: Store<Route = Route>> World<S> {
         self.checks
             .that(Invariant::TruthfulResult, is_true, || format!("{is_going} for {wanted:?}"));
         wanted.begin_to_drain(link);
+    }
+
+    /// A subject that somebody listens to, most of the time.
+    fn wanted_subject(&self, number: usize) -> &'static str {
+        let subjects = body::SUBJECTS.into_iter().filter(|subject| {
+            let live = self.app.wanted.iter().filter(|wanted| !wanted.is_over());
+            live.into_iter().any(|wanted| body::matches(wanted.filter, subject))
+        });
+        let wanted: Vec<_> = subjects.filter(|_| number < 200).collect();
+        let index = number.checked_rem(wanted.len()).unwrap_or_default();
+        let any = pick(&body::SUBJECTS, number).unwrap_or("a");
+        wanted.get(index).copied().unwrap_or(any)
     }
 
     /// Somebody else publishes.
