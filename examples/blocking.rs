@@ -73,6 +73,8 @@ impl Client {
             Step::Dial(server) => match TcpStream::connect((server.host(), server.port())) {
                 Ok(socket) => {
                     self.socket = Some(socket);
+                    self.decoder = Decoder::new(Limits::for_buffer(4096));
+                    self.filled = 0;
                     self.session.handle_open();
                 }
                 Err(_) => drop(self.session.handle_lost(Lost::Unreachable, now)),
@@ -83,6 +85,13 @@ impl Client {
                 self.write(line.get(..len).unwrap_or_default())?;
             }
             Step::Exchange => self.exchange(handle)?,
+            // Until a server may be tried again.
+            Step::Wait => {
+                if let Some((deadline, _)) = self.session.poll_timeout() {
+                    std::thread::sleep(deadline.since(now));
+                    self.session.handle_timeout(self.now());
+                }
+            }
             Step::Stop(Stop::Drained) => return Ok(()),
             Step::Stop(stop) => return Err(stop.into()),
             step => return Err(format!("not supported here: {step:?}").into()),

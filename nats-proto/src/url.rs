@@ -9,13 +9,10 @@ use nom::IResult;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::bytes::complete::tag_no_case;
 use nom::bytes::complete::take_while1;
 use nom::character::complete::u16 as number;
-use nom::combinator::value;
 use nom::sequence::delimited;
 use nom::sequence::preceded;
-use nom::sequence::terminated;
 
 use crate::error::Full;
 use crate::wire::Sink;
@@ -104,7 +101,7 @@ impl<'a> ServerUrl<'a> {
     /// [`UrlError`] if it is none.
     pub fn new(text: &'a str) -> Result<Self, UrlError> {
         let text = text.trim_ascii();
-        let (text, scheme) = scheme(text).map_err(|_| UrlError::Scheme)?;
+        let (scheme, text) = scheme(text).ok_or(UrlError::Scheme)?;
         let authority_end = text.find(['/', '?', '#']).unwrap_or(text.len());
         let (authority, path) = text.split_at_checked(authority_end).unwrap_or((text, ""));
         let path = if path == "/" { "" } else { path };
@@ -202,6 +199,13 @@ impl<'a> ServerUrl<'a> {
         Ok(())
     }
 
+    /// Whether the host is an IP address, not a name.
+    #[must_use]
+    pub fn is_ip_address(&self) -> bool {
+        let is_in_v4 = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+        self.host.contains(':') || self.host.bytes().all(is_in_v4)
+    }
+
     /// Whether this is the same place as `other`, whatever the credentials.
     #[must_use]
     pub fn is_same_server(&self, other: &ServerUrl<'_>) -> bool {
@@ -274,22 +278,24 @@ impl core::error::Error for UrlError {}
 
 type Parsed<'a, T> = IResult<&'a str, T, ()>;
 
-fn scheme(text: &str) -> Parsed<'_, Scheme> {
-    if !text.contains("://") {
-        return Ok((text, Scheme::Nats));
-    }
-    let name = alt((
-        value(Scheme::Nats, tag_no_case("nats")),
-        value(Scheme::Tls, tag_no_case("tls")),
-        value(Scheme::Wss, tag_no_case("wss")),
-        value(Scheme::Ws, tag_no_case("ws")),
-    ));
-    terminated(name, tag("://")).parse_complete(text)
+/// What stands in front of `://`, and the rest.
+fn scheme(text: &str) -> Option<(Scheme, &str)> {
+    let Some((name, rest)) = text.split_once(':') else {
+        return Some((Scheme::Nats, text));
+    };
+    let Some(rest) = rest.strip_prefix("//") else {
+        return Some((Scheme::Nats, text));
+    };
+    let all = [Scheme::Nats, Scheme::Tls, Scheme::Ws, Scheme::Wss];
+    let scheme = all.into_iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(name))?;
+    Some((scheme, rest))
 }
 
 fn host(address: &str) -> Parsed<'_, &str> {
     let literal = take_while1(|c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '%'));
-    let is_in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    // What a name in another script may consist of is for those to say who resolve it.
+    let is_in_name =
+        |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || matches!(c, '.' | '-' | '_');
     alt((delimited(tag("["), literal, tag("]")), take_while1(is_in_name))).parse_complete(address)
 }
 

@@ -2,8 +2,6 @@
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
-use core::net::IpAddr;
-
 use super::Config;
 use crate::error::Full;
 use crate::rng::Rng;
@@ -214,7 +212,7 @@ impl<S: Store> Pool<S> {
 
     /// Keeps the name of the first server, if it has one.
     pub(super) fn note_name(&mut self) {
-        if self.current().is_some_and(|server| server.host().parse::<IpAddr>().is_err()) {
+        if self.current().is_some_and(|server| !server.is_ip_address()) {
             let host = self.current().map(|server| server.host()).unwrap_or_default();
             let mut name = S::Text::default();
             if name.reserve(host.len()).is_ok() {
@@ -279,13 +277,15 @@ impl<S: Store> Pool<S> {
     /// Whom the first server's certificate has to be made out to. Where all that is known is the
     /// address that another server told of, that is the name under which that one was known.
     pub(super) fn tls_name(&self) -> &str {
-        let host = self.current().map_or("", |server| server.host());
+        let Some(server) = self.current() else {
+            return "";
+        };
         let is_discovered = self.servers.as_ref().first().is_some_and(|first| first.is_discovered);
         let name = core::str::from_utf8(self.name.as_ref()).unwrap_or_default();
-        if is_discovered && !name.is_empty() && host.parse::<IpAddr>().is_ok() {
+        if is_discovered && !name.is_empty() && server.is_ip_address() {
             name
         } else {
-            host
+            server.host()
         }
     }
 

@@ -12,26 +12,33 @@ import nats
 from nats.js.api import StreamConfig
 
 
+async def make(js):
+    config = StreamConfig(name="CHAOS", subjects=["chaos.stream"], num_replicas=3)
+    await js.add_stream(config)
+    return []
+
+
+async def read(js):
+    info = await js.stream_info("CHAOS")
+    subscription = await js.subscribe("chaos.stream", stream="CHAOS", ordered_consumer=True)
+    messages = [await subscription.next_msg(timeout=10) for _ in range(info.state.messages)]
+    return [message.data.decode() for message in messages]
+
+
 async def main():
     nc = await nats.connect(os.environ["NATS_URL"].split(","), connect_timeout=5)
     js = nc.jetstream(timeout=5)
-    if sys.argv[1] == "make":
-        config = StreamConfig(name="CHAOS", subjects=["chaos.stream"], num_replicas=3)
-        for _ in range(60):
-            try:
-                await js.add_stream(config)
-                break
-            except Exception as error:
-                last = error
-                await asyncio.sleep(0.5)
-        else:
-            raise last
-    else:
-        info = await js.stream_info("CHAOS")
-        subscription = await js.subscribe("chaos.stream", ordered_consumer=True)
-        for _ in range(info.state.messages):
-            message = await subscription.next_msg(timeout=10)
-            print(message.data.decode())
+    # The cluster may be about to choose who leads.
+    for attempts_left in reversed(range(20)):
+        try:
+            lines = await (make if sys.argv[1] == "make" else read)(js)
+            break
+        except Exception:
+            if not attempts_left:
+                raise
+            await asyncio.sleep(1)
+    for line in lines:
+        print(line)
     await nc.close()
 
 
