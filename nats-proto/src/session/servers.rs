@@ -26,7 +26,7 @@ impl<S: Store> Session<S> {
     }
 
     /// Starts to connect: to one server after the other, in random order, until one takes us.
-    /// Each is tried once, unless [`retry_first`](Config::retry_first) says otherwise.
+    /// Each is tried once, unless [`retry_first`](super::Config::retry_first) says otherwise.
     ///
     /// Does nothing if the session has been started before.
     pub fn connect(&mut self, now: Instant) {
@@ -80,7 +80,7 @@ impl<S: Store> Session<S> {
 
     /// Tries another server next, or at another time: the one of that number in
     /// [`servers`](Self::servers), after `delay`. Returns whether that was possible: while the
-    /// session waits after a loss, when [`step`](Self::step) is [`Step::Wait`].
+    /// session waits after a loss, when [`step`](Self::step) is [`Step::Wait`](super::Step::Wait).
     pub fn choose_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
         let is_possible = self.state == State::Waiting && self.pool.put_first(number);
         if is_possible {
