@@ -95,8 +95,10 @@ pub enum Event {
     Closed {
         /// Why.
         reason: Stop,
-        /// How many messages were waiting for a connection, and are lost.
+        /// How many messages were waiting to be sent, and are lost.
         unsent: u64,
+        /// How many more may be lost, as in [`Disconnected`](Self::Disconnected).
+        unconfirmed: u64,
     },
     /// This many events were dropped because the listener was too slow.
     Missed(u64),

@@ -188,12 +188,19 @@ impl Shared {
         let reason = control.stopped().unwrap_or(Stop::Closed);
         let mut outbound = lock(&self.outbound);
         outbound.close();
+        if reason == Stop::Drained {
+            // The last PING was answered.
+            let last = outbound.handed_over();
+            outbound.confirm(last);
+        }
+        let unconfirmed = outbound.lose();
         let unsent = outbound.held();
         drop(outbound);
+        self.counters.unconfirmed_messages.add(unconfirmed);
         lock(&self.requests).fail_all(&mut wake);
         drop(control);
         self.status.send_replace(ConnectionStatus::Closed);
-        self.tell(Event::Closed { reason, unsent });
+        self.tell(Event::Closed { reason, unsent, unconfirmed });
         self.changed.notify_waiters();
         self.room.notify_waiters();
         wake.into_iter().for_each(Waker::wake);

@@ -46,7 +46,10 @@ async fn draining_keeps_the_documented_order() {
     peer.send("PONG").await;
     draining.await.unwrap().unwrap();
     peer.expect(&["closed"]).await;
-    assert_eq!(events.next().await, Some(Event::Closed { reason: Stop::Drained, unsent: 0 }));
+    assert_eq!(
+        events.next().await,
+        Some(Event::Closed { reason: Stop::Drained, unsent: 0, unconfirmed: 0 })
+    );
     assert_eq!(client.closed().await, Stop::Drained);
     assert_eq!(client.drain().await, Ok(()), "it is");
 }
@@ -154,4 +157,19 @@ async fn a_handle_that_ends_a_subscription_keeps_nothing() {
     handle.drain();
     handle.unsubscribe_after(1);
     assert_eq!(handle.pending(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_did_not_confirm_is_told_when_closing_takes_too_long() {
+    let (client, mut peer) = pair().await;
+    let mut events = client.events();
+    for _ in 0..3 {
+        client.publish("a", "x").await.unwrap();
+        peer.take().await;
+    }
+    // It says nothing more.
+    client.close().await;
+    let told = Event::Closed { reason: Stop::DrainTimedOut, unsent: 0, unconfirmed: 3 };
+    assert_eq!(events.next().await, Some(told));
+    assert_eq!(client.statistics().unconfirmed_messages, 3);
 }

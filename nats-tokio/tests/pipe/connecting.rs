@@ -205,7 +205,7 @@ async fn a_server_that_does_not_answer_pings_is_dead() {
     );
     assert_eq!(
         events.next().await,
-        Some(Event::Closed { reason: Stop::Lost(Lost::Stale), unsent: 0 })
+        Some(Event::Closed { reason: Stop::Lost(Lost::Stale), unsent: 0, unconfirmed: 0 })
     );
     assert_eq!(events.next().await, None);
     peer.expect(&["closed"]).await;
