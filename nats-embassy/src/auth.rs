@@ -1,0 +1,154 @@
+//! Who we are, and how to prove it.
+
+use core::fmt;
+
+use nats_proto::nkeys::SignatureText;
+use nats_proto::wire::Connect;
+
+/// Who logs in.
+///
+/// The texts are borrowed for as long as the client lives, and never shown.
+#[derive(Clone, Copy, Default)]
+#[non_exhaustive]
+pub enum Login<'d> {
+    /// Nobody in particular.
+    #[default]
+    Anonymous,
+    /// A user with a password.
+    Password {
+        /// The user's name.
+        user: &'d str,
+        /// The user's password.
+        password: &'d str,
+    },
+    /// Whoever has this token.
+    Token(&'d str),
+    /// The owner of a key. Needs a [`Signer`], see
+    /// [`Runner::with_signer`](crate::Runner::with_signer).
+    Nkey {
+        /// The public key: `U` and 55 more.
+        public: &'d str,
+    },
+    /// The user that a JWT is about. Needs a [`Signer`] as well.
+    Jwt(&'d str),
+}
+
+/// Signs what the server asks to be signed: with a key in memory, or in a secure element.
+pub trait Signer {
+    /// Signs `nonce` with Ed25519.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] if that is not possible; the server is tried again later.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped if it takes longer than connecting may take.
+    async fn sign(&mut self, nonce: &[u8]) -> Result<[u8; 64], SignError>;
+}
+
+/// No signature can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignError;
+
+/// Signs nothing: for servers that do not ask for signatures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSigner;
+
+impl Signer for NoSigner {
+    async fn sign(&mut self, _: &[u8]) -> Result<[u8; 64], SignError> {
+        Err(SignError)
+    }
+}
+
+/// Signs with a seed, in software. Takes about 42 KB of flash.
+#[cfg(feature = "nkeys")]
+pub struct KeySigner(nats_proto::nkeys::KeyPair);
+
+#[cfg(feature = "nkeys")]
+impl KeySigner {
+    /// A signer with the key of `seed`: `SU` and 56 more characters, out of a credentials file for
+    /// instance, see [`nats_proto::creds`].
+    ///
+    /// # Errors
+    ///
+    /// If `seed` is none.
+    pub fn new(seed: &str) -> Result<Self, nats_proto::nkeys::NkeyError> {
+        nats_proto::nkeys::KeyPair::from_seed(seed).map(Self)
+    }
+
+    /// The public key, for [`Login::Nkey`].
+    #[must_use]
+    pub fn public_key(&self) -> nats_proto::nkeys::PublicKey {
+        self.0.public_key()
+    }
+}
+
+#[cfg(feature = "nkeys")]
+impl Signer for KeySigner {
+    async fn sign(&mut self, nonce: &[u8]) -> Result<[u8; 64], SignError> {
+        Ok(self.0.sign(nonce))
+    }
+}
+
+impl Login<'_> {
+    pub(crate) const fn needs_signature(&self) -> bool {
+        matches!(self, Self::Nkey { .. } | Self::Jwt(_))
+    }
+
+    /// CONNECT for somebody who logs in like this.
+    pub(crate) fn connect<'c>(
+        &'c self,
+        name: Option<&'c str>,
+        headers: bool,
+        signature: Option<&'c SignatureText>,
+        is_secure: bool,
+    ) -> Connect<'c> {
+        let plain = Connect {
+            name,
+            version: env!("CARGO_PKG_VERSION"),
+            tls_required: is_secure,
+            headers,
+            no_responders: headers,
+            sig: signature.map(SignatureText::as_str),
+            ..Connect::DEFAULT
+        };
+        match *self {
+            Self::Anonymous => plain,
+            Self::Password { user, password } => {
+                Connect { user: Some(user), pass: Some(password), ..plain }
+            }
+            Self::Token(token) => Connect { auth_token: Some(token), ..plain },
+            Self::Nkey { public } => Connect { nkey: Some(public), ..plain },
+            Self::Jwt(jwt) => Connect { jwt: Some(jwt), ..plain },
+        }
+    }
+}
+
+impl fmt::Debug for Login<'_> {
+    /// Shows the kind, and not the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anonymous => "Anonymous",
+            Self::Password { .. } => "Password { .. }",
+            Self::Token(_) => "Token(..)",
+            Self::Nkey { .. } => "Nkey { .. }",
+            Self::Jwt(_) => "Jwt(..)",
+        })
+    }
+}
+
+#[cfg(feature = "nkeys")]
+impl fmt::Debug for KeySigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeySigner({})", self.public_key())
+    }
+}
+
+impl fmt::Display for SignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no signature")
+    }
+}
+
+impl core::error::Error for SignError {}

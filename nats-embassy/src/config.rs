@@ -1,0 +1,109 @@
+//! How a client behaves.
+
+use core::time::Duration;
+
+use nats_proto::Inbox;
+use nats_proto::Subject;
+use nats_proto::session;
+use nats_proto::session::Backoff;
+
+use crate::auth::Login;
+
+/// How a client behaves. All of it but the servers has a default.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Config<'d> {
+    /// The servers, separated by commas: `nats://10.0.0.1:4222,nats://10.0.0.2`. Without
+    /// credentials, for which there is [`login`](Self::login).
+    pub servers: &'d str,
+    /// The connection's name, for monitoring. Default none.
+    pub name: Option<&'d str>,
+    /// Who logs in. Default [`Login::Anonymous`].
+    pub login: Login<'d>,
+    /// What publishing does while there is no connection. Default [`Offline::Wait`].
+    pub offline: Offline,
+    /// What the subjects for replies begin with. Default `_INBOX`.
+    pub inbox_prefix: Subject<'d>,
+    /// Everything about making and keeping connections. Default [`Config::SESSION`].
+    pub session: session::Config,
+}
+
+/// What publishing does while there is no connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offline {
+    /// It waits for the next one.
+    #[default]
+    Wait,
+    /// It fails with [`PublishError::Disconnected`](crate::PublishError::Disconnected).
+    Fail,
+}
+
+impl Config<'_> {
+    /// Defaults for devices that are left alone for years: they connect for ever, to any server
+    /// and with whatever credentials, 0.25 s to 30 s apart and at random, and find out within 30 s to
+    /// 90 s that a server is gone that did not say so.
+    ///
+    /// All else is as in [`session::Config::DEFAULT`], but for the time that connecting may take: 5 s.
+    pub const SESSION: session::Config = session::Config {
+        connect_timeout: Duration::from_secs(5),
+        ping_interval: Duration::from_secs(30),
+        retry_first: true,
+        retry_refused: true,
+        max_attempts: None,
+        backoff: Backoff::Exponential {
+            min: Duration::from_millis(500),
+            max: Duration::from_secs(30),
+        },
+        ..session::Config::DEFAULT
+    };
+}
+
+impl<'d> Config<'d> {
+    /// The defaults, and these servers.
+    #[must_use]
+    pub const fn new(servers: &'d str) -> Self {
+        Self {
+            servers,
+            name: None,
+            login: Login::Anonymous,
+            offline: Offline::Wait,
+            inbox_prefix: Inbox::<()>::DEFAULT_PREFIX,
+            session: Self::SESSION,
+        }
+    }
+
+    /// Says who logs in.
+    #[must_use]
+    pub const fn login(mut self, login: Login<'d>) -> Self {
+        self.login = login;
+        self
+    }
+
+    /// Names the connection.
+    #[must_use]
+    pub const fn name(mut self, name: &'d str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Says what publishing does while there is no connection.
+    #[must_use]
+    pub const fn offline(mut self, offline: Offline) -> Self {
+        self.offline = offline;
+        self
+    }
+
+    /// Says how connections are made and kept.
+    #[must_use]
+    pub const fn session(mut self, session: session::Config) -> Self {
+        self.session = session;
+        self
+    }
+
+    /// Says what the subjects for replies begin with.
+    #[must_use]
+    pub const fn inbox_prefix(mut self, prefix: Subject<'d>) -> Self {
+        self.inbox_prefix = prefix;
+        self
+    }
+}

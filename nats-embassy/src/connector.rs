@@ -1,0 +1,74 @@
+//! What a client needs of a network.
+
+use core::fmt;
+
+use embedded_io_async::Read;
+use embedded_io_async::Write;
+use nats_proto::ServerUrl;
+
+/// Opens connections. One at a time: a connection is gone before the next one is made.
+pub trait Connector {
+    /// A connection, which may borrow the connector's memory.
+    type Connection<'c>: Connection
+    where
+        Self: 'c;
+
+    /// Opens a new connection to `server`.
+    ///
+    /// It need not watch the time: the future is dropped when
+    /// [`connect_timeout`](nats_proto::session::Config::connect_timeout) is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] if the server cannot be reached.
+    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Self::Connection<'_>, Failed>;
+}
+
+/// A stream of bytes in both directions.
+///
+/// A future of the reader or the writer is dropped before it is ready only if the connection is
+/// given up with it: neither has to be safe to cancel.
+pub trait Connection {
+    /// Reads; zero bytes are the end.
+    type Reader<'a>: Read
+    where
+        Self: 'a;
+    /// Writes. `flush` must see to it that everything is on its way, and need not wait until it has
+    /// arrived.
+    type Writer<'a>: Write
+    where
+        Self: 'a;
+
+    /// Both directions, to be used at the same time.
+    fn split(&mut self) -> (Self::Reader<'_>, Self::Writer<'_>);
+
+    /// Secures the connection with TLS, from here on. The server has to be `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] if that is not possible; always, unless it is implemented.
+    async fn upgrade(&mut self, name: &str) -> Result<(), Failed> {
+        let _ = name;
+        Err(Failed)
+    }
+
+    /// Ends the connection in good order, after everything that was written. May take up to a
+    /// second, then it is dropped.
+    async fn close(&mut self);
+
+    /// Ends a connection that is broken, or of no use. The other side should learn of it, if it is
+    /// there. May take up to 200 ms, then it is dropped.
+    async fn abort(&mut self);
+}
+
+/// It did not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection could not be made")
+    }
+}
+
+impl core::error::Error for Failed {}

@@ -1,0 +1,111 @@
+//! What happens to a connection, for those who want to know.
+
+use heapless::Deque;
+use nats_proto::Sid;
+use nats_proto::session;
+use nats_proto::session::Lost;
+use nats_proto::wire::ErrorKind;
+
+/// Something happened to the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The first connection is ready.
+    Connected,
+    /// Another connection is ready.
+    Reconnected,
+    /// The server knows of all subscriptions again.
+    Resubscribed,
+    /// A server is being tried again.
+    Reconnecting {
+        /// The number of the attempt since the connection was lost, from 1.
+        attempt: u32,
+    },
+    /// A server could not be connected to.
+    ConnectFailed(Lost),
+    /// The connection is lost.
+    Disconnected(Lost),
+    /// The server refused something; the connection goes on.
+    ServerError(ErrorKind),
+    /// Servers or limits may have changed.
+    InfoChanged,
+    /// The server is about to shut down. If another one is known, the client moves to it.
+    LameDuck,
+    /// Messages were dropped because their subscription's queue was full. Told once until it has
+    /// been emptied.
+    SlowConsumer {
+        /// The subscription.
+        sid: Sid,
+    },
+    /// A message was longer than there is room for, and was passed over.
+    Oversized {
+        /// The subscription.
+        sid: Sid,
+        /// The length of headers and payload in bytes.
+        size: usize,
+    },
+    /// So many events were dropped, because nobody asked for them.
+    Missed(u32),
+}
+
+/// What a client has counted since it was made. The numbers wrap around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How many messages were received, those included that were dropped.
+    pub received: u32,
+    /// How many messages were published.
+    pub published: u32,
+    /// How many messages were dropped because a queue was full.
+    pub dropped: u32,
+    /// How many messages were passed over because they were too long.
+    pub oversized: u32,
+    /// How many connections there were.
+    pub connections: u32,
+}
+
+/// How many events wait for somebody who asks.
+const CAPACITY: usize = 6;
+
+/// The events that nobody asked for yet. If there are too many, the oldest are dropped.
+#[derive(Default)]
+pub(crate) struct Events {
+    waiting: Deque<Event, CAPACITY>,
+    missed: u32,
+}
+
+impl Events {
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.waiting.is_full() {
+            self.waiting.pop_front();
+            self.missed = self.missed.saturating_add(1);
+        }
+        // There is room now.
+        let _ = self.waiting.push_back(event);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        match core::mem::take(&mut self.missed) {
+            0 => self.waiting.pop_front(),
+            missed => Some(Event::Missed(missed)),
+        }
+    }
+}
+
+impl Event {
+    /// The session's event, without what it borrows.
+    pub(crate) fn of(event: &session::Event<'_>) -> Option<Self> {
+        Some(match *event {
+            session::Event::Connected => Self::Connected,
+            session::Event::Reconnected => Self::Reconnected,
+            session::Event::Resubscribed => Self::Resubscribed,
+            session::Event::Reconnecting { attempt } => Self::Reconnecting { attempt },
+            session::Event::ConnectFailed { cause, .. } => Self::ConnectFailed(cause),
+            session::Event::Disconnected { cause, .. } => Self::Disconnected(cause),
+            session::Event::ServerError(error) => Self::ServerError(error.kind()),
+            session::Event::InfoChanged => Self::InfoChanged,
+            session::Event::LameDuck => Self::LameDuck,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,59 @@
+#![no_std]
+#![doc = include_str!("../README.md")]
+#![expect(async_fn_in_trait, reason = "nothing here needs futures to be Send")]
+
+mod fmt;
+
+mod auth;
+mod client;
+mod config;
+mod connector;
+mod error;
+mod event;
+mod inbound;
+mod mailbox;
+#[cfg(feature = "net")]
+mod net;
+mod outbound;
+mod request;
+mod resources;
+mod runner;
+mod shared;
+mod state;
+mod subscription;
+
+#[cfg(feature = "nkeys")]
+pub use auth::KeySigner;
+pub use auth::Login;
+pub use auth::NoSigner;
+pub use auth::SignError;
+pub use auth::Signer;
+pub use client::Client;
+pub use config::Config;
+pub use config::Offline;
+pub use connector::Connection;
+pub use connector::Connector;
+pub use connector::Failed;
+pub use error::ConfigError;
+pub use error::FlushError;
+pub use error::PublishError;
+pub use error::RequestError;
+pub use error::SubscribeError;
+pub use event::Event;
+pub use event::Statistics;
+pub use mailbox::Overflow;
+pub use mailbox::Queueing;
+pub use nats_proto;
+#[cfg(feature = "net")]
+pub use net::NetConnection;
+#[cfg(feature = "net")]
+pub use net::NetConnector;
+#[cfg(feature = "net")]
+pub use net::NetWriter;
+pub use resources::Memory;
+pub use resources::Resources;
+pub use runner::Runner;
+pub use runner::new;
+pub use subscription::Frame;
+pub use subscription::Received;
+pub use subscription::Subscription;

@@ -1,0 +1,287 @@
+//! Where messages wait for whoever asked for them: places of one size, each of which belongs to a
+//! subscription or to a request.
+
+use embassy_sync::waitqueue::WakerRegistration;
+use nats_proto::Layout;
+use nats_proto::Message;
+use nats_proto::Sid;
+use nats_proto::session::Ended;
+
+/// How many messages may wait for a subscriber, and what happens to those beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queueing {
+    /// How many places the subscription takes. At least one; the message that is being looked at
+    /// keeps its place.
+    pub depth: usize,
+    /// What happens if all are taken.
+    pub overflow: Overflow,
+}
+
+/// What happens to a message that there is no place for. Either way it counts as dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// It is dropped. For commands, which are to be obeyed in order.
+    DropNewest,
+    /// The one that has waited longest is dropped in favour of it. For values, of which the last
+    /// one counts.
+    DropOldest,
+}
+
+impl Queueing {
+    /// Up to `depth` messages wait; more are dropped.
+    #[must_use]
+    pub const fn drop_newest(depth: usize) -> Self {
+        Self { depth, overflow: Overflow::DropNewest }
+    }
+
+    /// Up to `depth` messages wait; for more, the oldest ones are dropped.
+    #[must_use]
+    pub const fn drop_oldest(depth: usize) -> Self {
+        Self { depth, overflow: Overflow::DropOldest }
+    }
+}
+
+/// Whose place it is: a subscription's number in the table, or one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner(pub(crate) u8);
+
+impl Owner {
+    pub(crate) const NOBODY: Self = Self(255);
+    pub(crate) const REQUEST: Self = Self(254);
+    /// No table may be longer.
+    pub(crate) const MAX: usize = 254;
+}
+
+/// A place for one message.
+pub(crate) struct Place<'d> {
+    /// Missing while somebody looks at the message.
+    memory: Option<&'d mut [u8]>,
+    owner: Owner,
+    waiting: Option<Waiting>,
+}
+
+/// A message in a place.
+struct Waiting {
+    /// The messages' order.
+    turn: u32,
+    sid: Sid,
+    layout: Layout,
+}
+
+impl Place<'_> {
+    pub(crate) const EMPTY: Self = Self { memory: None, owner: Owner::NOBODY, waiting: None };
+}
+
+/// What a subscriber has to know.
+pub(crate) struct Queue {
+    pub(crate) sid: Sid,
+    pub(crate) waker: WakerRegistration,
+    pub(crate) ended: Option<Ended>,
+    pub(crate) dropped: u32,
+    pub(crate) oversized: u32,
+    overflow: Overflow,
+    /// Whether messages were dropped since the queue was empty.
+    pub(crate) is_behind: bool,
+    /// Whether there is a subscriber.
+    pub(crate) is_used: bool,
+    /// Whether the session still has the subscription.
+    pub(crate) is_live: bool,
+}
+
+impl Queue {
+    pub(crate) const EMPTY: Self = Self {
+        sid: Sid(0),
+        waker: WakerRegistration::new(),
+        ended: None,
+        dropped: 0,
+        oversized: 0,
+        overflow: Overflow::DropNewest,
+        is_behind: false,
+        is_used: false,
+        is_live: false,
+    };
+}
+
+/// A message on loan. Its place gets the memory back in the end.
+pub(crate) struct Loan<'d> {
+    pub(crate) memory: &'d mut [u8],
+    pub(crate) place: usize,
+    pub(crate) sid: Sid,
+    pub(crate) layout: Layout,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Yes,
+    /// It fits, and there is no place; or an older one had to go.
+    Dropped,
+    TooLong,
+}
+
+pub(crate) struct Mailbox<'d> {
+    places: &'d mut [Place<'d>],
+    pub(crate) queues: &'d mut [Queue],
+    turn: u32,
+}
+
+impl<'d> Mailbox<'d> {
+    pub(crate) fn new(
+        places: &'d mut [Place<'d>],
+        memory: impl Iterator<Item = &'d mut [u8]>,
+        queues: &'d mut [Queue],
+    ) -> Self {
+        for (place, memory) in places.iter_mut().zip(memory) {
+            *place = Place { memory: Some(memory), ..Place::EMPTY };
+        }
+        queues.fill_with(|| Queue::EMPTY);
+        Self { places, queues, turn: 0 }
+    }
+
+    /// Takes a queue and places for a subscription.
+    pub(crate) fn open(&mut self, queueing: Queueing) -> Option<Owner> {
+        let depth = queueing.depth.max(1);
+        let free = self.places.iter().filter(|place| place.is_free()).count();
+        let is_free = |queue: &Queue| !queue.is_used && !queue.is_live;
+        let index = self.queues.iter().take(Owner::MAX).position(is_free)?;
+        if free < depth {
+            return None;
+        }
+        let queue = self.queues.get_mut(index)?;
+        *queue = Queue { overflow: queueing.overflow, is_used: true, ..Queue::EMPTY };
+        let owner = Owner(u8::try_from(index).ok()?);
+        let free = self.places.iter_mut().filter(|place| place.is_free());
+        free.take(depth).for_each(|place| place.owner = owner);
+        Some(owner)
+    }
+
+    /// Takes a place for the reply to a request.
+    pub(crate) fn open_reply(&mut self) -> Option<usize> {
+        let index = self.places.iter().position(Place::is_free)?;
+        self.places.get_mut(index)?.owner = Owner::REQUEST;
+        Some(index)
+    }
+
+    pub(crate) fn queue(&mut self, owner: Owner) -> Option<&mut Queue> {
+        self.queues.get_mut(usize::from(owner.0))
+    }
+
+    /// Gives up a subscription's places, with the messages in them. One that is on loan follows.
+    pub(crate) fn close(&mut self, owner: Owner) {
+        for place in self.places.iter_mut().filter(|place| place.owner == owner) {
+            place.waiting = None;
+            place.owner = Owner::NOBODY;
+        }
+        if let Some(queue) = self.queue(owner) {
+            queue.is_used = false;
+        }
+    }
+
+    /// Gives up the place for a reply.
+    pub(crate) fn close_reply(&mut self, index: usize) {
+        if let Some(place) = self.places.get_mut(index) {
+            place.waiting = None;
+            place.owner = Owner::NOBODY;
+        }
+    }
+
+    /// Keeps a message for a subscriber, who is woken.
+    pub(crate) fn keep(&mut self, owner: Owner, message: &Message<&[u8]>) -> Kept {
+        let Some(queue) = self.queues.get_mut(usize::from(owner.0)) else { return Kept::Dropped };
+        let len = message.frame_len();
+        let mut owned = self.places.iter_mut().filter(|place| place.owner == owner);
+        if owned.any(|place| place.memory.as_ref().is_some_and(|memory| memory.len() < len)) {
+            queue.oversized = queue.oversized.wrapping_add(1);
+            return Kept::TooLong;
+        }
+        queue.waker.wake();
+        let mut places = self.places.iter_mut();
+        let is_free = |place: &&mut Place<'_>| {
+            place.owner == owner && place.waiting.is_none() && place.memory.is_some()
+        };
+        self.turn = self.turn.wrapping_add(1);
+        if let Some(place) = places.find(is_free) {
+            place.put(message, self.turn);
+            return Kept::Yes;
+        }
+        queue.dropped = queue.dropped.wrapping_add(1);
+        if queue.overflow == Overflow::DropOldest
+            && let Some(index) = self.oldest(owner)
+            && let Some(place) = self.places.get_mut(index)
+        {
+            place.put(message, self.turn);
+        }
+        Kept::Dropped
+    }
+
+    /// Keeps the reply to a request.
+    pub(crate) fn keep_reply(&mut self, index: usize, message: &Message<&[u8]>) -> Kept {
+        self.turn = self.turn.wrapping_add(1);
+        let place = self.places.get_mut(index);
+        if place.is_some_and(|place| place.put(message, self.turn)) {
+            Kept::Yes
+        } else {
+            Kept::TooLong
+        }
+    }
+
+    /// Lends a subscriber the message that has waited longest.
+    pub(crate) fn lend(&mut self, owner: Owner) -> Option<Loan<'d>> {
+        let index = self.oldest(owner);
+        if index.is_none()
+            && let Some(queue) = self.queue(owner)
+        {
+            queue.is_behind = false;
+        }
+        self.lend_from(index?)
+    }
+
+    /// Lends what is in a place.
+    pub(crate) fn lend_from(&mut self, index: usize) -> Option<Loan<'d>> {
+        let place = self.places.get_mut(index)?;
+        let Waiting { sid, layout, .. } = place.waiting.take()?;
+        Some(Loan { memory: place.memory.take()?, place: index, sid, layout })
+    }
+
+    /// Takes a loan back. The place is whose it is by now.
+    pub(crate) fn take_back(&mut self, index: usize, memory: &'d mut [u8]) {
+        if let Some(place) = self.places.get_mut(index) {
+            place.memory = Some(memory);
+        }
+    }
+
+    /// Whether no message waits for a subscriber, or is being looked at by one.
+    pub(crate) fn is_dealt_with(&self) -> bool {
+        let is_idle = |place: &Place<'_>| {
+            usize::from(place.owner.0) >= Owner::MAX
+                || (place.waiting.is_none() && place.memory.is_some())
+        };
+        self.places.iter().all(is_idle)
+    }
+
+    fn oldest(&self, owner: Owner) -> Option<usize> {
+        let owned = self.places.iter().enumerate().filter(|(_, place)| place.owner == owner);
+        let waiting = owned.filter_map(|(index, place)| Some((index, place.waiting.as_ref()?)));
+        // By age, since the count may have wrapped in between.
+        let oldest = waiting.max_by_key(|(_, waiting)| self.turn.wrapping_sub(waiting.turn));
+        oldest.map(|(index, _)| index)
+    }
+}
+
+impl Place<'_> {
+    fn is_free(&self) -> bool {
+        self.owner == Owner::NOBODY && self.memory.is_some()
+    }
+
+    fn put(&mut self, message: &Message<&[u8]>, turn: u32) -> bool {
+        let frame = message.frame();
+        let Some(memory) = self.memory.as_mut().and_then(|memory| memory.get_mut(..frame.len()))
+        else {
+            return false;
+        };
+        memory.copy_from_slice(frame);
+        self.waiting = Some(Waiting { turn, sid: message.sid(), layout: message.layout() });
+        true
+    }
+}

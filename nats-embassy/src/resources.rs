@@ -1,0 +1,175 @@
+//! All the memory of a client.
+
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use nats_proto::Fixed;
+use nats_proto::Pending;
+use nats_proto::Slot;
+
+use self::sealed::Parts;
+use self::sealed::Sizes;
+use crate::mailbox::Mailbox;
+use crate::mailbox::Place;
+use crate::mailbox::Queue;
+use crate::outbound::Half;
+use crate::request::Reply;
+use crate::shared::Shared;
+
+/// All the memory of a client, in sizes known when the program is built.
+///
+/// | parameter | what it is |
+/// |---|---|
+/// | `M` | how tasks exclude each other: `NoopRawMutex` on one executor, else `CriticalSectionRawMutex` |
+/// | `RX` | bytes for receiving: the longest message, subject and all, that is looked at; at least 512 |
+/// | `TX` | bytes for sending, in two halves: the longest message to publish, subject and all, fits one |
+/// | `SUBS` | subscriptions, and one more where requests are made |
+/// | `SLOTS` | places for messages, shared out to subscriptions and requests |
+/// | `MSG` | bytes of a place: the longest message, subject and all, that is kept |
+/// | `REQS` | requests that wait for their replies |
+/// | `SERVERS` | servers, those included that others tell of. Default 2 |
+/// | `TEXT` | bytes of the longest filter with its queue group, and of the longest address. Default 64 |
+///
+/// Give it a name of your own, to be used in the signatures of tasks:
+///
+/// ```
+/// use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+/// use nats_embassy::Resources;
+///
+/// type Nats = Resources<'static, NoopRawMutex, 1024, 1024, 4, 4, 128, 2>;
+/// static NATS: static_cell::StaticCell<Nats> = static_cell::StaticCell::new();
+/// # let _ = || NATS.init(Nats::new());
+/// ```
+pub struct Resources<
+    'd,
+    M: RawMutex,
+    const RX: usize,
+    const TX: usize,
+    const SUBS: usize,
+    const SLOTS: usize,
+    const MSG: usize,
+    const REQS: usize,
+    const SERVERS: usize = 2,
+    const TEXT: usize = 64,
+> {
+    rx: [u8; RX],
+    tx: [u8; TX],
+    messages: [[u8; MSG]; SLOTS],
+    places: [Place<'d>; SLOTS],
+    queues: [Queue; SUBS],
+    shared: Option<Shared<'d, Self>>,
+}
+
+/// What [`Resources`] are, whatever their sizes.
+pub trait Memory<'d>: Sizes<'d> {}
+
+impl<'d, R: Sizes<'d>> Memory<'d> for R {}
+
+impl<
+    M: RawMutex,
+    const RX: usize,
+    const TX: usize,
+    const SUBS: usize,
+    const SLOTS: usize,
+    const MSG: usize,
+    const REQS: usize,
+    const SERVERS: usize,
+    const TEXT: usize,
+> Resources<'_, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
+{
+    /// Memory, not in use yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            rx: [0; RX],
+            tx: [0; TX],
+            messages: [[0; MSG]; SLOTS],
+            places: [const { Place::EMPTY }; SLOTS],
+            queues: [const { Queue::EMPTY }; SUBS],
+            shared: None,
+        }
+    }
+}
+
+impl<
+    M: RawMutex,
+    const RX: usize,
+    const TX: usize,
+    const SUBS: usize,
+    const SLOTS: usize,
+    const MSG: usize,
+    const REQS: usize,
+    const SERVERS: usize,
+    const TEXT: usize,
+> Default for Resources<'_, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<
+    'd,
+    M: RawMutex,
+    const RX: usize,
+    const TX: usize,
+    const SUBS: usize,
+    const SLOTS: usize,
+    const MSG: usize,
+    const REQS: usize,
+    const SERVERS: usize,
+    const TEXT: usize,
+> Sizes<'d> for Resources<'d, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
+{
+    type Raw = M;
+    type Store = Fixed<u8, SUBS, SERVERS, TEXT>;
+    type Requests = heapless::Vec<Slot<Pending<Reply>>, REQS>;
+
+    fn parts(&'d mut self) -> Parts<'d, Self> {
+        let (front, back) = self.tx.split_at_mut(TX / 2);
+        let messages = self.messages.iter_mut().map(<[u8; MSG]>::as_mut_slice);
+        Parts {
+            rx: &mut self.rx,
+            front: Half::new(front),
+            back: Half::new(back),
+            mailbox: Mailbox::new(&mut self.places, messages, &mut self.queues),
+            shared: &mut self.shared,
+        }
+    }
+}
+
+/// What only this crate may implement.
+pub(crate) mod sealed {
+    use embassy_sync::blocking_mutex::raw::RawMutex;
+    use nats_proto::Pending;
+    use nats_proto::Slot;
+    use nats_proto::Store;
+    use nats_proto::Table;
+
+    use crate::mailbox::Mailbox;
+    use crate::outbound::Half;
+    use crate::request::Reply;
+    use crate::shared::Shared;
+
+    /// The sizes, as types.
+    #[expect(unnameable_types, reason = "sealed")]
+    pub trait Sizes<'d>: Sized {
+        /// How tasks exclude each other.
+        type Raw: RawMutex;
+        /// The session's memory.
+        type Store: Store<Route = u8>;
+        /// The requests' memory.
+        type Requests: Table<Slot<Pending<Reply>>> + Default;
+
+        /// Everything apart.
+        fn parts(&'d mut self) -> Parts<'d, Self>;
+    }
+
+    /// The parts of the memory.
+    #[expect(unnameable_types, reason = "sealed")]
+    pub struct Parts<'d, R: Sizes<'d>> {
+        pub(crate) rx: &'d mut [u8],
+        pub(crate) front: Half<'d>,
+        pub(crate) back: Half<'d>,
+        pub(crate) mailbox: Mailbox<'d>,
+        pub(crate) shared: &'d mut Option<Shared<'d, R>>,
+    }
+}

@@ -1,0 +1,297 @@
+//! What moves the bytes: does what the session asks for.
+
+mod exchange;
+
+use core::fmt;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Context;
+use core::task::Poll;
+
+use embassy_time::Duration;
+use embassy_time::with_timeout;
+use nats_proto::Inbox;
+use nats_proto::Seed;
+use nats_proto::ServerUrl;
+use nats_proto::Store;
+use nats_proto::session::Lost;
+use nats_proto::session::Session;
+use nats_proto::session::Step;
+use nats_proto::session::Stop;
+use nats_proto::wire::Sink;
+
+use crate::auth::NoSigner;
+use crate::auth::Signer;
+use crate::client::Client;
+use crate::config::Config;
+use crate::connector::Connection;
+use crate::connector::Connector;
+use crate::error::ConfigError;
+use crate::inbound::Inbound;
+use crate::outbound::Half;
+use crate::resources::Memory;
+use crate::resources::sealed::Sizes;
+use crate::shared::Shared;
+use crate::shared::now;
+use crate::shared::wake_at;
+use crate::state::State;
+
+/// How long closing a connection may take.
+const CLOSE: Duration = Duration::from_secs(1);
+/// How long giving up a connection may take.
+const ABORT: Duration = Duration::from_millis(200);
+
+/// Makes a client, and what moves its bytes.
+///
+/// `entropy` is to come from a true source, once per start: names of inboxes are made of it.
+///
+/// # Errors
+///
+/// [`ConfigError`] if the addresses are none, or do not fit.
+pub fn new<'d, R: Memory<'d>, C: Connector>(
+    config: Config<'d>,
+    connector: C,
+    resources: &'d mut R,
+    entropy: [u8; 32],
+) -> Result<(Client<'d, R>, Runner<'d, R, C>), ConfigError> {
+    let parts = resources.parts();
+    let (jitter, name) = halves(entropy);
+    let mut session = Session::new(config.session, jitter);
+    add_servers(&mut session, config.servers)?;
+    let inbox = Inbox::new(config.inbox_prefix, name).map_err(|_| ConfigError::InboxTooLong)?;
+    let state = State::new(session, parts.front, parts.mailbox, inbox, config.offline);
+    let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
+    let inbound = Inbound::new(parts.rx);
+    let back = parts.back;
+    let runner = Runner { shared, config, connector, signer: NoSigner, inbound, back };
+    Ok((Client::new(shared), runner))
+}
+
+/// Two seeds, of which one does not tell of the other.
+fn halves(entropy: [u8; 32]) -> (Seed, Seed) {
+    let (first, second) = entropy.split_at(16);
+    let seed = |half: &[u8]| Seed(half.try_into().unwrap_or_default());
+    (seed(first), seed(second))
+}
+
+pub(crate) fn add_servers<S: Store>(
+    session: &mut Session<S>,
+    servers: &str,
+) -> Result<(), ConfigError> {
+    for server in ServerUrl::list(servers) {
+        let server = server?;
+        if server.user().is_some() || server.password().is_some() {
+            return Err(ConfigError::CredentialsInUrl);
+        }
+        session.add_server(&server).map_err(|_| ConfigError::TooManyServers)?;
+    }
+    Ok(())
+}
+
+/// Makes and keeps the connection of a [`Client`]. Has to be [running](Self::run) all the time, in a
+/// task of its own or joined with others.
+pub struct Runner<'d, R: Memory<'d>, C, A = NoSigner> {
+    shared: &'d Shared<'d, R>,
+    config: Config<'d>,
+    connector: C,
+    signer: A,
+    inbound: Inbound<'d>,
+    /// What is being written.
+    back: Half<'d>,
+}
+
+impl<'d, R: Memory<'d>, C: Connector> Runner<'d, R, C> {
+    /// Logs in with signatures of `signer`.
+    #[must_use]
+    pub fn with_signer<A: Signer>(self, signer: A) -> Runner<'d, R, C, A> {
+        let Self { shared, config, connector, inbound, back, .. } = self;
+        Runner { shared, config, connector, signer, inbound, back }
+    }
+}
+
+/// What the runner is doing: a [`Step`] that borrows nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    Wait,
+    /// After so many losses: another time, it is for another server.
+    Dial(u32),
+    Secure,
+    Exchange,
+    Stop(Stop),
+}
+
+impl Task {
+    fn of<S: Store>(session: &Session<S>) -> Self {
+        match session.step() {
+            Step::Dial(_) => Self::Dial(session.losses()),
+            Step::Secure(_) => Self::Secure,
+            Step::Login(_) | Step::Exchange => Self::Exchange,
+            Step::Stop(stop) => Self::Stop(stop),
+            _ => Self::Wait,
+        }
+    }
+}
+
+impl<'d, R: Memory<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
+    /// Connects, moves bytes and connects again, until the client is over, and says why it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the connection. Run again, it makes another one.
+    pub async fn run(&mut self) -> Stop {
+        let shared = self.shared;
+        shared.lock(|state| {
+            state.session.connect(now());
+            state.settle(now());
+        });
+        loop {
+            match shared.lock(|state| Task::of(&state.session)) {
+                Task::Wait => poll_fn(|cx| poll_control(shared, cx, Task::Wait)).await,
+                Task::Dial(losses) => self.connect(Task::Dial(losses)).await,
+                // The connection was dropped, with the future that had it.
+                Task::Secure | Task::Exchange => lose(shared, Lost::Closed),
+                Task::Stop(stop) => return stop,
+            }
+        }
+    }
+
+    /// The life of one connection.
+    async fn connect(&mut self, dial: Task) {
+        let shared = self.shared;
+        self.inbound.reset();
+        self.back.wipe();
+        let address = address(shared);
+        let address = core::str::from_utf8(address.as_ref()).unwrap_or_default();
+        let Ok(server) = ServerUrl::new(address) else { return lose(shared, Lost::Unreachable) };
+        let dialing = self.connector.dial(&server);
+        let mut connection = match unless_changed(shared, dial, dialing).await {
+            Some(Ok(connection)) => connection,
+            Some(Err(_)) => return lose(shared, Lost::Unreachable),
+            None => return,
+        };
+        shared.lock(|state| state.session.handle_open());
+        let mut is_secure = false;
+        loop {
+            match shared.lock(|state| Task::of(&state.session)) {
+                // What came before TLS may be from anybody.
+                Task::Secure if !self.inbound.is_empty() => lose(shared, Lost::Tls),
+                Task::Secure => is_secure = secure(shared, &mut connection).await,
+                Task::Exchange => {
+                    let (inbound, back) = (&mut self.inbound, &mut self.back);
+                    let login = exchange::LogIn {
+                        config: &self.config,
+                        signer: &mut self.signer,
+                        is_secure,
+                    };
+                    exchange::exchange(shared, &mut connection, inbound, back, login).await;
+                }
+                Task::Stop(Stop::Closed | Stop::Drained) => {
+                    let _ = with_timeout(CLOSE, connection.close()).await;
+                    break;
+                }
+                _ => {
+                    let _ = with_timeout(ABORT, connection.abort()).await;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The address of the server to be connected to, in memory of its own.
+fn address<'d, R: Sizes<'d>>(shared: &Shared<'d, R>) -> <R::Store as Store>::Text {
+    let mut text = <R::Store as Store>::Text::default();
+    shared.lock(|state| {
+        if let Step::Dial(server) = state.session.step() {
+            // It was in memory of that size.
+            let _ = server.encode(&mut text);
+        }
+    });
+    text
+}
+
+async fn secure<'d, R: Sizes<'d>>(
+    shared: &Shared<'d, R>,
+    connection: &mut impl Connection,
+) -> bool {
+    let mut name = <R::Store as Store>::Text::default();
+    shared.lock(|state| {
+        let text = state.session.tls_name().as_bytes();
+        if name.reserve(text.len()).is_ok() {
+            name.put(text);
+        }
+    });
+    let name = core::str::from_utf8(name.as_ref()).unwrap_or_default();
+    match unless_changed(shared, Task::Secure, connection.upgrade(name)).await {
+        Some(Ok(())) => shared.lock(|state| state.session.handle_secured()),
+        Some(Err(_)) => lose(shared, Lost::Tls),
+        None => return false,
+    }
+    true
+}
+
+/// Waits for `future`, unless the session wants something else.
+async fn unless_changed<'d, R: Sizes<'d>, F: Future>(
+    shared: &Shared<'d, R>,
+    task: Task,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match poll_control(shared, cx, task) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// Ready if there is something else to do than `task`. Otherwise the runner wakes up when there may
+/// be: when a time is up, or somebody changed something.
+fn poll_control<'d, R: Sizes<'d>>(
+    shared: &Shared<'d, R>,
+    cx: &mut Context<'_>,
+    task: Task,
+) -> Poll<()> {
+    let now = now();
+    let deadline = shared.lock(|state| {
+        state.runner.register(cx.waker());
+        let mut is_late = false;
+        while state.session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now) {
+            if let Some(event) = state.session.handle_timeout(now) {
+                state.handle_event(&event);
+            }
+            is_late = true;
+        }
+        if is_late {
+            state.settle(now);
+            // There may be something to write.
+            cx.waker().wake_by_ref();
+        }
+        let is_same = Task::of(&state.session) == task;
+        is_same.then(|| state.session.poll_timeout())
+    });
+    match deadline {
+        None => Poll::Ready(()),
+        Some(deadline) => {
+            if let Some((deadline, _)) = deadline {
+                wake_at(deadline, cx);
+            }
+            Poll::Pending
+        }
+    }
+}
+
+/// The connection, or the attempt to make one, failed.
+fn lose<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cause: Lost) {
+    shared.lock(|state| {
+        if let Some(event) = state.session.handle_lost(cause, now()) {
+            state.handle_event(&event);
+        }
+        state.settle(now());
+    });
+}
+
+impl<'d, R: Memory<'d>, C, A> fmt::Debug for Runner<'d, R, C, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").field("config", &self.config).finish_non_exhaustive()
+    }
+}

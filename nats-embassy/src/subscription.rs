@@ -1,0 +1,200 @@
+//! Receiving messages.
+
+use core::fmt;
+use core::future::poll_fn;
+use core::num::NonZeroU64;
+use core::ops::Deref;
+use core::task::Context;
+use core::task::Poll;
+
+use nats_proto::Message;
+use nats_proto::Sid;
+use nats_proto::Subject;
+use nats_proto::session::Ended;
+
+use crate::mailbox::Loan;
+use crate::mailbox::Owner;
+use crate::resources::Memory;
+use crate::shared::Shared;
+use crate::shared::now;
+
+/// The messages of a subscription. Dropping it unsubscribes.
+///
+/// It goes on over any number of connections. Messages that are published between two of them do
+/// not reach it.
+pub struct Subscription<'d, R: Memory<'d>> {
+    shared: &'d Shared<'d, R>,
+    owner: Owner,
+    sid: Sid,
+}
+
+/// A message that was received. It keeps its place until it is dropped.
+pub struct Received<'d, R: Memory<'d>> {
+    shared: &'d Shared<'d, R>,
+    place: usize,
+    message: Message<Frame<'d>>,
+}
+
+/// A message's bytes, where they lie.
+pub struct Frame<'d> {
+    memory: &'d mut [u8],
+    len: usize,
+}
+
+impl<'d, R: Memory<'d>> Subscription<'d, R> {
+    pub(crate) const fn new(shared: &'d Shared<'d, R>, owner: Owner, sid: Sid) -> Self {
+        Self { shared, owner, sid }
+    }
+
+    /// Waits for the next message; `None` when the subscription is over and all were taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Received<'d, R>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Like [`next`](Self::next), for futures of one's own.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<'d, R>>> {
+        let owner = self.owner;
+        let loan = self.shared.lock(|state| {
+            if let Some(loan) = state.mailbox.lend(owner) {
+                return Poll::Ready(Some(loan));
+            }
+            match state.mailbox.queue(owner) {
+                Some(queue) if queue.ended.is_none() => {
+                    queue.waker.register(cx.waker());
+                    Poll::Pending
+                }
+                _ => Poll::Ready(None),
+            }
+        });
+        loan.map(|loan| Some(Received::new(self.shared, loan?)))
+    }
+
+    /// The next message, if it is there.
+    pub fn try_next(&mut self) -> Option<Received<'d, R>> {
+        let owner = self.owner;
+        let loan = self.shared.lock(|state| state.mailbox.lend(owner))?;
+        Some(Received::new(self.shared, loan))
+    }
+
+    /// Ends the subscription when it has got `max` messages in its whole life. A maximum that was
+    /// set before can be lowered, not raised.
+    pub fn unsubscribe_after(&mut self, max: NonZeroU64) {
+        let sid = self.sid;
+        self.shared.lock(|state| {
+            state.session.unsubscribe(sid, Some(max));
+            state.settle(now());
+            state.runner.wake();
+        });
+    }
+
+    /// Ends the subscription when the messages that are on their way have come.
+    pub fn drain(&mut self) {
+        let sid = self.sid;
+        self.shared.lock(|state| {
+            state.session.drain_subscription(sid);
+            state.settle(now());
+            state.runner.wake();
+        });
+    }
+
+    /// The number by which events name the subscription.
+    #[must_use]
+    pub const fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    /// How many messages were dropped because the queue was full.
+    #[must_use]
+    pub fn dropped(&self) -> u32 {
+        let owner = self.owner;
+        self.shared.lock(|state| state.mailbox.queue(owner).map_or(0, |queue| queue.dropped))
+    }
+
+    /// How many messages were passed over because they were too long.
+    #[must_use]
+    pub fn oversized(&self) -> u32 {
+        let owner = self.owner;
+        self.shared.lock(|state| state.mailbox.queue(owner).map_or(0, |queue| queue.oversized))
+    }
+
+    /// Why the subscription is over, if it is. Messages may still be waiting.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        let owner = self.owner;
+        self.shared.lock(|state| state.mailbox.queue(owner).and_then(|queue| queue.ended))
+    }
+}
+
+impl<'d, R: Memory<'d>> Drop for Subscription<'d, R> {
+    fn drop(&mut self) {
+        let (owner, sid) = (self.owner, self.sid);
+        self.shared.lock(|state| {
+            state.mailbox.close(owner);
+            state.session.unsubscribe(sid, None);
+            state.settle(now());
+            state.runner.wake();
+        });
+    }
+}
+
+impl<'d, R: Memory<'d>> Received<'d, R> {
+    pub(crate) const fn new(shared: &'d Shared<'d, R>, loan: Loan<'d>) -> Self {
+        let Loan { memory, place, sid, layout } = loan;
+        let frame = Frame { memory, len: layout.frame_len() };
+        Self { shared, place, message: Message::from_frame(frame, sid, layout) }
+    }
+
+    /// Where an answer is to be published; `None` if nowhere, or if that is no subject.
+    #[must_use]
+    pub fn reply_subject(&self) -> Option<Subject<'_>> {
+        Subject::new(self.message.reply()?).ok()
+    }
+}
+
+impl<'d, R: Memory<'d>> Deref for Received<'d, R> {
+    type Target = Message<Frame<'d>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.message
+    }
+}
+
+impl AsRef<[u8]> for Frame<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.memory.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl<'d, R: Memory<'d>> Drop for Received<'d, R> {
+    fn drop(&mut self) {
+        let nothing = Frame { memory: &mut [], len: 0 };
+        let (sid, layout) = (self.message.sid(), self.message.layout());
+        let empty = Message::from_frame(nothing, sid, layout);
+        let memory = core::mem::replace(&mut self.message, empty).into_frame().memory;
+        let place = self.place;
+        self.shared.lock(|state| {
+            state.mailbox.take_back(place, memory);
+            if state.session.draining().is_some() {
+                // It may have been the last one.
+                state.settle(now());
+                state.runner.wake();
+            }
+        });
+    }
+}
+
+impl<'d, R: Memory<'d>> fmt::Debug for Received<'d, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message.fmt(f)
+    }
+}
+
+impl<'d, R: Memory<'d>> fmt::Debug for Subscription<'d, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("sid", &self.sid).finish_non_exhaustive()
+    }
+}

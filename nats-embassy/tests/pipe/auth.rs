@@ -1,0 +1,106 @@
+//! Logging in.
+
+use nats_embassy::Config;
+use nats_embassy::Event;
+use nats_embassy::Login;
+use nats_embassy::SignError;
+use nats_embassy::Signer;
+use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::wire::ErrorKind;
+
+use crate::Nats;
+use crate::clock::block_on;
+use crate::peer::INFO;
+use crate::peer::Peer;
+use crate::peer::Script;
+use crate::transport::Network;
+use crate::with_config;
+
+/// A secure element, say.
+struct Element;
+
+impl Signer for Element {
+    async fn sign(&mut self, nonce: &[u8]) -> Result<[u8; 64], SignError> {
+        embassy_time::Timer::after_millis(300).await;
+        (nonce == b"abc").then_some([1; 64]).ok_or(SignError)
+    }
+}
+
+#[test]
+fn credentials_are_in_connect() {
+    let table = [
+        (Login::Password { user: "sue", password: "secret" }, "sue"),
+        (Login::Token("t0ken"), "auth_token"),
+        (Login::Anonymous, "no_responders"),
+    ];
+    for (login, expected) in table {
+        let peer = Peer::new(Script { chunk: 5, ..Script::default() });
+        let config = Config::new("nats://one").login(login).name("device");
+        with_config(config, &peer, async |client| client.connected().await.unwrap());
+        let log = peer.log();
+        let connect = log.iter().find(|line| line.starts_with("CONNECT")).unwrap();
+        assert!(connect.contains(expected) && connect.contains("device"), "{connect}");
+    }
+}
+
+#[test]
+fn a_signer_may_take_its_time() {
+    // A JWT is longer than what is written at once.
+    let jwt = "x".repeat(2000);
+    for login in [Login::Nkey { public: "UXYZ" }, Login::Jwt(&jwt)] {
+        let peer = Peer::new(Script::default());
+        let mut resources = Nats::new();
+        let config = Config::new("nats://one").login(login);
+        let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+        let (client, runner) = made.unwrap();
+        let mut runner = runner.with_signer(Element);
+        block_on(embassy_futures::select::select(runner.run(), client.connected()));
+        let log = peer.log();
+        let connect = log.iter().find(|line| line.starts_with("CONNECT")).unwrap();
+        assert!(connect.contains("\"sig\":\"AQEB"), "{connect}");
+    }
+}
+
+#[test]
+fn without_a_signature_there_is_no_connection() {
+    let peer = Peer::new(Script::default());
+    let config = Config::new("nats://one").login(Login::Jwt("jwt"));
+    with_config(config, &peer, async |client| {
+        assert_eq!(client.next_event().await, Some(Event::ConnectFailed(Lost::Login)));
+    });
+}
+
+#[test]
+fn a_wrong_password_is_tried_again_later() {
+    let peer = Peer::new(Script { refusal: Some("Authorization Violation"), ..Script::default() });
+    with_config(Config::new("nats://one"), &peer, async |client| {
+        for _ in 0..5 {
+            let expected = Lost::Server(ErrorKind::AuthorizationViolation);
+            while client.next_event().await != Some(Event::ConnectFailed(expected)) {}
+        }
+        peer.script(|script| script.refusal = None);
+        client.connected().await.unwrap();
+    });
+}
+
+#[test]
+fn tls_comes_before_the_login() {
+    let info = INFO.replace("\"proto\"", "\"tls_required\":true,\"proto\"");
+    let peer = Peer::new(Script { info, ..Script::default() });
+    let config = Config::new("nats://one");
+    with_config(config, &peer, async |client| client.connected().await.unwrap());
+    let log = peer.log();
+    let at = |start: &str| log.iter().position(|line| line.starts_with(start));
+    assert!(at("upgrade one") < at("CONNECT"), "{log:?}");
+    assert!(at("upgrade").is_some());
+}
+
+#[test]
+fn what_is_there_before_tls_is_from_anybody() {
+    let info = INFO.replace("\"proto\"", "\"tls_required\":true,\"proto\"");
+    let info = format!("{info}\r\nMSG a 1 1\r\nx");
+    let peer = Peer::new(Script { info, ..Script::default() });
+    with_config(Config::new("nats://one"), &peer, async |client| {
+        assert_eq!(client.next_event().await, Some(Event::ConnectFailed(Lost::Tls)));
+    });
+}

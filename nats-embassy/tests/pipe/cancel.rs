@@ -1,0 +1,183 @@
+//! Every future of the public interface, dropped at every await.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use embassy_time::Duration;
+use embassy_time::with_timeout;
+use nats_embassy::Client;
+use nats_embassy::Config;
+use nats_embassy::Queueing;
+use nats_embassy::nats_proto::Subject;
+use nats_embassy::nats_proto::wire::Publish;
+
+use crate::Nats;
+use crate::SECOND;
+use crate::clock::block_on;
+use crate::peer::Peer;
+use crate::peer::Script;
+use crate::transport::Network;
+use crate::with_client;
+
+/// Polls `future` up to `polls` times, and says whether that was enough.
+async fn give_up_after(polls: usize, future: impl Future) -> bool {
+    let (mut future, mut left) = (pin!(future), polls);
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        // Not waiting to be woken makes more awaits, not fewer.
+        cx.waker().wake_by_ref();
+        future.as_mut().poll(cx).map(|_| true)
+    })
+    .await
+}
+
+/// Drops what `make` makes after every number of polls, and sees whether the client still works.
+fn dropped_everywhere(make: impl for<'d> AsyncFn(Client<'d, Nats<'d>>)) {
+    for polls in 0.. {
+        let is_done = Cell::new(false);
+        let peer = Peer::new(Script { chunk: 16, ..Script::default() });
+        with_client(&peer, async |client| {
+            is_done.set(give_up_after(polls, make(client)).await);
+            works(client).await;
+        });
+        if is_done.get() {
+            assert!(polls > 0);
+            return;
+        }
+        assert!(polls < 10_000, "it takes for ever");
+    }
+}
+
+/// All that there is can be used.
+async fn works<'d>(client: Client<'d, Nats<'d>>) {
+    // What was begun on the side may have to come to its end.
+    let _ = with_timeout(Duration::from_secs(1), client.flush()).await;
+    let mut all = [(); 3].map(|()| client.subscribe("works", Queueing::drop_newest(2)).unwrap());
+    client.publish("works", b"yes").await.unwrap();
+    for subscription in &mut all {
+        assert_eq!(subscription.next().await.unwrap().payload(), b"yes");
+    }
+    drop(all);
+    client.flush().await.unwrap();
+    for _ in 0..3 {
+        assert!(client.request("nobody", b"", SECOND).await.is_err());
+    }
+    assert!(client.subscribe("works", Queueing::drop_newest(6)).is_ok());
+}
+
+#[test]
+fn publishing() {
+    dropped_everywhere(async |client| client.publish("a", b"payload").await.unwrap());
+    let message = Publish::new(Subject::from_static("a"), &[1; 200]);
+    dropped_everywhere(async |client| {
+        for _ in 0..3 {
+            client.publish_message(&message).await.unwrap();
+        }
+    });
+    dropped_everywhere(async |client| {
+        client.publish_in_place(&message, 100, |space| space.len()).await.unwrap();
+    });
+}
+
+#[test]
+fn waiting() {
+    dropped_everywhere(async |client| client.connected().await.unwrap());
+    dropped_everywhere(async |client| assert!(client.next_event().await.is_some()));
+    dropped_everywhere(async |client| client.flush().await.unwrap());
+}
+
+#[test]
+fn receiving() {
+    dropped_everywhere(async |client| {
+        let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+        client.publish("a", b"").await.unwrap();
+        assert!(subscription.next().await.is_some());
+    });
+}
+
+#[test]
+fn requesting() {
+    dropped_everywhere(async |client| {
+        assert!(client.request("nobody", b"", SECOND).await.is_err());
+    });
+    dropped_everywhere(async |client| {
+        let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+        let serve = async {
+            let request = service.next().await.unwrap();
+            client.respond(&request, b"answer").await.unwrap();
+        };
+        let ask = client.request("echo", b"", SECOND);
+        let ((), reply) = embassy_futures::join::join(serve, ask).await;
+        assert_eq!(reply.unwrap().payload(), b"answer");
+    });
+}
+
+#[test]
+fn a_message_is_not_lost_with_the_future_that_waits_for_it() {
+    for polls in 1..20 {
+        let peer = Peer::new(Script::default());
+        with_client(&peer, async |client| {
+            let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+            client.publish("a", b"once").await.unwrap();
+            let taken = Cell::new(false);
+            give_up_after(polls, async {
+                subscription.next().await.unwrap();
+                taken.set(true);
+            })
+            .await;
+            if !taken.get() {
+                assert_eq!(subscription.next().await.unwrap().payload(), b"once");
+            }
+        });
+    }
+}
+
+#[test]
+fn ending() {
+    for polls in 1..60 {
+        let peer = Peer::new(Script { chunk: 16, ..Script::default() });
+        with_client(&peer, async |client| {
+            client.publish("a", b"").await.unwrap();
+            if polls % 2 == 0 {
+                give_up_after(polls, client.drain()).await;
+            } else {
+                give_up_after(polls, client.close()).await;
+            }
+            client.close().await.unwrap();
+            assert!(client.connected().await.is_err());
+        });
+    }
+}
+
+#[test]
+fn running() {
+    for polls in 0..200 {
+        let peer = Peer::new(Script { chunk: 16, ..Script::default() });
+        let mut resources = Nats::new();
+        let config = Config::new("nats://one");
+        let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+        let (client, mut runner) = made.unwrap();
+        block_on(async {
+            let mut subscription = client.subscribe("a", Queueing::drop_newest(2)).unwrap();
+            give_up_after(polls, runner.run()).await;
+            let app = async {
+                client.publish("a", b"still").await.unwrap();
+                loop {
+                    let second = Duration::from_secs(1);
+                    match with_timeout(second, subscription.next()).await {
+                        Ok(message) => break drop(message),
+                        Err(_) => client.publish("a", b"again").await.unwrap(),
+                    }
+                }
+                drop(subscription);
+                works(client).await;
+            };
+            embassy_futures::select::select(app, runner.run()).await;
+        });
+    }
+}

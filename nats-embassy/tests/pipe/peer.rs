@@ -1,0 +1,283 @@
+//! The other side: a server with one client, which misbehaves when it is told to.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+use embedded_io_async::ErrorKind;
+use nats_embassy::nats_proto::Headers;
+use nats_embassy::nats_proto::Sid;
+use nats_embassy::nats_proto::wire::ClientOp;
+use nats_embassy::nats_proto::wire::Decoded;
+use nats_embassy::nats_proto::wire::Decoder;
+use nats_embassy::nats_proto::wire::Deliver;
+use nats_embassy::nats_proto::wire::FromClient;
+use nats_embassy::nats_proto::wire::SendBuf;
+use nats_embassy::nats_proto::wire::matches;
+
+pub(crate) const INFO: &str = r#"INFO {"server_id":"T","version":"2.15.1","headers":true,"max_payload":1048576,"proto":1,"nonce":"abc"}"#;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Peer(Rc<RefCell<State>>);
+
+#[derive(Debug)]
+struct State {
+    script: Script,
+    is_open: bool,
+    to_client: VecDeque<u8>,
+    from_client: Vec<u8>,
+    decoder: Decoder<FromClient>,
+    subscriptions: Vec<(Sid, Vec<u8>, Option<u64>)>,
+    reader: Option<Waker>,
+    /// How many bytes went either way on this connection.
+    read: usize,
+    written: usize,
+    log: Vec<String>,
+}
+
+/// How the peer behaves.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) info: String,
+    /// How many bytes are read or written at once.
+    pub(crate) chunk: usize,
+    /// After how many bytes the connection ends, for the first one only.
+    pub(crate) cut_reading: Option<usize>,
+    pub(crate) cut_writing: Option<usize>,
+    /// Whether connections can be made.
+    pub(crate) listens: bool,
+    /// Whether anything is answered.
+    pub(crate) is_mute: bool,
+    /// What CONNECT is answered with, instead of nothing.
+    pub(crate) refusal: Option<&'static str>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            info: INFO.to_owned(),
+            chunk: 1024,
+            cut_reading: None,
+            cut_writing: None,
+            listens: true,
+            is_mute: false,
+            refusal: None,
+        }
+    }
+}
+
+impl Peer {
+    pub(crate) fn new(script: Script) -> Self {
+        Self(Rc::new(RefCell::new(State {
+            script,
+            is_open: false,
+            to_client: VecDeque::new(),
+            from_client: Vec::new(),
+            decoder: Decoder::default(),
+            subscriptions: Vec::new(),
+            reader: None,
+            read: 0,
+            written: 0,
+            log: Vec::new(),
+        })))
+    }
+
+    /// Changes how the peer behaves.
+    pub(crate) fn script(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.0.borrow_mut().script);
+    }
+
+    /// What happened since this was asked last.
+    pub(crate) fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.borrow_mut().log)
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        self.0.borrow_mut().log.push(text.to_owned());
+    }
+
+    /// How many bytes the client has read and written on this connection.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let state = self.0.borrow();
+        (state.read, state.written)
+    }
+
+    /// Sends something out of turn.
+    pub(crate) fn send(&self, bytes: &[u8]) {
+        self.0.borrow_mut().send(bytes);
+    }
+
+    /// Delivers a message to the subscriptions there are.
+    pub(crate) fn publish(&self, subject: &str, payload: &[u8]) {
+        self.0.borrow_mut().deliver(subject.as_bytes(), None, Headers::NONE, payload);
+    }
+
+    /// Ends the connection from this side.
+    pub(crate) fn hang_up(&self) {
+        let mut state = self.0.borrow_mut();
+        state.is_open = false;
+        state.wake();
+    }
+
+    pub(crate) fn dial(&self, host: &str) -> bool {
+        let mut state = self.0.borrow_mut();
+        state.log.push(format!("dial {host}"));
+        if !state.script.listens {
+            return false;
+        }
+        assert!(!state.is_open, "the connection before is still open");
+        state.is_open = true;
+        state.to_client.clear();
+        state.from_client.clear();
+        state.subscriptions.clear();
+        state.decoder = Decoder::default();
+        (state.read, state.written) = (0, 0);
+        if !state.script.info.is_empty() {
+            let info = format!("{}\r\n", state.script.info);
+            state.send(info.as_bytes());
+        }
+        true
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        memory: &mut [u8],
+        cx: &Context<'_>,
+    ) -> Poll<Result<usize, ErrorKind>> {
+        let mut state = self.0.borrow_mut();
+        if state.script.cut_reading == Some(state.read) {
+            state.script.cut_reading = None;
+            state.is_open = false;
+            state.to_client.clear();
+        }
+        if !state.is_open && state.to_client.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if state.to_client.is_empty() {
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let left = state.script.cut_reading.map_or(usize::MAX, |cut| cut - state.read);
+        let len = memory.len().min(state.script.chunk).min(state.to_client.len()).min(left);
+        for (place, byte) in memory.iter_mut().zip(state.to_client.drain(..len)) {
+            *place = byte;
+        }
+        state.read += len;
+        Poll::Ready(Ok(len))
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        let mut state = self.0.borrow_mut();
+        if state.script.cut_writing == Some(state.written) {
+            state.script.cut_writing = None;
+            state.is_open = false;
+            state.wake();
+        }
+        if !state.is_open {
+            return Err(ErrorKind::ConnectionReset);
+        }
+        let left = state.script.cut_writing.map_or(usize::MAX, |cut| cut - state.written);
+        let len = bytes.len().min(state.script.chunk).min(left);
+        state.from_client.extend_from_slice(&bytes[..len]);
+        state.written += len;
+        if !state.script.is_mute {
+            state.handle_all();
+        }
+        Ok(len)
+    }
+}
+
+impl State {
+    fn send(&mut self, bytes: &[u8]) {
+        self.to_client.extend(bytes);
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        self.reader.take().into_iter().for_each(Waker::wake);
+    }
+
+    fn handle_all(&mut self) {
+        loop {
+            let input = std::mem::take(&mut self.from_client);
+            let Decoded::Frame { op, len } =
+                self.decoder.decode(&input).expect("the client speaks the protocol")
+            else {
+                self.from_client = input;
+                return;
+            };
+            if matches!(op, ClientOp::Connect(_)) {
+                self.log.push(String::from_utf8_lossy(&input[..len]).into_owned());
+            }
+            self.handle(op);
+            self.from_client = input[len..].to_vec();
+        }
+    }
+
+    fn handle(&mut self, op: ClientOp<'_>) {
+        match op {
+            ClientOp::Connect(_) => {
+                if let Some(text) = self.script.refusal {
+                    self.send(format!("-ERR '{text}'\r\n").as_bytes());
+                    self.is_open = false;
+                }
+            }
+            ClientOp::Ping => self.send(b"PONG\r\n"),
+            ClientOp::Subscribe(args) => {
+                let subject = String::from_utf8_lossy(args.subject).into_owned();
+                let group = args.queue.map(String::from_utf8_lossy).unwrap_or_default();
+                self.log.push(format!("SUB {subject} {group} {}", args.sid));
+                self.subscriptions.push((args.sid, args.subject.to_vec(), None));
+            }
+            ClientOp::Unsubscribe(args) => {
+                let max = args.max.map(|max| max.get());
+                self.log.push(format!("UNSUB {} {}", args.sid, max.unwrap_or(0)));
+                match max {
+                    None => self.subscriptions.retain(|(sid, ..)| *sid != args.sid),
+                    Some(_) => {
+                        self.subscriptions
+                            .iter_mut()
+                            .filter(|(sid, ..)| *sid == args.sid)
+                            .for_each(|(.., left)| *left = max);
+                    }
+                }
+            }
+            ClientOp::Publish(message) => {
+                let (subject, payload) = (message.subject_bytes(), message.payload());
+                let is_heard =
+                    self.deliver(subject, message.reply_bytes(), message.headers(), payload);
+                if let (false, Some(reply)) = (is_heard, message.reply_bytes()) {
+                    let status = Headers::from_bytes(b"NATS/1.0 503\r\n\r\n");
+                    self.deliver(reply, None, status, b"");
+                }
+                self.log.push(format!("PUB {} {}", message.subject(), payload.escape_ascii()));
+            }
+            _ => {}
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        subject: &[u8],
+        reply: Option<&[u8]>,
+        headers: Headers<'_>,
+        payload: &[u8],
+    ) -> bool {
+        let mut bytes = Vec::new();
+        for (sid, filter, left) in &mut self.subscriptions {
+            if matches(filter, subject) && *left != Some(0) {
+                *left = left.map(|left| left - 1);
+                let message = Deliver { subject, sid: *sid, reply, headers, payload };
+                let mut memory = [0; 4096];
+                let mut out = SendBuf::new(&mut memory);
+                message.encode(&mut out).unwrap();
+                bytes.extend_from_slice(out.as_ref());
+            }
+        }
+        self.send(&bytes);
+        !bytes.is_empty()
+    }
+}
