@@ -42,15 +42,23 @@ impl Queueing {
     }
 }
 
-/// Whose place it is: a subscription's number in the table, or one of these.
+/// Whose place it is: a subscription's number in the table, from 1, or one of these.
+///
+/// Memory that is not in use yet is all zeros, and takes no room in a device's flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner(pub(crate) u8);
 
 impl Owner {
-    pub(crate) const NOBODY: Self = Self(255);
-    pub(crate) const REQUEST: Self = Self(254);
-    /// No table may be longer.
-    pub(crate) const MAX: usize = 254;
+    pub(crate) const NOBODY: Self = Self(0);
+    pub(crate) const REQUEST: Self = Self(255);
+
+    fn of_queue(index: usize) -> Option<Self> {
+        u8::try_from(index + 1).ok().map(Self).filter(|owner| *owner != Self::REQUEST)
+    }
+
+    fn queue(self) -> Option<usize> {
+        if self == Self::REQUEST { None } else { usize::from(self.0).checked_sub(1) }
+    }
 }
 
 /// A place for one message.
@@ -77,7 +85,9 @@ impl Place<'_> {
 pub(crate) struct Queue {
     pub(crate) sid: Sid,
     pub(crate) waker: WakerRegistration,
-    pub(crate) ended: Option<Ended>,
+    has_ended: bool,
+    /// Why, if it has.
+    how: Ended,
     pub(crate) dropped: u32,
     pub(crate) oversized: u32,
     overflow: Overflow,
@@ -93,7 +103,8 @@ impl Queue {
     pub(crate) const EMPTY: Self = Self {
         sid: Sid(0),
         waker: WakerRegistration::new(),
-        ended: None,
+        has_ended: false,
+        how: Ended::Unsubscribed,
         dropped: 0,
         oversized: 0,
         overflow: Overflow::DropNewest,
@@ -101,6 +112,16 @@ impl Queue {
         is_used: false,
         is_live: false,
     };
+
+    /// The session has given the subscription back.
+    pub(crate) fn end(&mut self, how: Ended) {
+        (self.has_ended, self.how, self.is_live) = (true, how, false);
+        self.waker.wake();
+    }
+
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.has_ended.then_some(self.how)
+    }
 }
 
 /// A message on loan. Its place gets the memory back in the end.
@@ -144,13 +165,13 @@ impl<'d> Mailbox<'d> {
         let depth = queueing.depth.max(1);
         let free = self.places.iter().filter(|place| place.is_free()).count();
         let is_free = |queue: &Queue| !queue.is_used && !queue.is_live;
-        let index = self.queues.iter().take(Owner::MAX).position(is_free)?;
+        let index = self.queues.iter().position(is_free)?;
+        let owner = Owner::of_queue(index)?;
         if free < depth {
             return None;
         }
         let queue = self.queues.get_mut(index)?;
         *queue = Queue { overflow: queueing.overflow, is_used: true, ..Queue::EMPTY };
-        let owner = Owner(u8::try_from(index).ok()?);
         let free = self.places.iter_mut().filter(|place| place.is_free());
         free.take(depth).for_each(|place| place.owner = owner);
         Some(owner)
@@ -164,7 +185,7 @@ impl<'d> Mailbox<'d> {
     }
 
     pub(crate) fn queue(&mut self, owner: Owner) -> Option<&mut Queue> {
-        self.queues.get_mut(usize::from(owner.0))
+        self.queues.get_mut(owner.queue()?)
     }
 
     /// Gives up a subscription's places, with the messages in them. One that is on loan follows.
@@ -188,7 +209,10 @@ impl<'d> Mailbox<'d> {
 
     /// Keeps a message for a subscriber, who is woken.
     pub(crate) fn keep(&mut self, owner: Owner, message: &Message<&[u8]>) -> Kept {
-        let Some(queue) = self.queues.get_mut(usize::from(owner.0)) else { return Kept::Dropped };
+        let index = owner.queue();
+        let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
+            return Kept::Dropped;
+        };
         let len = message.frame_len();
         let mut owned = self.places.iter_mut().filter(|place| place.owner == owner);
         if owned.any(|place| place.memory.as_ref().is_some_and(|memory| memory.len() < len)) {
@@ -254,8 +278,7 @@ impl<'d> Mailbox<'d> {
     /// Whether no message waits for a subscriber, or is being looked at by one.
     pub(crate) fn is_dealt_with(&self) -> bool {
         let is_idle = |place: &Place<'_>| {
-            usize::from(place.owner.0) >= Owner::MAX
-                || (place.waiting.is_none() && place.memory.is_some())
+            place.owner.queue().is_none() || (place.waiting.is_none() && place.memory.is_some())
         };
         self.places.iter().all(is_idle)
     }

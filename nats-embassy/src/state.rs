@@ -263,9 +263,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             if self.inbox_sid == Some(released.sid) {
                 self.inbox_sid = None;
             } else if let Some(queue) = self.mailbox.queue(Owner(released.route)) {
-                queue.ended = Some(released.ended);
-                queue.is_live = false;
-                queue.waker.wake();
+                queue.end(released.ended);
             }
         }
     }

@@ -63,7 +63,7 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
                 return Poll::Ready(Some(loan));
             }
             match state.mailbox.queue(owner) {
-                Some(queue) if queue.ended.is_none() => {
+                Some(queue) if queue.ended().is_none() => {
                     queue.waker.register(cx.waker());
                     Poll::Pending
                 }
@@ -125,7 +125,7 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
         let owner = self.owner;
-        self.shared.lock(|state| state.mailbox.queue(owner).and_then(|queue| queue.ended))
+        self.shared.lock(|state| state.mailbox.queue(owner).and_then(|queue| queue.ended()))
     }
 }
 

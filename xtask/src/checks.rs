@@ -13,14 +13,25 @@ use crate::tools;
 /// A file that is longer has more than one idea.
 const MAX_LINES: usize = 500;
 
+/// What is below `examples`, and not in the workspace.
+const FIRMWARE: &[&str] = &["apps", "qemu-cortex-m3"];
+
 /// Format, clippy, spelling, dependencies, length of files.
 pub(crate) fn lint() -> Outcome {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    for package in FIRMWARE {
+        run(cargo(&["fmt", "--check"]).current_dir(root().join("examples").join(package)))?;
+    }
     let deny = ["--", "--deny", "warnings"];
     run(cargo(&["clippy", "--quiet", "--package", "nats-proto"]).args(deny))?;
     run(cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--all-features"]).args(deny))?;
     for features in ["", "tls", "aws-lc-rs", "websocket"] {
         run(cargo(&["clippy", "--quiet", "--package", "nats-tokio", "--no-default-features"])
+            .arg(format!("--features={features}"))
+            .args(deny))?;
+    }
+    for features in ["", "net", "nkeys", "log"] {
+        run(cargo(&["clippy", "--quiet", "--package", "nats-embassy"])
             .arg(format!("--features={features}"))
             .args(deny))?;
     }

@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod checks;
+mod firmware;
 mod fuzz;
 mod run;
 mod sim;
@@ -40,6 +41,11 @@ const TASKS: &[Task] = &[
     },
     Task { name: "doc", about: "the documentation, without warnings", run: checks::doc },
     Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
+    Task {
+        name: "firmware",
+        about: "firmware in QEMU, which it obtains, against real servers",
+        run: firmware::firmware,
+    },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
     Task {

@@ -34,7 +34,7 @@ pub(crate) fn build() -> Outcome {
 }
 
 /// A compiler that comes with the source of `core`.
-struct Toolchain {
+pub(crate) struct Toolchain {
     cargo: PathBuf,
     rustc: PathBuf,
 }
@@ -42,7 +42,7 @@ struct Toolchain {
 impl Toolchain {
     /// The first that has the source: rustup's, or Debian's `rustc-web`, `cargo-web` and
     /// `rust-web-src`.
-    fn find() -> Outcome<Self> {
+    pub(crate) fn find() -> Outcome<Self> {
         let candidates = [("cargo", "rustc"), ("/usr/bin/cargo", "/usr/bin/rustc")];
         let found = candidates.into_iter().find(|(_, rustc)| has_source(Path::new(rustc)));
         let (cargo, rustc) = found.ok_or(
@@ -52,7 +52,7 @@ impl Toolchain {
         Ok(Self { cargo: cargo.into(), rustc: rustc.into() })
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = program(&self.cargo);
         command
             .args(arguments)

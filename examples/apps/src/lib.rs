@@ -1,0 +1,157 @@
+//! What the example devices do, whatever their chip: a sensor with a counter for a sensor.
+//!
+//! | subject | what happens |
+//! |---|---|
+//! | `device.ID.telemetry` | gets a number every 100 ms |
+//! | `device.ID.command` | `blink N` is obeyed, `stop` ends the program; both are confirmed |
+//! | `device.ID.status` | requests are answered with what was counted |
+//! | `device.ID.flood` | is more than the device can deal with: 5 ms for every message |
+//! | `hub.time` | is asked for the time once a second; the answer goes to `device.ID.time` |
+#![no_std]
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use embassy_futures::join::join;
+use embassy_futures::join::join4;
+use embassy_futures::select::Either;
+use embassy_futures::select::select;
+use embassy_time::Timer;
+use nats_embassy::Client;
+use nats_embassy::Event;
+use nats_embassy::Memory;
+use nats_embassy::Queueing;
+use nats_embassy::SubscribeError;
+use nats_embassy::nats_proto::Subject;
+use nats_embassy::nats_proto::session::Stop;
+use nats_embassy::nats_proto::wire::Publish;
+
+/// A short text.
+type Text = heapless::String<96>;
+
+/// Why a device stops.
+#[derive(Debug)]
+pub enum Failed {
+    /// There is too little room for its subscriptions.
+    Subscribe(SubscribeError),
+    /// The connection ended before it was told to stop.
+    Stopped(Stop),
+}
+
+/// A device: its client and its name.
+pub struct Device<'d, R: Memory<'d>> {
+    client: Client<'d, R>,
+    id: &'d str,
+}
+
+impl<'d, R: Memory<'d>> Device<'d, R> {
+    /// A device of this name.
+    pub const fn new(client: Client<'d, R>, id: &'d str) -> Self {
+        Self { client, id }
+    }
+
+    /// Works until it is told to stop, and the server has everything.
+    pub async fn run(&self, log: impl Fn(Event)) -> Result<(), Failed> {
+        let watch = async {
+            while let Some(event) = self.client.next_event().await {
+                log(event);
+            }
+        };
+        let all = join(join4(self.measure(), self.serve(), self.flooded(), self.ask()), watch);
+        if let Either::First(obeyed) = select(self.obey(), all).await {
+            obeyed?;
+        }
+        self.client.drain().await.map_err(Failed::Stopped)
+    }
+
+    /// Publishes the number, made in place.
+    async fn measure(&self) {
+        let subject = self.subject("telemetry");
+        let Ok(subject) = Subject::new(&subject) else { return };
+        for number in 0_u32.. {
+            let message = Publish::new(subject, &[]);
+            let put = |space: &mut [u8]| {
+                let mut text = heapless::String::<10>::new();
+                // Ten digits are enough.
+                let _ = write!(text, "{number}");
+                space.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
+                text.len()
+            };
+            // It waits for a connection; after the last one there is nothing left to do.
+            if self.client.publish_in_place(&message, 10, put).await.is_err() {
+                return;
+            }
+            Timer::after_millis(100).await;
+        }
+    }
+
+    /// Obeys commands, until the last one.
+    async fn obey(&self) -> Result<(), Failed> {
+        let subject = self.subject("command");
+        let commands = self.client.subscribe(subject.as_str(), Queueing::drop_newest(2));
+        let mut commands = commands.map_err(Failed::Subscribe)?;
+        while let Some(command) = commands.next().await {
+            let mut answer = Text::new();
+            let text = core::str::from_utf8(command.payload()).unwrap_or_default();
+            let _ = match text.split_once(' ') {
+                Some(("blink", times)) => write!(answer, "blinked {times} times"),
+                _ if text == "stop" => write!(answer, "stopping"),
+                _ => write!(answer, "what?"),
+            };
+            // Who gave the command may not want an answer, or be gone.
+            let _ = self.client.respond(&command, answer.as_bytes()).await;
+            if text == "stop" {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how it is.
+    async fn serve(&self) {
+        let subject = self.subject("status");
+        let requests =
+            self.client.queue_subscribe(subject.as_str(), "devices", Queueing::drop_newest(1));
+        let Ok(mut requests) = requests else { return };
+        while let Some(request) = requests.next().await {
+            let count = self.client.statistics();
+            let mut answer = Text::new();
+            let _ = write!(
+                answer,
+                "connections={} received={} dropped={} oversized={}",
+                count.connections, count.received, count.dropped, count.oversized
+            );
+            let _ = self.client.respond(&request, answer.as_bytes()).await;
+        }
+    }
+
+    /// Takes its time for every message.
+    async fn flooded(&self) {
+        let subject = self.subject("flood");
+        let flood = self.client.subscribe(subject.as_str(), Queueing::drop_oldest(2));
+        let Ok(mut flood) = flood else { return };
+        while let Some(message) = flood.next().await {
+            Timer::after_millis(5).await;
+            drop(message);
+        }
+    }
+
+    /// Asks what time it is.
+    async fn ask(&self) {
+        let subject = self.subject("time");
+        loop {
+            let asked = self.client.request("hub.time", b"", Duration::from_secs(2)).await;
+            if let Ok(answer) = asked {
+                let _ = self.client.publish(subject.as_str(), answer.payload()).await;
+            }
+            Timer::after_secs(1).await;
+        }
+    }
+
+    fn subject(&self, what: &str) -> Text {
+        let mut text = Text::new();
+        // A name that is too long makes a subject that is none.
+        let _ = write!(text, "device.{}.{what}", self.id);
+        text
+    }
+}

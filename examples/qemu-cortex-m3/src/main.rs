@@ -1,0 +1,129 @@
+//! A device in QEMU: a Stellaris LM3S6965, which is a Cortex-M3 with 64 KiB of RAM and Ethernet.
+//!
+//! `cargo xtask firmware` builds it, boots it and talks to it. Its arguments come by semihosting: its
+//! name, the servers' addresses, and a user with a password.
+#![no_std]
+#![no_main]
+
+mod clock;
+mod ethernet;
+
+use core::panic::PanicInfo;
+use core::time::Duration;
+
+use cortex_m_rt::ExceptionFrame;
+use cortex_m_rt::exception;
+use embassy_executor::Spawner;
+use embassy_net::Runner as NetRunner;
+use embassy_net::StackResources;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_time::Instant;
+use nats_embassy::Config;
+use nats_embassy::Login;
+use nats_embassy::NetConnector;
+use nats_embassy::Resources;
+use nats_embassy::Runner;
+use nats_embassy::nats_proto::session;
+use nats_embassy::nats_proto::session::Backoff;
+use nats_embassy_apps::Device;
+use semihosting::println;
+use semihosting::process::exit;
+use static_cell::ConstStaticCell;
+use static_cell::StaticCell;
+
+use crate::ethernet::Ethernet;
+
+/// 1 KiB to receive, 1 KiB to send, 4 subscriptions, 6 messages of 192 bytes, 1 request.
+type Nats = Resources<'static, NoopRawMutex, 1024, 1024, 4, 6, 192, 1>;
+type Connector = NetConnector<'static, 1024, 1024>;
+
+static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
+static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
+/// For the client, DHCP and DNS.
+static SOCKETS: StaticCell<StackResources<3>> = StaticCell::new();
+static ARGUMENTS: StaticCell<semihosting::experimental::env::Args<256>> = StaticCell::new();
+
+/// Tests have no time: it pings and connects again sooner than by default. The first server is the
+/// nearest one.
+const SESSION: session::Config = session::Config {
+    connect_timeout: Duration::from_secs(2),
+    ping_interval: Duration::from_secs(1),
+    keep_order: true,
+    leave_within: Some(Duration::from_millis(500)),
+    backoff: Backoff::Exponential {
+        min: Duration::from_millis(100),
+        max: Duration::from_millis(800),
+    },
+    ..Config::SESSION
+};
+
+#[embassy_executor::main]
+async fn main(spawner: Spawner) {
+    let Some(mut peripherals) = cortex_m::Peripherals::take() else { exit(2) };
+    clock::start(&mut peripherals.SYST);
+    let Ok(arguments) = semihosting::experimental::env::args() else { exit(2) };
+    let mut arguments = ARGUMENTS.init(arguments).into_iter().filter_map(Result::ok).skip(1);
+    let mut argument = || arguments.next().unwrap_or_default();
+    let (id, servers, user, password) = (argument(), argument(), argument(), argument());
+
+    let ethernet = ETHERNET.take();
+    ethernet.start([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
+    let (stack, net) = embassy_net::new(
+        ethernet,
+        embassy_net::Config::dhcpv4(embassy_net::DhcpConfig::default()),
+        SOCKETS.init(StackResources::new()),
+        u64::from_le_bytes(entropy()),
+    );
+    let config =
+        Config::new(servers).name(id).login(Login::Password { user, password }).session(SESSION);
+    let made = nats_embassy::new(config, NetConnector::new(stack), NATS.take(), entropy());
+    let (client, nats) = match made {
+        Ok(made) => made,
+        Err(error) => panic!("{error}"),
+    };
+    let (Ok(net), Ok(nats)) = (move_packets(net), move_messages(nats)) else { exit(2) };
+    spawner.spawn(net);
+    spawner.spawn(nats);
+
+    let log = |event| println!("[{} ms] {event:?}", Instant::now().as_millis());
+    match Device::new(client, id).run(log).await {
+        Ok(()) => exit(0),
+        Err(error) => {
+            println!("{error:?}");
+            exit(1)
+        }
+    }
+}
+
+#[embassy_executor::task]
+async fn move_packets(mut runner: NetRunner<'static, &'static mut Ethernet>) {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn move_messages(mut runner: Runner<'static, Nats, Connector>) {
+    let stop = runner.run().await;
+    println!("[{} ms] {stop}", Instant::now().as_millis());
+}
+
+/// The host's; a device has a generator of its own.
+fn entropy<const LEN: usize>() -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    if semihosting::experimental::random::fill_bytes(&mut bytes).is_err() {
+        exit(2);
+    }
+    bytes
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    println!("{info}");
+    exit(101)
+}
+
+/// Rather than hang.
+#[exception]
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    println!("{frame:?}");
+    exit(102)
+}

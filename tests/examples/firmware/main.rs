@@ -1,0 +1,117 @@
+//! Devices in QEMU, a leaf node that they connect to, and a hub behind it: does what is published here
+//! arrive there, whatever fails in between? `cargo xtask firmware` builds the firmware and runs this.
+
+mod device;
+mod site;
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::device::Device;
+use crate::device::PASSWORD;
+use crate::site::Site;
+use crate::site::next_number;
+use crate::site::within;
+
+#[tokio::main]
+async fn main() {
+    step("a device and a hub talk to each other", talk()).await;
+    step("the leaf is killed, hangs, floods; a message is too long", survive()).await;
+    step("a wrong password, until it is right", be_refused()).await;
+    step("a leaf says that it will shut down", leave()).await;
+}
+
+async fn step(name: &str, test: impl Future<Output = ()>) {
+    println!("{name}");
+    let start = Instant::now();
+    test.await;
+    println!("    passed in {:.1} s", start.elapsed().as_secs_f32());
+}
+
+async fn talk() {
+    let site = Site::start(1).await;
+    let mut telemetry = site.subscribe("device.seven.telemetry").await;
+    let mut time = site.subscribe("device.seven.time").await;
+    let device = Device::boot("seven", &site.ports(), PASSWORD);
+    for expected in 0..5 {
+        assert_eq!(next_number(&mut telemetry).await, expected);
+    }
+    // The hub asks, and is asked.
+    assert_eq!(site.ask("device.seven.command", "blink 3").await, "blinked 3 times");
+    assert_eq!(site.status("seven", "connections").await, 1);
+    let asked = within("an answer", time.next()).await.expect("the device asks");
+    assert_eq!(asked.payload(), b"half past ten");
+    // A command that nobody waits for.
+    site.client.publish("device.seven.command", "blink 1").await.expect("it is sent");
+    stop(&site, "seven", device).await;
+}
+
+async fn survive() {
+    let mut site = Site::start(1).await;
+    let mut telemetry = site.subscribe("device.eight.telemetry").await;
+    let device = Device::boot("eight", &site.ports(), PASSWORD);
+    let before = next_number(&mut telemetry).await;
+
+    site.restart_leaf(Duration::from_secs(1)).await;
+    site.until("eight", "connections", |count| count == 2).await;
+    while next_number(&mut telemetry).await < before + 5 {}
+
+    // Half open: there is a connection, and nobody at its other end.
+    site.leaves[0].signal("STOP");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    site.leaves[0].signal("CONT");
+    site.until("eight", "connections", |count| count >= 3).await;
+    let connections = site.status("eight", "connections").await;
+
+    // Faster than it can deal with.
+    for _ in 0..2000 {
+        site.client.publish("device.eight.flood", "x".repeat(100)).await.expect("it is sent");
+    }
+    site.client.flush().await.expect("it is there");
+    site.until("eight", "received", |count| count > 2000).await;
+    site.until("eight", "dropped", |count| (1000..2000).contains(&count)).await;
+
+    // A hundred times as long as what it can hold, between two that are not.
+    site.client.publish("device.eight.command", "x".repeat(100_000)).await.expect("it is sent");
+    assert_eq!(site.ask("device.eight.command", "blink 2").await, "blinked 2 times");
+    assert_eq!(site.status("eight", "oversized").await, 1);
+
+    // All that over one connection.
+    assert_eq!(site.status("eight", "connections").await, connections);
+    stop(&site, "eight", device).await;
+}
+
+async fn be_refused() {
+    let site = Site::start(1).await;
+    let mut telemetry = site.subscribe("device.nine.telemetry").await;
+    let device = Device::boot("nine", &site.ports(), "wrong");
+    let refused = async {
+        while !site.leaves[0].log().contains("authentication error") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within("a refusal", refused).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    site.change_password("wrong");
+    assert_eq!(next_number(&mut telemetry).await, 0);
+    stop(&site, "nine", device).await;
+}
+
+async fn leave() {
+    let site = Site::start(2).await;
+    let mut telemetry = site.subscribe("device.ten.telemetry").await;
+    let device = Device::boot("ten", &site.ports(), PASSWORD);
+    next_number(&mut telemetry).await;
+    // The first one of its servers is where it is.
+    site.leaves[0].signal("USR2");
+    site.until("ten", "connections", |count| count == 2).await;
+    next_number(&mut telemetry).await;
+    stop(&site, "ten", device).await;
+}
+
+/// The last command, after which a device has nothing left to say.
+async fn stop(site: &Site, id: &str, device: Device) {
+    let command = format!("device.{id}.command");
+    assert_eq!(site.ask(&command, "stop").await, "stopping");
+    assert_eq!(device.exit_code(), Some(0), "the device's exit code");
+}

@@ -1,0 +1,82 @@
+//! Firmware, built for a microcontroller and run in QEMU against real servers.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Outcome;
+use crate::run::cargo;
+use crate::run::output;
+use crate::run::program;
+use crate::run::run;
+use crate::run::target;
+use crate::targets::Toolchain;
+use crate::tools;
+
+/// A board that QEMU can play.
+struct Board {
+    name: &'static str,
+    /// The folder and the name of its package.
+    package: &'static str,
+    target: &'static str,
+    emulator: &'static str,
+    /// Debian's package that has the emulator.
+    debian: &'static str,
+}
+
+const BOARDS: &[Board] = &[Board {
+    name: "cortex-m3",
+    package: "qemu-cortex-m3",
+    target: "thumbv7m-none-eabi",
+    emulator: "qemu-system-arm",
+    debian: "qemu-system-arm",
+}];
+
+/// Builds all firmware, boots it and has it talk to a hub behind a leaf node.
+pub(crate) fn firmware() -> Outcome {
+    let server = tools::server()?;
+    for board in BOARDS {
+        install(board.emulator, board.debian)?;
+        let image = build(board.package, board.target)?;
+        run(cargo(&["run", "--quiet", "--package", "nats-tests", "--example", "firmware"])
+            .env("NATS_SERVER", &server)
+            .env("FIRMWARE", &image)
+            .env("FIRMWARE_BOARD", board.name))?;
+    }
+    Ok(())
+}
+
+/// Builds a package below `examples` for a target, and says where the program is.
+fn build(package: &str, triple: &str) -> Outcome<PathBuf> {
+    let folder = crate::run::root().join("examples").join(package);
+    let mut command = Toolchain::find()?.cargo(&["build", "--quiet", "--release", "--locked"]);
+    command.args(["-Zbuild-std=core", "--target", triple]).current_dir(folder);
+    if let Some(linker) = linker() {
+        let variable = format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase());
+        command.env(variable, linker);
+    }
+    run(&mut command)?;
+    Ok(target().join("targets").join(triple).join("release").join(package))
+}
+
+/// LLVM's linker, for compilers that do not bring it along: rustup's do, Debian's do not.
+fn linker() -> Option<PathBuf> {
+    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"])).ok()?;
+    let rustup =
+        PathBuf::from(sysroot.trim()).join("lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld");
+    let llvm =
+        ["22", "21", "20", "19"].map(|version| format!("/usr/lib/llvm-{version}/bin/ld.lld"));
+    std::iter::once(rustup).chain(llvm.map(PathBuf::from)).find(|path| path.is_file())
+}
+
+/// Makes sure that there is a program, which one of Debian's packages has.
+fn install(name: &str, package: &str) -> Outcome {
+    if Command::new(name).arg("--version").output().is_ok() {
+        return Ok(());
+    }
+    println!("{name} is missing: installing Debian's {package}");
+    let install = format!(
+        "apt-get install --yes --quiet --no-install-recommends {package} \
+         || (apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends {package})"
+    );
+    run(program("sh").args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive"))
+}
