@@ -9,13 +9,10 @@ use nom::IResult;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::bytes::complete::tag_no_case;
 use nom::bytes::complete::take_while1;
 use nom::character::complete::u16 as number;
-use nom::combinator::value;
 use nom::sequence::delimited;
 use nom::sequence::preceded;
-use nom::sequence::terminated;
 
 use crate::error::Full;
 use crate::wire::Sink;
@@ -104,7 +101,7 @@ impl<'a> ServerUrl<'a> {
     /// [`UrlError`] if it is none.
     pub fn new(text: &'a str) -> Result<Self, UrlError> {
         let text = text.trim_ascii();
-        let (text, scheme) = scheme(text).map_err(|_| UrlError::Scheme)?;
+        let (text, scheme) = scheme(text)?;
         let authority_end = text.find(['/', '?', '#']).unwrap_or(text.len());
         let (authority, path) = text.split_at_checked(authority_end).unwrap_or((text, ""));
         let path = if path == "/" { "" } else { path };
@@ -274,22 +271,23 @@ impl core::error::Error for UrlError {}
 
 type Parsed<'a, T> = IResult<&'a str, T, ()>;
 
-fn scheme(text: &str) -> Parsed<'_, Scheme> {
-    if !text.contains("://") {
-        return Ok((text, Scheme::Nats));
-    }
-    let name = alt((
-        value(Scheme::Nats, tag_no_case("nats")),
-        value(Scheme::Tls, tag_no_case("tls")),
-        value(Scheme::Wss, tag_no_case("wss")),
-        value(Scheme::Ws, tag_no_case("ws")),
-    ));
-    terminated(name, tag("://")).parse_complete(text)
+/// What stands in front of `://`, and what behind it. Written by hand: a search for a string, and
+/// letters beyond ASCII, would take 7 KB of a device's flash.
+fn scheme(text: &str) -> Result<(&str, Scheme), UrlError> {
+    let colon = memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len());
+    let (name, behind) = text.split_at_checked(colon).unwrap_or((text, ""));
+    let Some(rest) = behind.strip_prefix("://") else { return Ok((text, Scheme::Nats)) };
+    [Scheme::Nats, Scheme::Tls, Scheme::Ws, Scheme::Wss]
+        .into_iter()
+        .find(|scheme| name.eq_ignore_ascii_case(scheme.as_str()))
+        .map(|scheme| (rest, scheme))
+        .ok_or(UrlError::Scheme)
 }
 
 fn host(address: &str) -> Parsed<'_, &str> {
     let literal = take_while1(|c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '%'));
-    let is_in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_in_name =
+        |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || matches!(c, '.' | '-' | '_');
     alt((delimited(tag("["), literal, tag("]")), take_while1(is_in_name))).parse_complete(address)
 }
 

@@ -2,8 +2,6 @@
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
-use core::net::IpAddr;
-
 use super::Config;
 use crate::error::Full;
 use crate::rng::Rng;
@@ -203,7 +201,7 @@ impl<S: Store> Pool<S> {
     /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
     /// random place.
     pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
-        if self.current().is_some_and(|server| server.host().parse::<IpAddr>().is_err()) {
+        if self.current().is_some_and(|server| !is_address(server.host())) {
             let host = self.current().map(|server| server.host()).unwrap_or_default();
             let mut name = S::Text::default();
             if name.reserve(host.len()).is_ok() {
@@ -261,11 +259,7 @@ impl<S: Store> Pool<S> {
         let host = self.current().map_or("", |server| server.host());
         let is_discovered = self.servers.as_ref().first().is_some_and(|first| first.is_discovered);
         let name = core::str::from_utf8(self.name.as_ref()).unwrap_or_default();
-        if is_discovered && !name.is_empty() && host.parse::<IpAddr>().is_ok() {
-            name
-        } else {
-            host
-        }
+        if is_discovered && !name.is_empty() && is_address(host) { name } else { host }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = KnownServer<'_>> {
@@ -323,6 +317,12 @@ impl<S: Store> Pool<S> {
         self.changes = self.changes.wrapping_add(is_removed.into());
         is_removed
     }
+}
+
+/// Whether a host is an IP address rather than a name. No name is made of digits alone, and none has
+/// a colon; what else is wrong with an address is found by whoever connects to it.
+fn is_address(host: &str) -> bool {
+    host.contains(':') || host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 impl<T: Buffer> Server<T> {
