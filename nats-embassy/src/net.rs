@@ -15,18 +15,17 @@ use crate::connector::Connection;
 use crate::connector::Connector;
 use crate::connector::Failed;
 
-/// Connects over TCP and IPv4, without TLS. `RX` and `TX` are the socket's memory in bytes; half of
-/// what the client has, or as much, will do.
+/// Connects over TCP and IPv4, without TLS.
 ///
 /// It takes one of the sockets in `StackResources`, DHCP and DNS one each, too: with fewer than that
 /// `embassy-net` panics.
 ///
 /// Waits for the link and for an address, within the time that connecting may take. Names are looked
 /// up for every attempt; of several addresses each has its turn.
-pub struct NetConnector<'d, const RX: usize, const TX: usize> {
+pub struct NetConnector<'d> {
     stack: Stack<'d>,
-    rx: [u8; RX],
-    tx: [u8; TX],
+    rx: &'d mut [u8],
+    tx: &'d mut [u8],
     /// How many attempts there were.
     attempts: usize,
 }
@@ -37,15 +36,16 @@ pub struct NetConnection<'c>(TcpSocket<'c>);
 /// The sending half of a TCP connection.
 pub struct NetWriter<'c>(TcpWriter<'c>);
 
-impl<'d, const RX: usize, const TX: usize> NetConnector<'d, RX, TX> {
-    /// A connector on `stack`.
+impl<'d> NetConnector<'d> {
+    /// A connector on `stack`, with the socket's memory: as much as the client has will do, and so
+    /// will half of that.
     #[must_use]
-    pub const fn new(stack: Stack<'d>) -> Self {
-        Self { stack, rx: [0; RX], tx: [0; TX], attempts: 0 }
+    pub const fn new(stack: Stack<'d>, rx: &'d mut [u8], tx: &'d mut [u8]) -> Self {
+        Self { stack, rx, tx, attempts: 0 }
     }
 }
 
-impl<const RX: usize, const TX: usize> Connector for NetConnector<'_, RX, TX> {
+impl Connector for NetConnector<'_> {
     type Connection<'c>
         = NetConnection<'c>
     where
@@ -62,7 +62,7 @@ impl<const RX: usize, const TX: usize> Connector for NetConnector<'_, RX, TX> {
         let turn = self.attempts.checked_rem(addresses.len()).ok_or(Failed)?;
         let address = *addresses.get(turn).ok_or(Failed)?;
         self.attempts = self.attempts.wrapping_add(1);
-        let mut socket = TcpSocket::new(self.stack, &mut self.rx, &mut self.tx);
+        let mut socket = TcpSocket::new(self.stack, self.rx, self.tx);
         // What is to be sent together is written together.
         socket.set_nagle_enabled(false);
         socket.connect((address, server.port())).await.map_err(|_| Failed)?;

@@ -26,17 +26,19 @@ use crate::shared::Shared;
 /// | `MSG` | bytes of a place: the longest message, subject and all, that is kept |
 /// | `REQS` | requests that wait for their replies |
 /// | `SERVERS` | servers, those included that others tell of. Default 2 |
-/// | `TEXT` | bytes of the longest filter with its queue group, and of the longest address. Default 64 |
+/// | `TEXT` | bytes of the longest filter with its queue group, and of the longest address. Default 48 |
 ///
 /// Give it a name of your own, to be used in the signatures of tasks:
 ///
 /// ```
 /// use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 /// use nats_embassy::Resources;
+/// use static_cell::ConstStaticCell;
 ///
 /// type Nats = Resources<'static, NoopRawMutex, 1024, 1024, 4, 4, 128, 2>;
-/// static NATS: static_cell::StaticCell<Nats> = static_cell::StaticCell::new();
-/// # let _ = || NATS.init(Nats::new());
+/// // All zeros: it takes no room in flash.
+/// static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
+/// # let _ = || NATS.take();
 /// ```
 pub struct Resources<
     'd,
@@ -48,7 +50,7 @@ pub struct Resources<
     const MSG: usize,
     const REQS: usize,
     const SERVERS: usize = 2,
-    const TEXT: usize = 64,
+    const TEXT: usize = 48,
 > {
     rx: [u8; RX],
     tx: [u8; TX],

@@ -1,6 +1,8 @@
 //! Checks that need no running.
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 
 use crate::Outcome;
 use crate::run::cargo;
@@ -14,7 +16,7 @@ use crate::tools;
 const MAX_LINES: usize = 500;
 
 /// What is below `examples`, and not in the workspace.
-const FIRMWARE: &[&str] = &["apps", "qemu-cortex-m3"];
+const FIRMWARE: &[&str] = &["apps", "qemu-cortex-m3", "size"];
 
 /// Format, clippy, spelling, dependencies, length of files.
 pub(crate) fn lint() -> Outcome {
@@ -46,6 +48,7 @@ pub(crate) fn lint() -> Outcome {
         "licenses",
         "sources",
     ]))?;
+    check_locks()?;
     check_lengths()
 }
 
@@ -53,6 +56,17 @@ pub(crate) fn lint() -> Outcome {
 pub(crate) fn doc() -> Outcome {
     run(cargo(&["doc", "--quiet", "--no-deps", "--all-features"])
         .env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// That every package with versions of its own has a file of them that fits.
+fn check_locks() -> Outcome {
+    let files = output(program("git").args(["ls-files", "*Cargo.lock"]))?;
+    for file in files.lines() {
+        let folder = root().join(file).parent().map(Path::to_owned).unwrap_or_default();
+        let check = ["metadata", "--quiet", "--locked", "--format-version", "1"];
+        run(cargo(&check).current_dir(folder).stdout(Stdio::null()))?;
+    }
+    Ok(())
 }
 
 fn check_lengths() -> Outcome {

@@ -36,7 +36,7 @@ pub(crate) fn firmware() -> Outcome {
     let server = tools::server()?;
     for board in BOARDS {
         install(board.emulator, board.debian)?;
-        let image = build(board.package, board.target)?;
+        let image = build(board.package, board.package, board.target, &[])?;
         run(cargo(&["run", "--quiet", "--package", "nats-tests", "--example", "firmware"])
             .env("NATS_SERVER", &server)
             .env("FIRMWARE", &image)
@@ -45,17 +45,22 @@ pub(crate) fn firmware() -> Outcome {
     Ok(())
 }
 
-/// Builds a package below `examples` for a target, and says where the program is.
-fn build(package: &str, triple: &str) -> Outcome<PathBuf> {
+/// Builds a package below `examples` for a target, and says where one of its programs is.
+pub(crate) fn build(
+    package: &str,
+    name: &str,
+    triple: &str,
+    arguments: &[&str],
+) -> Outcome<PathBuf> {
     let folder = crate::run::root().join("examples").join(package);
     let mut command = Toolchain::find()?.cargo(&["build", "--quiet", "--release", "--locked"]);
-    command.args(["-Zbuild-std=core", "--target", triple]).current_dir(folder);
+    command.args(["-Zbuild-std=core", "--target", triple]).args(arguments).current_dir(folder);
     if let Some(linker) = linker() {
         let variable = format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase());
         command.env(variable, linker);
     }
     run(&mut command)?;
-    Ok(target().join("targets").join(triple).join("release").join(package))
+    Ok(target().join("targets").join(triple).join("release").join(name))
 }
 
 /// LLVM's linker, for compilers that do not bring it along: rustup's do, Debian's do not.

@@ -7,6 +7,7 @@ mod firmware;
 mod fuzz;
 mod run;
 mod sim;
+mod size;
 mod targets;
 mod tests;
 mod tools;
@@ -46,6 +47,7 @@ const TASKS: &[Task] = &[
         about: "firmware in QEMU, which it obtains, against real servers",
         run: firmware::firmware,
     },
+    Task { name: "size", about: "flash and RAM of a device, as a table", run: size::size },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
     Task {

@@ -35,9 +35,9 @@ use crate::ethernet::Ethernet;
 
 /// 1 KiB to receive, 1 KiB to send, 4 subscriptions, 6 messages of 192 bytes, 1 request.
 type Nats = Resources<'static, NoopRawMutex, 1024, 1024, 4, 6, 192, 1>;
-type Connector = NetConnector<'static, 1024, 1024>;
 
 static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
+static SOCKET: ConstStaticCell<[[u8; 1024]; 2]> = ConstStaticCell::new([[0; 1024]; 2]);
 static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
 /// For the client, DHCP and DNS.
 static SOCKETS: StaticCell<StackResources<3>> = StaticCell::new();
@@ -76,7 +76,9 @@ async fn main(spawner: Spawner) {
     );
     let config =
         Config::new(servers).name(id).login(Login::Password { user, password }).session(SESSION);
-    let made = nats_embassy::new(config, NetConnector::new(stack), NATS.take(), entropy());
+    let [rx, tx] = SOCKET.take();
+    let connector = NetConnector::new(stack, rx, tx);
+    let made = nats_embassy::new(config, connector, NATS.take(), entropy());
     let (client, nats) = match made {
         Ok(made) => made,
         Err(error) => panic!("{error}"),
@@ -101,7 +103,7 @@ async fn move_packets(mut runner: NetRunner<'static, &'static mut Ethernet>) {
 }
 
 #[embassy_executor::task]
-async fn move_messages(mut runner: Runner<'static, Nats, Connector>) {
+async fn move_messages(mut runner: Runner<'static, Nats, NetConnector<'static>>) {
     let stop = runner.run().await;
     println!("[{} ms] {stop}", Instant::now().as_millis());
 }
