@@ -15,6 +15,7 @@ use super::Session;
 use super::Timer;
 use crate::store::Store;
 use crate::time::Instant;
+use crate::time::millis;
 
 /// How far leaving has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl<S: Store> Session<S> {
     pub(super) fn plan_to_leave(&mut self, now: Instant) {
         if let (Some(within), None) = (self.config.leave_within, self.leaving) {
             self.leaving = Some(Leaving::Planned);
-            self.timers.set(Timer::Leave, now + self.rng.up_to(within));
+            self.timers.set(Timer::Leave, now.after(self.rng.up_to(millis(within))));
         }
     }
 

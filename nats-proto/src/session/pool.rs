@@ -108,7 +108,7 @@ impl<S: Store> Pool<S> {
     ) {
         if let Some(first) = self.first_mut() {
             first.is_tried = true;
-            first.not_before = Some(now + config.backoff.delay(first.failures, is_tls, rng));
+            first.not_before = Some(now.after(config.backoff.delay(first.failures, is_tls, rng)));
         }
     }
 

@@ -13,16 +13,17 @@ impl Decimal {
     pub(crate) fn new(number: u64) -> Self {
         let mut decimal = Self { digits: [0; 20], start: 20 };
         let mut high = number;
-        // Most numbers are small, and 64-bit division is a library call on a microcontroller.
+        // Most numbers are small.
         let mut low = loop {
             if let Ok(low) = u32::try_from(high) {
                 break low;
             }
-            decimal.prepend(high % 10);
-            high /= 10;
+            let (tenth, digit) = divide_by_ten(high);
+            decimal.prepend(digit);
+            high = tenth;
         };
         loop {
-            decimal.prepend((low % 10).into());
+            decimal.prepend(low % 10);
             low /= 10;
             if low == 0 {
                 return decimal;
@@ -33,14 +34,20 @@ impl Decimal {
     /// How many digits a number has.
     #[inline]
     pub(crate) const fn len_of(number: u64) -> usize {
-        match number.checked_ilog10() {
-            Some(log) => log as usize + 1,
-            None => 1,
+        let mut len = 1;
+        let mut least = 10;
+        while number >= least {
+            len += 1;
+            if len == 20 {
+                break;
+            }
+            least *= 10;
         }
+        len
     }
 
     #[inline]
-    fn prepend(&mut self, digit: u64) {
+    fn prepend(&mut self, digit: u32) {
         self.start = self.start.saturating_sub(1);
         if let Some(place) = self.digits.get_mut(usize::from(self.start)) {
             *place = b'0' + u8::try_from(digit).unwrap_or_default();
@@ -56,6 +63,15 @@ impl Decimal {
     pub(crate) const fn len(&self) -> usize {
         self.digits.len() - self.start as usize
     }
+}
+
+/// In halves of 32 bits: 64-bit division is a large library call on a microcontroller.
+const fn divide_by_ten(number: u64) -> (u64, u32) {
+    let (high, low) = ((number >> 32) as u32, number as u32);
+    let middle = ((high % 10) << 16) | (low >> 16);
+    let rest = ((middle % 10) << 16) | (low & 0xFFFF);
+    let tenth = ((high / 10) as u64) << 32 | ((middle / 10) as u64) << 16 | (rest / 10) as u64;
+    (tenth, rest % 10)
 }
 
 #[cfg(test)]
