@@ -282,16 +282,16 @@ fn scheme(text: &str) -> Option<(Scheme, &str)> {
 fn host(address: &str) -> Option<(&str, &str)> {
     let (host, behind) = match address.strip_prefix('[') {
         Some(address) => {
-            let is_in_literal = |byte: u8| byte.is_ascii_hexdigit() || b":.%".contains(&byte);
-            let (host, behind) = split(address, |byte| !is_in_literal(byte));
+            let ends = |byte: u8| !byte.is_ascii_hexdigit() && !b":.%".contains(&byte);
+            let (host, behind) = split(address, ends);
             (host, behind.strip_prefix(']')?)
         }
         None => {
             // What a name in another script may consist of is for those to say who resolve it.
-            let is_in_name = |byte: u8| {
-                byte.is_ascii_alphanumeric() || !byte.is_ascii() || b".-_".contains(&byte)
+            let ends = |byte: u8| {
+                byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b".-_".contains(&byte)
             };
-            split(address, |byte| !is_in_name(byte))
+            split(address, ends)
         }
     };
     (!host.is_empty()).then_some((host, behind))
@@ -314,7 +314,8 @@ fn port(digits: &[u8]) -> Option<u16> {
 ///
 /// Byte by byte: characters would bring their tables along, a pattern of the standard library its
 /// search, and both are larger than all this on a device.
-fn split(text: &str, is_end: impl FnMut(u8) -> bool) -> (&str, &str) {
+#[inline(never)]
+fn split(text: &str, is_end: fn(u8) -> bool) -> (&str, &str) {
     let at = text.bytes().position(is_end).unwrap_or(text.len());
     text.split_at_checked(at).unwrap_or((text, ""))
 }

@@ -13,6 +13,7 @@ use super::Event;
 use super::Lost;
 use super::Session;
 use super::Timer;
+use super::pool::Pool;
 use crate::store::Store;
 use crate::time::Instant;
 use crate::time::millis;
@@ -32,13 +33,18 @@ pub(super) enum Leaving {
 impl<S: Store> Session<S> {
     /// The server is about to shut down.
     pub(super) fn plan_to_leave(&mut self, now: Instant) {
-        if let (Some(within), None) = (self.config.leave_within, self.leaving) {
+        if Pool::<S>::HAS_CHOICE
+            && let (Some(within), None) = (self.config.leave_within, self.leaving)
+        {
             self.leaving = Some(Leaving::Planned);
             self.timers.set(Timer::Leave, now.after(self.rng.up_to(millis(within))));
         }
     }
 
     pub(super) fn handle_leave_timeout(&mut self, now: Instant) -> Option<Event<'static>> {
+        if !Pool::<S>::HAS_CHOICE {
+            return None;
+        }
         if self.leaving != Some(Leaving::Planned) {
             // It does not even answer PING.
             return self.lost(Lost::Stale, None, now);
@@ -56,7 +62,7 @@ impl<S: Store> Session<S> {
 
     /// Lines were written, perhaps the last UNSUB among them.
     pub(super) fn note_unsubscribed(&mut self) {
-        if self.leaving == Some(Leaving::Unsubscribing) {
+        if Pool::<S>::HAS_CHOICE && self.leaving == Some(Leaving::Unsubscribing) {
             self.leaving = Some(Leaving::Flushing { until: self.pings.request() });
         }
     }
@@ -66,7 +72,7 @@ impl<S: Store> Session<S> {
         let Some(Leaving::Flushing { until }) = self.leaving else {
             return None;
         };
-        if !self.pings.is_answered(until) {
+        if !Pool::<S>::HAS_CHOICE || !self.pings.is_answered(until) {
             return None;
         }
         if self.draining.is_none() {
@@ -82,6 +88,7 @@ impl<S: Store> Session<S> {
 
     /// Whether leaving has begun.
     pub(super) const fn is_leaving(&self) -> bool {
-        matches!(self.leaving, Some(Leaving::Unsubscribing | Leaving::Flushing { .. }))
+        Pool::<S>::HAS_CHOICE
+            && matches!(self.leaving, Some(Leaving::Unsubscribing | Leaving::Flushing { .. }))
     }
 }

@@ -204,20 +204,13 @@ impl<T: Buffer> Scanner<T> {
     }
 
     fn in_escape(&mut self, byte: u8, is_key: bool) -> Result<Option<Token>, JsonError> {
-        let plain = match byte {
-            b'"' | b'\\' | b'/' => byte,
-            b'b' => 0x08,
-            b'f' => 0x0C,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                self.unit = 0;
-                self.state = State::Unit { is_key, digits: 0 };
-                return Ok(None);
-            }
-            _ => return Err(JsonError),
-        };
+        if byte == b'u' {
+            self.unit = 0;
+            self.state = State::Unit { is_key, digits: 0 };
+            return Ok(None);
+        }
+        let escape = ESCAPES.iter().find(|(letter, _)| *letter == byte);
+        let &(_, plain) = escape.ok_or(JsonError)?;
         self.lone_surrogate();
         self.append(&[plain]);
         self.state = State::Text { is_key };
@@ -325,6 +318,18 @@ impl<T: Buffer> Scanner<T> {
     }
 }
 
+/// What stands behind a backslash, and what for.
+const ESCAPES: &[(u8, u8)] = &[
+    (b'"', b'"'),
+    (b'\\', b'\\'),
+    (b'/', b'/'),
+    (b'b', 0x08),
+    (b'f', 0x0C),
+    (b'n', b'\n'),
+    (b'r', b'\r'),
+    (b't', b'\t'),
+];
+
 const fn literal(literal: Literal) -> State {
     State::Literal { literal, at: 1 }
 }
@@ -355,17 +360,9 @@ const fn needs_escape(byte: u8) -> bool {
 }
 
 fn put_escape(byte: u8, out: &mut impl Sink) {
-    match byte {
-        b'"' => out.put(b"\\\""),
-        b'\\' => out.put(b"\\\\"),
-        b'\n' => out.put(b"\\n"),
-        b'\r' => out.put(b"\\r"),
-        b'\t' => out.put(b"\\t"),
-        _ => {
-            let hex = |nibble: u8| {
-                if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
-            };
-            out.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 0xF)]);
-        }
+    if let Some((letter, _)) = ESCAPES.iter().find(|(_, plain)| *plain == byte) {
+        return out.put(&[b'\\', *letter]);
     }
+    let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    out.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 0xF)]);
 }

@@ -247,7 +247,11 @@ impl<'b> Quoted<'b> {
     /// Whether this is `text`, once its escapes are resolved.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        let (mut quoted, mut text) = (self.0, text.as_bytes());
+        self.is_bytes(text.as_bytes())
+    }
+
+    pub(crate) fn is_bytes(self, text: &[u8]) -> bool {
+        let (mut quoted, mut text) = (self.0, text);
         while !quoted.is_empty() {
             let Some((unit, rest)) = unquote(quoted) else {
                 return false;

@@ -31,6 +31,7 @@ impl Utf8 {
 }
 
 /// The value of a hexadecimal digit.
+#[inline(never)]
 pub(crate) const fn hex_digit(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
