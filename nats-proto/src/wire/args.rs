@@ -1,24 +1,10 @@
-//! The arguments of control lines, as nom parsers.
+//! The arguments of control lines.
 //!
 //! Blanks are spaces and tabs, and any number of them separates (nats-server `server/parser.go`).
 //! Everything else is part of an argument, a lone CR too: a subject is whatever bytes the server
 //! let through.
 
 use core::num::NonZeroU64;
-
-use nom::IResult;
-use nom::Offset;
-use nom::Parser;
-use nom::branch::alt;
-use nom::bytes::complete::take_till;
-use nom::bytes::complete::take_till1;
-use nom::bytes::complete::take_while;
-use nom::bytes::complete::take_while1;
-use nom::character::complete::digit1;
-use nom::combinator::eof;
-use nom::combinator::opt;
-use nom::error::ErrorKind;
-use nom::error::ParseError;
 
 use super::error::DecodeError;
 use super::op::SubscribeArgs;
@@ -29,8 +15,6 @@ use crate::message::Unsubscription;
 
 /// The largest size that nats-server can state: its limits are 32-bit signed numbers.
 const MAX_SIZE: u64 = i32::MAX as u64;
-
-type Parsed<'b, T> = IResult<&'b [u8], T, DecodeError>;
 
 /// Which of the four message operations a control line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +28,8 @@ pub(super) struct MessageKind {
 /// Splits the operation's name off a control line.
 #[inline]
 pub(super) fn name(line: &[u8]) -> (&[u8], &[u8]) {
-    let parsed: Parsed<'_, _> = take_till(is_blank).parse_complete(line);
-    match parsed {
-        Ok((rest, name)) => (name, rest),
-        Err(_) => (line, &[]),
-    }
+    let end = line.iter().position(|&byte| is_blank(byte)).unwrap_or(line.len());
+    line.split_at_checked(end).unwrap_or((line, &[]))
 }
 
 /// What follows the name: text up to the end of the line, without the blanks around it.
@@ -65,91 +46,123 @@ pub(super) fn message(
     rest: &[u8],
     kind: MessageKind,
 ) -> Result<(Sid, Layout), DecodeError> {
-    let span = |part: &[u8]| {
-        Some(Span {
-            start: u16::try_from(line.offset(part)).ok()?,
-            len: u16::try_from(part.len()).ok()?,
-        })
+    let mut words = Words(rest);
+    let (subject, end) = words.word_before_end()?;
+    let subject = span(line, subject, end)?;
+    let sid = if kind.has_sid { number(words.word()?)? } else { 0 };
+    // Most messages have no reply, and none that has one has a number for it.
+    let (reply, (headers, total)) = match sizes(words, kind.has_headers) {
+        Ok(sizes) => (Span::default(), sizes),
+        Err(error) => {
+            let with_reply = words.word_before_end().and_then(|(reply, end)| {
+                Ok((span(line, reply, end)?, sizes(words, kind.has_headers)?))
+            });
+            with_reply.map_err(|other| clearer(error, other))?
+        }
     };
-    let ((subject, sid), rest) = finish(match kind.has_sid {
-        true => (argument, number).parse_complete(rest),
-        false => argument.map(|subject| (subject, 0)).parse_complete(rest),
-    })?;
-    // Most messages have no reply, and none that has one has a number for it: the order of the
-    // alternatives is the order of their likelihood.
-    let sizes = |input| sizes(input, kind.has_headers);
-    let ((reply, (headers, total)), _) = finish(
-        alt((sizes.map(|sizes| (None, sizes)), (argument.map(Some), sizes))).parse_complete(rest),
-    )?;
     if headers > total {
         return Err(DecodeError::HeaderSize);
     }
-    let subject = span(subject).ok_or(DecodeError::LineTooLong)?;
-    let reply = match reply {
-        Some(reply) => span(reply).ok_or(DecodeError::LineTooLong)?,
-        None => Span::default(),
-    };
     let layout = Layout { subject, reply, line: 0, headers, payload: total - headers };
     Ok((Sid(sid), layout))
 }
 
 /// `SUB <subject> [queue] <sid>`.
 pub(super) fn subscribe(rest: &[u8]) -> Result<SubscribeArgs<'_>, DecodeError> {
-    let plain = (argument, number, end).map(|(subject, sid, ())| (subject, None, sid));
-    let queue = (argument, argument, number, end)
-        .map(|(subject, queue, sid, ())| (subject, Some(queue), sid));
-    let ((subject, queue, sid), _) = finish(alt((plain, queue)).parse_complete(rest))?;
+    let mut words = Words(rest);
+    let subject = words.word()?;
+    let (queue, sid) = match words.last_number() {
+        Ok(sid) => (None, sid),
+        Err(error) => {
+            let queue = words.word();
+            let with_queue = queue.and_then(|queue| Ok((Some(queue), words.last_number()?)));
+            with_queue.map_err(|other| clearer(error, other))?
+        }
+    };
     Ok(SubscribeArgs { subject, queue, sid: Sid(sid) })
 }
 
 /// `UNSUB <sid> [max]`; a maximum of zero is none, as for the server.
 pub(super) fn unsubscribe(rest: &[u8]) -> Result<Unsubscription, DecodeError> {
-    let ((sid, max, ()), _) = finish((number, opt(number), end).parse_complete(rest))?;
-    Ok(Unsubscription { sid: Sid(sid), max: max.and_then(NonZeroU64::new) })
+    let mut words = Words(rest);
+    let sid = number(words.word()?)?;
+    let max = match words.is_empty() {
+        true => 0,
+        false => words.last_number().map_err(|_| DecodeError::Arguments)?,
+    };
+    Ok(Unsubscription { sid: Sid(sid), max: NonZeroU64::new(max) })
 }
 
 /// `[header size] <total size>` and nothing more.
 #[inline]
-fn sizes(input: &[u8], has_headers: bool) -> Parsed<'_, (u32, u32)> {
-    match has_headers {
-        true => {
-            (size, size, end).map(|(headers, total, ())| (headers, total)).parse_complete(input)
-        }
-        false => (size, end).map(|(total, ())| (0, total)).parse_complete(input),
-    }
+fn sizes(mut words: Words<'_>, has_headers: bool) -> Result<(u32, u32), DecodeError> {
+    let headers = if has_headers { size(words.word()?)? } else { 0 };
+    let total = size(words.word()?)?;
+    if words.is_empty() { Ok((headers, total)) } else { Err(DecodeError::Arguments) }
 }
 
 #[inline]
-fn size(input: &[u8]) -> Parsed<'_, u32> {
-    let (rest, size) = number(input)?;
-    match u32::try_from(size) {
-        Ok(size) if u64::from(size) <= MAX_SIZE => Ok((rest, size)),
-        _ => Err(nom::Err::Error(DecodeError::Overflow)),
+fn size(word: &[u8]) -> Result<u32, DecodeError> {
+    match u32::try_from(number(word)?) {
+        Ok(size) if u64::from(size) <= MAX_SIZE => Ok(size),
+        _ => Err(DecodeError::Overflow),
     }
 }
 
-/// A decimal number behind blanks.
+/// A word that is a decimal number.
 #[inline]
-fn number(input: &[u8]) -> Parsed<'_, u64> {
-    let (rest, digits) = (take_while1(is_blank), digit1).map(|(_, digits)| digits).parse(input)?;
-    if rest.first().is_some_and(|&byte| !is_blank(byte)) {
-        return Err(nom::Err::Error(DecodeError::Arguments));
+fn number(word: &[u8]) -> Result<u64, DecodeError> {
+    if !word.iter().all(u8::is_ascii_digit) {
+        return Err(DecodeError::Arguments);
     }
-    match decimal(digits) {
-        Some(number) => Ok((rest, number)),
-        None => Err(nom::Err::Error(DecodeError::Overflow)),
+    decimal(word).ok_or(DecodeError::Overflow)
+}
+
+/// Where a word is in its line, with `behind` bytes behind it.
+#[inline]
+fn span(line: &[u8], word: &[u8], behind: usize) -> Result<Span, DecodeError> {
+    let start = line.len().wrapping_sub(behind).wrapping_sub(word.len());
+    match (u16::try_from(start), u16::try_from(word.len())) {
+        (Ok(start), Ok(len)) => Ok(Span { start, len }),
+        _ => Err(DecodeError::LineTooLong),
     }
 }
 
-/// Any argument behind blanks.
-#[inline]
-fn argument(input: &[u8]) -> Parsed<'_, &[u8]> {
-    (take_while1(is_blank), take_till1(is_blank)).map(|(_, text)| text).parse_complete(input)
+/// Of two ways in which a line is wrong, a number that is too large tells more.
+fn clearer(first: DecodeError, second: DecodeError) -> DecodeError {
+    if first == DecodeError::Overflow { first } else { second }
 }
 
-#[inline]
-fn end(input: &[u8]) -> Parsed<'_, ()> {
-    (take_while(is_blank), eof).map(|_| ()).parse_complete(input)
+/// Words with blanks in front of them.
+#[derive(Clone, Copy)]
+struct Words<'b>(&'b [u8]);
+
+impl<'b> Words<'b> {
+    /// The next word.
+    fn word(&mut self) -> Result<&'b [u8], DecodeError> {
+        let start = self.0.iter().position(|&byte| !is_blank(byte)).ok_or(DecodeError::Arguments)?;
+        let text = self.0.get(start..).unwrap_or_default();
+        let (word, rest) = name(text);
+        self.0 = rest;
+        Ok(word)
+    }
+
+    /// The next word, and how many bytes are behind it.
+    fn word_before_end(&mut self) -> Result<(&'b [u8], usize), DecodeError> {
+        let word = self.word()?;
+        Ok((word, self.0.len()))
+    }
+
+    /// A number, and nothing behind it.
+    fn last_number(mut self) -> Result<u64, DecodeError> {
+        let number = number(self.word()?)?;
+        if self.is_empty() { Ok(number) } else { Err(DecodeError::Arguments) }
+    }
+
+    /// Whether there are no more words.
+    fn is_empty(self) -> bool {
+        self.0.iter().all(|&byte| is_blank(byte))
+    }
 }
 
 #[inline]
@@ -158,35 +171,10 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 }
 
 /// The value of a run of digits; `None` if it exceeds 64 bits.
-#[inline]
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     let mut value: u64 = 0;
     for digit in digits {
         value = value.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;
     }
     Some(value)
-}
-
-#[inline]
-fn finish<'b, T>(parsed: Parsed<'b, T>) -> Result<(T, &'b [u8]), DecodeError> {
-    match parsed {
-        Ok((rest, value)) => Ok((value, rest)),
-        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
-        Err(nom::Err::Incomplete(_)) => Err(DecodeError::Arguments),
-    }
-}
-
-impl ParseError<&[u8]> for DecodeError {
-    fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
-        Self::Arguments
-    }
-
-    fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
-        other
-    }
-
-    /// Of two ways in which a line is wrong, a number that is too large tells more.
-    fn or(self, other: Self) -> Self {
-        if self == Self::Overflow { self } else { other }
-    }
 }
