@@ -18,15 +18,19 @@ use nats_proto::wire::Limits;
 use nats_proto::wire::Publish;
 use nats_proto::wire::SendBuf;
 use nats_proto::wire::ServerOp;
+use static_cell::StaticCell;
 
 use crate::fill;
 use crate::input;
 use crate::output;
 use crate::put;
 
-/// All that a device does with the core, with room for so many servers.
-pub fn run<const SERVERS: usize>() -> ! {
-    let mut session = Session::<Fixed<u8, 4, SERVERS, 48>>::new(Config::DEFAULT, Seed([1; 16]));
+/// A session with room for 4 subscriptions.
+pub type Nats<const SERVERS: usize> = Session<Fixed<u8, 4, SERVERS, 48>>;
+
+/// All that a device does with the core.
+pub fn run<const SERVERS: usize>(place: &'static StaticCell<Nats<SERVERS>>) -> ! {
+    let session = place.init(Session::new(Config::DEFAULT, Seed([1; 16])));
     if let Ok(url) = ServerUrl::new("nats://10.0.0.1:4222") {
         let _ = session.add_server(&url);
     }

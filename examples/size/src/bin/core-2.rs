@@ -2,7 +2,12 @@
 #![no_std]
 #![no_main]
 
+use size::session::Nats;
+use static_cell::StaticCell;
+
+static SESSION: StaticCell<Nats<2>> = StaticCell::new();
+
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    size::session::run::<2>()
+    size::session::run(&SESSION)
 }
