@@ -78,4 +78,5 @@ pub use crate::subject::covers;
 pub use crate::subject::matches;
 
 pub(crate) use decimal::Decimal;
+pub(crate) use decimal::divide;
 pub(crate) use utf8::hex_digit;

@@ -18,7 +18,7 @@ impl Decimal {
             if let Ok(low) = u32::try_from(high) {
                 break low;
             }
-            let (tenth, digit) = divide_by_ten(high);
+            let (tenth, digit) = divide(high, 10);
             decimal.prepend(digit);
             high = tenth;
         };
@@ -65,13 +65,18 @@ impl Decimal {
     }
 }
 
-/// In halves of 32 bits: 64-bit division is a large library call on a microcontroller.
-const fn divide_by_ten(number: u64) -> (u64, u32) {
-    let (high, low) = ((number >> 32) as u32, number as u32);
-    let middle = ((high % 10) << 16) | (low >> 16);
-    let rest = ((middle % 10) << 16) | (low & 0xFFFF);
-    let tenth = ((high / 10) as u64) << 32 | ((middle / 10) as u64) << 16 | (rest / 10) as u64;
-    (tenth, rest % 10)
+/// A number divided by a small one, and the rest.
+///
+/// Like on paper, in digits of 16 bits: division in 64 bits is a large library call on a
+/// microcontroller.
+pub(crate) fn divide(number: u64, by: u16) -> (u64, u32) {
+    let (mut quotient, mut rest) = (0, 0);
+    for digit in number.to_be_bytes().as_chunks().0 {
+        let part = rest << 16 | u32::from(u16::from_be_bytes(*digit));
+        quotient = quotient << 16 | u64::from(part.checked_div(by.into()).unwrap_or_default());
+        rest = part.checked_rem(by.into()).unwrap_or_default();
+    }
+    (quotient, rest)
 }
 
 #[cfg(test)]
@@ -98,6 +103,14 @@ mod tests {
             let decimal = Decimal::new(number);
             prop_assert_eq!(decimal.as_bytes(), text.as_bytes());
             prop_assert_eq!(Decimal::len_of(number), text.len());
+        }
+
+        #[test]
+        fn divides(number: u64, shift in 0u32..64, by in 1u16..) {
+            let number = number >> shift;
+            let (quotient, rest) = divide(number, by);
+            prop_assert_eq!(quotient, number / u64::from(by));
+            prop_assert_eq!(u64::from(rest), number % u64::from(by));
         }
     }
 }
