@@ -9,6 +9,7 @@ use core::fmt;
 pub use build::HeaderBuf;
 pub use build::HeaderError;
 
+use crate::run::run;
 use crate::status::Status;
 
 const VERSION: &[u8] = b"NATS/1.0";
@@ -128,9 +129,9 @@ fn split_line(block: &[u8]) -> (&[u8], &[u8]) {
 /// `name: value`, the value without the blanks around it.
 /// The name and the value; `None` if it is no header.
 fn pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = line.iter().position(|&byte| !is_name_byte(byte)).filter(|end| *end > 0)?;
-    let (name, rest) = line.split_at_checked(end)?;
-    Some((name, rest.strip_prefix(b":")?.trim_ascii()))
+    let (rest, name) = run(line, is_name_byte);
+    let value = rest.strip_prefix(b":")?;
+    (!name.is_empty()).then_some((name, value.trim_ascii()))
 }
 
 const fn is_name_byte(byte: u8) -> bool {

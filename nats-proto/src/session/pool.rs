@@ -150,7 +150,8 @@ impl<S: Store> Pool<S> {
 
     /// Puts all but the last one in a random order.
     pub(super) fn shuffle_but_last(&mut self, rng: &mut Rng) {
-        if let (Some((_, others)), true) = (self.servers.as_mut().split_last_mut(), Self::HAS_CHOICE)
+        if let (Some((_, others)), true) =
+            (self.servers.as_mut().split_last_mut(), Self::HAS_CHOICE)
         {
             rng.shuffle(others);
         }

@@ -1,4 +1,4 @@
-//! The arguments of control lines.
+//! The arguments of control lines, as nom parsers.
 //!
 //! Blanks are spaces and tabs, and any number of them separates (nats-server `server/parser.go`).
 //! Everything else is part of an argument, a lone CR too: a subject is whatever bytes the server
@@ -6,15 +6,28 @@
 
 use core::num::NonZeroU64;
 
+use nom::IResult;
+use nom::Offset;
+use nom::Parser;
+use nom::branch::alt;
+use nom::combinator::opt;
+use nom::error::ErrorKind;
+use nom::error::ParseError;
+use nom::sequence::preceded;
+
 use super::error::DecodeError;
 use super::op::SubscribeArgs;
 use crate::message::Layout;
 use crate::message::Sid;
 use crate::message::Span;
 use crate::message::Unsubscription;
+use crate::run::run;
+use crate::run::run1;
 
 /// The largest size that nats-server can state: its limits are 32-bit signed numbers.
 const MAX_SIZE: u64 = i32::MAX as u64;
+
+type Parsed<'b, T> = IResult<&'b [u8], T, DecodeError>;
 
 /// Which of the four message operations a control line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +41,8 @@ pub(super) struct MessageKind {
 /// Splits the operation's name off a control line.
 #[inline]
 pub(super) fn name(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(|&byte| is_blank(byte)).unwrap_or(line.len());
-    line.split_at_checked(end).unwrap_or((line, &[]))
+    let (rest, name) = run(line, |byte| !is_blank(byte));
+    (name, rest)
 }
 
 /// What follows the name: text up to the end of the line, without the blanks around it.
@@ -46,122 +59,94 @@ pub(super) fn message(
     rest: &[u8],
     kind: MessageKind,
 ) -> Result<(Sid, Layout), DecodeError> {
-    let mut words = Words(rest);
-    let (subject, end) = words.word_before_end()?;
-    let subject = span(line, subject, end)?;
-    let sid = if kind.has_sid { number(words.word()?)? } else { 0 };
-    // Most messages have no reply, and none that has one has a number for it.
-    let (reply, (headers, total)) = match sizes(words, kind.has_headers) {
-        Ok(sizes) => (Span::default(), sizes),
-        Err(error) => {
-            let with_reply = words.word_before_end().and_then(|(reply, end)| {
-                Ok((span(line, reply, end)?, sizes(words, kind.has_headers)?))
-            });
-            with_reply.map_err(|other| clearer(error, other))?
-        }
+    let span = |part: &[u8]| {
+        Some(Span {
+            start: u16::try_from(line.offset(part)).ok()?,
+            len: u16::try_from(part.len()).ok()?,
+        })
     };
+    let ((subject, sid), rest) = finish(match kind.has_sid {
+        true => (argument, number).parse_complete(rest),
+        false => argument.map(|subject| (subject, 0)).parse_complete(rest),
+    })?;
+    // Most messages have no reply, and none that has one has a number for it: the order of the
+    // alternatives is the order of their likelihood.
+    let sizes = |input| sizes(input, kind.has_headers);
+    let ((reply, (headers, total)), _) = finish(
+        alt((sizes.map(|sizes| (None, sizes)), (argument.map(Some), sizes))).parse_complete(rest),
+    )?;
     if headers > total {
         return Err(DecodeError::HeaderSize);
     }
+    let subject = span(subject).ok_or(DecodeError::LineTooLong)?;
+    let reply = match reply {
+        Some(reply) => span(reply).ok_or(DecodeError::LineTooLong)?,
+        None => Span::default(),
+    };
     let layout = Layout { subject, reply, line: 0, headers, payload: total - headers };
     Ok((Sid(sid), layout))
 }
 
 /// `SUB <subject> [queue] <sid>`.
 pub(super) fn subscribe(rest: &[u8]) -> Result<SubscribeArgs<'_>, DecodeError> {
-    let mut words = Words(rest);
-    let subject = words.word()?;
-    let (queue, sid) = match words.last_number() {
-        Ok(sid) => (None, sid),
-        Err(error) => {
-            let queue = words.word();
-            let with_queue = queue.and_then(|queue| Ok((Some(queue), words.last_number()?)));
-            with_queue.map_err(|other| clearer(error, other))?
-        }
-    };
+    let plain = (argument, number, end).map(|(subject, sid, ())| (subject, None, sid));
+    let queue = (argument, argument, number, end)
+        .map(|(subject, queue, sid, ())| (subject, Some(queue), sid));
+    let ((subject, queue, sid), _) = finish(alt((plain, queue)).parse_complete(rest))?;
     Ok(SubscribeArgs { subject, queue, sid: Sid(sid) })
 }
 
 /// `UNSUB <sid> [max]`; a maximum of zero is none, as for the server.
 pub(super) fn unsubscribe(rest: &[u8]) -> Result<Unsubscription, DecodeError> {
-    let mut words = Words(rest);
-    let sid = number(words.word()?)?;
-    let max = match words.is_empty() {
-        true => 0,
-        false => words.last_number().map_err(|_| DecodeError::Arguments)?,
-    };
-    Ok(Unsubscription { sid: Sid(sid), max: NonZeroU64::new(max) })
+    let ((sid, max, ()), _) = finish((number, opt(number), end).parse_complete(rest))?;
+    Ok(Unsubscription { sid: Sid(sid), max: max.and_then(NonZeroU64::new) })
 }
 
 /// `[header size] <total size>` and nothing more.
 #[inline]
-fn sizes(mut words: Words<'_>, has_headers: bool) -> Result<(u32, u32), DecodeError> {
-    let headers = if has_headers { size(words.word()?)? } else { 0 };
-    let total = size(words.word()?)?;
-    if words.is_empty() { Ok((headers, total)) } else { Err(DecodeError::Arguments) }
+fn sizes(input: &[u8], has_headers: bool) -> Parsed<'_, (u32, u32)> {
+    match has_headers {
+        true => {
+            (size, size, end).map(|(headers, total, ())| (headers, total)).parse_complete(input)
+        }
+        false => (size, end).map(|(total, ())| (0, total)).parse_complete(input),
+    }
 }
 
 #[inline]
-fn size(word: &[u8]) -> Result<u32, DecodeError> {
-    match u32::try_from(number(word)?) {
-        Ok(size) if u64::from(size) <= MAX_SIZE => Ok(size),
-        _ => Err(DecodeError::Overflow),
+fn size(input: &[u8]) -> Parsed<'_, u32> {
+    let (rest, size) = number(input)?;
+    match u32::try_from(size) {
+        Ok(size) if u64::from(size) <= MAX_SIZE => Ok((rest, size)),
+        _ => Err(nom::Err::Error(DecodeError::Overflow)),
     }
 }
 
-/// A word that is a decimal number.
+/// A decimal number behind blanks.
 #[inline]
-fn number(word: &[u8]) -> Result<u64, DecodeError> {
-    if !word.iter().all(u8::is_ascii_digit) {
-        return Err(DecodeError::Arguments);
+fn number(input: &[u8]) -> Parsed<'_, u64> {
+    let digits = run1(|byte| byte.is_ascii_digit());
+    let (rest, digits) = preceded(run1(is_blank), digits).parse_complete(input)?;
+    if rest.first().is_some_and(|&byte| !is_blank(byte)) {
+        return Err(nom::Err::Error(DecodeError::Arguments));
     }
-    decimal(word).ok_or(DecodeError::Overflow)
+    match decimal(digits) {
+        Some(number) => Ok((rest, number)),
+        None => Err(nom::Err::Error(DecodeError::Overflow)),
+    }
 }
 
-/// Where a word is in its line, with `behind` bytes behind it.
+/// Any argument behind blanks.
 #[inline]
-fn span(line: &[u8], word: &[u8], behind: usize) -> Result<Span, DecodeError> {
-    let start = line.len().wrapping_sub(behind).wrapping_sub(word.len());
-    match (u16::try_from(start), u16::try_from(word.len())) {
-        (Ok(start), Ok(len)) => Ok(Span { start, len }),
-        _ => Err(DecodeError::LineTooLong),
-    }
+fn argument(input: &[u8]) -> Parsed<'_, &[u8]> {
+    preceded(run1(is_blank), run1(|byte| !is_blank(byte))).parse_complete(input)
 }
 
-/// Of two ways in which a line is wrong, a number that is too large tells more.
-fn clearer(first: DecodeError, second: DecodeError) -> DecodeError {
-    if first == DecodeError::Overflow { first } else { second }
-}
-
-/// Words with blanks in front of them.
-#[derive(Clone, Copy)]
-struct Words<'b>(&'b [u8]);
-
-impl<'b> Words<'b> {
-    /// The next word.
-    fn word(&mut self) -> Result<&'b [u8], DecodeError> {
-        let start = self.0.iter().position(|&byte| !is_blank(byte)).ok_or(DecodeError::Arguments)?;
-        let text = self.0.get(start..).unwrap_or_default();
-        let (word, rest) = name(text);
-        self.0 = rest;
-        Ok(word)
-    }
-
-    /// The next word, and how many bytes are behind it.
-    fn word_before_end(&mut self) -> Result<(&'b [u8], usize), DecodeError> {
-        let word = self.word()?;
-        Ok((word, self.0.len()))
-    }
-
-    /// A number, and nothing behind it.
-    fn last_number(mut self) -> Result<u64, DecodeError> {
-        let number = number(self.word()?)?;
-        if self.is_empty() { Ok(number) } else { Err(DecodeError::Arguments) }
-    }
-
-    /// Whether there are no more words.
-    fn is_empty(self) -> bool {
-        self.0.iter().all(|&byte| is_blank(byte))
+#[inline]
+fn end(input: &[u8]) -> Parsed<'_, ()> {
+    match run(input, is_blank) {
+        (rest @ [], _) => Ok((rest, ())),
+        (_, _) => Err(nom::Err::Error(DecodeError::Arguments)),
     }
 }
 
@@ -177,4 +162,28 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
         value = value.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;
     }
     Some(value)
+}
+
+#[inline]
+fn finish<'b, T>(parsed: Parsed<'b, T>) -> Result<(T, &'b [u8]), DecodeError> {
+    match parsed {
+        Ok((rest, value)) => Ok((value, rest)),
+        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+        Err(nom::Err::Incomplete(_)) => Err(DecodeError::Arguments),
+    }
+}
+
+impl ParseError<&[u8]> for DecodeError {
+    fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
+        Self::Arguments
+    }
+
+    fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
+        other
+    }
+
+    /// Of two ways in which a line is wrong, a number that is too large tells more.
+    fn or(self, other: Self) -> Self {
+        if self == Self::Overflow { self } else { other }
+    }
 }
