@@ -7,6 +7,7 @@ use core::fmt;
 
 use super::json::put_string;
 use super::sink::Sink;
+use super::sink::copy;
 use crate::error::Full;
 
 /// CONNECT: who we are, and how we want to be talked to.
@@ -193,7 +194,7 @@ impl Sink for Window<'_> {
         let spare = self.out.get_mut(self.len..).unwrap_or_default();
         let len = bytes.len().min(spare.len());
         if let (Some(spare), Some(bytes)) = (spare.get_mut(..len), bytes.get(..len)) {
-            spare.copy_from_slice(bytes);
+            copy(bytes, spare);
             self.len += len;
         }
     }
