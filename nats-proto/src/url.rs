@@ -118,7 +118,7 @@ impl<'a> ServerUrl<'a> {
 
     /// Reads the addresses in a list that is separated by commas.
     pub fn list(text: &'a str) -> impl Iterator<Item = Result<Self, UrlError>> + Clone {
-        text.split(',').map(Self::new)
+        text.split([',']).map(Self::new)
     }
 
     /// How the connection is made.
