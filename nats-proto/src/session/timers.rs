@@ -46,7 +46,7 @@ impl Timers {
         self.set(timer, NEVER);
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(super) const fn clear(&mut self) {
         *self = Self::new();
     }
 
