@@ -4,6 +4,7 @@ mod building;
 mod check;
 mod figure;
 mod goal;
+mod instructions;
 mod machine;
 mod measure;
 mod measured;
@@ -16,6 +17,7 @@ mod sample;
 mod series;
 mod table;
 
+pub(crate) use self::instructions::instructions;
 use self::measure::Laboratory;
 use self::rows::Row;
 use self::series::Progress;
@@ -72,7 +74,7 @@ impl Options {
 /// Runs every row, prints the tables, and writes them down.
 pub(crate) fn bench() -> Outcome {
     let options = Options::read(std::env::args().skip(2))?;
-    run(&mut cargo(&["build", "--quiet", "--release", "--package", "nats-bench", "--bins"]))?;
+    build()?;
     if options.is_check {
         return check::check();
     }
@@ -80,6 +82,10 @@ pub(crate) fn bench() -> Outcome {
         return check::record();
     }
     compare(&options)
+}
+
+fn build() -> Outcome {
+    run(&mut cargo(&["build", "--quiet", "--release", "--package", "nats-bench", "--bins"]))
 }
 
 fn compare(options: &Options) -> Outcome {

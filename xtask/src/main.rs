@@ -57,8 +57,13 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        about: "nats-tokio, async-nats and raw sockets side by side, minutes long",
+        about: "nats-tokio, async-nats and raw sockets side by side, half an hour; --help",
         run: bench::bench,
+    },
+    Task {
+        name: "instructions",
+        about: "how many instructions a message takes, under valgrind, which it obtains",
+        run: bench::instructions,
     },
 ];
 
@@ -67,7 +72,7 @@ fn main() -> ExitCode {
     let Some(task) = TASKS.iter().find(|task| Some(task.name) == name.as_deref()) else {
         eprintln!("usage: cargo xtask TASK\n");
         for Task { name, about, .. } in TASKS {
-            eprintln!("  {name:8} {about}");
+            eprintln!("  {name:12} {about}");
         }
         return ExitCode::from(2);
     };

@@ -3,7 +3,9 @@
 use std::fs;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -26,6 +28,8 @@ pub(super) struct Laboratory {
     nats_server: Option<PathBuf>,
     /// The processor that pinned rows share.
     cpu: String,
+    /// What the programs run under: a command with arguments, if it is anything.
+    wrapper: Vec<String>,
 }
 
 impl Laboratory {
@@ -37,7 +41,12 @@ impl Laboratory {
         Process::start(make)?.finish()?;
         let needs_server = rows.iter().any(|row| row.server == Server::Real);
         let nats_server = if needs_server { Some(tools::server()?) } else { None };
-        Ok(Self { certificates, nats_server, cpu: first_cpu()? })
+        Ok(Self { certificates, nats_server, cpu: first_cpu()?, wrapper: Vec::new() })
+    }
+
+    /// Has the programs run under another one.
+    pub(super) fn under(self, wrapper: Vec<String>) -> Self {
+        Self { wrapper, ..self }
     }
 
     /// Starts what the row needs, runs the program, and stops everything.
@@ -45,7 +54,7 @@ impl Laboratory {
         let server = self.server(row)?;
         let next = if let Server::Pair(_) = row.server { self.server(row)? } else { None };
         let start = |name: &str, options: &[&str]| {
-            let mut command = command(&program(client.program()), self.cpu(row));
+            let mut command = self.client(row, client);
             command.arg(name).args(["--size", &row.size.to_string()]);
             let counted = if name == "idle" { "--subs" } else { "--count" };
             command.args([counted, &row.count.to_string()]).args(options);
@@ -76,6 +85,16 @@ impl Laboratory {
             }
             None => Sample::new(start(row.command, row.options)?.finish()?),
         }
+    }
+
+    fn client(&self, row: &Row, client: Client) -> Command {
+        let program = program(client.program());
+        let Some((wrapper, arguments)) = self.wrapper.split_first() else {
+            return command(&program, self.cpu(row));
+        };
+        let mut command = command(Path::new(wrapper), self.cpu(row));
+        command.args(arguments).arg(program);
+        command
     }
 
     fn cpu(&self, row: &Row) -> Option<&str> {

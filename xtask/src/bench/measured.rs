@@ -59,6 +59,6 @@ impl Measured {
         let figure = self.row.figure;
         let (ours, theirs) = (self.value(Client::Ours)?, self.value(other)?);
         let times = if figure.is_better_if_less() { theirs / ours } else { ours / theirs };
-        (figure.has_ratio() && times.is_finite()).then_some(times)
+        (figure.has_ratio() && times.is_normal()).then_some(times)
     }
 }
