@@ -33,9 +33,12 @@ const ROUNDS: usize = 5;
 const QUICK_ROUNDS: usize = 1;
 const QUICK_SHARE: u32 = 10;
 
+/// What stands for the table of what building takes.
+const BUILDING: &str = "building";
+
 const USAGE: &str = "\
 options of `bench`:
-  --row TEXT  only the rows whose names contain it; may be repeated. Nothing is written
+  --row TEXT  only the rows whose names contain it, or `building`; may be repeated; writes nothing
   --quick     a tenth of the messages, and once; written below the target folder
   --rounds N  how often everything runs; 5
   --check     a few rows, and whether they reach what benches/ratios.toml says
@@ -94,7 +97,8 @@ fn compare(options: &Options) -> Outcome {
         Row { count, ..*row }
     };
     let rows: Vec<_> = rows::selected(&options.rows).map(shorten).collect();
-    if rows.is_empty() {
+    let is_building = options.rows.is_empty() || options.rows.iter().any(|row| row == BUILDING);
+    if rows.is_empty() && !is_building {
         return Err("there is no such row".to_owned());
     }
     let rounds = if options.is_quick { QUICK_ROUNDS } else { ROUNDS };
@@ -108,10 +112,13 @@ fn compare(options: &Options) -> Outcome {
         print!("{}", table::line(&row));
         measured.push(row);
     }
-    if options.rows.is_empty() {
-        let building = building::table(|what| progress.say(what))?;
+    let mut building = String::new();
+    if is_building {
+        building = building::table(|what| progress.say(what))?;
         progress.clear();
         println!("\n{building}");
+    }
+    if options.rows.is_empty() {
         let below_target = options.is_quick || options.rounds.is_some();
         let folder = if below_target { target().join("bench") } else { root().join("benches") };
         report::write(&folder, &measured, &building, rounds)?;
