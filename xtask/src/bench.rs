@@ -39,7 +39,7 @@ const BUILDING: &str = "building";
 const USAGE: &str = "\
 options of `bench`:
   --row TEXT  only the rows whose names contain it, or `building`; may be repeated; writes nothing
-  --quick     a tenth of the messages, and once; written below the target folder
+  --quick     a tenth of the messages, once, nothing built; written below the target folder
   --rounds N  how often everything runs; 5
   --check     a few rows, and whether they reach what benches/ratios.toml says
   --record    writes benches/ratios.toml";
@@ -97,7 +97,8 @@ fn compare(options: &Options) -> Outcome {
         Row { count, ..*row }
     };
     let rows: Vec<_> = rows::selected(&options.rows).map(shorten).collect();
-    let is_building = options.rows.is_empty() || options.rows.iter().any(|row| row == BUILDING);
+    let is_building = options.rows.iter().any(|row| row == BUILDING)
+        || options.rows.is_empty() && !options.is_quick;
     if rows.is_empty() && !is_building {
         return Err("there is no such row".to_owned());
     }
@@ -114,9 +115,11 @@ fn compare(options: &Options) -> Outcome {
     }
     let mut building = String::new();
     if is_building {
-        building = building::table(|what| progress.say(what))?;
+        building = building::table(|what| {
+            progress.clear();
+            progress.say(what);
+        })?;
         progress.clear();
-        println!("\n{building}");
     }
     if options.rows.is_empty() {
         let below_target = options.is_quick || options.rounds.is_some();

@@ -1,7 +1,6 @@
 //! What a dependency costs before anything runs: crates, and time to build them.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -58,6 +57,11 @@ const KINDS: &[Kind] = &[
     },
 ];
 
+const HEAD: &str = "\
+| a clean release build | crates: nats-tokio | async-nats | CPU s (wall s): nats-tokio | async-nats | × async-nats | goals |
+|---|---|---|---|---|---|---|
+";
+
 /// What one build took.
 struct Cost {
     crates: usize,
@@ -65,13 +69,10 @@ struct Cost {
     wall: f64,
 }
 
-/// Builds everything from nothing, and returns the table.
-pub(super) fn table(mut progress: impl FnMut(&str)) -> Outcome<String> {
-    let mut table = "\
-| a clean release build | crates: nats-tokio | async-nats | CPU s (wall s): nats-tokio | async-nats | × async-nats | goals |
-|---|---|---|---|---|---|---|
-"
-    .to_owned();
+/// Builds everything from nothing, prints the table line by line, and returns it.
+pub(super) fn table(progress: impl Fn(&str)) -> Outcome<String> {
+    let mut table = HEAD.to_owned();
+    print!("\n{HEAD}");
     for kind in KINDS {
         let Kind { name, goals, .. } = kind;
         progress(&format!("building {name}: nats-tokio"));
@@ -87,10 +88,8 @@ pub(super) fn table(mut progress: impl FnMut(&str)) -> Outcome<String> {
             });
             crates + &share.unwrap_or_default()
         });
-        // A string takes what it is given.
-        let _ = writeln!(
-            table,
-            "| {name} | {} | {} | {:.0} ({:.0}) | {:.0} ({:.0}) | {:.2} | {goals} |",
+        let line = format!(
+            "| {name} | {} | {} | {:.0} ({:.0}) | {:.0} ({:.0}) | {:.2} | {goals} |\n",
             ours.crates,
             peer.crates,
             ours.cpu,
@@ -99,6 +98,8 @@ pub(super) fn table(mut progress: impl FnMut(&str)) -> Outcome<String> {
             peer.wall,
             peer.cpu / ours.cpu
         );
+        print!("{line}");
+        table += &line;
     }
     Ok(table)
 }

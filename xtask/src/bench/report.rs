@@ -29,7 +29,9 @@ pub(super) fn write(
         let lines = lines.collect::<String>();
         page += &format!("\n## {}\n\n{}{lines}", section.title, table::HEAD);
     }
-    page += &format!("\n## Building\n\n{building}{BUILDING}");
+    if !building.is_empty() {
+        page += &format!("\n## Building\n\n{building}{BUILDING}");
+    }
     page += PICTURES;
     fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let files = [("RESULTS.md", page)].into_iter().chain(pictures::all(measured));
