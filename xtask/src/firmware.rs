@@ -23,13 +23,22 @@ struct Board {
     debian: &'static str,
 }
 
-const BOARDS: &[Board] = &[Board {
-    name: "cortex-m3",
-    package: "qemu-cortex-m3",
-    target: "thumbv7m-none-eabi",
-    emulator: "qemu-system-arm",
-    debian: "qemu-system-arm",
-}];
+const BOARDS: &[Board] = &[
+    Board {
+        name: "cortex-m3",
+        package: "qemu-cortex-m3",
+        target: "thumbv7m-none-eabi",
+        emulator: "qemu-system-arm",
+        debian: "qemu-system-arm",
+    },
+    Board {
+        name: "riscv32",
+        package: "qemu-riscv32",
+        target: "riscv32imac-unknown-none-elf",
+        emulator: "qemu-system-riscv32",
+        debian: "qemu-system-misc",
+    },
+];
 
 /// Builds all firmware, boots it and has it talk to a hub behind a leaf node.
 pub(crate) fn firmware() -> Outcome {
