@@ -64,6 +64,8 @@ pub(crate) fn build(
     let folder = crate::run::root().join("examples").join(package);
     let mut command = Toolchain::find()?.cargo(&["build", "--quiet", "--release", "--locked"]);
     command.args(["-Zbuild-std=core", "--target", triple]).args(arguments).current_dir(folder);
+    // For those who log with it.
+    command.env("DEFMT_LOG", "debug");
     if let Some(linker) = linker() {
         let variable = format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase());
         command.env(variable, linker);

@@ -24,6 +24,8 @@ use nats_embassy::Runner;
 use nats_embassy::nats_proto::session;
 use nats_embassy::nats_proto::session::Backoff;
 use nats_embassy_apps::Device;
+use nats_embassy_apps::PLACES;
+use nats_embassy_apps::SUBSCRIPTIONS;
 use riscv_rt::TrapFrame;
 use semihosting::println;
 use semihosting::process::exit;
@@ -33,8 +35,8 @@ use static_cell::StaticCell;
 use crate::network::Buffers;
 use crate::network::Network;
 
-/// 1 KiB to receive, 1 KiB to send, 4 subscriptions, 6 messages of 192 bytes, 1 request.
-type Nats = Resources<'static, NoopRawMutex, 1024, 1024, 4, 6, 192, 1>;
+/// 1 KiB to receive, 1 KiB to send, messages of 192 bytes, 1 request.
+type Nats = Resources<'static, NoopRawMutex, 1024, 1024, SUBSCRIPTIONS, PLACES, 192, 1>;
 
 static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
 static SOCKET: ConstStaticCell<[[u8; 1024]; 2]> = ConstStaticCell::new([[0; 1024]; 2]);
