@@ -85,7 +85,7 @@ fn linker() -> Option<PathBuf> {
 }
 
 /// Makes sure that there is a program, which one of Debian's packages has.
-fn install(name: &str, package: &str) -> Outcome {
+pub(crate) fn install(name: &str, package: &str) -> Outcome {
     if Command::new(name).arg("--version").output().is_ok() {
         return Ok(());
     }

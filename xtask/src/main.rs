@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod checks;
+mod cycles;
 mod firmware;
 mod fuzz;
 mod run;
@@ -54,6 +55,11 @@ const TASKS: &[Task] = &[
         name: "chaos",
         about: "the client among servers that fail: --minutes M",
         run: chaos::chaos,
+    },
+    Task {
+        name: "cycles",
+        about: "instructions a message takes on a device, counted in QEMU, as a table",
+        run: cycles::cycles,
     },
     Task {
         name: "bench",
