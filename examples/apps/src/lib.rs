@@ -3,7 +3,8 @@
 //! | subject | what happens |
 //! |---|---|
 //! | `device.ID.telemetry` | gets a number every 100 ms |
-//! | `device.ID.command` | `blink N` is obeyed, `stop` ends the program; both are confirmed, a header `Trace` included |
+//! | `device.ID.command` | `blink N`, `burst N` and `stop` are obeyed and confirmed, a header `Trace` included |
+//! | `device.ID.burst` | gets so many messages as fast as it can |
 //! | `device.ID.status` | requests are answered with what was counted |
 //! | `device.ID.flood` | is more than the device can deal with: 5 ms for every message |
 //! | `devices.job` | is done by one of the devices, which sends it to `device.ID.done` |
@@ -106,6 +107,11 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
             let text = core::str::from_utf8(command.payload()).unwrap_or_default();
             let _ = match text.split_once(' ') {
                 Some(("blink", times)) => write!(answer, "blinked {times} times"),
+                Some(("burst", count)) => {
+                    let count = count.parse().unwrap_or_default();
+                    self.burst(count).await;
+                    write!(answer, "sent {count} messages")
+                }
                 _ if text == "stop" => write!(answer, "stopping"),
                 _ => write!(answer, "what?"),
             };
@@ -115,6 +121,17 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
             }
         }
         Ok(())
+    }
+
+    /// Publishes as fast as it can.
+    async fn burst(&self, count: u32) {
+        let subject = self.subject("burst");
+        for number in 0..count {
+            let mut text = Text::new();
+            // 16 bytes.
+            let _ = write!(text, "{number:016}");
+            let _ = self.client.publish(subject.as_str(), text.as_bytes()).await;
+        }
     }
 
     /// Answers a command, with the header by which somebody traces it.
