@@ -17,9 +17,11 @@ const TABLE: &str = "examples/cycles/README.md";
 struct Machine {
     name: &'static str,
     target: &'static str,
-    /// QEMU, and how to have this machine.
-    emulator: &'static [&'static str],
-    /// Debian's package that has it.
+    /// QEMU.
+    emulator: &'static str,
+    /// How to have this machine.
+    arguments: &'static [&'static str],
+    /// Debian's package that has QEMU.
     debian: &'static str,
 }
 
@@ -27,13 +29,15 @@ const MACHINES: &[Machine] = &[
     Machine {
         name: "Cortex-M3",
         target: "thumbv7m-none-eabi",
-        emulator: &["qemu-system-arm", "-machine", "lm3s6965evb"],
+        emulator: "qemu-system-arm",
+        arguments: &["-machine", "lm3s6965evb"],
         debian: "qemu-system-arm",
     },
     Machine {
         name: "RV32IMAC",
         target: "riscv32imac-unknown-none-elf",
-        emulator: &["qemu-system-riscv32", "-machine", "virt", "-bios", "none"],
+        emulator: "qemu-system-riscv32",
+        arguments: &["-machine", "virt", "-bios", "none"],
         debian: "qemu-system-misc",
     },
 ];
@@ -43,21 +47,24 @@ const LEVELS: &[&str] = &["\"z\"", "3"];
 
 /// Builds the program for every machine, runs it, and writes the table.
 pub(crate) fn cycles() -> Outcome {
-    let mut head = String::from("| a message |");
-    let mut columns = Vec::new();
+    let (mut head, mut line) = (String::from("| a message |"), String::from("|---|"));
+    let mut rows = Vec::<(String, String)>::new();
     for machine in MACHINES {
-        install(machine.emulator[0], machine.debian)?;
+        install(machine.emulator, machine.debian)?;
         for level in LEVELS {
             // A string takes what it is given.
             let _ = write!(head, " {}, `opt-level` `{}` |", machine.name, level.trim_matches('"'));
-            columns.push(count(machine, level)?);
+            line.push_str("---|");
+            let counts = count(machine, level)?;
+            rows.resize_with(counts.len(), Default::default);
+            for ((name, cells), (done, count)) in rows.iter_mut().zip(counts) {
+                *name = done;
+                let _ = write!(cells, " {count} |");
+            }
         }
     }
-    let mut table = format!("{HEAD}{head}\n|---|{}\n", "---|".repeat(columns.len()));
-    for (number, (name, _)) in columns[0].iter().enumerate() {
-        let counts = columns.iter().map(|column| format!(" {} |", column[number].1));
-        let _ = writeln!(table, "| {name} |{}", counts.collect::<String>());
-    }
+    let rows = rows.iter().map(|(name, cells)| format!("| {name} |{cells}\n"));
+    let table = format!("{HEAD}{head}\n{line}\n{}", rows.collect::<String>());
     println!("{table}");
     fs::write(root().join(TABLE), &table).map_err(|error| error.to_string())
 }
@@ -82,7 +89,8 @@ fn run(machine: &Machine, image: &Path) -> Outcome<String> {
     output(
         program("timeout")
             .args(["--kill-after=5", "60"])
-            .args(machine.emulator)
+            .arg(machine.emulator)
+            .args(machine.arguments)
             .args(["-icount", "shift=0", "-nographic", "-monitor", "none", "-serial", "none"])
             .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
             .arg(image),
