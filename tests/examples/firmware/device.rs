@@ -12,9 +12,10 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::output;
+use crate::site::PATIENCE;
 
 /// How long a device may run at all.
-const LIFETIME: Duration = Duration::from_secs(180);
+const LIFETIME: Duration = Duration::from_secs(300);
 
 /// What `timeout` exits with when the time is up.
 pub(crate) const TIME_IS_UP: i32 = 124;
@@ -85,10 +86,17 @@ impl Device {
         log.iter().any(|line| line.ends_with(end))
     }
 
+    /// Waits until the device has said so. Its own clock may go slowly, on a machine that is busy.
+    pub(crate) async fn until_said(&self, end: &str) {
+        while !self.has_said(end) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until the device switches itself off, and returns what with.
     pub(crate) fn exit_code(mut self) -> Option<i32> {
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(20) {
+        while start.elapsed() < PATIENCE {
             if let Ok(Some(status)) = self.process.try_wait() {
                 let output = self.output.take().map(JoinHandle::join);
                 assert!(matches!(output, Some(Ok(()))), "what it said is understood to the end");

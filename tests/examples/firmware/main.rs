@@ -147,7 +147,7 @@ async fn survive() {
 
     // Half open: there is a connection, and nobody at its other end.
     site.leaves[0].signal("STOP");
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    within("the device notices", device.until_said("Disconnected(Stale)")).await;
     site.leaves[0].signal("CONT");
     site.until("eight", "connections", |count| count >= 3).await;
     let connections = site.status("eight", "connections").await;
@@ -169,9 +169,7 @@ async fn survive() {
     assert_eq!(site.status("eight", "connections").await, connections);
     // It has told of everything. What a server has not read when it is killed makes it a reset.
     assert!(device.has_said("Disconnected(Closed)") || device.has_said("Disconnected(Io)"));
-    for event in ["Disconnected(Stale)", "Oversized { sid: Sid(1), size: 100000 }"] {
-        assert!(device.has_said(event), "{event}");
-    }
+    assert!(device.has_said("Oversized { sid: Sid(1), size: 100000 }"));
     stop(&site, "eight", device).await;
 }
 
@@ -206,7 +204,6 @@ async fn leave() {
 async fn never_stop() {
     let site = Site::start(1).await;
     let device = Device::boot_for(Duration::from_secs(2), "eleven", &site.ports(), PASSWORD);
-    assert_eq!(site.status("eleven", "connections").await, 1);
     assert_eq!(device.exit_code(), Some(TIME_IS_UP));
 }
 
