@@ -48,7 +48,11 @@ const TASKS: &[Task] = &[
         about: "firmware in QEMU, which it obtains, against real servers",
         run: firmware::firmware,
     },
-    Task { name: "size", about: "flash and RAM of a device, as a table", run: size::size },
+    Task {
+        name: "size",
+        about: "flash and RAM of a device, and that the core cannot panic; --write records",
+        run: size::size,
+    },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
     Task {
