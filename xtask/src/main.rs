@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask` lists them.
 
 mod bench;
+mod boards;
 mod chaos;
 mod checks;
 mod firmware;
@@ -48,6 +49,11 @@ const TASKS: &[Task] = &[
         run: firmware::firmware,
     },
     Task { name: "size", about: "flash and RAM of a device, as a table", run: size::size },
+    Task {
+        name: "boards",
+        about: "firmware for real boards, built; a device on this machine, run",
+        run: boards::boards,
+    },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
     Task {

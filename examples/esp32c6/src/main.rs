@@ -94,9 +94,8 @@ fn wifi_config(network: &str) -> Result<ControllerConfig, WifiError> {
         None => AuthenticationMethodConfig::Open,
         Some(password) => AuthenticationMethodConfig::Wpa2Personal(password.try_into()?),
     };
-    let station = StationConfig::default()
-        .with_ssid(network.try_into()?)
-        .with_authentication(authentication);
+    let station =
+        StationConfig::default().with_ssid(network.try_into()?).with_authentication(authentication);
     Ok(ControllerConfig::default().with_initial_config(WifiConfig::Station(station)))
 }
 

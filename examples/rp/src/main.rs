@@ -132,9 +132,8 @@ async fn stay_joined(
     network: &'static str,
 ) {
     loop {
-        let options = PASSWORD.map_or_else(JoinOptions::new_open, |password| {
-            JoinOptions::new(password.as_bytes())
-        });
+        let options = PASSWORD
+            .map_or_else(JoinOptions::new_open, |password| JoinOptions::new(password.as_bytes()));
         match control.join(network, options).await {
             Ok(()) => stack.wait_link_down().await,
             Err(error) => warn!("cannot join {}: {}", network, Debug2Format(&error)),
