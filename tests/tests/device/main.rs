@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod clock;
+mod impostor;
 mod nal;
 mod network;
 mod tls;

@@ -41,7 +41,7 @@ impl TlsClock for Unset {
     }
 }
 
-fn entropy(memory: &mut [u8]) {
+pub(crate) fn entropy(memory: &mut [u8]) {
     getrandom::fill(memory).unwrap();
 }
 
@@ -50,7 +50,7 @@ fn url(server: &NatsServer) -> String {
 }
 
 /// What is between the lines of a PEM file.
-fn der(pem: &str) -> Vec<u8> {
+pub(crate) fn der(pem: &str) -> Vec<u8> {
     let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     data_encoding::BASE64.decode(text.as_bytes()).unwrap()
 }
