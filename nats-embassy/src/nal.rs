@@ -59,7 +59,7 @@ struct Shared<T> {
     wanted: Signal<NoopRawMutex, ()>,
     /// The reader may have it again.
     returned: Signal<NoopRawMutex, ()>,
-    /// The reader was interrupted, and has not had its turn since.
+    /// The reader waits for its turn.
     is_owed: Cell<bool>,
 }
 
@@ -150,6 +150,7 @@ impl<T: ErrorType> ErrorType for NalReader<'_, T> {
 impl<T: Read> Read for NalReader<'_, T> {
     async fn read(&mut self, memory: &mut [u8]) -> Result<usize, T::Error> {
         loop {
+            self.0.is_owed.set(true);
             let mut socket = self.0.socket.lock().await;
             // It is looked whether there is something to read before whether to stop.
             self.0.is_owed.set(false);
