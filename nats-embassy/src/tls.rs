@@ -39,7 +39,7 @@ type Suite = Aes128GcmSha256;
 /// | the server has the key of its certificate | yes |
 /// | the certificate was signed with the key of the `issuer` | yes: ECDSA on P-256 with SHA-256 |
 /// | the name | against the first three DNS names, each of 64 bytes at most, and the common name, even beside DNS names; `*.` stands for one label |
-/// | an IP address | only as text in the common name: use [`server_name`](Self::server_name) |
+/// | an IP address | only as text among the names: use [`server_name`](Self::server_name) |
 /// | the time | if there is a [`TlsClock`] |
 /// | certificates in between | are ignored: the issuer is to be the one that signed the server's |
 /// | RSA, P-384, Ed25519 | are not understood: no connection |
@@ -48,7 +48,8 @@ type Suite = Aes128GcmSha256;
 /// | whether it was revoked | no |
 ///
 /// And of the protocol: only AES-128-GCM and P-256; no renewal of keys, which ends the connection (and
-/// `nats-server` does not ask for); no resumption, so that every connection takes a whole handshake.
+/// `nats-server` does not ask for); no resumption, so that every connection takes a whole handshake. A server
+/// that has proven who it is can still make `embedded-tls` panic, with messages that no server sends.
 pub struct TlsConnector<'d, C, E, T> {
     inner: C,
     identity: Identity<'d, E>,

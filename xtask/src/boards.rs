@@ -16,14 +16,18 @@ struct Board {
     arguments: &'static [&'static str],
 }
 
+const CONFIG: &str = "--config";
+/// Without a network to join, there would be nothing to link but the words that say so.
+const NETWORK: &str = "env.WIFI_NETWORK='lab'";
+
 const BOARDS: &[Board] = &[
     Board { folder: "stm32f4", target: "thumbv7em-none-eabihf", arguments: &[] },
-    Board { folder: "rp", target: "thumbv6m-none-eabi", arguments: &[] },
+    Board { folder: "rp", target: "thumbv6m-none-eabi", arguments: &[CONFIG, NETWORK] },
     Board {
         folder: "esp32c6",
         target: "riscv32imac-unknown-none-elf",
         // The driver of the radio allocates.
-        arguments: &["-Zbuild-std=core,alloc"],
+        arguments: &["-Zbuild-std=core,alloc", CONFIG, NETWORK],
     },
 ];
 

@@ -5,6 +5,8 @@
 #![no_std]
 #![no_main]
 
+use core::hint::black_box;
+
 use cyw43::Aligned;
 use cyw43::JoinOptions;
 use cyw43::PowerManagementMode;
@@ -73,7 +75,8 @@ bind_interrupts!(struct Interrupts {
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let Some(network) = NETWORK else { panic!("built without WIFI_NETWORK, see README.md") };
-    if FIRMWARE.is_empty() {
+    // The compiler is not to know: without it, too, it shall find what is wrong with the rest.
+    if black_box(FIRMWARE).is_empty() {
         panic!("built without CYW43_FIRMWARE, see README.md");
     }
     let board = embassy_rp::init(embassy_rp::config::Config::default());
