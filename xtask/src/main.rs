@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask` lists them.
 
 mod bench;
+mod boards;
 mod chaos;
 mod checks;
 mod cycles;
@@ -52,6 +53,11 @@ const TASKS: &[Task] = &[
         name: "size",
         about: "flash and RAM of a device, and that the core cannot panic; --write records",
         run: size::size,
+    },
+    Task {
+        name: "boards",
+        about: "firmware for real boards, built; a device on this machine, run",
+        run: boards::boards,
     },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
