@@ -1,7 +1,11 @@
 //! What the benchmark programs have in common: arguments, clocks, the line of JSON.
 
+pub mod frames;
+pub mod tls;
+
 use std::fs;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -10,6 +14,9 @@ use serde_json::json;
 
 /// The subject that messages are published to.
 pub const SUBJECT: &str = "x";
+
+/// The subject that ends the null server.
+pub const DIE: &str = "die";
 
 /// The arguments of a benchmark program.
 #[derive(Clone, Debug)]
@@ -61,11 +68,18 @@ impl Arguments {
         self.text("url", "nats://127.0.0.1:4222")
     }
 
-    /// The host and port of the server.
+    /// The certificate to trust, where there is to be TLS.
     #[must_use]
-    pub fn address(&self) -> String {
-        self.url().trim_start_matches("nats://").to_owned()
+    pub fn authority(&self) -> Option<PathBuf> {
+        let path = self.text("ca", "");
+        if path.is_empty() { None } else { Some(path.into()) }
     }
+}
+
+/// The host and port of a server.
+#[must_use]
+pub fn address(url: &str) -> &str {
+    url.trim_start_matches("nats://")
 }
 
 /// What a benchmark has used up since it began.
@@ -127,6 +141,10 @@ impl Meter {
     }
 }
 
+/// The points of a distribution that are told, for a picture of it.
+pub const QUANTILES: [f64; 13] =
+    [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999];
+
 /// The times of requests one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies(Vec<Duration>);
@@ -142,15 +160,22 @@ impl Latencies {
         self.0.extend(other.0);
     }
 
-    /// The percentiles, in microseconds.
+    /// The percentiles, in microseconds; `quantiles_us` has those of [`QUANTILES`].
     #[must_use]
     pub fn percentiles(mut self) -> Vec<(&'static str, Value)> {
         self.0.sort_unstable();
         let at = |share: f64| {
             let index = (self.0.len() as f64 * share) as usize;
-            self.0.get(index.min(self.0.len() - 1)).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+            let last = self.0.len().saturating_sub(1);
+            self.0.get(index.min(last)).map_or(0.0, |time| time.as_secs_f64() * 1e6)
         };
-        vec![("p50_us", at(0.5).into()), ("p99_us", at(0.99).into()), ("p999_us", at(0.999).into())]
+        vec![
+            ("p50_us", at(0.5).into()),
+            ("p99_us", at(0.99).into()),
+            ("p999_us", at(0.999).into()),
+            ("quantiles", QUANTILES.to_vec().into()),
+            ("quantiles_us", QUANTILES.map(at).to_vec().into()),
+        ]
     }
 }
 
@@ -193,7 +218,9 @@ fn cpu_time() -> (Duration, Duration) {
     (time(usage.ru_utime), time(usage.ru_stime))
 }
 
-fn status(name: &str) -> u64 {
+/// A number in this process's status: memory in kB, threads.
+#[must_use]
+pub fn status(name: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse().unwrap_or(0)

@@ -49,6 +49,7 @@ pub trait Signer {
 
 /// No signature can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SignError;
 
 /// Signs nothing: for servers that do not ask for signatures.

@@ -30,6 +30,7 @@ pub struct Config<'d> {
 
 /// What publishing does while there is no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Offline {
     /// It waits for the next one.
     #[default]

@@ -12,6 +12,8 @@ mod error;
 mod event;
 mod inbound;
 mod mailbox;
+#[cfg(feature = "nal")]
+mod nal;
 #[cfg(feature = "net")]
 mod net;
 mod outbound;
@@ -21,6 +23,8 @@ mod runner;
 mod shared;
 mod state;
 mod subscription;
+#[cfg(feature = "tls")]
+mod tls;
 
 #[cfg(feature = "nkeys")]
 pub use auth::KeySigner;
@@ -43,6 +47,16 @@ pub use event::Event;
 pub use event::Statistics;
 pub use mailbox::Overflow;
 pub use mailbox::Queueing;
+#[cfg(feature = "nal")]
+pub use nal::NalConnection;
+#[cfg(feature = "nal")]
+pub use nal::NalConnector;
+#[cfg(feature = "nal")]
+pub use nal::NalReader;
+#[cfg(feature = "nal")]
+pub use nal::NalWriter;
+#[cfg(feature = "nal")]
+pub use nal::NoDns;
 pub use nats_proto;
 #[cfg(feature = "net")]
 pub use net::NetConnection;
@@ -57,3 +71,21 @@ pub use runner::new;
 pub use subscription::Frame;
 pub use subscription::Received;
 pub use subscription::Subscription;
+#[cfg(feature = "tls")]
+pub use tls::ClientCertificate;
+#[cfg(feature = "tls")]
+pub use tls::Entropy;
+#[cfg(feature = "tls")]
+pub use tls::NoClock;
+#[cfg(feature = "tls")]
+pub use tls::TlsClock;
+#[cfg(feature = "tls")]
+pub use tls::TlsConnection;
+#[cfg(feature = "tls")]
+pub use tls::TlsConnector;
+#[cfg(feature = "tls")]
+pub use tls::TlsMemory;
+#[cfg(feature = "tls")]
+pub use tls::TlsReader;
+#[cfg(feature = "tls")]
+pub use tls::TlsWriter;

@@ -9,6 +9,7 @@ use nats_proto::session::Ended;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Queueing {
     /// How many places the subscription takes. At least one; the message that is being looked at
@@ -20,6 +21,7 @@ pub struct Queueing {
 
 /// What happens to a message that there is no place for. Either way it counts as dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Overflow {
     /// It is dropped. For commands, which are to be obeyed in order.
     DropNewest,

@@ -12,6 +12,7 @@ use crate::status::Status;
 
 /// The number by which a connection names a subscription on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sid(pub u64);
 
 impl fmt::Display for Sid {
@@ -207,6 +208,7 @@ impl Message<bytes::Bytes> {
 
 /// How long a subscription still lives: `UNSUB <sid> [max]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unsubscription {
     /// The subscription.
     pub sid: Sid,

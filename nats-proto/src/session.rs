@@ -345,26 +345,25 @@ impl<S: Store> Session<S> {
 
     /// What the driver is to do.
     pub fn step(&self) -> Step<'_> {
-        let Some(server) = self.pool.current() else {
-            return match self.state {
-                State::Stopped(stop) => Step::Stop(stop),
-                _ => Step::Wait,
-            };
-        };
+        // Asked again and again while messages come and go: the server's address is not looked at
+        // unless somebody needs it.
         match self.state {
+            State::Stopped(stop) => Step::Stop(stop),
+            _ if !self.pool.has_current() => Step::Wait,
             State::Idle | State::Waiting => Step::Wait,
-            State::Dialing => Step::Dial(server),
-            State::Securing { .. } => Step::Secure(server),
-            State::LoggingIn { .. } => Step::Login(Challenge {
-                server,
-                nonce: self.info.nonce(),
-                auth_required: self.info.auth_required(),
-                headers: self.info.headers(),
+            State::Dialing => self.pool.current().map_or(Step::Wait, Step::Dial),
+            State::Securing { .. } => self.pool.current().map_or(Step::Wait, Step::Secure),
+            State::LoggingIn { .. } => self.pool.current().map_or(Step::Wait, |server| {
+                Step::Login(Challenge {
+                    server,
+                    nonce: self.info.nonce(),
+                    auth_required: self.info.auth_required(),
+                    headers: self.info.headers(),
+                })
             }),
             State::AwaitingInfo { .. } | State::AwaitingPong { .. } | State::Ready => {
                 Step::Exchange
             }
-            State::Stopped(stop) => Step::Stop(stop),
         }
     }
 

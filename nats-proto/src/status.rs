@@ -11,6 +11,7 @@ pub struct Status<'a> {
 
 /// A three-digit status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StatusCode(u16);
 
 impl<'a> Status<'a> {

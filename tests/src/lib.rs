@@ -1,5 +1,6 @@
 //! A real nats-server for tests: on a free port, with a folder of its own, gone when the test ends.
 
+pub mod certificates;
 mod cluster;
 pub mod jwt;
 

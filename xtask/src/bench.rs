@@ -1,180 +1,152 @@
-//! The benchmarks: our client, async-nats and raw sockets in turns, as one table.
+//! The benchmarks: our client, async-nats and no client at all, in turns.
 
-use std::io::BufRead;
-use std::io::BufReader;
-use std::process::Child;
-use std::process::Stdio;
+mod building;
+mod check;
+mod figure;
+mod goal;
+mod instructions;
+mod machine;
+mod measure;
+mod measured;
+mod pictures;
+mod plot;
+mod process;
+mod report;
+mod rows;
+mod sample;
+mod series;
+mod table;
 
+pub(crate) use self::instructions::instructions;
+use self::measure::Laboratory;
+use self::rows::Row;
+use self::series::Progress;
 use crate::Outcome;
 use crate::run::cargo;
-use crate::run::output;
-use crate::run::program;
+use crate::run::root;
 use crate::run::run;
 use crate::run::target;
 
 /// How often every program runs; the median counts.
 const ROUNDS: usize = 5;
+/// What a short version makes of that, and of the number of messages.
+const QUICK_ROUNDS: usize = 1;
+const QUICK_SHARE: u32 = 10;
 
-/// One line of the table.
-struct Row {
-    name: &'static str,
-    command: &'static str,
-    server: &'static str,
-    count: u32,
-    size: u32,
+/// What stands for the table of what building takes.
+const BUILDING: &str = "building";
+
+const USAGE: &str = "\
+options of `bench`:
+  --row TEXT  only the rows whose names contain it, or `building`; may be repeated; writes nothing
+  --quick     a tenth of the messages, once, nothing built; written below the target folder
+  --rounds N  how often everything runs; 5
+  --check     a few rows, and whether they reach what benches/ratios.toml says
+  --record    writes benches/ratios.toml";
+
+/// What follows `bench`.
+#[derive(Debug, Default)]
+struct Options {
+    rows: Vec<String>,
+    rounds: Option<usize>,
+    is_quick: bool,
+    is_check: bool,
+    is_record: bool,
 }
 
-const fn row(
-    name: &'static str,
-    command: &'static str,
-    server: &'static str,
-    count: u32,
-    size: u32,
-) -> Row {
-    Row { name, command, server, count, size }
-}
-
-const ROWS: &[Row] = &[
-    row("pub 16 B", "pub", "sink", 5_000_000, 16),
-    row("pub 128 B", "pub", "sink", 3_000_000, 128),
-    row("pub 1 KiB", "pub", "sink", 1_000_000, 1024),
-    row("pub 16 KiB", "pub", "sink", 100_000, 16_384),
-    row("sub 16 B", "sub", "flood", 5_000_000, 16),
-    row("sub 128 B", "sub", "flood", 3_000_000, 128),
-    row("sub 1 KiB", "sub", "flood", 1_000_000, 1024),
-    row("sub 16 KiB", "sub", "flood", 100_000, 16_384),
-    row("request, one after the other", "req", "echo", 20_000, 16),
-    row("request, 64 in flight", "reqc", "echo", 300_000, 16),
-    row("10,000 idle subscriptions", "idle", "sink", 10_000, 0),
-];
-
-/// A client, and the flavours of the runtime that it is measured in. The best one counts.
-const CLIENTS: [(&str, &[&str]); 3] = [
-    ("bench-ours", &["main", "spawn", "ct"]),
-    ("bench-async-nats", &["main", "spawn", "ct"]),
-    ("bench-raw", &["none"]),
-];
-
-/// Runs every row and prints the table.
-pub(crate) fn bench() -> Outcome {
-    run(&mut cargo(&["build", "--quiet", "--release", "--package", "nats-bench"]))?;
-    println!("| task | nats-tokio | async-nats | raw | to async-nats | to raw |");
-    println!("|---|---|---|---|---|---|");
-    for row in ROWS {
-        let server = NullServer::start(row)?;
-        // Of every client and flavour, what each round measured.
-        let mut measured: Vec<Vec<String>> = vec![Vec::new(); 7];
-        for _ in 0..ROUNDS {
-            for (place, (name, flavour)) in programs().enumerate() {
-                let line = measure(name, flavour, row, &server)?;
-                measured.get_mut(place).ok_or("a program too many")?.push(line);
+impl Options {
+    fn read(mut words: impl Iterator<Item = String>) -> Outcome<Self> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--row" => options.rows.push(words.next().ok_or(USAGE)?),
+                "--rounds" => {
+                    let rounds = words.next().and_then(|rounds| rounds.parse().ok());
+                    options.rounds = Some(rounds.ok_or(USAGE)?);
+                }
+                "--quick" => options.is_quick = true,
+                "--check" => options.is_check = true,
+                "--record" => options.is_record = true,
+                _ => return Err(USAGE.to_owned()),
             }
         }
-        println!("{}", table_line(row, &measured));
-    }
-    Ok(())
-}
-
-fn programs() -> impl Iterator<Item = (&'static str, &'static str)> {
-    CLIENTS
-        .iter()
-        .flat_map(|(name, flavours)| flavours.iter().map(move |flavour| (*name, *flavour)))
-}
-
-fn measure(name: &str, flavour: &str, row: &Row, server: &NullServer) -> Outcome<String> {
-    let mut command = bench_program(name);
-    command.arg(row.command).args(["--url", &format!("nats://127.0.0.1:{}", server.port)]);
-    let (count, size) = (row.count.to_string(), row.size.to_string());
-    let counted = if row.command == "idle" { "--subs" } else { "--count" };
-    command.args([counted, &count, "--size", &size]).env("PEER_RT", flavour);
-    Ok(output(&mut command)?.lines().last().unwrap_or_default().to_owned())
-}
-
-fn table_line(row: &Row, measured: &[Vec<String>]) -> String {
-    let median = |place: usize, key: &str| {
-        let mut values: Vec<f64> = measured
-            .get(place)
-            .into_iter()
-            .flatten()
-            .map(|line| number(line, key).unwrap_or_default())
-            .collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or_default()
-    };
-    // What tells: rate for all but latency and memory, where less is better.
-    let (key, less_is_better) = match row.command {
-        "req" => ("p50_us", true),
-        "idle" => ("rss_kb", true),
-        _ => ("msgs_s", false),
-    };
-    let best = |places: std::ops::Range<usize>| {
-        let better = |a: &usize, b: &usize| {
-            let order = median(*a, key).total_cmp(&median(*b, key));
-            if less_is_better { order.reverse() } else { order }
-        };
-        places.max_by(better).unwrap_or_default()
-    };
-    let (ours, peer, raw) = (best(0..3), best(3..6), 6);
-    let cell = |place: usize| match row.command {
-        "req" => format!("{:.1} / {:.1} µs", median(place, "p50_us"), median(place, "p99_us")),
-        "idle" => format!("{:.1} MB", median(place, "rss_kb") / 1024.0),
-        _ => format!(
-            "{:.2} M/s, {:.0} ns, user {:.0}",
-            median(place, "msgs_s") / 1e6,
-            median(place, "cpu_ns"),
-            median(place, "user_ns")
-        ),
-    };
-    let ratio = |other: usize| median(ours, key) / median(other, key);
-    format!(
-        "| {} | {} | {} | {} | {:.2} × | {:.2} × |",
-        row.name,
-        cell(ours),
-        cell(peer),
-        cell(raw),
-        ratio(peer),
-        ratio(raw)
-    )
-}
-
-/// A number out of a line of JSON.
-fn number(line: &str, key: &str) -> Option<f64> {
-    let (_, behind) = line.split_once(&format!("\"{key}\":"))?;
-    behind.split([',', '}']).next()?.trim().parse().ok()
-}
-
-fn bench_program(name: &str) -> std::process::Command {
-    program(target().join("release").join(name))
-}
-
-/// The server that costs next to nothing, stopped when it is dropped.
-struct NullServer {
-    process: Child,
-    port: String,
-}
-
-impl NullServer {
-    fn start(row: &Row) -> Outcome<Self> {
-        let mut command = bench_program("bench-null");
-        command.arg(row.server).stdout(Stdio::piped());
-        let (count, size) = (row.count.to_string(), row.size.to_string());
-        command.args(["--count", &count, "--size", &size]);
-        let mut process = command.spawn().map_err(|error| error.to_string())?;
-        let mut line = String::new();
-        if let Some(stdout) = process.stdout.take() {
-            BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
-        }
-        let port = line.trim().strip_prefix("LISTEN ").map(str::to_owned);
-        let mut server = Self { process, port: String::new() };
-        server.port = port.ok_or("the null server does not listen")?;
-        Ok(server)
+        Ok(options)
     }
 }
 
-impl Drop for NullServer {
-    fn drop(&mut self) {
-        // It may be gone already, which is what is wanted.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+/// Runs every row, prints the tables, and writes them down.
+pub(crate) fn bench() -> Outcome {
+    let options = Options::read(std::env::args().skip(2))?;
+    build()?;
+    if options.is_check {
+        return check::check();
+    }
+    if options.is_record {
+        return check::record();
+    }
+    compare(&options)
+}
+
+fn build() -> Outcome {
+    run(&mut cargo(&["build", "--quiet", "--release", "--package", "nats-bench", "--bins"]))
+}
+
+fn compare(options: &Options) -> Outcome {
+    let shorten = |row: &Row| {
+        let count = if options.is_quick { (row.count / QUICK_SHARE).max(1) } else { row.count };
+        Row { count, ..*row }
+    };
+    let rows: Vec<_> = rows::selected(&options.rows).map(shorten).collect();
+    let is_building = options.rows.iter().any(|row| row == BUILDING)
+        || options.rows.is_empty() && !options.is_quick;
+    if rows.is_empty() && !is_building {
+        return Err("there is no such row".to_owned());
+    }
+    let rounds = if options.is_quick { QUICK_ROUNDS } else { ROUNDS };
+    let rounds = options.rounds.unwrap_or(rounds);
+    let laboratory = Laboratory::new(&rows)?;
+    let mut progress = Progress::new(rows.len() * rounds);
+    let mut measured = Vec::new();
+    print!("{}", table::HEAD);
+    for row in rows {
+        let row = series::measure(&laboratory, row, rounds, &mut progress);
+        print!("{}", table::line(&row));
+        measured.push(row);
+    }
+    let mut building = String::new();
+    if is_building {
+        building = building::table(|what| {
+            progress.clear();
+            progress.say(what);
+        })?;
+        progress.clear();
+    }
+    if options.rows.is_empty() {
+        let below_target = options.is_quick || options.rounds.is_some();
+        let folder = if below_target { target().join("bench") } else { root().join("benches") };
+        report::write(&folder, &measured, &building, rounds)?;
+    }
+    let failures = measured.iter().flat_map(|row| &row.runs).filter_map(|run| run.failure.clone());
+    let failures: Vec<_> = failures.collect();
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read() {
+        let read = |text: &str| Options::read(text.split_whitespace().map(str::to_owned));
+        let options = read("--row sub --row pub --quick --rounds 3").unwrap();
+        assert_eq!((options.rows.len(), options.rounds, options.is_quick), (2, Some(3), true));
+        assert!(read("--row").is_err() && read("--rounds x").is_err() && read("fast").is_err());
+    }
+
+    #[test]
+    fn every_row_has_a_name_of_its_own() {
+        let names: Vec<_> = rows::selected(&[]).map(|row| row.name).collect();
+        let unique: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(names.len(), unique.len());
     }
 }

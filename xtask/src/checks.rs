@@ -16,7 +16,17 @@ use crate::tools;
 const MAX_LINES: usize = 500;
 
 /// What is below `examples`, and not in the workspace.
-const FIRMWARE: &[&str] = &["apps", "qemu-cortex-m3", "size"];
+const FIRMWARE: &[&str] = &[
+    "apps",
+    "cycles",
+    "embassy-std",
+    "esp32c6",
+    "qemu-cortex-m3",
+    "qemu-riscv32",
+    "rp",
+    "size",
+    "stm32f4",
+];
 
 /// Format, clippy, spelling, dependencies, length of files.
 pub(crate) fn lint() -> Outcome {
@@ -32,7 +42,7 @@ pub(crate) fn lint() -> Outcome {
             .arg(format!("--features={features}"))
             .args(deny))?;
     }
-    for features in ["", "net", "nkeys", "log"] {
+    for features in ["", "nal", "net", "nkeys", "log", "tls"] {
         run(cargo(&["clippy", "--quiet", "--package", "nats-embassy"])
             .arg(format!("--features={features}"))
             .args(deny))?;

@@ -1,8 +1,10 @@
 //! The project's chores: `cargo xtask` lists them.
 
 mod bench;
+mod boards;
 mod chaos;
 mod checks;
+mod cycles;
 mod firmware;
 mod fuzz;
 mod run;
@@ -52,6 +54,11 @@ const TASKS: &[Task] = &[
         about: "flash and RAM of a device, and that the core cannot panic; --write records",
         run: size::size,
     },
+    Task {
+        name: "boards",
+        about: "firmware for real boards, built; a device on this machine, run",
+        run: boards::boards,
+    },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
     Task {
@@ -60,9 +67,19 @@ const TASKS: &[Task] = &[
         run: chaos::chaos,
     },
     Task {
+        name: "cycles",
+        about: "instructions a message takes on a device, counted in QEMU, as a table",
+        run: cycles::cycles,
+    },
+    Task {
         name: "bench",
-        about: "nats-tokio, async-nats and raw sockets side by side, minutes long",
+        about: "nats-tokio, async-nats and raw sockets side by side, half an hour; --help",
         run: bench::bench,
+    },
+    Task {
+        name: "instructions",
+        about: "how many instructions a message takes, under valgrind, which it obtains",
+        run: bench::instructions,
     },
 ];
 
@@ -71,7 +88,7 @@ fn main() -> ExitCode {
     let Some(task) = TASKS.iter().find(|task| Some(task.name) == name.as_deref()) else {
         eprintln!("usage: cargo xtask TASK\n");
         for Task { name, about, .. } in TASKS {
-            eprintln!("  {name:8} {about}");
+            eprintln!("  {name:12} {about}");
         }
         return ExitCode::from(2);
     };

@@ -8,13 +8,16 @@ use std::time::Instant;
 
 use async_nats::Client;
 use async_nats::ConnectOptions;
+use async_nats::ServerAddr;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use nats_bench::Arguments;
+use nats_bench::DIE;
 use nats_bench::Latencies;
 use nats_bench::Meter;
 use nats_bench::SUBJECT;
 use nats_bench::run;
+use nats_bench::status;
 
 fn main() {
     let arguments = Arguments::read();
@@ -25,15 +28,22 @@ fn main() {
     run(async move {
         let count = arguments.number("count", 1_000_000);
         let size = arguments.number("size", 16);
-        let mut options = ConnectOptions::new();
-        if arguments.command == "sub" && arguments.number("limits", 0) == 0 {
-            // There is no way to have none; what is pending is bounded by this.
+        match arguments.command.as_str() {
+            "first" => return first(&arguments, count).await,
+            "failover" => return failover(&arguments).await,
+            _ => {}
+        }
+        let mut options = options(&arguments);
+        let drops_nothing = arguments.number("limits", 0) == 0;
+        if arguments.command == "fan" || arguments.command == "sub" && drops_nothing {
+            // There is no way to have no limit; what is pending is bounded by this.
             options = options.subscription_capacity(count + 1);
         }
         let client = options.connect(arguments.url()).await.expect("a connection");
         match arguments.command.as_str() {
             "pub" => publish(&client, count, size).await,
             "sub" => subscribe(&client, count, size, &arguments).await,
+            "fan" => fan(client, count, size, &arguments).await,
             "respond" => respond(&client, arguments.text("subject", "service")).await,
             "req" => request(&client, count, size, arguments.text("subject", "service")).await,
             "reqc" => requests(client, count, size, &arguments).await,
@@ -41,6 +51,14 @@ fn main() {
             other => panic!("there is no {other}"),
         }
     });
+}
+
+fn options(arguments: &Arguments) -> ConnectOptions {
+    let options = ConnectOptions::new();
+    match arguments.authority() {
+        Some(path) => options.add_root_certificates(path).require_tls(true),
+        None => options,
+    }
 }
 
 /// Its own flush does not wait for the server, so this asks for a reply that comes after
@@ -98,6 +116,71 @@ async fn subscribe(client: &Client, count: usize, size: usize, arguments: &Argum
     meter.report("sub", count, size, &[("bytes", bytes.into())]);
 }
 
+/// Tasks that publish, and tasks that each get all of it.
+async fn fan(client: Client, count: usize, size: usize, arguments: &Arguments) {
+    let publishers = arguments.number("publishers", 1);
+    let (each, subs) = (count / publishers, arguments.number("subs", 4));
+    let mut tasks = Vec::new();
+    for _ in 0..subs {
+        let mut subscriber = client.subscribe(SUBJECT).await.expect("subscribed");
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..each * publishers {
+                subscriber.next().await.expect("a message");
+            }
+        }));
+    }
+    client.flush().await.expect("flushed");
+    let meter = Meter::start();
+    for _ in 0..publishers {
+        let (client, payload) = (client.clone(), Bytes::from(vec![b'x'; size]));
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..each {
+                client.publish(SUBJECT, payload.clone()).await.expect("published");
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.expect("a task");
+    }
+    meter.report("fan", each * publishers * subs, size, &[]);
+}
+
+/// From nothing to a message of one's own, again and again.
+async fn first(arguments: &Arguments, count: usize) {
+    let mut latencies = Latencies::default();
+    let meter = Meter::start();
+    for _ in 0..count {
+        let start = Instant::now();
+        let client = options(arguments).connect(arguments.url()).await.expect("a connection");
+        let mut subscriber = client.subscribe(SUBJECT).await.expect("subscribed");
+        client.publish(SUBJECT, Bytes::new()).await.expect("published");
+        subscriber.next().await.expect("a message");
+        latencies.push(start.elapsed());
+    }
+    meter.report("first", count, 0, &latencies.percentiles());
+}
+
+/// From the death of a server to a message of one's own through the next.
+async fn failover(arguments: &Arguments) {
+    let servers = [arguments.url(), arguments.text("next", "")];
+    let servers = servers.map(|url| url.parse::<ServerAddr>().expect("an address")).to_vec();
+    let options = options(arguments).retain_servers_order();
+    let client = options.connect(servers).await.expect("a connection");
+    let mut subscriber = client.subscribe(SUBJECT).await.expect("subscribed");
+    client.publish(SUBJECT, Bytes::new()).await.expect("published");
+    subscriber.next().await.expect("a message");
+    let meter = Meter::start();
+    client.publish(DIE, Bytes::new()).await.expect("published");
+    loop {
+        client.publish(SUBJECT, Bytes::new()).await.expect("published");
+        let message = tokio::time::timeout(Duration::from_millis(1), subscriber.next()).await;
+        if message.is_ok() {
+            break;
+        }
+    }
+    meter.report("failover", 1, 0, &[]);
+}
+
 async fn respond(client: &Client, subject: String) {
     let mut requests = client.subscribe(subject).await.expect("subscribed");
     flush(client).await;
@@ -151,6 +234,7 @@ async fn requests(client: Client, count: usize, size: usize, arguments: &Argumen
 }
 
 async fn idle(client: &Client, count: usize) {
+    let before = status("VmRSS:");
     let meter = Meter::start();
     let mut subscribers = Vec::new();
     for number in 0..count {
@@ -158,5 +242,5 @@ async fn idle(client: &Client, count: usize) {
     }
     client.flush().await.expect("flushed");
     tokio::time::sleep(Duration::from_millis(500)).await;
-    meter.report("idle", count, 0, &[]);
+    meter.report("idle", count, 0, &[("before_kb", before.into())]);
 }

@@ -1,12 +1,19 @@
 //! A server that costs next to nothing: `sink` takes messages, `flood` sends prebuilt ones to
-//! whoever subscribes, `echo` answers requests. Prints `LISTEN PORT` once it listens.
+//! whoever subscribes, `echo` answers requests, `fan` sends a client what it publishes. Prints
+//! `LISTEN PORT` once it listens. `certificates` makes some for TLS.
 
 use std::io::Read;
+use std::io::Result;
 use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
 
 use nats_bench::Arguments;
+use nats_bench::frames;
+use nats_bench::tls;
+use nats_bench::tls::Stream;
 use nats_proto::Headers;
 use nats_proto::Sid;
 use nats_proto::wire::ClientOp;
@@ -15,34 +22,55 @@ use nats_proto::wire::Decoder;
 use nats_proto::wire::Deliver;
 use nats_proto::wire::FromClient;
 use nats_proto::wire::PONG;
+use tokio_rustls::rustls::ServerConfig;
 
-const INFO: &[u8] = b"INFO {\"server_id\":\"NULL\",\"version\":\"2.99.0\",\"proto\":1,\"headers\":true,\"max_payload\":67108864}\r\n";
+const BLOCK: usize = 256 * 1024;
 
 fn main() {
     let arguments = Arguments::read();
+    let folder = arguments.text("tls", "");
+    if arguments.command == "certificates" {
+        tls::make_certificates(Path::new(&folder));
+        return;
+    }
+    let tls = (!folder.is_empty()).then(|| tls::server_config(Path::new(&folder)));
     let port = arguments.number("port", 0);
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).expect("a port");
     println!("LISTEN {}", listener.local_addr().expect("its address").port());
     for socket in listener.incoming() {
         let socket = socket.expect("a client");
-        let arguments = arguments.clone();
+        let (arguments, tls) = (arguments.clone(), tls.clone());
         std::thread::spawn(move || {
             socket.set_nodelay(true).expect("no delay");
             // A client that hangs up ends its thread.
-            let _ = match arguments.command.as_str() {
-                "sink" => sink(socket),
-                "flood" => flood(socket, &arguments),
-                "echo" => echo(socket),
+            let _ = greet(socket, tls).and_then(|stream| match arguments.command.as_str() {
+                "sink" => sink(stream),
+                "flood" => flood(stream, &arguments),
+                "echo" => echo(stream),
+                "fan" => fan(stream),
                 other => panic!("there is no {other}"),
-            };
+            });
         });
     }
 }
 
+/// Sends INFO; TLS comes behind it.
+fn greet(mut socket: TcpStream, tls: Option<Arc<ServerConfig>>) -> Result<Stream> {
+    let is_tls = tls.is_some();
+    let info = format!(
+        "INFO {{\"server_id\":\"NULL\",\"version\":\"2.99.0\",\"proto\":1,\"headers\":true,\
+         \"max_payload\":67108864,\"tls_required\":{is_tls}}}\r\n"
+    );
+    socket.write_all(info.as_bytes())?;
+    Ok(match tls {
+        Some(config) => Stream::server(socket, config),
+        None => Stream::Plain(socket),
+    })
+}
+
 /// Answers what ends in PING, and looks at nothing else.
-fn sink(mut socket: TcpStream) -> std::io::Result<()> {
-    socket.write_all(INFO)?;
-    let mut buffer = vec![0; 256 * 1024];
+fn sink(mut socket: Stream) -> Result<()> {
+    let mut buffer = vec![0; BLOCK];
     // The end of what was read before may be the beginning of a PING.
     let mut kept = 0;
     loop {
@@ -59,12 +87,12 @@ fn sink(mut socket: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// Serves the control lines of a client; messages go to `message`, with the sid of the last SUB.
+/// Serves the control lines of a client; everything else goes to `handle`, with the sid of the last
+/// SUB, and `None` where what was answered has to be sent.
 fn serve(
-    socket: &mut TcpStream,
-    mut message: impl FnMut(&mut TcpStream, Option<ClientOp<'_>>, Sid) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    socket.write_all(INFO)?;
+    socket: &mut Stream,
+    mut handle: impl FnMut(&mut Stream, Option<ClientOp<'_>>, Sid) -> Result<()>,
+) -> Result<()> {
     let mut decoder = Decoder::<FromClient>::default();
     let mut buffer = vec![0; 1 << 20];
     let (mut start, mut end) = (0, 0);
@@ -80,19 +108,22 @@ fn serve(
         while let Ok(Decoded::Frame { op, len }) = decoder.decode(&buffer[start..end]) {
             start += len;
             match op {
-                ClientOp::Ping => socket.write_all(PONG)?,
+                ClientOp::Ping => {
+                    handle(socket, None, sid)?;
+                    socket.write_all(PONG)?;
+                }
                 ClientOp::Subscribe(args) => {
                     sid = args.sid;
-                    message(socket, Some(op), sid)?;
+                    handle(socket, Some(op), sid)?;
                 }
-                op => message(socket, Some(op), sid)?,
+                op => handle(socket, Some(op), sid)?,
             }
         }
-        message(socket, None, sid)?;
+        handle(socket, None, sid)?;
     }
 }
 
-fn flood(mut socket: TcpStream, arguments: &Arguments) -> std::io::Result<()> {
+fn flood(mut socket: Stream, arguments: &Arguments) -> Result<()> {
     let count = arguments.number("count", 1_000_000);
     let size = arguments.number("size", 16);
     serve(&mut socket, |socket, op, sid| {
@@ -100,13 +131,11 @@ fn flood(mut socket: TcpStream, arguments: &Arguments) -> std::io::Result<()> {
         if args.subject != nats_bench::SUBJECT.as_bytes() {
             return Ok(());
         }
-        let frame =
-            [format!("MSG x {sid} {size}\r\n").as_bytes(), &vec![b'x'; size], b"\r\n"].concat();
-        let per_block = (256 * 1024 / frame.len()).max(1);
-        let block = frame.repeat(per_block);
+        let frame = frames::message(sid.0, size);
+        let block = frames::block(&frame, BLOCK);
         let mut left = count;
         while left > 0 {
-            let now = left.min(per_block);
+            let now = left.min(block.len() / frame.len());
             socket.write_all(&block[..now * frame.len()])?;
             left -= now;
         }
@@ -114,7 +143,7 @@ fn flood(mut socket: TcpStream, arguments: &Arguments) -> std::io::Result<()> {
     })
 }
 
-fn echo(mut socket: TcpStream) -> std::io::Result<()> {
+fn echo(mut socket: Stream) -> Result<()> {
     let mut replies = Vec::new();
     serve(&mut socket, |socket, op, sid| match op {
         Some(ClientOp::Publish(request)) => {
@@ -132,6 +161,39 @@ fn echo(mut socket: TcpStream) -> std::io::Result<()> {
         None => {
             socket.write_all(&replies)?;
             replies.clear();
+            Ok(())
+        }
+    })
+}
+
+/// Everything goes to every subscription of the same client, except what would end this process.
+fn fan(mut socket: Stream) -> Result<()> {
+    let (mut sids, mut out) = (Vec::new(), Vec::new());
+    serve(&mut socket, |socket, op, _| match op {
+        Some(ClientOp::Subscribe(args)) => {
+            sids.push(args.sid);
+            Ok(())
+        }
+        Some(ClientOp::Publish(message)) => {
+            if message.subject_bytes() == nats_bench::DIE.as_bytes() {
+                std::process::exit(0);
+            }
+            for &sid in &sids {
+                let copy = Deliver {
+                    subject: message.subject_bytes(),
+                    sid,
+                    reply: None,
+                    headers: Headers::NONE,
+                    payload: message.payload(),
+                };
+                copy.encode(&mut out).expect("memory");
+            }
+            Ok(())
+        }
+        Some(_) => Ok(()),
+        None => {
+            socket.write_all(&out)?;
+            out.clear();
             Ok(())
         }
     })

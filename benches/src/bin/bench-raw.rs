@@ -3,12 +3,18 @@
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
 use nats_bench::Arguments;
+use nats_bench::DIE;
 use nats_bench::Latencies;
 use nats_bench::Meter;
+use nats_bench::address;
+use nats_bench::frames;
+use nats_bench::status;
+use nats_bench::tls::Stream;
 
 const BLOCK: usize = 64 * 1024;
 
@@ -18,12 +24,19 @@ fn main() {
         println!("raw sockets");
         return;
     }
-    let mut socket = Socket::connect(&arguments.address());
     let count = arguments.number("count", 1_000_000);
     let size = arguments.number("size", 16);
     match arguments.command.as_str() {
+        "decode" => return decode(count, size),
+        "first" => return first(&arguments, count),
+        "failover" => return failover(&arguments),
+        _ => {}
+    }
+    let mut socket = Socket::connect(&arguments.url(), arguments.authority().as_deref());
+    match arguments.command.as_str() {
         "pub" => publish(&mut socket, count, size),
         "sub" => subscribe(&mut socket, count, size, arguments.number("ready", 0) == 1),
+        "fan" => fan(&mut socket, count, size, arguments.number("subs", 4)),
         "respond" => respond(&mut socket, &arguments.text("subject", "service")),
         "req" => request(&mut socket, count, size, &arguments.text("subject", "service")),
         "reqc" => requests(&mut socket, count, size, &arguments),
@@ -33,18 +46,27 @@ fn main() {
 }
 
 struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
 }
 
 impl Socket {
-    fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("a connection");
+    fn connect(url: &str, authority: Option<&Path>) -> Self {
+        let mut stream = TcpStream::connect(address(url)).expect("a connection");
         stream.set_nodelay(true).expect("no delay");
-        let mut socket = Self { stream, buffer: vec![0; 2 * BLOCK + (1 << 20)], start: 0, end: 0 };
-        socket.line();
+        // Byte by byte: what is behind INFO may be TLS.
+        let mut byte = [0];
+        while byte != *b"\n" {
+            stream.read_exact(&mut byte).expect("INFO");
+        }
+        let stream = match authority {
+            Some(path) => Stream::client(stream, path),
+            None => Stream::Plain(stream),
+        };
+        let buffer = vec![0; 2 * BLOCK + (1 << 20)];
+        let mut socket = Self { stream, buffer, start: 0, end: 0 };
         socket.write(b"CONNECT {\"verbose\":false,\"headers\":true}\r\n");
         socket.sync();
         socket
@@ -60,7 +82,13 @@ impl Socket {
         while self.line() != b"PONG\r\n" {}
     }
 
-    fn read(&mut self) -> usize {
+    /// Reads what is there, or waits for something.
+    fn read(&mut self) {
+        assert_ne!(self.try_read(), 0, "the server hung up");
+    }
+
+    /// The same, but 0 if the server hung up.
+    fn try_read(&mut self) -> usize {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         } else if self.buffer.len() - self.end < BLOCK {
@@ -68,8 +96,8 @@ impl Socket {
             (self.start, self.end) = (0, self.end - self.start);
         }
         let end = self.end + BLOCK.min(self.buffer.len() - self.end);
-        let len = self.stream.read(&mut self.buffer[self.end..end]).expect("read");
-        assert_ne!(len, 0, "the server hung up");
+        // A server that dies may reset the connection, too.
+        let len = self.stream.read(&mut self.buffer[self.end..end]).unwrap_or(0);
         self.end += len;
         len
     }
@@ -89,20 +117,18 @@ impl Socket {
     fn frames(&mut self, mut frame: impl FnMut(&[u8], usize)) {
         loop {
             let rest = &self.buffer[self.start..self.end];
-            let Some(end) = memchr::memchr(b'\n', rest) else { return };
-            let mut at = end - 2;
-            let (mut size, mut unit) = (0, 1);
-            while rest[at] != b' ' {
-                size += usize::from(rest[at] - b'0') * unit;
-                unit *= 10;
-                at -= 1;
-            }
-            let len = end + 1 + size + 2;
-            if rest.len() < len {
-                return;
-            }
-            frame(&rest[..end + 1], size);
-            self.start += len;
+            let Some((line, size)) = frames::first(rest) else { return };
+            frame(&rest[..line], size);
+            self.start += line + size + 2;
+        }
+    }
+
+    /// Waits for a message.
+    fn message(&mut self) {
+        let mut is_there = false;
+        while !is_there {
+            self.read();
+            self.frames(|_, _| is_there = true);
         }
     }
 }
@@ -143,6 +169,64 @@ fn subscribe(socket: &mut Socket, count: usize, size: usize, says_ready: bool) {
     meter.report("sub", count, size, &[("bytes", bytes.into())]);
 }
 
+/// Writes in one thread, and reads in another.
+fn fan(socket: &mut Socket, count: usize, size: usize, subs: usize) {
+    for sid in 1..=subs {
+        socket.write(format!("SUB x {sid}\r\n").as_bytes());
+    }
+    socket.sync();
+    let Stream::Plain(stream) = &socket.stream else { panic!("TLS cannot be cut in two") };
+    let mut stream = stream.try_clone().expect("another handle");
+    let frame = [format!("PUB x {size}\r\n").as_bytes(), &vec![b'x'; size], b"\r\n"].concat();
+    let block = frames::block(&frame, BLOCK);
+    let meter = Meter::start();
+    let writer = std::thread::spawn(move || {
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(block.len() / frame.len());
+            stream.write_all(&block[..now * frame.len()]).expect("written");
+            left -= now;
+        }
+    });
+    let mut got = 0;
+    while got < count * subs {
+        socket.read();
+        socket.frames(|_, _| got += 1);
+    }
+    writer.join().expect("the writer");
+    meter.report("fan", count * subs, size, &[]);
+}
+
+const LOOP: &[u8] = b"SUB x 1\r\nPUB x 0\r\n\r\n";
+
+/// From nothing to a message of one's own, again and again.
+fn first(arguments: &Arguments, count: usize) {
+    let mut latencies = Latencies::default();
+    let meter = Meter::start();
+    for _ in 0..count {
+        let start = Instant::now();
+        let mut socket = Socket::connect(&arguments.url(), arguments.authority().as_deref());
+        socket.write(LOOP);
+        socket.message();
+        latencies.push(start.elapsed());
+    }
+    meter.report("first", count, 0, &latencies.percentiles());
+}
+
+/// From the death of a server to a message of one's own through the next.
+fn failover(arguments: &Arguments) {
+    let mut socket = Socket::connect(&arguments.url(), None);
+    socket.write(LOOP);
+    socket.message();
+    let meter = Meter::start();
+    socket.write(format!("PUB {DIE} 0\r\n\r\n").as_bytes());
+    while socket.try_read() > 0 {}
+    let mut socket = Socket::connect(&arguments.text("next", ""), None);
+    socket.write(LOOP);
+    socket.message();
+    meter.report("failover", 1, 0, &[]);
+}
+
 fn respond(socket: &mut Socket, subject: &str) {
     socket.write(format!("SUB {subject} 1\r\n").as_bytes());
     socket.sync();
@@ -174,11 +258,7 @@ fn request(socket: &mut Socket, count: usize, size: usize, subject: &str) {
     let mut ask = || {
         let start = Instant::now();
         socket.write(&frame);
-        let mut is_answered = false;
-        while !is_answered {
-            socket.read();
-            socket.frames(|_, _| is_answered = true);
-        }
+        socket.message();
         start.elapsed()
     };
     ask();
@@ -212,11 +292,24 @@ fn requests(socket: &mut Socket, count: usize, size: usize, arguments: &Argument
 }
 
 fn idle(socket: &mut Socket, count: usize) {
+    let before = status("VmRSS:");
     let meter = Meter::start();
     for number in 0..count {
         socket.write(format!("SUB idle.{number} {}\r\n", number + 1).as_bytes());
     }
     socket.sync();
     std::thread::sleep(Duration::from_millis(500));
-    meter.report("idle", count, 0, &[]);
+    meter.report("idle", count, 0, &[("before_kb", before.into())]);
+}
+
+/// Only finds the frames in a buffer that was filled by one read.
+fn decode(count: usize, size: usize) {
+    let block = frames::block(&frames::message(1, size), BLOCK);
+    let rounds = count.div_ceil(frames::count(&block));
+    let mut got = 0;
+    let meter = Meter::start();
+    for _ in 0..rounds {
+        got += frames::count(std::hint::black_box(&block));
+    }
+    meter.report("decode", got, size, &[]);
 }

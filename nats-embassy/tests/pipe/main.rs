@@ -14,6 +14,8 @@ mod clock;
 mod cut;
 mod exchange;
 mod limits;
+#[cfg(feature = "nal")]
+mod nal;
 mod peer;
 mod reconnect;
 mod transport;

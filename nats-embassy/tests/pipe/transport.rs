@@ -94,7 +94,7 @@ impl Write for Half<'_> {
 }
 
 /// Is pending once.
-async fn pend() {
+pub(crate) async fn pend() {
     let mut was_asked = false;
     poll_fn(|cx: &mut Context<'_>| {
         if std::mem::replace(&mut was_asked, true) {

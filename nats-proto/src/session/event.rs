@@ -85,6 +85,7 @@ pub enum Event<'b> {
 
 /// Why there is no connection, or none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Lost {
     /// The server could not be reached.
@@ -117,6 +118,7 @@ pub enum Lost {
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Stop {
     /// It was closed.
@@ -144,6 +146,7 @@ pub struct Released<R> {
 
 /// Why a subscription is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Ended {
     /// It was unsubscribed.
@@ -160,6 +163,7 @@ pub enum Ended {
 
 /// How far draining the connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Draining {
     /// Messages may still be on their way to the subscriptions.
     Subscriptions,
@@ -172,6 +176,7 @@ pub enum Draining {
 
 /// Why there is no subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// There are too many subscriptions, or this one's names are too long for the table.

@@ -15,6 +15,7 @@ pub struct FlushId {
 
 /// How a flush stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FlushState {
     /// The PONG is not back yet.
     Pending,

@@ -291,6 +291,10 @@ impl<S: Store> Pool<S> {
         first.filter(|first| !first.is_given_up).and_then(Server::url)
     }
 
+    pub(super) fn has_current(&self) -> bool {
+        self.servers.as_ref().first().is_some_and(|first| !first.is_given_up)
+    }
+
     pub(super) fn scheme(&self) -> Option<Scheme> {
         self.current().map(|server| server.scheme())
     }

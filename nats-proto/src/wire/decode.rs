@@ -20,6 +20,7 @@ use crate::message::Sid;
 
 /// How long things may be. Nothing a peer sends makes a decoder hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
     /// The longest control line in bytes, without its line end. A longer one is an error; INFO is
     /// exempt. Default 4096, nats-server's `max_control_line`; at most 65,000.

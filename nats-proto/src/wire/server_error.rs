@@ -28,6 +28,7 @@ pub struct ServerError<'b>(&'b [u8]);
 
 /// What follows from an -ERR for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Consequence {
     /// One operation failed; the connection goes on.
@@ -44,6 +45,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $consequence:ident, [$($text:literal),*];)*) => {
         /// What an -ERR is about (ADR-40, nats-server's `server/client.go` and `server/errors.go`).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
         pub enum ErrorKind {
             $($(#[$doc])* $kind,)*
@@ -152,6 +154,7 @@ pub struct Violation<'b> {
 
 /// What was not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Action {
     /// To publish to the subject.

@@ -1,7 +1,6 @@
 //! The whole surface of nats-tokio against the nats-server that `NATS_SERVER` names.
 
 mod auth;
-mod certificates;
 mod core;
 mod hostile;
 mod interop;

@@ -11,8 +11,8 @@ use nats_tokio::Event;
 use nats_tokio::TlsError;
 use nats_tokio::rustls;
 
-use crate::certificates::Authority;
 use crate::soon;
+use nats_tests::certificates::Authority;
 
 /// Sends something to itself.
 async fn use_it(client: &Client) {

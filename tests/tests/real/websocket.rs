@@ -6,8 +6,8 @@ use nats_tokio::ConnectOptions;
 use nats_tokio::ErrorKind;
 use nats_tokio::Event;
 
-use crate::certificates::Authority;
 use crate::soon;
+use nats_tests::certificates::Authority;
 
 const MESSAGES: usize = 20_000;
 

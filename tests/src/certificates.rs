@@ -17,47 +17,85 @@ use rcgen::KeyPair;
 use rcgen::SanType;
 
 /// Signs certificates.
-pub(crate) struct Authority {
+#[derive(Debug)]
+pub struct Authority {
     folder: PathBuf,
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 /// A certificate and its key, in files.
-pub(crate) struct Certificate {
-    pub(crate) path: PathBuf,
-    pub(crate) key_path: PathBuf,
+#[derive(Debug)]
+pub struct Certificate {
+    /// The certificate's file.
+    pub path: PathBuf,
+    /// The key's file.
+    pub key_path: PathBuf,
 }
 
 impl Authority {
-    pub(crate) fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("nats-certs-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
+    /// One that nobody knows yet.
+    ///
+    /// # Panics
+    ///
+    /// If files cannot be written.
+    #[must_use]
+    pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "tests");
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
-        fs::write(folder.join("ca.pem"), &pem).unwrap();
-        Self { folder, issuer: Issuer::new(params, key), pem }
+        Self::of(Issuer::new(params, key), pem)
     }
 
-    pub(crate) fn path(&self) -> PathBuf {
+    /// Somebody with a certificate from this one, who signs others without being allowed to.
+    ///
+    /// # Panics
+    ///
+    /// If files cannot be written.
+    #[must_use]
+    pub fn impostor(&self) -> Self {
+        let params = CertificateParams::new(vec!["device.example".to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Self::of(Issuer::new(params, key), pem)
+    }
+
+    fn of(issuer: Issuer<'static, KeyPair>, pem: String) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("nats-certs-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("ca.pem"), &pem).unwrap();
+        Self { folder, issuer, pem }
+    }
+
+    /// The file with its certificate.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    pub(crate) fn pem(&self) -> &str {
+    /// Its certificate.
+    #[must_use]
+    pub fn pem(&self) -> &str {
         &self.pem
     }
 
     /// Signs a certificate made out to a name or an address.
-    pub(crate) fn sign(&self, name: &str) -> Certificate {
+    #[must_use]
+    pub fn sign(&self, name: &str) -> Certificate {
         self.sign_with(name, |_| {})
     }
 
-    pub(crate) fn sign_with(
+    /// Signs one after `change`.
+    ///
+    /// # Panics
+    ///
+    /// If files cannot be written.
+    #[must_use]
+    pub fn sign_with(
         &self,
         name: &str,
         change: impl FnOnce(&mut CertificateParams),
@@ -77,7 +115,8 @@ impl Authority {
     }
 
     /// One for `localhost` and 127.0.0.1.
-    pub(crate) fn sign_server(&self) -> Certificate {
+    #[must_use]
+    pub fn sign_server(&self) -> Certificate {
         self.sign_with("localhost", |params| {
             let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
             params.subject_alt_names.push(SanType::IpAddress(address));
@@ -87,9 +126,16 @@ impl Authority {
 
 impl Certificate {
     /// The lines of a server's configuration, with more of them inside.
-    pub(crate) fn config(&self, more: &str) -> String {
+    #[must_use]
+    pub fn config(&self, more: &str) -> String {
         let Self { path, key_path } = self;
         format!("tls {{\n cert_file: {path:?}\n key_file: {key_path:?}\n {more}\n}}")
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

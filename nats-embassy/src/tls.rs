@@ -1,0 +1,141 @@
+//! TLS 1.3 by `embedded-tls`, over any other transport.
+
+mod identity;
+mod link;
+mod wire;
+
+use core::marker::PhantomData;
+
+use embedded_tls::Aes128GcmSha256;
+use nats_proto::ServerUrl;
+
+use crate::connector::Connector;
+use crate::connector::Failed;
+
+pub use identity::ClientCertificate;
+pub use identity::Entropy;
+pub use identity::NoClock;
+pub use identity::TlsClock;
+pub use link::TlsConnection;
+pub use link::TlsReader;
+pub use link::TlsWriter;
+
+use identity::Identity;
+use wire::Wire;
+
+/// The one suite that every server of TLS 1.3 has.
+type Suite = Aes128GcmSha256;
+
+/// Adds TLS 1.3 to the connections of another connector.
+///
+/// Whether there is TLS is up to the server and to
+/// [`Config::session`](nats_proto::session::Config::tls): a connection is in clear until the client
+/// asks for the upgrade.
+///
+/// Of the certificate that the server sends, these are checked, or are not:
+///
+/// | | |
+/// |---|---|
+/// | the server has the key of its certificate | yes |
+/// | the certificate was signed with the key of the `issuer` | yes: ECDSA on P-256 with SHA-256 |
+/// | the name | against the first three DNS names, each of 64 bytes at most, and the common name, even beside DNS names; `*.` stands for one label |
+/// | an IP address | only as text among the names: use [`server_name`](Self::server_name) |
+/// | the time | if there is a [`TlsClock`] |
+/// | certificates in between | are ignored: the issuer is to be the one that signed the server's |
+/// | RSA, P-384, Ed25519 | are not understood: no connection |
+/// | the issuer's own time and rights | no: it is trusted as it is |
+/// | what the certificate may be used for, name constraints, critical extensions | no: whatever the issuer has signed for this name will do |
+/// | whether it was revoked | no |
+///
+/// And of the protocol: only AES-128-GCM and P-256; no renewal of keys, which ends the connection (and
+/// `nats-server` does not ask for); no resumption, so that every connection takes a whole handshake. A server
+/// that has proven who it is can still make `embedded-tls` panic, with messages that no server sends.
+pub struct TlsConnector<'d, C, E, T> {
+    inner: C,
+    identity: Identity<'d, E>,
+    rx: &'d mut [u8],
+    tx: &'d mut [u8],
+    wire: Wire<'d>,
+    clock: PhantomData<T>,
+}
+
+/// The memory of a [`TlsConnector`]: `RX` bytes for what comes in, twice `TX` for what goes out, and
+/// 512.
+///
+/// `RX` has to hold the longest record that the server sends. That is as much as it writes at once, and
+/// up to 16,384 bytes; 16,640 are always enough, and a server that sends too long a record loses the
+/// connection. `TX` is 1024 or more. 128 bytes of it are not for data. With a client certificate it has
+/// to hold that.
+#[derive(Debug)]
+pub struct TlsMemory<const RX: usize, const TX: usize> {
+    rx: [u8; RX],
+    tx: [u8; TX],
+    incoming: [u8; 512],
+    outgoing: [u8; TX],
+}
+
+impl<const RX: usize, const TX: usize> TlsMemory<RX, TX> {
+    const FITS: () = assert!(RX >= 1024 && TX >= 1024, "RX and TX have to be 1024 or more");
+
+    /// All zeros.
+    #[must_use]
+    pub const fn new() -> Self {
+        let () = Self::FITS;
+        Self { rx: [0; RX], tx: [0; TX], incoming: [0; 512], outgoing: [0; TX] }
+    }
+}
+
+impl<const RX: usize, const TX: usize> Default for TlsMemory<RX, TX> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'d, C: Connector, E: Entropy, T: TlsClock> TlsConnector<'d, C, E, T> {
+    /// A connector that trusts servers whose certificates were signed by `issuer`, a certificate in
+    /// DER. A server that signed its own is its own issuer.
+    ///
+    /// `entropy` is asked for a key at every handshake: it must be a source that nobody can predict.
+    #[must_use]
+    pub fn new<const RX: usize, const TX: usize>(
+        inner: C,
+        issuer: &'d [u8],
+        clock: T,
+        entropy: E,
+        memory: &'d mut TlsMemory<RX, TX>,
+    ) -> Self {
+        // Whatever it is, it is its type that counts.
+        let _ = clock;
+        let identity = Identity { issuer, server_name: None, client: None, entropy };
+        let TlsMemory { rx, tx, incoming, outgoing } = memory;
+        let wire = Wire::new(incoming, outgoing);
+        Self { inner, identity, rx, tx, wire, clock: PhantomData }
+    }
+
+    /// Expects this name in the certificates of all servers, instead of the one in their addresses.
+    #[must_use]
+    pub const fn server_name(mut self, name: &'d str) -> Self {
+        self.identity.server_name = Some(name);
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one.
+    #[must_use]
+    pub const fn client_certificate(mut self, certificate: ClientCertificate<'d>) -> Self {
+        self.identity.client = Some(certificate);
+        self
+    }
+}
+
+impl<'d, C: Connector, E: Entropy, T: TlsClock> Connector for TlsConnector<'d, C, E, T> {
+    type Connection<'c>
+        = TlsConnection<'c, 'd, C::Connection<'c>, E, T>
+    where
+        Self: 'c;
+
+    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Self::Connection<'_>, Failed> {
+        let inner = self.inner.dial(server).await?;
+        self.wire.reset();
+        Ok(TlsConnection::new(inner, &mut self.identity, self.rx, self.tx, &self.wire))
+    }
+}
