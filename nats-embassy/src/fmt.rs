@@ -10,6 +10,15 @@ macro_rules! note {
         #[cfg(not(any(feature = "defmt", feature = "log")))]
         let _ = &$value;
     }};
+    // Of a library's, which may know of neither.
+    ($text:literal, $value:expr) => {{
+        #[cfg(feature = "defmt")]
+        defmt::debug!("{} {}", $text, defmt::Debug2Format(&$value));
+        #[cfg(all(feature = "log", not(feature = "defmt")))]
+        log::debug!("{} {:?}", $text, $value);
+        #[cfg(not(any(feature = "defmt", feature = "log")))]
+        let _ = &$value;
+    }};
 }
 
 pub(crate) use note;
