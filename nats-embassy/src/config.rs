@@ -36,6 +36,13 @@ pub enum Offline {
     Wait,
     /// It fails with [`PublishError::Disconnected`](crate::PublishError::Disconnected).
     Fail,
+    /// The message waits for the next connection in place of one that waits already, which counts
+    /// as [`replaced`](crate::Statistics::replaced): for values, of which the last one counts. One
+    /// waits in all, whatever its subject. It leaves 80 bytes of its half of `TX` to what a new
+    /// connection needs, or it is [too long](crate::PublishError::TooLong).
+    ///
+    /// Requests fail, as with [`Fail`](Self::Fail).
+    KeepLatest,
 }
 
 impl Config<'_> {

@@ -69,6 +69,9 @@ pub struct SubscribeArgs<'b> {
 }
 
 /// A message that was passed over because it is longer than a frame may be.
+///
+/// What [`Decoded::Skip`](super::Decoded::Skip) says to drop from here on are its headers, its
+/// payload and its line end, in pieces: whoever can make use of pieces need not drop them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Oversized<'b> {
     /// Its subscription; zero for a message that a client publishes.
@@ -77,4 +80,6 @@ pub struct Oversized<'b> {
     pub subject: &'b [u8],
     /// The length of its headers and payload in bytes.
     pub size: usize,
+    /// How many of these, from the first on, are headers.
+    pub headers: usize,
 }
