@@ -109,12 +109,11 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         payload: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<(), PublishError> {
         let mut payload = Some(payload);
-        let attempt = |state: &mut State<'d, R>| {
-            match state.publish_in_place(message, max, &mut payload) {
+        let attempt =
+            |state: &mut State<'d, R>| match state.publish_in_place(message, max, &mut payload) {
                 Err(error) if state.may_wait(error) => None,
                 result => Some(result),
-            }
-        };
+            };
         self.shared.wait(attempt).await
     }
 

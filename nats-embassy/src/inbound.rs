@@ -7,8 +7,8 @@ use nats_proto::wire::FromServer;
 use nats_proto::wire::Limits;
 use nats_proto::wire::ServerOp;
 
-use crate::delivery::Letter;
 use crate::delivery::Lent;
+use crate::delivery::Letter;
 
 /// The memory for receiving, and what is in it.
 pub(crate) struct Inbound<'d> {

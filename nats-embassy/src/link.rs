@@ -282,9 +282,11 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
                 if let Poll::Ready(value) = ready(self, cx) {
                     return Poll::Ready(value);
                 }
-                self.poll_running(cx);
                 if !self.take_letter(false, cx) {
-                    return Poll::Pending;
+                    self.poll_running(cx);
+                    if !self.take_letter(false, cx) {
+                        return Poll::Pending;
+                    }
                 }
                 if let Some(letter) = &self.letter {
                     other(letter.message());

@@ -29,7 +29,7 @@ pub struct Piece<'a> {
 
 /// Whoever takes pieces, and how far the message is that is passing.
 pub(crate) struct Pieces<'d> {
-    taker: Option<&'d mut dyn FnMut(Piece<'_>)>,
+    taker: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>,
     sid: Sid,
     size: usize,
     headers: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Pieces<'d> {
 }
 
 impl<'d> Pieces<'d> {
-    pub(crate) const fn new(taker: Option<&'d mut dyn FnMut(Piece<'_>)>) -> Self {
+    pub(crate) const fn new(taker: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>) -> Self {
         Self { taker, sid: Sid(0), size: 0, headers: 0, offset: 0 }
     }
 

@@ -46,7 +46,7 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
             return Kept::Yes;
         }
         let kept = self.mailbox.keep_reply(reply.place, message);
-        let is_kept = kept == Kept::Yes;
+        let is_kept = matches!(kept, Kept::Yes);
         reply.end(if is_kept { ReplyState::Answered } else { ReplyState::TooLong });
         kept
     }

@@ -1,5 +1,7 @@
 //! All the memory of a client.
 
+use core::cell::Cell;
+
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use nats_proto::Fixed;
 use nats_proto::Pending;
@@ -60,7 +62,8 @@ pub struct Resources<
     places: [Place<'d>; SLOTS],
     queues: [Queue; SUBS],
     shared: Option<Shared<'d, Self>>,
-    kit: Option<Kit<'d>>,
+    /// In a cell, since nothing but zeros is to stand for what is not there.
+    kit: Option<Cell<Kit<'d>>>,
 }
 
 /// What [`Resources`] are, whatever their sizes.
@@ -160,6 +163,8 @@ impl<
 
 /// What only this crate may implement.
 pub(crate) mod sealed {
+    use core::cell::Cell;
+
     use embassy_sync::blocking_mutex::raw::RawMutex;
     use nats_proto::Store;
 
@@ -188,6 +193,6 @@ pub(crate) mod sealed {
         pub(crate) tx: &'d mut [u8],
         pub(crate) delivery: R::Delivery,
         pub(crate) shared: &'d mut Option<Shared<'d, R>>,
-        pub(crate) kit: &'d mut Option<Kit<'d>>,
+        pub(crate) kit: &'d mut Option<Cell<Kit<'d>>>,
     }
 }

@@ -2,6 +2,7 @@
 
 mod exchange;
 
+use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::pin;
@@ -68,13 +69,9 @@ pub fn new<'d, R: Sizes<'d>, C: Connector>(
     let back = back.get_mut(..front.len()).unwrap_or_default();
     let state = State::new(session, Half::new(front), parts.delivery, inbox, offline);
     let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
-    let kit = parts.kit.insert(Kit {
-        name,
-        login,
-        inbound: Inbound::new(parts.rx),
-        back: Half::new(back),
-        pieces: Pieces::new(None),
-    });
+    let inbound = Inbound::new(parts.rx);
+    let (back, pieces) = (Half::new(back), Pieces::new(None));
+    let kit = parts.kit.insert(Cell::new(Kit { name, login, inbound, back, pieces })).get_mut();
     Ok((Client::new(shared), Runner { shared, kit, connector, signer: NoSigner }))
 }
 
@@ -135,7 +132,7 @@ impl<'d, R: Sizes<'d>, C, A> Runner<'d, R, C, A> {
     /// `taker` is called while bytes are received: what it takes its time for, everything waits
     /// for.
     #[must_use]
-    pub fn with_pieces(self, taker: &'d mut dyn FnMut(Piece<'_>)) -> Self {
+    pub fn with_pieces(self, taker: &'d mut (dyn FnMut(Piece<'_>) + Send)) -> Self {
         self.kit.pieces = Pieces::new(Some(taker));
         self
     }

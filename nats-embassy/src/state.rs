@@ -110,7 +110,10 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         self.release();
         // Whoever waits for a reply has been told.
-        if owner == Owner::REQUEST && kept == Kept::TooLong { Kept::Unwanted } else { kept }
+        if owner == Owner::REQUEST && matches!(kept, Kept::TooLong) {
+            return Kept::Unwanted;
+        }
+        kept
     }
 
     /// A message is longer than the memory for receiving. Says whether somebody wanted it.
@@ -201,6 +204,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         if self.stopped().is_some() {
             self.delivery.end_replies(ReplyState::Closed, |_| true);
+            self.drop_kept();
         }
         self.waiters.wake();
     }

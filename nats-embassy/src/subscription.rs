@@ -102,21 +102,24 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     #[must_use]
     pub fn dropped(&self) -> u32 {
         let owner = self.owner;
-        self.shared.lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.dropped))
+        self.shared
+            .lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.dropped))
     }
 
     /// How many messages were passed over because they were too long.
     #[must_use]
     pub fn oversized(&self) -> u32 {
         let owner = self.owner;
-        self.shared.lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.oversized))
+        self.shared
+            .lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.oversized))
     }
 
     /// Why the subscription is over, if it is. Messages may still be waiting.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
         let owner = self.owner;
-        self.shared.lock(|state| state.delivery.mailbox.queue(owner).and_then(|queue| queue.ended()))
+        self.shared
+            .lock(|state| state.delivery.mailbox.queue(owner).and_then(|queue| queue.ended()))
     }
 }
 

@@ -28,6 +28,11 @@ const PROBES: &[Probe] = &[
         max_flash: 29_000,
     },
     Probe {
+        name: "link",
+        about: "nats-embassy: `Link`, for a single task; executor included",
+        max_flash: 44_000,
+    },
+    Probe {
         name: "client",
         about: "nats-embassy: all of it but TLS and signing; executor included",
         max_flash: 44_000,
@@ -35,10 +40,12 @@ const PROBES: &[Probe] = &[
     Probe { name: "client-nkeys", about: "the same, with feature `nkeys`", max_flash: 73_000 },
 ];
 
-/// What of the memory of `client` is the client's.
-const RAM: &[(&str, &str)] = &[
-    ("NATS", "`Resources`, with their 1 KiB + 1 KiB + 4 · 128 B"),
-    ("run::POOL", "the runner's task"),
+/// What of a program's memory is the client's.
+const RAM: &[(&str, &str, &str)] = &[
+    ("link", "NATS", "`LinkResources`, with their 1 KiB + 1 KiB"),
+    ("link", "app::POOL", "the one task, with all that the application waits for"),
+    ("client", "NATS", "`Resources`, with their 1 KiB + 1 KiB + 4 · 128 B"),
+    ("client", "run::POOL", "the runner's task"),
 ];
 
 /// Links, measures, and writes the table.
@@ -56,8 +63,9 @@ pub(crate) fn size() -> Outcome {
         }
     }
     table.push_str(RAM_HEAD);
-    for (symbol, about) in RAM {
-        let _ = writeln!(table, "| {about} | {} |", symbol_size(&folder.join("client"), symbol)?);
+    for (name, symbol, about) in RAM {
+        let size = symbol_size(&folder.join(name), symbol)?;
+        let _ = writeln!(table, "| `{name}` | {about} | {size} |");
     }
     println!("{table}");
     fs::write(root().join(TABLE), &table).map_err(|error| error.to_string())?;
@@ -94,6 +102,6 @@ Written by `cargo xtask size`, which links these programs and never runs them: C
 ";
 
 const RAM_HEAD: &str = "
-| what the client keeps in RAM, for 4 subscriptions and 1 request | bytes |
-|---|---|
+| program | what it keeps in RAM, for 4 subscriptions and 1 request | bytes |
+|---|---|---|
 ";

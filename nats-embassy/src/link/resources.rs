@@ -1,5 +1,7 @@
 //! All the memory of a link.
 
+use core::cell::Cell;
+
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use nats_proto::Fixed;
 
@@ -30,7 +32,8 @@ pub struct LinkResources<
     rx: [u8; RX],
     tx: [u8; TX],
     shared: Option<Shared<'d, Self>>,
-    kit: Option<Kit<'d>>,
+    /// In a cell, since nothing but zeros is to stand for what is not there.
+    kit: Option<Cell<Kit<'d>>>,
 }
 
 impl<const RX: usize, const TX: usize, const SUBS: usize, const SERVERS: usize, const TEXT: usize>

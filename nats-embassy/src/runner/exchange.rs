@@ -79,7 +79,7 @@ async fn read<'d, R: Sizes<'d>>(
                 if let Next::Lend(message) = next {
                     lent = Some(message);
                 }
-                next == Next::GoOn
+                matches!(next, Next::GoOn)
             });
             if let Err(cause) = handled {
                 return lose(shared, cause);
@@ -149,11 +149,7 @@ fn handle<'d, R: Sizes<'d>>(
 }
 
 /// Lets somebody look at a message where it is. Nothing is read meanwhile.
-async fn lend<'d, R: Sizes<'d>>(
-    shared: &Shared<'d, R>,
-    inbound: &mut Inbound<'d>,
-    message: Lent,
-) {
+async fn lend<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, inbound: &mut Inbound<'d>, message: Lent) {
     let letter = inbound.lend(message);
     shared.lock(|state| state.delivery.lend(letter));
     // The runner wakes up for it.
@@ -233,7 +229,6 @@ async fn log_in<'d, R: Sizes<'d>>(
     loop {
         let is_done = shared.lock(|state| {
             let Step::Login(challenge) = state.session.step() else { return true };
-            let signature = signature.as_ref().map(SignatureText::new);
             let connect = login.connect(name, challenge.headers, signature.as_ref(), is_secure);
             back.fill(|space| state.session.login(&connect, space));
             false
@@ -249,7 +244,7 @@ async fn log_in<'d, R: Sizes<'d>>(
 async fn sign<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     signer: &mut impl Signer,
-) -> Result<[u8; 64], SignError> {
+) -> Result<SignatureText, SignError> {
     let mut nonce = <R::Store as Store>::Text::default();
     shared.lock(|state| {
         if let Step::Login(challenge) = state.session.step() {
@@ -263,5 +258,5 @@ async fn sign<'d, R: Sizes<'d>>(
         // The server could not check a signature.
         return Err(SignError);
     }
-    signer.sign(nonce.as_ref()).await
+    Ok(SignatureText::new(&signer.sign(nonce.as_ref()).await?))
 }
