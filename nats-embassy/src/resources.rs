@@ -130,7 +130,7 @@ impl<
 > Sizes<'d> for Resources<'d, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
 {
     type Raw = M;
-    type Store = Fixed<u8, SUBS, SERVERS, TEXT>;
+    type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
     type Delivery = Places<'d, heapless::Vec<Slot<Pending<Reply>>, REQS>>;
 
     fn parts(&'d mut self) -> Parts<'d, Self> {

@@ -64,7 +64,7 @@ impl<
 > Sizes<'d> for LinkResources<'d, RX, TX, SUBS, SERVERS, TEXT>
 {
     type Raw = NoopRawMutex;
-    type Store = Fixed<u8, SUBS, SERVERS, TEXT>;
+    type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
     type Delivery = Letterbox<'d>;
 
     fn parts(&'d mut self) -> Parts<'d, Self> {
