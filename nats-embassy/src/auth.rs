@@ -49,10 +49,12 @@ pub trait Signer {
 
 /// No signature can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SignError;
 
 /// Signs nothing: for servers that do not ask for signatures.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NoSigner;
 
 impl Signer for NoSigner {

@@ -11,6 +11,7 @@ use crate::auth::Login;
 
 /// How a client behaves. All of it but the servers has a default.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Config<'d> {
     /// The servers, separated by commas: `nats://10.0.0.1:4222,nats://10.0.0.2`. Without
@@ -30,6 +31,7 @@ pub struct Config<'d> {
 
 /// What publishing does while there is no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Offline {
     /// It waits for the next one.
     #[default]

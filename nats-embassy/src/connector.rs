@@ -63,6 +63,7 @@ pub trait Connection {
 
 /// It did not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Failed;
 
 impl fmt::Display for Failed {

@@ -9,6 +9,7 @@ use nats_proto::wire;
 
 /// Why there is no client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConfigError {
     /// An address is none.
@@ -23,6 +24,7 @@ pub enum ConfigError {
 
 /// Why nothing was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PublishError {
     /// The subject is none.
@@ -44,6 +46,7 @@ pub enum PublishError {
 
 /// Why there is no subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The filter or the queue group is none.
@@ -56,6 +59,7 @@ pub enum SubscribeError {
 
 /// Why there is no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RequestError {
     /// The request could not be published.
@@ -76,6 +80,7 @@ pub enum RequestError {
 
 /// Why it is not known whether the server has everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FlushError {
     /// There is no connection, or it was lost.

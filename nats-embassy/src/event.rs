@@ -9,6 +9,7 @@ use nats_proto::wire::ErrorKind;
 
 /// Something happened to the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event {
     /// The first connection is ready.
@@ -59,6 +60,7 @@ pub enum Event {
 
 /// What a client has counted since it was made. The numbers wrap around.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Statistics {
     /// How many messages were received, those included that were dropped.

@@ -4,7 +4,7 @@
 macro_rules! note {
     ($text:literal, $value:expr) => {{
         #[cfg(feature = "defmt")]
-        defmt::debug!("nats: {} {}", $text, defmt::Debug2Format(&$value));
+        defmt::debug!("nats: {} {}", $text, $value);
         #[cfg(all(feature = "log", not(feature = "defmt")))]
         log::debug!("{} {:?}", $text, $value);
         #[cfg(not(any(feature = "defmt", feature = "log")))]

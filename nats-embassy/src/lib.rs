@@ -11,6 +11,8 @@ mod connector;
 mod delivery;
 mod error;
 mod event;
+#[cfg(feature = "defmt")]
+mod format;
 mod inbound;
 mod link;
 mod mailbox;

@@ -11,6 +11,7 @@ use crate::delivery::Kept;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Queueing {
     /// How many places the subscription takes. At least one; the message that is being looked at
@@ -22,6 +23,7 @@ pub struct Queueing {
 
 /// What happens to a message that there is no place for. Either way it counts as dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Overflow {
     /// It is dropped. For commands, which are to be obeyed in order.
     DropNewest,

@@ -38,6 +38,7 @@ pub struct Credentials<'a> {
 
 /// Why there are no credentials in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CredsError {
     /// There is neither a JWT nor a seed.

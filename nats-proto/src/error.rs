@@ -6,6 +6,7 @@ use core::fmt;
 ///
 /// Nothing was written or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Full;
 
 impl fmt::Display for Full {

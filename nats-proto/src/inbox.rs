@@ -36,6 +36,7 @@ pub struct Inbox<T> {
 
 /// Which request a reply is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Token(pub u64);
 
 impl Inbox<()> {

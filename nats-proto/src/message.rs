@@ -12,6 +12,7 @@ use crate::status::Status;
 
 /// The number by which a connection names a subscription on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sid(pub u64);
 
 impl fmt::Display for Sid {
@@ -52,6 +53,7 @@ pub struct Message<B> {
 
 /// Where a message's parts are in its frame. Found once, when the frame is decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Layout {
     pub(crate) subject: Span,
     pub(crate) reply: Span,
@@ -63,6 +65,7 @@ pub struct Layout {
 
 /// A part of a control line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Span {
     pub(crate) start: u16,
     pub(crate) len: u16,
@@ -207,6 +210,7 @@ impl Message<bytes::Bytes> {
 
 /// How long a subscription still lives: `UNSUB <sid> [max]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unsubscription {
     /// The subscription.
     pub sid: Sid,

@@ -34,6 +34,7 @@ pub struct PublicKey {
 
 /// Whose key it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum KeyKind {
     /// An operator's: `O`.
@@ -64,6 +65,7 @@ pub struct SignatureText([u8; 86]);
 
 /// Why a text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum NkeyError {
     /// A seed has 58 characters, a public key 56.

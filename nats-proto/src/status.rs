@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A status line's code and what it said about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Status<'a> {
     code: StatusCode,
     description: &'a [u8],
@@ -11,6 +12,7 @@ pub struct Status<'a> {
 
 /// A three-digit status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StatusCode(u16);
 
 impl<'a> Status<'a> {

@@ -24,6 +24,7 @@ pub use matching::{covers, matches};
 /// # Ok::<(), SubjectError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Subject<'a>(&'a str);
 
 /// What a subscription listens to: a subject in which `*` stands for one token and a final `>`
@@ -39,15 +40,18 @@ pub struct Subject<'a>(&'a str);
 /// # Ok::<(), nats_proto::SubjectError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Filter<'a>(&'a str);
 
 /// The name of a queue group, whose members share the messages; the rules are those of
 /// [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Queue<'a>(&'a str);
 
 /// Why a text is not a subject, a filter or a queue name; `at` is the offending byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SubjectError {
     /// The text is empty.

@@ -19,6 +19,7 @@ use core::time::Duration;
 /// assert_eq!(later.since(boot), Duration::from_secs(2));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(u64);
 
 impl Instant {

@@ -43,6 +43,7 @@ pub struct ServerUrl<'a> {
 
 /// How a connection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Scheme {
     /// TCP, and TLS if the server insists.
     Nats,
@@ -60,6 +61,7 @@ pub struct Encoded<'a>(&'a str);
 
 /// Why a text is no server's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum UrlError {
     /// The scheme is none of `nats`, `tls`, `ws` and `wss`.

@@ -19,6 +19,7 @@ mod link;
 mod peer;
 mod pieces;
 mod reconnect;
+mod sizes;
 mod transport;
 
 use core::time::Duration;

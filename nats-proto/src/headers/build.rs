@@ -32,6 +32,7 @@ pub struct HeaderBuf<B> {
 
 /// Why a header was not added. The block is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum HeaderError {
     /// The name is empty, or has a byte that is not printable ASCII, or a colon.

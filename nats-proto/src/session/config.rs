@@ -6,6 +6,7 @@ use crate::rng::Rng;
 
 /// How a [`Session`](super::Session) behaves. All of it has a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
     /// How long connecting to one server may take, from dialling to the first PONG. Default 2 s.
     pub connect_timeout: Duration,
@@ -50,6 +51,7 @@ pub struct Config {
 
 /// When to use TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Tls {
     /// If the scheme is `tls` or `wss`, or the server insists.
     #[default]
@@ -64,6 +66,7 @@ pub enum Tls {
 /// one. A server that was not tried yet, or that kept a connection for longer than that, is tried
 /// at once; one that another server told of, no sooner than that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Backoff {
     /// Always the same time.

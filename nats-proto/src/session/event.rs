@@ -11,6 +11,7 @@ use crate::wire::ServerError;
 
 /// What the driver is to do next. Reading it changes nothing, however often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Step<'s> {
     /// Nothing, until a call or a time-out changes that.
@@ -32,6 +33,7 @@ pub enum Step<'s> {
 
 /// What to take into account in CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Challenge<'s> {
     /// The server that wants to know who we are.
     pub server: ServerUrl<'s>,
@@ -46,6 +48,7 @@ pub struct Challenge<'s> {
 
 /// Something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event<'b> {
     /// The first connection is ready.
@@ -85,6 +88,7 @@ pub enum Event<'b> {
 
 /// Why there is no connection, or none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Lost {
     /// The server could not be reached.
@@ -117,6 +121,7 @@ pub enum Lost {
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Stop {
     /// It was closed.
@@ -133,6 +138,7 @@ pub enum Stop {
 
 /// A subscription that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Released<R> {
     /// Its number.
     pub sid: Sid,
@@ -144,6 +150,7 @@ pub struct Released<R> {
 
 /// Why a subscription is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Ended {
     /// It was unsubscribed.
@@ -160,6 +167,7 @@ pub enum Ended {
 
 /// How far draining the connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Draining {
     /// Messages may still be on their way to the subscriptions.
     Subscriptions,
@@ -172,6 +180,7 @@ pub enum Draining {
 
 /// Why there is no subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// There are too many subscriptions, or this one's names are too long for the table.

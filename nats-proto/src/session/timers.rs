@@ -4,6 +4,7 @@ use crate::time::Instant;
 
 /// What a [`Session`](super::Session) waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Timer {
     /// Connecting to a server takes too long.

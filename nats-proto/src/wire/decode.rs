@@ -20,6 +20,7 @@ use crate::message::Sid;
 
 /// How long things may be. Nothing a peer sends makes a decoder hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
     /// The longest control line in bytes, without its line end. A longer one is an error; INFO is
     /// exempt. Default 4096, nats-server's `max_control_line`; at most 65,000.
@@ -117,6 +118,7 @@ enum State {
 /// What [`Decoder::decode`] made of the input.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Decoded<Op> {
     /// A frame. Act on `op`, then drop the first `len` bytes.
     Frame {

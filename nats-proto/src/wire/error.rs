@@ -4,6 +4,7 @@ use core::fmt;
 
 /// How the peer broke the protocol. The connection cannot be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The line starts with no operation that this side sends.

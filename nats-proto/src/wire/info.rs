@@ -15,6 +15,7 @@ use super::sink::Buffer;
 
 /// INFO, or a part of it: a cluster's can be longer than any buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InfoPart<'b> {
     /// The JSON, from where the previous part ended.
     pub json: &'b [u8],
@@ -27,6 +28,7 @@ pub struct InfoPart<'b> {
 /// `T` holds the nonce, `N` the texts that nothing depends on: `heapless::Vec<u8, N>` or
 /// `Vec<u8>`. One that does not fit is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ServerInfo<T, N = T> {
     server_id: N,
     server_name: N,
@@ -69,6 +71,7 @@ pub struct InfoScanner<T> {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Flags(u16);
 
 macro_rules! keys {

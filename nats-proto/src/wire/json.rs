@@ -86,6 +86,7 @@ pub(crate) enum TokenKind {
 
 /// The text is not the JSON of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct JsonError;
 
 impl fmt::Display for JsonError {

@@ -11,6 +11,7 @@ const MAX_REST: usize = 64;
 ///
 /// A server answers a violation by closing the connection, so a client checks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PublishLimits {
     /// The longest headers and payload together in bytes (`max_payload` of INFO).
     pub payload: usize,
@@ -23,6 +24,7 @@ pub struct PublishLimits {
 
 /// Why a message cannot be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PublishError {
     /// Headers and payload are too long.

@@ -42,6 +42,7 @@ pub struct ServerError<'b>(&'b [u8]);
 
 /// What follows from an -ERR for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Consequence {
     /// One operation failed; the connection goes on.
@@ -58,6 +59,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $consequence:ident, [$($text:literal),*];)*) => {
         /// What an -ERR is about (ADR-40, nats-server's `server/client.go` and `server/errors.go`).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
         pub enum ErrorKind {
             $($(#[$doc])* $kind,)*
@@ -153,6 +155,7 @@ kinds! {
 
 /// What a permissions violation was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Violation<'b> {
     /// What was not allowed.
     pub action: Action,
@@ -166,6 +169,7 @@ pub struct Violation<'b> {
 
 /// What was not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Action {
     /// To publish to the subject.
