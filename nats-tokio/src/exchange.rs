@@ -44,7 +44,9 @@ impl Driver {
             match self.poll_write(cx).and_then(|()| self.poll_read(cx)) {
                 Ok(Progress::Read) => {}
                 Ok(Progress::Yield) => {
-                    cx.waker().wake_by_ref();
+                    // Tokio wakes us when everybody else had a turn, also the future that a runtime
+                    // with one thread was started with; that one comes last.
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
                     return Poll::Pending;
                 }
                 Ok(Progress::Wait) => return Poll::Pending,

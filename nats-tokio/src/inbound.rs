@@ -7,6 +7,7 @@
 //!                               └─▶ Queue::push, once per subscription, and a wake-up if it slept
 //! ```
 
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use bytes::Buf;
@@ -43,6 +44,7 @@ pub(crate) struct Inbound {
     limits: Limits,
     decoder: Decoder<FromServer>,
     buffer: BytesMut,
+    used: Used,
     /// How many more bytes make the frame at the end of `buffer` whole, at the least.
     need: usize,
     /// The subscriptions that the read in progress has messages for.
@@ -50,6 +52,32 @@ pub(crate) struct Inbound {
     replies: Vec<(Token, Sid, Entry)>,
     /// Who is to be woken when the locks are free.
     wake: Vec<Waker>,
+}
+
+/// Buffers that were read into, and will be again as soon as nobody has a message out of them any
+/// more. Memory that is new has to be cleared by the operating system, page by page, and is in no
+/// cache: that takes longer than reading into it.
+#[derive(Default)]
+struct Used(VecDeque<BytesMut>);
+
+impl Used {
+    /// How many are kept. Whoever keeps messages for longer makes us take new memory.
+    const MAX: usize = 4;
+
+    /// An empty buffer for `len` bytes.
+    fn take(&mut self, len: usize) -> BytesMut {
+        let is_free = |buffer: &mut BytesMut| {
+            buffer.clear();
+            buffer.try_reclaim(len)
+        };
+        let free = self.0.iter_mut().position(is_free);
+        free.and_then(|at| self.0.remove(at)).unwrap_or_else(|| BytesMut::with_capacity(len))
+    }
+
+    fn put(&mut self, buffer: BytesMut) {
+        self.0.truncate(Self::MAX - 1);
+        self.0.push_front(buffer);
+    }
 }
 
 /// What a read brought.
@@ -70,6 +98,7 @@ impl Inbound {
             limits,
             decoder: Decoder::new(limits),
             buffer: BytesMut::new(),
+            used: Used::default(),
             need: 1,
             touched: Vec::new(),
             replies: Vec::new(),
@@ -93,7 +122,9 @@ impl Inbound {
     pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         let room = self.buffer.capacity() - self.buffer.len();
         if room < self.need.max(MIN_READ) {
-            self.buffer.reserve(self.need.max(READ));
+            let mut next = self.used.take(self.buffer.len() + self.need.max(READ));
+            next.extend_from_slice(&self.buffer);
+            self.used.put(std::mem::replace(&mut self.buffer, next));
         }
         &mut self.buffer
     }

@@ -129,14 +129,13 @@ impl Outbound {
             return Err(NotQueued::Closed);
         }
         self.limits.check(publish).map_err(NotQueued::Refused)?;
-        let len = publish.encoded_len();
         if self.is_ready {
             let waiting = self.waiting();
             // However long it is, one message can always wait.
-            if waiting > 0 && waiting + len > self.limit {
+            if waiting > 0 && waiting + publish.encoded_len() > self.limit {
                 return Err(NotQueued::Full);
             }
-        } else if self.held.left() + len > self.held_limit.bytes
+        } else if self.held.left() + publish.encoded_len() > self.held_limit.bytes
             || self.held.messages() >= self.held_limit.messages
         {
             return Err(NotQueued::Disconnected);

@@ -91,13 +91,9 @@ impl<'a> Publish<'a> {
         };
         self.shared.publish(&message, &self.payload).map(|_| ())
     }
-}
 
-impl Future for Publish<'_> {
-    type Output = Result<(), PublishError>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    #[cold]
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
         let mut room = std::mem::take(&mut self.room);
         let shared = self.shared;
         let sent = room.poll(&shared.room, cx, || match self.attempt() {
@@ -106,6 +102,18 @@ impl Future for Publish<'_> {
         });
         self.room = room;
         sent
+    }
+}
+
+impl Future for Publish<'_> {
+    type Output = Result<(), PublishError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.attempt() {
+            Err(error) if self.shared.may_wait(&error) => self.get_mut().wait(cx),
+            result => Poll::Ready(result),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Numbers as text, without `core::fmt`.
 
+use super::sink::Sink;
+
 /// A number's decimal digits.
 #[derive(Clone, Copy)]
 pub(crate) struct Decimal {
@@ -33,9 +35,33 @@ impl Decimal {
     /// How many digits a number has.
     #[inline]
     pub(crate) const fn len_of(number: u64) -> usize {
-        match number.checked_ilog10() {
-            Some(log) => log as usize + 1,
-            None => 1,
+        // The sizes of most messages are told from each other faster than their logarithms.
+        match number {
+            0..10 => 1,
+            10..100 => 2,
+            100..1000 => 3,
+            1000..10_000 => 4,
+            _ => number.ilog10() as usize + 1,
+        }
+    }
+
+    /// Appends a blank and a number.
+    ///
+    /// A few digits are put together in a register: a processor has to wait for bytes that were
+    /// written one by one and are then copied together, for longer than the rest of PUB takes.
+    #[inline]
+    pub(crate) fn put_argument(number: u64, out: &mut impl Sink) {
+        let small = u32::try_from(number).unwrap_or(u32::MAX);
+        let digit = |power: u32| b'0' + u8::try_from(small / power % 10).unwrap_or_default();
+        match small {
+            0..10 => out.put(&[b' ', digit(1)]),
+            10..100 => out.put(&[b' ', digit(10), digit(1)]),
+            100..1000 => out.put(&[b' ', digit(100), digit(10), digit(1)]),
+            1000..10_000 => out.put(&[b' ', digit(1000), digit(100), digit(10), digit(1)]),
+            _ => {
+                out.put(b" ");
+                out.put(Self::new(number).as_bytes());
+            }
         }
     }
 
@@ -82,6 +108,9 @@ mod tests {
             let decimal = Decimal::new(number);
             prop_assert_eq!(decimal.as_bytes(), text.as_bytes());
             prop_assert_eq!(Decimal::len_of(number), text.len());
+            let mut out = heapless::Vec::<u8, 21>::new();
+            Decimal::put_argument(number, &mut out);
+            prop_assert_eq!(&out[1..], text.as_bytes());
         }
     }
 }
