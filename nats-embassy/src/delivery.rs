@@ -42,7 +42,7 @@ pub trait Delivery<'d> {
 
     /// Lends the memory for receiving, with a message in it.
     fn lend(&mut self, letter: Letter<'d>) {
-        drop(letter);
+        let _ = letter;
     }
 
     /// Takes the memory back, if nobody uses it any more.

@@ -244,7 +244,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     }
 
     fn subscribe_to(
-        &mut self,
+        &self,
         filter: Filter<'_>,
         group: Option<Queue<'_>>,
     ) -> Result<Sid, SubscribeError> {

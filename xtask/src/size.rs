@@ -30,12 +30,12 @@ const PROBES: &[Probe] = &[
     Probe {
         name: "link",
         about: "nats-embassy: `Link`, for a single task; executor included",
-        max_flash: 44_000,
+        max_flash: 43_000,
     },
     Probe {
         name: "client",
         about: "nats-embassy: all of it but TLS and signing; executor included",
-        max_flash: 44_000,
+        max_flash: 45_000,
     },
     Probe { name: "client-nkeys", about: "the same, with feature `nkeys`", max_flash: 73_000 },
 ];

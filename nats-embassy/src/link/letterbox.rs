@@ -44,7 +44,7 @@ impl<'d> Letterbox<'d> {
     }
 
     /// Takes the message out, if it is a reply, or is not.
-    pub(crate) fn read(&mut self, is_reply: bool) -> Option<Letter<'d>> {
+    pub(crate) const fn read(&mut self, is_reply: bool) -> Option<Letter<'d>> {
         match core::mem::replace(&mut self.content, Content::Reading) {
             Content::Unread(letter) if letter.message.is_reply == is_reply => Some(letter),
             content => {
@@ -55,7 +55,7 @@ impl<'d> Letterbox<'d> {
     }
 
     /// The message was read.
-    pub(crate) fn put_back(&mut self, memory: &'d mut [u8]) {
+    pub(crate) const fn put_back(&mut self, memory: &'d mut [u8]) {
         self.content = Content::Read(memory);
     }
 
@@ -74,7 +74,7 @@ impl<'d> Letterbox<'d> {
     }
 
     /// Nobody waits for the reply any more.
-    pub(crate) fn end_request(&mut self) {
+    pub(crate) const fn end_request(&mut self) {
         self.asking = None;
         if let Some(letter) = self.read(true) {
             self.put_back(letter.memory);

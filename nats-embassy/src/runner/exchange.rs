@@ -127,19 +127,17 @@ fn handle<'d, R: Sizes<'d>>(
             }
         }
         ServerOp::Control(op) => {
-            let goes_on = shared.lock(|state| {
+            return shared.lock(|state| {
                 if let Some(event) = state.session.handle_control(op, now()) {
                     state.handle_event(&event);
                 }
                 state.settle(now());
-                Task::of(&state.session) == Task::Exchange
+                if Task::of(&state.session) == Task::Exchange { Next::GoOn } else { Next::Stop }
             });
-            if !goes_on {
-                return Next::Stop;
-            }
         }
         ServerOp::Oversized(oversized) => {
-            if shared.lock(|state| state.handle_oversized(oversized, streamed)) {
+            let is_wanted = shared.lock(|state| state.handle_oversized(oversized, streamed));
+            if is_wanted {
                 pieces.begin(&oversized);
             }
         }

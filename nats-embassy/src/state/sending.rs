@@ -167,7 +167,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         true
     }
 
-    pub(super) fn drop_kept(&mut self) {
+    pub(super) const fn drop_kept(&mut self) {
         if self.front.is_keeping() {
             self.front.forget();
             self.statistics.replaced = self.statistics.replaced.wrapping_add(1);
