@@ -83,8 +83,9 @@ impl<T: Buffer> Inbox<T> {
         text.put(prefix);
         text.put(digits);
         let text: &'t B = text;
-        let text = core::str::from_utf8(text.as_ref()).unwrap_or_default();
-        Subject::new(text).map_err(|_| Full)
+        let text = core::str::from_utf8(text.as_ref()).map_err(|_| Full)?;
+        // A filter without its wildcard, and digits in its place.
+        Ok(Subject::from_checked(text))
     }
 
     /// Which request a message to `subject` answers; `None` if none of this inbox.

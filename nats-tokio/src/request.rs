@@ -69,11 +69,11 @@ impl RequestTable {
         Self { table: Requests::default(), max, lost: 0 }
     }
 
-    fn open(&mut self, subject: &str, deadline: Instant) -> Result<Token, Full> {
+    fn open(&mut self, subject: &str, deadline: Instant, waker: Waker) -> Result<Token, Full> {
         if self.table.len() >= self.max {
             return Err(Full);
         }
-        let sent = Sent { subject: hash(subject.as_bytes()), ..Sent::default() };
+        let sent = Sent { number: 0, subject: hash(subject.as_bytes()), waker: Some(waker) };
         self.table.open(Waiting::Reply(sent), deadline)
     }
 
@@ -246,7 +246,7 @@ impl<'a> Request<'a> {
     }
 
     /// Enters the request into the table.
-    fn open(&mut self) -> Result<(), RequestError> {
+    fn open(&mut self, cx: &Context<'_>) -> Result<(), RequestError> {
         let subject = self.subject.map_err(PublishError::InvalidSubject)?;
         let shared = self.shared;
         shared.subscribe_to_replies()?;
@@ -254,7 +254,7 @@ impl<'a> Request<'a> {
         self.deadline = Some(deadline);
         let mut requests = lock(&shared.requests);
         let token = requests
-            .open(subject.as_str(), deadline)
+            .open(subject.as_str(), deadline, cx.waker().clone())
             .map_err(|Full| RequestError::TooManyInFlight)?;
         let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
         drop(requests);
@@ -286,8 +286,9 @@ impl Future for Request<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = self.shared;
-        if self.token.is_none() {
-            self.open()?;
+        let is_new = self.token.is_none();
+        if is_new {
+            self.open(cx)?;
         }
         let Some(token) = self.token else {
             return Poll::Ready(Err(RequestError::Disconnected));
@@ -295,7 +296,7 @@ impl Future for Request<'_> {
         let mut number = None;
         if !self.is_sent {
             // The time runs while the request waits to be sent, too.
-            if let Poll::Ready(outcome) = lock(&shared.requests).poll(token, cx) {
+            if !is_new && let Poll::Ready(outcome) = lock(&shared.requests).poll(token, cx) {
                 self.token = None;
                 return Poll::Ready(outcome);
             }

@@ -12,6 +12,10 @@ fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
+fn open(table: &mut RequestTable, deadline: u64) -> Result<Token, Full> {
+    table.open("a", at(deadline), Waker::noop().clone())
+}
+
 fn poll(table: &mut RequestTable, token: Token) -> Poll<Result<Message, RequestError>> {
     table.poll(token, &Context::from_waker(Waker::noop()))
 }
@@ -19,8 +23,8 @@ fn poll(table: &mut RequestTable, token: Token) -> Poll<Result<Message, RequestE
 #[test]
 fn the_first_reply_counts() {
     let mut table = RequestTable::new(1);
-    let token = table.open("a", at(10)).unwrap();
-    assert_eq!(table.open("a", at(10)), Err(Full));
+    let token = open(&mut table, 10).unwrap();
+    assert_eq!(open(&mut table, 10), Err(Full));
     assert!(poll(&mut table, token).is_pending());
     assert!(table.answer(token, reply()).is_some());
     assert!(table.answer(token, reply()).is_none());
@@ -32,7 +36,7 @@ fn the_first_reply_counts() {
 #[test]
 fn a_reply_in_the_last_moment_beats_the_clock_or_does_not() {
     let mut table = RequestTable::new(2);
-    let (first, second) = (table.open("a", at(10)).unwrap(), table.open("a", at(10)).unwrap());
+    let (first, second) = (open(&mut table, 10).unwrap(), open(&mut table, 10).unwrap());
     table.answer(first, reply());
     table.expire(at(10), &mut Vec::new());
     table.answer(second, reply());
@@ -43,7 +47,7 @@ fn a_reply_in_the_last_moment_beats_the_clock_or_does_not() {
 #[test]
 fn all_fail_when_the_connection_is_lost() {
     let mut table = RequestTable::new(3);
-    let tokens = [5, 10, 15].map(|deadline| table.open("a", at(deadline)).unwrap());
+    let tokens = [5, 10, 15].map(|deadline| open(&mut table, deadline).unwrap());
     for token in tokens {
         assert!(poll(&mut table, token).is_pending());
     }
