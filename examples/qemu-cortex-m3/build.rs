@@ -4,6 +4,7 @@ fn main() {
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo:rustc-link-search={folder}");
     println!("cargo:rustc-link-arg=-Tlink.x");
+    println!("cargo:rustc-link-arg=-Tdefmt.x");
     println!("cargo:rustc-link-arg=--nmagic");
     println!("cargo:rerun-if-changed=memory.x");
     println!("cargo:rerun-if-changed=device.x");

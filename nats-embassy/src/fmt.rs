@@ -2,13 +2,13 @@
 
 /// Something that happened to the connection.
 macro_rules! note {
-    ($text:literal, $value:expr) => {{
+    ($value:expr) => {{
         #[cfg(feature = "defmt")]
-        defmt::debug!("nats: {} {}", $text, $value);
+        defmt::debug!("{}", $value);
         #[cfg(all(feature = "log", not(feature = "defmt")))]
-        log::debug!("{} {:?}", $text, $value);
+        log::debug!("{:?}", $value);
         #[cfg(not(any(feature = "defmt", feature = "log")))]
-        let _ = (&$text, &$value);
+        let _ = &$value;
     }};
 }
 

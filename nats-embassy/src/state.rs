@@ -180,7 +180,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     fn tell(&mut self, event: Event) {
-        note!("", event);
+        note!(event);
         self.events.push(event);
         self.waiters.wake();
     }

@@ -60,7 +60,7 @@ impl<'a> Credentials<'a> {
         let mut found = Self { jwt: None, seed: None };
         let mut block = Block::Outside;
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-        for line in text.lines().map(str::trim) {
+        for line in text.split(['\n']).map(str::trim) {
             if is_marker(line) {
                 found.leave(block)?;
                 block = Block::of_marker(line);
@@ -129,7 +129,7 @@ fn is_jwt(line: &str) -> bool {
         let is_in_part = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'=');
         !part.is_empty() && part.bytes().all(is_in_part)
     };
-    line.starts_with("ey") && line.split('.').count() == 3 && line.split('.').all(is_part)
+    line.starts_with("ey") && line.split(['.']).count() == 3 && line.split(['.']).all(is_part)
 }
 
 /// Base32 that begins as seeds do, and is not just a word. A seed that lost some letters is one:

@@ -8,13 +8,8 @@ use core::fmt;
 
 pub use build::HeaderBuf;
 pub use build::HeaderError;
-use nom::IResult;
-use nom::Parser;
-use nom::bytes::complete::tag;
-use nom::bytes::complete::take_while1;
-use nom::combinator::rest;
-use nom::sequence::separated_pair;
 
+use crate::run::run;
 use crate::status::Status;
 
 const VERSION: &[u8] = b"NATS/1.0";
@@ -70,7 +65,7 @@ impl<'a> Headers<'a> {
     /// Every well-formed line's name and value, in order.
     pub fn iter_bytes(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
         let (_, lines) = split_line(self.0);
-        Lines(lines).filter_map(|line| pair(line).ok()).map(|(_, header)| header)
+        Lines(lines).filter_map(pair)
     }
 
     /// Every name and value, in order; those that are not UTF-8 are passed over.
@@ -132,12 +127,13 @@ fn split_line(block: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// `name: value`, the value without the blanks around it.
-fn pair(line: &[u8]) -> IResult<&[u8], (&[u8], &[u8]), ()> {
-    separated_pair(take_while1(is_name_byte), tag(&b":"[..]), rest.map(<[u8]>::trim_ascii))
-        .parse_complete(line)
+/// The name and the value; `None` if it is no header.
+fn pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (rest, name) = run(line, is_name_byte);
+    let value = rest.strip_prefix(b":")?;
+    (!name.is_empty()).then_some((name, value.trim_ascii()))
 }
 
-/// Printable ASCII but the colon (ADR-4).
 const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b':'
 }

@@ -8,6 +8,7 @@ use crate::rng::Seed;
 use crate::subject::Filter;
 use crate::subject::Subject;
 use crate::wire::Buffer;
+use crate::wire::divide;
 
 /// Twenty-two characters out of 62 are 131 bits, the length of a NUID.
 const UNIQUE_LEN: usize = 22;
@@ -104,7 +105,7 @@ impl<T: Buffer> Inbox<T> {
 /// A name that nobody else has.
 pub(crate) fn unique(seed: Seed) -> [u8; UNIQUE_LEN] {
     let mut rng = Rng::new(seed);
-    core::array::from_fn(|_| digit(rng.below(62).into()))
+    core::array::from_fn(|_| digit(rng.below(62)))
 }
 
 impl Token {
@@ -114,10 +115,11 @@ impl Token {
         let mut start = digits.len();
         loop {
             start = start.saturating_sub(1);
+            let (quotient, value) = divide(rest, 62);
             if let Some(place) = digits.get_mut(start) {
-                *place = digit(rest % 62);
+                *place = digit(value);
             }
-            rest /= 62;
+            rest = quotient;
             if rest == 0 {
                 return digits.get(start..).unwrap_or_default();
             }
@@ -143,8 +145,8 @@ impl Token {
     }
 }
 
-fn digit(value: u64) -> u8 {
-    usize::try_from(value).ok().and_then(|at| DIGITS.get(at)).copied().unwrap_or(b'0')
+fn digit(value: u32) -> u8 {
+    DIGITS.get(value as usize).copied().unwrap_or(b'0')
 }
 
 impl fmt::Display for Token {

@@ -20,6 +20,7 @@ mod message;
 pub mod nkeys;
 mod requests;
 mod rng;
+mod run;
 pub mod session;
 mod status;
 mod store;

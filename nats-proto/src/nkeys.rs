@@ -4,6 +4,7 @@
 //! in a secure element for instance, needs [`PublicKey`] and [`SignatureText`] alone; feature `nkeys`
 //! adds `KeyPair`, which signs.
 
+mod base;
 #[cfg(feature = "nkeys")]
 mod pair;
 #[cfg(test)]
@@ -11,10 +12,12 @@ mod tests;
 
 use core::fmt;
 
-use data_encoding::BASE32_NOPAD;
-use data_encoding::BASE64URL_NOPAD;
+use self::base::decode_base32;
 #[cfg(feature = "nkeys")]
-pub use pair::KeyPair;
+use self::base::encode_base32;
+use self::base::encode_base64_url;
+#[cfg(feature = "nkeys")]
+pub use self::pair::KeyPair;
 
 /// A public key in its text form: a letter for its kind, and 55 more.
 ///
@@ -114,7 +117,7 @@ impl PublicKey {
         let checksum = crc16(&bytes[..33]);
         bytes[33..].copy_from_slice(&checksum.to_le_bytes());
         let mut text = [0; 56];
-        BASE32_NOPAD.encode_mut(&bytes, &mut text);
+        encode_base32(&bytes, &mut text);
         Self { text, kind }
     }
 }
@@ -144,7 +147,7 @@ impl SignatureText {
     #[must_use]
     pub fn new(signature: &[u8; 64]) -> Self {
         let mut text = [0; 86];
-        BASE64URL_NOPAD.encode_mut(signature, &mut text);
+        encode_base64_url(signature, &mut text);
         Self(text)
     }
 
@@ -158,10 +161,7 @@ impl SignatureText {
 
 /// Decodes base32 with a checksum in the last two bytes, and checks it.
 fn decode<const LEN: usize>(text: &str, bytes: &mut [u8; LEN]) -> Result<(), NkeyError> {
-    if BASE32_NOPAD.decode_len(text.len()) != Ok(LEN) {
-        return Err(NkeyError::Length);
-    }
-    BASE32_NOPAD.decode_mut(text.as_bytes(), bytes).map_err(|_| NkeyError::Encoding)?;
+    decode_base32(text.as_bytes(), bytes)?;
     match bytes.split_last_chunk() {
         Some((body, checksum)) if crc16(body) == u16::from_le_bytes(*checksum) => Ok(()),
         _ => Err(NkeyError::Checksum),

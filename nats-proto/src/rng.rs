@@ -1,7 +1,5 @@
 //! The little randomness a client needs: inbox names, the order of servers, jitter.
 
-use core::time::Duration;
-
 /// Sixteen bytes of entropy from the platform.
 ///
 /// Inbox names are made of it, so two clients with the same seed would receive each other's
@@ -47,10 +45,10 @@ impl Rng {
         ((self.next_u32() as u64 * bound as u64) >> 32) as u32
     }
 
-    /// A time up to `max`, in milliseconds.
-    pub(crate) fn up_to(&mut self, max: Duration) -> Duration {
-        let max = u32::try_from(max.as_millis()).unwrap_or(u32::MAX);
-        Duration::from_millis(self.below(max.saturating_add(1)).into())
+    /// A number up to `max`, or up to 2³² − 2 if that is less.
+    pub(crate) fn up_to(&mut self, max: u64) -> u64 {
+        let bound = u32::try_from(max).unwrap_or(u32::MAX).saturating_add(1);
+        self.below(bound).into()
     }
 
     /// Puts things in a random order.

@@ -144,7 +144,7 @@ impl<S: Store> Session<S> {
             pool: Pool::new(),
             subscriptions: Subscriptions::new(),
             pings: Pings::default(),
-            timers: Timers::default(),
+            timers: Timers::new(),
             info: ServerInfo::default(),
             scanner: InfoScanner::default(),
             is_lame_duck: false,

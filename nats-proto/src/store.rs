@@ -34,6 +34,10 @@ pub trait Store {
     type Subscriptions: Table<Slot<Subscription<Self::Route, Self::Text>>> + Default;
     /// The servers.
     type Servers: Table<Server<Self::Text>> + Default;
+    /// How many servers there is room for. With room for one, what a session does with others is not
+    /// compiled: those that a server tells of are passed over, and a server that is about to shut
+    /// down is not left before it does.
+    const MAX_SERVERS: usize = usize::MAX;
 }
 
 /// Everything inside the session itself: no allocator, all sizes known when the program is built.
@@ -67,6 +71,7 @@ impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: 
     type Note = heapless::Vec<u8, NOTE>;
     type Subscriptions = heapless::Vec<Slot<Subscription<R, Self::Text>>, SUBS>;
     type Servers = heapless::Vec<Server<Self::Text>, SERVERS>;
+    const MAX_SERVERS: usize = SERVERS;
 }
 
 impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {

@@ -35,6 +35,11 @@ impl Instant {
         self.0
     }
 
+    /// So many milliseconds later, or the last moment there is.
+    pub(crate) const fn after(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
     /// How long ago `earlier` was; zero if it is in the future.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
@@ -47,10 +52,18 @@ impl Add<Duration> for Instant {
 
     /// Rounds up to a whole millisecond: a deadline is never early.
     fn add(self, duration: Duration) -> Self {
-        let whole = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let part = u64::from(!duration.subsec_nanos().is_multiple_of(1_000_000));
-        Self(self.0.saturating_add(whole).saturating_add(part))
+        self.after(millis(duration))
     }
+}
+
+/// How many milliseconds that is, rounded up.
+///
+/// [`Duration::as_millis`] calculates in 128 bits, and a [`Duration`] is made with a division of 64:
+/// half a kilobyte of a microcontroller's library. So the core calculates in milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    let part = duration.subsec_nanos().div_ceil(1_000_000);
+    let whole = duration.as_secs().min(u64::MAX / 1_000 - 1);
+    if whole < duration.as_secs() { u64::MAX } else { whole * 1_000 + u64::from(part) }
 }
 
 #[cfg(test)]

@@ -5,17 +5,9 @@ mod tests;
 
 use core::fmt;
 
-use nom::IResult;
-use nom::Parser;
-use nom::branch::alt;
-use nom::bytes::complete::tag;
-use nom::bytes::complete::take_while1;
-use nom::character::complete::u16 as number;
-use nom::sequence::delimited;
-use nom::sequence::preceded;
-
 use crate::error::Full;
 use crate::wire::Sink;
+use crate::wire::hex_digit;
 
 /// A server's address, as people write it.
 ///
@@ -102,33 +94,33 @@ impl<'a> ServerUrl<'a> {
     ///
     /// [`UrlError`] if it is none.
     pub fn new(text: &'a str) -> Result<Self, UrlError> {
-        let text = text.trim_ascii();
-        let (scheme, text) = scheme(text).ok_or(UrlError::Scheme)?;
-        let authority_end = text.find(['/', '?', '#']).unwrap_or(text.len());
-        let (authority, path) = text.split_at_checked(authority_end).unwrap_or((text, ""));
+        let (scheme, text) = scheme(text.trim_ascii()).ok_or(UrlError::Scheme)?;
+        let (authority, path) = split(text, |byte| matches!(byte, b'/' | b'?' | b'#'));
         let path = if path == "/" { "" } else { path };
         // A password may contain an `@`, a host may not.
-        let (user, password, address) = match authority.rsplit_once('@') {
-            Some((info, address)) => match info.split_once(':') {
-                Some((user, password)) => (Some(user), Some(password), address),
-                None => (Some(info), None, address),
-            },
-            None => (None, None, authority),
+        let (info, address) = match authority.bytes().rposition(|byte| byte == b'@') {
+            Some(at) => (authority.get(..at), authority.get(at + 1..).unwrap_or_default()),
+            None => (None, authority),
         };
-        let (behind, host) = host(address).map_err(|_| UrlError::Host)?;
-        let port = match behind {
-            "" => None,
-            _ => match port(behind) {
-                Ok(("", port)) if port > 0 => Some(port),
-                _ => return Err(UrlError::Port),
-            },
+        let (user, password) = match info {
+            Some(info) => {
+                let (user, password) = split(info, |byte| byte == b':');
+                (Some(user), password.get(1..))
+            }
+            None => (None, None),
+        };
+        let (host, behind) = host(address).ok_or(UrlError::Host)?;
+        let port = match behind.as_bytes() {
+            [] => None,
+            [b':', digits @ ..] => Some(port(digits).ok_or(UrlError::Port)?),
+            _ => return Err(UrlError::Port),
         };
         Ok(Self { scheme, user, password, host, port, path })
     }
 
     /// Reads the addresses in a list that is separated by commas.
     pub fn list(text: &'a str) -> impl Iterator<Item = Result<Self, UrlError>> + Clone {
-        text.split(',').map(Self::new)
+        text.split([',']).map(Self::new)
     }
 
     /// How the connection is made.
@@ -240,9 +232,8 @@ impl<'a> Encoded<'a> {
         let mut rest = self.0.as_bytes();
         core::iter::from_fn(move || {
             let (&first, behind) = rest.split_first()?;
-            let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|n| u8::try_from(n).ok());
             if let (b'%', [high, low, behind @ ..]) = (first, behind)
-                && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+                && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
             {
                 rest = behind;
                 return Some((high << 4) | low);
@@ -278,29 +269,55 @@ impl fmt::Display for UrlError {
 
 impl core::error::Error for UrlError {}
 
-type Parsed<'a, T> = IResult<&'a str, T, ()>;
-
 /// What stands in front of `://`, and the rest.
 fn scheme(text: &str) -> Option<(Scheme, &str)> {
-    let Some((name, rest)) = text.split_once(':') else {
+    let (name, rest) = split(text, |byte| byte == b':');
+    let Some(rest) = rest.strip_prefix("://") else {
         return Some((Scheme::Nats, text));
     };
-    let Some(rest) = rest.strip_prefix("//") else {
-        return Some((Scheme::Nats, text));
+    let all = &[Scheme::Nats, Scheme::Tls, Scheme::Ws, Scheme::Wss];
+    let scheme = all.iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(name))?;
+    Some((*scheme, rest))
+}
+
+/// The host, without brackets, and what follows it.
+fn host(address: &str) -> Option<(&str, &str)> {
+    let (host, behind) = match address.strip_prefix('[') {
+        Some(address) => {
+            let ends = |byte: u8| !byte.is_ascii_hexdigit() && !b":.%".contains(&byte);
+            let (host, behind) = split(address, ends);
+            (host, behind.strip_prefix(']')?)
+        }
+        None => {
+            // What a name in another script may consist of is for those to say who resolve it.
+            let ends = |byte: u8| {
+                byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b".-_".contains(&byte)
+            };
+            split(address, ends)
+        }
     };
-    let all = [Scheme::Nats, Scheme::Tls, Scheme::Ws, Scheme::Wss];
-    let scheme = all.into_iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(name))?;
-    Some((scheme, rest))
+    (!host.is_empty()).then_some((host, behind))
 }
 
-fn host(address: &str) -> Parsed<'_, &str> {
-    let literal = take_while1(|c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '%'));
-    // What a name in another script may consist of is for those to say who resolve it.
-    let is_in_name =
-        |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || matches!(c, '.' | '-' | '_');
-    alt((delimited(tag("["), literal, tag("]")), take_while1(is_in_name))).parse_complete(address)
+/// A decimal number from 1 to 65535.
+fn port(digits: &[u8]) -> Option<u16> {
+    let mut port: u16 = 0;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        port = port.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    (port > 0).then_some(port)
 }
 
-fn port(text: &str) -> Parsed<'_, u16> {
-    preceded(tag(":"), number).parse_complete(text)
+/// Splits in front of the first byte of that kind; if there is none, behind the end.
+///
+/// Byte by byte: characters would bring their tables along, a pattern of the standard library its
+/// search, and both are larger than all this on a device.
+#[inline(never)]
+fn split(text: &str, is_end: fn(u8) -> bool) -> (&str, &str) {
+    let at = text.bytes().position(is_end).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or((text, ""))
 }

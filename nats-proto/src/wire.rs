@@ -31,6 +31,7 @@ mod op;
 mod role;
 mod server_error;
 mod sink;
+mod utf8;
 mod view;
 
 pub use connect::Connect;
@@ -77,3 +78,5 @@ pub use crate::subject::covers;
 pub use crate::subject::matches;
 
 pub(crate) use decimal::Decimal;
+pub(crate) use decimal::divide;
+pub(crate) use utf8::hex_digit;

@@ -16,7 +16,7 @@ use crate::tools;
 const MAX_LINES: usize = 500;
 
 /// What is below `examples`, and not in the workspace.
-const FIRMWARE: &[&str] = &["apps", "qemu-cortex-m3", "size"];
+const FIRMWARE: &[&str] = &["apps", "cycles", "qemu-cortex-m3", "qemu-riscv32", "size"];
 
 /// Format, clippy, spelling, dependencies, length of files.
 pub(crate) fn lint() -> Outcome {

@@ -23,13 +23,22 @@ struct Board {
     debian: &'static str,
 }
 
-const BOARDS: &[Board] = &[Board {
-    name: "cortex-m3",
-    package: "qemu-cortex-m3",
-    target: "thumbv7m-none-eabi",
-    emulator: "qemu-system-arm",
-    debian: "qemu-system-arm",
-}];
+const BOARDS: &[Board] = &[
+    Board {
+        name: "cortex-m3",
+        package: "qemu-cortex-m3",
+        target: "thumbv7m-none-eabi",
+        emulator: "qemu-system-arm",
+        debian: "qemu-system-arm",
+    },
+    Board {
+        name: "riscv32",
+        package: "qemu-riscv32",
+        target: "riscv32imac-unknown-none-elf",
+        emulator: "qemu-system-riscv32",
+        debian: "qemu-system-misc",
+    },
+];
 
 /// Builds all firmware, boots it and has it talk to a hub behind a leaf node.
 pub(crate) fn firmware() -> Outcome {
@@ -55,6 +64,8 @@ pub(crate) fn build(
     let folder = crate::run::root().join("examples").join(package);
     let mut command = Toolchain::find()?.cargo(&["build", "--quiet", "--release", "--locked"]);
     command.args(["-Zbuild-std=core", "--target", triple]).args(arguments).current_dir(folder);
+    // For those who log with it.
+    command.env("DEFMT_LOG", "debug");
     if let Some(linker) = linker() {
         let variable = format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase());
         command.env(variable, linker);
@@ -74,7 +85,7 @@ fn linker() -> Option<PathBuf> {
 }
 
 /// Makes sure that there is a program, which one of Debian's packages has.
-fn install(name: &str, package: &str) -> Outcome {
+pub(crate) fn install(name: &str, package: &str) -> Outcome {
     if Command::new(name).arg("--version").output().is_ok() {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod checks;
+mod cycles;
 mod firmware;
 mod fuzz;
 mod run;
@@ -47,13 +48,22 @@ const TASKS: &[Task] = &[
         about: "firmware in QEMU, which it obtains, against real servers",
         run: firmware::firmware,
     },
-    Task { name: "size", about: "flash and RAM of a device, as a table", run: size::size },
+    Task {
+        name: "size",
+        about: "flash and RAM of a device, and that the core cannot panic; --write records",
+        run: size::size,
+    },
     Task { name: "fuzz", about: "ten seconds of every fuzz target", run: fuzz::fuzz },
     Task { name: "ci", about: "all of the above", run: ci },
     Task {
         name: "chaos",
         about: "the client among servers that fail: --minutes M",
         run: chaos::chaos,
+    },
+    Task {
+        name: "cycles",
+        about: "instructions a message takes on a device, counted in QEMU, as a table",
+        run: cycles::cycles,
     },
     Task {
         name: "bench",

@@ -3,9 +3,11 @@
 //! | subject | what happens |
 //! |---|---|
 //! | `device.ID.telemetry` | gets a number every 100 ms |
-//! | `device.ID.command` | `blink N` is obeyed, `stop` ends the program; both are confirmed |
+//! | `device.ID.command` | `blink N`, `burst N` and `stop` are obeyed and confirmed, a header `Trace` included |
+//! | `device.ID.burst` | gets so many messages as fast as it can |
 //! | `device.ID.status` | requests are answered with what was counted |
 //! | `device.ID.flood` | is more than the device can deal with: 5 ms for every message |
+//! | `devices.job` | is done by one of the devices, which sends it to `device.ID.done` |
 //! | `hub.time` | is asked for the time once a second; the answer goes to `device.ID.time` |
 #![no_std]
 
@@ -13,7 +15,7 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use embassy_futures::join::join;
-use embassy_futures::join::join4;
+use embassy_futures::join::join5;
 use embassy_futures::select::Either;
 use embassy_futures::select::select;
 use embassy_time::Timer;
@@ -21,16 +23,25 @@ use nats_embassy::Client;
 use nats_embassy::Event;
 use nats_embassy::Memory;
 use nats_embassy::Queueing;
+use nats_embassy::Received;
 use nats_embassy::SubscribeError;
+use nats_embassy::nats_proto::HeaderBuf;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::session::Stop;
 use nats_embassy::nats_proto::wire::Publish;
+
+/// How many subscriptions a device takes of its resources, the one for replies included.
+pub const SUBSCRIPTIONS: usize = 5;
+
+/// How many places for messages it takes.
+pub const PLACES: usize = 8;
 
 /// A short text.
 type Text = heapless::String<96>;
 
 /// Why a device stops.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Failed {
     /// There is too little room for its subscriptions.
     Subscribe(SubscribeError),
@@ -57,8 +68,9 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
                 log(event);
             }
         };
-        let all = join(join4(self.measure(), self.serve(), self.flooded(), self.ask()), watch);
-        if let Either::First(obeyed) = select(self.obey(), all).await {
+        let work =
+            join5(self.measure(), self.serve(), self.flooded(), self.share_work(), self.ask());
+        if let Either::First(obeyed) = select(self.obey(), join(work, watch)).await {
             obeyed?;
         }
         self.client.drain().await.map_err(Failed::Stopped)
@@ -95,11 +107,15 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
             let text = core::str::from_utf8(command.payload()).unwrap_or_default();
             let _ = match text.split_once(' ') {
                 Some(("blink", times)) => write!(answer, "blinked {times} times"),
+                Some(("burst", count)) => {
+                    let count = count.parse().unwrap_or_default();
+                    self.burst(count).await;
+                    write!(answer, "sent {count} messages")
+                }
                 _ if text == "stop" => write!(answer, "stopping"),
                 _ => write!(answer, "what?"),
             };
-            // Who gave the command may not want an answer, or be gone.
-            let _ = self.client.respond(&command, answer.as_bytes()).await;
+            self.confirm(&command, answer.as_bytes()).await;
             if text == "stop" {
                 break;
             }
@@ -107,11 +123,35 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
         Ok(())
     }
 
+    /// Publishes as fast as it can.
+    async fn burst(&self, count: u32) {
+        let subject = self.subject("burst");
+        for number in 0..count {
+            let mut text = Text::new();
+            // 16 bytes.
+            let _ = write!(text, "{number:016}");
+            let _ = self.client.publish(subject.as_str(), text.as_bytes()).await;
+        }
+    }
+
+    /// Answers a command, with the header by which somebody traces it.
+    async fn confirm(&self, command: &Received<'d, R>, payload: &[u8]) {
+        let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+        if let Some(trace) = command.headers().get("Trace") {
+            // One that is too long stays here.
+            let _ = headers.append("Trace", trace);
+        }
+        // Whoever gave the command may not want an answer, or be gone.
+        let Some(reply) = command.reply_subject() else { return };
+        let headers = headers.as_headers();
+        let answer = Publish { headers, payload, ..Publish::new(reply, &[]) };
+        let _ = self.client.publish_message(&answer).await;
+    }
+
     /// Says how it is.
     async fn serve(&self) {
         let subject = self.subject("status");
-        let requests =
-            self.client.queue_subscribe(subject.as_str(), "devices", Queueing::drop_newest(1));
+        let requests = self.client.subscribe(subject.as_str(), Queueing::drop_newest(1));
         let Ok(mut requests) = requests else { return };
         while let Some(request) = requests.next().await {
             let count = self.client.statistics();
@@ -133,6 +173,16 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
         while let Some(message) = flood.next().await {
             Timer::after_millis(5).await;
             drop(message);
+        }
+    }
+
+    /// Does its share of what there is to do for all devices.
+    async fn share_work(&self) {
+        let subject = self.subject("done");
+        let jobs = self.client.queue_subscribe("devices.job", "devices", Queueing::drop_newest(2));
+        let Ok(mut jobs) = jobs else { return };
+        while let Some(job) = jobs.next().await {
+            let _ = self.client.publish(subject.as_str(), job.payload()).await;
         }
     }
 

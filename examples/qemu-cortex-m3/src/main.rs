@@ -1,7 +1,8 @@
 //! A device in QEMU: a Stellaris LM3S6965, which is a Cortex-M3 with 64 KiB of RAM and Ethernet.
 //!
 //! `cargo xtask firmware` builds it, boots it and talks to it. Its arguments come by semihosting: its
-//! name, the servers' addresses, and a user with a password.
+//! name, the servers' addresses, and a user with a password. It logs with `defmt`, and
+//! nats-embassy does, too.
 #![no_std]
 #![no_main]
 
@@ -13,11 +14,13 @@ use core::time::Duration;
 
 use cortex_m_rt::ExceptionFrame;
 use cortex_m_rt::exception;
+use defmt::Debug2Format;
+use defmt::Display2Format;
+use defmt_semihosting as _;
 use embassy_executor::Spawner;
 use embassy_net::Runner as NetRunner;
 use embassy_net::StackResources;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_time::Instant;
 use nats_embassy::Config;
 use nats_embassy::Login;
 use nats_embassy::NetConnector;
@@ -26,15 +29,16 @@ use nats_embassy::Runner;
 use nats_embassy::nats_proto::session;
 use nats_embassy::nats_proto::session::Backoff;
 use nats_embassy_apps::Device;
-use semihosting::println;
+use nats_embassy_apps::PLACES;
+use nats_embassy_apps::SUBSCRIPTIONS;
 use semihosting::process::exit;
 use static_cell::ConstStaticCell;
 use static_cell::StaticCell;
 
 use crate::ethernet::Ethernet;
 
-/// 1 KiB to receive, 1 KiB to send, 4 subscriptions, 6 messages of 192 bytes, 1 request.
-type Nats = Resources<'static, NoopRawMutex, 1024, 1024, 4, 6, 192, 1>;
+/// 1 KiB to receive, 1 KiB to send, messages of 192 bytes, 1 request.
+type Nats = Resources<'static, NoopRawMutex, 1024, 1024, SUBSCRIPTIONS, PLACES, 192, 1>;
 
 static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
 static SOCKET: ConstStaticCell<[[u8; 1024]; 2]> = ConstStaticCell::new([[0; 1024]; 2]);
@@ -87,11 +91,11 @@ async fn main(spawner: Spawner) {
     spawner.spawn(net);
     spawner.spawn(nats);
 
-    let log = |event| println!("[{} ms] {event:?}", Instant::now().as_millis());
-    match Device::new(client, id).run(log).await {
+    // nats-embassy logs what happens to the connection by itself.
+    match Device::new(client, id).run(|_| ()).await {
         Ok(()) => exit(0),
         Err(error) => {
-            println!("{error:?}");
+            defmt::error!("{}", error);
             exit(1)
         }
     }
@@ -105,7 +109,7 @@ async fn move_packets(mut runner: NetRunner<'static, &'static mut Ethernet>) {
 #[embassy_executor::task]
 async fn move_messages(mut runner: Runner<'static, Nats, NetConnector<'static>>) {
     let stop = runner.run().await;
-    println!("[{} ms] {stop}", Instant::now().as_millis());
+    defmt::info!("{}", stop);
 }
 
 /// The host's; a device has a generator of its own.
@@ -119,13 +123,13 @@ fn entropy<const LEN: usize>() -> [u8; LEN] {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    println!("{info}");
+    defmt::error!("{}", Display2Format(info));
     exit(101)
 }
 
 /// Rather than hang.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    println!("{frame:?}");
+    defmt::error!("{}", Debug2Format(frame));
     exit(102)
 }

@@ -1,6 +1,8 @@
 //! What every program has: a device at an address, and a clock that stands still.
 #![no_std]
 
+pub mod session;
+
 use core::convert::Infallible;
 use core::panic::PanicInfo;
 use core::task::Waker;

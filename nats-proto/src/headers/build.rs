@@ -1,5 +1,6 @@
 //! Writing header blocks.
 
+use core::cell::Cell;
 use core::fmt;
 
 use super::Headers;
@@ -114,7 +115,9 @@ impl<B: Buffer> HeaderBuf<B> {
         while let Some(line) = find_line(self.block.as_ref(), name, limit) {
             let len = self.block.as_ref().len();
             let cut = line.len();
-            self.block.as_mut().copy_within(line.end..len, line.start);
+            let places = Cell::from_mut(self.block.as_mut()).as_slice_of_cells();
+            let behind = places.iter().skip(line.end);
+            places.iter().skip(line.start).zip(behind).for_each(|(to, from)| to.set(from.get()));
             self.block.truncate(len - cut);
             limit = limit.saturating_sub(cut);
             removed = true;

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use data_encoding::BASE32_NOPAD;
 use ed25519_dalek::Signature;
 use ed25519_dalek::Signer;
 use ed25519_dalek::SigningKey;
@@ -79,7 +78,7 @@ impl PublicKey {
     #[must_use]
     pub fn verify(&self, bytes: &[u8], signature: &[u8; 64]) -> bool {
         let mut decoded = [0; 35];
-        if BASE32_NOPAD.decode_mut(&self.text, &mut decoded).is_err() {
+        if decode(self.as_str(), &mut decoded).is_err() {
             return false;
         }
         let [_, key @ .., _, _] = decoded;

@@ -1,6 +1,9 @@
 use std::string::String;
 use std::string::ToString;
 
+use data_encoding::BASE32_NOPAD;
+use data_encoding::BASE64URL_NOPAD;
+
 use super::*;
 
 /// Seeds and public keys that stand in the NATS documentation.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::rng::Rng;
+use crate::time::millis;
 
 /// How a [`Session`](super::Session) behaves. All of it has a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,16 +96,22 @@ impl Backoff {
         jitter_tls: Duration::from_secs(1),
     };
 
-    /// The time until a server may be tried again that has failed `failures` times in a row before.
-    pub(super) fn delay(self, failures: u32, is_tls: bool, rng: &mut Rng) -> Duration {
+    /// How many milliseconds it takes until a server may be tried again that has failed `failures`
+    /// times in a row before.
+    pub(super) fn delay(self, failures: u32, is_tls: bool, rng: &mut Rng) -> u64 {
         match self {
             Self::Fixed { wait, jitter, jitter_tls } => {
-                wait.saturating_add(rng.up_to(if is_tls { jitter_tls } else { jitter }))
+                let jitter = rng.up_to(millis(if is_tls { jitter_tls } else { jitter }));
+                millis(wait).saturating_add(jitter)
             }
             Self::Exponential { min, max } => {
-                let doubled = 2_u32.saturating_pow(failures.min(31));
-                let longest = min.saturating_mul(doubled).min(max);
-                longest.saturating_sub(rng.up_to(longest / 2))
+                let (mut longest, max) = (millis(min), millis(max));
+                // No time can be doubled more often.
+                for _ in 0..failures.min(u64::BITS) {
+                    longest = longest.saturating_add(longest);
+                }
+                let longest = longest.min(max);
+                longest - rng.up_to(longest / 2)
             }
         }
     }

@@ -13,8 +13,10 @@ use super::Event;
 use super::Lost;
 use super::Session;
 use super::Timer;
+use super::pool::Pool;
 use crate::store::Store;
 use crate::time::Instant;
+use crate::time::millis;
 
 /// How far leaving has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +33,18 @@ pub(super) enum Leaving {
 impl<S: Store> Session<S> {
     /// The server is about to shut down.
     pub(super) fn plan_to_leave(&mut self, now: Instant) {
-        if let (Some(within), None) = (self.config.leave_within, self.leaving) {
+        if Pool::<S>::HAS_CHOICE
+            && let (Some(within), None) = (self.config.leave_within, self.leaving)
+        {
             self.leaving = Some(Leaving::Planned);
-            self.timers.set(Timer::Leave, now + self.rng.up_to(within));
+            self.timers.set(Timer::Leave, now.after(self.rng.up_to(millis(within))));
         }
     }
 
     pub(super) fn handle_leave_timeout(&mut self, now: Instant) -> Option<Event<'static>> {
+        if !Pool::<S>::HAS_CHOICE {
+            return None;
+        }
         if self.leaving != Some(Leaving::Planned) {
             // It does not even answer PING.
             return self.lost(Lost::Stale, None, now);
@@ -55,7 +62,7 @@ impl<S: Store> Session<S> {
 
     /// Lines were written, perhaps the last UNSUB among them.
     pub(super) fn note_unsubscribed(&mut self) {
-        if self.leaving == Some(Leaving::Unsubscribing) {
+        if Pool::<S>::HAS_CHOICE && self.leaving == Some(Leaving::Unsubscribing) {
             self.leaving = Some(Leaving::Flushing { until: self.pings.request() });
         }
     }
@@ -65,7 +72,7 @@ impl<S: Store> Session<S> {
         let Some(Leaving::Flushing { until }) = self.leaving else {
             return None;
         };
-        if !self.pings.is_answered(until) {
+        if !Pool::<S>::HAS_CHOICE || !self.pings.is_answered(until) {
             return None;
         }
         if self.draining.is_none() {
@@ -81,6 +88,7 @@ impl<S: Store> Session<S> {
 
     /// Whether leaving has begun.
     pub(super) const fn is_leaving(&self) -> bool {
-        matches!(self.leaving, Some(Leaving::Unsubscribing | Leaving::Flushing { .. }))
+        Pool::<S>::HAS_CHOICE
+            && matches!(self.leaving, Some(Leaving::Unsubscribing | Leaving::Flushing { .. }))
     }
 }

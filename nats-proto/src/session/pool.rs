@@ -61,6 +61,9 @@ pub(super) struct Pool<S: Store> {
 }
 
 impl<S: Store> Pool<S> {
+    /// Whether there can be a choice. Where there cannot, nothing is compiled that chooses.
+    pub(super) const HAS_CHOICE: bool = S::MAX_SERVERS > 1;
+
     pub(super) fn new() -> Self {
         Self { servers: S::Servers::default(), name: S::Text::default(), changes: 0, left_out: 0 }
     }
@@ -92,7 +95,7 @@ impl<S: Store> Pool<S> {
 
     /// Puts the servers in the order in which they are to be tried.
     pub(super) fn start(&mut self, shuffle: Option<&mut Rng>) {
-        if let Some(rng) = shuffle {
+        if let (Some(rng), true) = (shuffle, Self::HAS_CHOICE) {
             rng.shuffle(self.servers.as_mut());
         }
     }
@@ -109,7 +112,7 @@ impl<S: Store> Pool<S> {
     ) {
         if let Some(first) = self.first_mut() {
             first.is_tried = true;
-            first.not_before = Some(now + config.backoff.delay(first.failures, is_tls, rng));
+            first.not_before = Some(now.after(config.backoff.delay(first.failures, is_tls, rng)));
         }
     }
 
@@ -141,14 +144,16 @@ impl<S: Store> Pool<S> {
     pub(super) fn leave_first(&mut self) {
         if self.first_mut().is_some_and(|first| first.is_unwanted) {
             self.remove(0);
-        } else if let [_, _, ..] = self.servers.as_ref() {
-            self.servers.as_mut().rotate_left(1);
+        } else if Self::HAS_CHOICE {
+            self.shift(0, self.servers.as_ref().len().saturating_sub(1));
         }
     }
 
     /// Puts all but the last one in a random order.
     pub(super) fn shuffle_but_last(&mut self, rng: &mut Rng) {
-        if let Some((_, others)) = self.servers.as_mut().split_last_mut() {
+        if let (Some((_, others)), true) =
+            (self.servers.as_mut().split_last_mut(), Self::HAS_CHOICE)
+        {
             rng.shuffle(others);
         }
     }
@@ -167,17 +172,19 @@ impl<S: Store> Pool<S> {
 
     /// Puts the server that can be tried soonest first, and says when; `None` if there is none.
     pub(super) fn choose(&mut self, now: Instant) -> Option<Instant> {
-        let due = |server: &Server<S::Text>| server.not_before.unwrap_or(now).max(now);
-        // Of several that can be tried at once, the first: `min_by_key` is stable.
-        let (index, at) = self
-            .servers
-            .as_ref()
-            .iter()
-            .enumerate()
-            .filter(|(_, server)| !server.is_given_up)
-            .map(|(index, server)| (index, due(server)))
-            .min_by_key(|&(_, at)| at)?;
-        self.rotate(index);
+        let mut soonest = None;
+        for (index, server) in self.servers.as_ref().iter().enumerate() {
+            let at = server.not_before.unwrap_or(now).max(now);
+            // Of several that can be tried at once, the first.
+            if !server.is_given_up && soonest.is_none_or(|(_, soonest)| at < soonest) {
+                soonest = Some((index, at));
+            }
+            if !Self::HAS_CHOICE {
+                break;
+            }
+        }
+        let (index, at) = soonest?;
+        self.shift(index, 0);
         Some(at)
     }
 
@@ -185,19 +192,31 @@ impl<S: Store> Pool<S> {
     pub(super) fn put_first(&mut self, number: usize) -> bool {
         let servers = self.servers.as_ref().iter().enumerate();
         let found = servers.filter(|(_, server)| !server.is_given_up).nth(number);
-        let index = found.map(|(index, _)| index);
-        index.is_some_and(|index| self.rotate(index))
+        let Some((index, _)) = found else {
+            return false;
+        };
+        self.shift(index, 0);
+        true
     }
 
-    fn rotate(&mut self, index: usize) -> bool {
-        let servers = self.servers.as_mut().get_mut(..=index);
-        servers.map(|servers| servers.rotate_right(1)).is_some()
+    /// Moves a server to another place, past all those in between: smaller than a rotation.
+    fn shift(&mut self, mut from: usize, to: usize) {
+        while Self::HAS_CHOICE && from != to {
+            let next = if from < to { from + 1 } else { from - 1 };
+            if let Ok([one, other]) = self.servers.as_mut().get_disjoint_mut([from, next]) {
+                core::mem::swap(one, other);
+            }
+            from = next;
+        }
     }
 
     // What servers tell --------------------------------------------------------------------------
 
     /// The INFO that is being read tells of a server: `host:port`.
     pub(super) fn list(&mut self, address: &str) {
+        if !Self::HAS_CHOICE {
+            return;
+        }
         let (Some(scheme), Ok(url)) = (self.scheme(), ServerUrl::new(address)) else {
             return;
         };
@@ -213,7 +232,7 @@ impl<S: Store> Pool<S> {
 
     /// Keeps the name of the first server, if it has one.
     pub(super) fn note_name(&mut self) {
-        if self.current().is_some_and(|server| !server.is_ip_address()) {
+        if Self::HAS_CHOICE && self.current().is_some_and(|server| !server.is_ip_address()) {
             let host = self.current().map(|server| server.host()).unwrap_or_default();
             let mut name = S::Text::default();
             if name.reserve(host.len()).is_ok() {
@@ -227,7 +246,7 @@ impl<S: Store> Pool<S> {
     /// random place. Only where the server has let us in: servers that do not, and tell of
     /// different others, would make us forget how often each of them has failed.
     pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
-        if !self.servers.as_ref().iter().any(|server| server.is_listed) {
+        if !Self::HAS_CHOICE || !self.servers.as_ref().iter().any(|server| server.is_listed) {
             return;
         }
         let mut index = 1;
@@ -250,17 +269,19 @@ impl<S: Store> Pool<S> {
     }
 
     /// Removes the last server of that kind, but not the first of all.
-    fn remove_last(&mut self, is_it: impl Fn(&Server<S::Text>) -> bool) -> bool {
+    fn remove_last(&mut self, is_it: fn(&Server<S::Text>) -> bool) -> bool {
         match self.servers.as_ref().iter().rposition(is_it) {
-            Some(index) if index > 0 => self.remove(index),
+            Some(index) if Self::HAS_CHOICE && index > 0 => self.remove(index),
             _ => false,
         }
     }
 
     /// There will be no end of the INFO that is being read.
     pub(super) fn forget_list(&mut self) {
-        for server in self.servers.as_mut() {
-            server.is_listed = false;
+        if Self::HAS_CHOICE {
+            for server in self.servers.as_mut() {
+                server.is_listed = false;
+            }
         }
     }
 

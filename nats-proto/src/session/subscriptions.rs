@@ -9,6 +9,7 @@ use core::num::NonZeroU64;
 use super::Ended;
 use super::Released;
 use super::pings::Pings;
+use super::pool::Pool;
 use crate::arena::Arena;
 use crate::error::Full;
 use crate::message::Sid;
@@ -18,8 +19,8 @@ use crate::subject::Filter;
 use crate::subject::Queue;
 use crate::wire::Action;
 use crate::wire::Buffer;
+use crate::wire::Decimal;
 use crate::wire::Sink;
-use crate::wire::Subscribe;
 use crate::wire::Violation;
 
 /// One subscription in a session's table.
@@ -89,6 +90,9 @@ enum Link {
 }
 
 impl<S: Store> Subscriptions<S> {
+    /// Whether a server is ever left in good order: not if there is room for one only.
+    const IS_LEFT: bool = Pool::<S>::HAS_CHOICE;
+
     pub(super) fn new() -> Self {
         Self {
             table: Arena::new(S::Subscriptions::default()),
@@ -275,13 +279,7 @@ impl<S: Store> Subscriptions<S> {
                 subscription.is_sent
                     && match violation.sid {
                         Some(sid) => sid.0 == key,
-                        None => subscription.names().is_some_and(|(filter, queue)| {
-                            violation.subject.is(filter.as_str())
-                                && match (violation.queue, queue) {
-                                    (Some(quoted), Some(queue)) => quoted.is(queue.as_str()),
-                                    (quoted, queue) => quoted.is_none() && queue.is_none(),
-                                }
-                        }),
+                        None => subscription.is_of(violation),
                     }
             });
             if is_it && let Some(subscription) = self.table.get_mut(key) {
@@ -340,7 +338,7 @@ impl<S: Store> Subscriptions<S> {
     }
 
     fn transmit_leave(&mut self, out: &mut impl Sink) -> Result<(), Full> {
-        let Link::Leaving { mut at, is_done: false } = self.link else {
+        let (Link::Leaving { mut at, is_done: false }, true) = (self.link, Self::IS_LEFT) else {
             return Ok(());
         };
         while let Some(key) = self.table.key_at_or_after(&mut at) {
@@ -453,9 +451,7 @@ impl<S: Store> Subscriptions<S> {
 impl<R, T: Buffer> Subscription<R, T> {
     fn transmit(&mut self, sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
         if !self.is_sent {
-            if let Some((filter, queue)) = self.names() {
-                Subscribe { filter, queue, sid }.encode(out)?;
-            }
+            put_sub(self.text.as_ref(), sid, out)?;
             self.is_sent = true;
             self.delivered_before = self.delivered;
             self.is_max_due = self.max.is_some();
@@ -468,11 +464,26 @@ impl<R, T: Buffer> Subscription<R, T> {
         Ok(())
     }
 
-    /// They were checked when the subscription was made.
-    fn names(&self) -> Option<(Filter<'_>, Option<Queue<'_>>)> {
-        let text = core::str::from_utf8(self.text.as_ref()).ok()?;
-        let (filter, queue) = text.split_at_checked(self.filter_len)?;
-        let queue = queue.strip_prefix(' ').and_then(|queue| Queue::new(queue).ok());
-        Some((Filter::new(filter).ok()?, queue))
+    /// Whether it has the names of which a violation tells.
+    fn is_of(&self, violation: &Violation<'_>) -> bool {
+        let Some((filter, queue)) = self.text.as_ref().split_at_checked(self.filter_len) else {
+            return false;
+        };
+        violation.subject.is_bytes(filter)
+            && match (violation.queue, queue) {
+                (Some(quoted), [b' ', queue @ ..]) => quoted.is_bytes(queue),
+                (quoted, queue) => quoted.is_none() && queue.is_empty(),
+            }
     }
+}
+
+/// [`Subscribe`](crate::wire::Subscribe) with names that were checked before.
+fn put_sub(names: &[u8], sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
+    let sid = Decimal::new(sid.0);
+    let parts = [b"SUB ", names, b" ", sid.as_bytes(), b"\r\n"];
+    out.reserve(parts.iter().map(|part| part.len()).sum())?;
+    for part in parts {
+        out.put(part);
+    }
+    Ok(())
 }

@@ -20,32 +20,48 @@ pub enum Timer {
 }
 
 /// One deadline for each [`Timer`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Timers {
-    deadlines: [Option<Instant>; Self::ALL.len()],
+    deadlines: [Instant; Timer::ALL.len()],
+}
+
+/// The deadline of a timer that is not set.
+const NEVER: Instant = Instant::from_millis(u64::MAX);
+
+impl Timer {
+    const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Drain, Self::Reconnect, Self::Leave];
 }
 
 impl Timers {
-    const ALL: [Timer; 5] =
-        [Timer::Handshake, Timer::Ping, Timer::Drain, Timer::Reconnect, Timer::Leave];
+    pub(super) const fn new() -> Self {
+        Self { deadlines: [NEVER; Timer::ALL.len()] }
+    }
 
     pub(super) fn set(&mut self, timer: Timer, deadline: Instant) {
-        self.put(timer, Some(deadline));
+        if let Some(place) = self.deadlines.get_mut(timer as usize) {
+            *place = deadline;
+        }
     }
 
     pub(super) fn stop(&mut self, timer: Timer) {
-        self.put(timer, None);
+        self.set(timer, NEVER);
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    pub(super) const fn clear(&mut self) {
+        *self = Self::new();
     }
 
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<(Instant, Timer)> {
-        let set = Self::ALL.into_iter().zip(self.deadlines);
-        set.filter_map(|(timer, deadline)| Some((deadline?, timer)))
-            .min_by_key(|&(deadline, _)| deadline)
+        let mut next = None;
+        let mut earliest = NEVER;
+        for (timer, deadline) in Timer::ALL.iter().zip(&self.deadlines) {
+            if *deadline < earliest {
+                earliest = *deadline;
+                next = Some((earliest, *timer));
+            }
+        }
+        next
     }
 
     /// Stops the earliest timer if it has expired, and says which it was.
@@ -57,12 +73,6 @@ impl Timers {
         self.stop(timer);
         Some(timer)
     }
-
-    fn put(&mut self, timer: Timer, deadline: Option<Instant>) {
-        if let Some(place) = self.deadlines.get_mut(timer as usize) {
-            *place = deadline;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -72,7 +82,7 @@ mod tests {
     #[test]
     fn timers_expire_in_order_and_once() {
         let at = Instant::from_millis;
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         timers.set(Timer::Ping, at(20));
         timers.set(Timer::Drain, at(10));
         timers.set(Timer::Handshake, at(30));

@@ -10,15 +10,10 @@ use nom::IResult;
 use nom::Offset;
 use nom::Parser;
 use nom::branch::alt;
-use nom::bytes::complete::take_till;
-use nom::bytes::complete::take_till1;
-use nom::bytes::complete::take_while;
-use nom::bytes::complete::take_while1;
-use nom::character::complete::digit1;
-use nom::combinator::eof;
 use nom::combinator::opt;
 use nom::error::ErrorKind;
 use nom::error::ParseError;
+use nom::sequence::preceded;
 
 use super::error::DecodeError;
 use super::op::SubscribeArgs;
@@ -26,6 +21,8 @@ use crate::message::Layout;
 use crate::message::Sid;
 use crate::message::Span;
 use crate::message::Unsubscription;
+use crate::run::run;
+use crate::run::run1;
 
 /// The largest size that nats-server can state: its limits are 32-bit signed numbers.
 const MAX_SIZE: u64 = i32::MAX as u64;
@@ -44,11 +41,8 @@ pub(super) struct MessageKind {
 /// Splits the operation's name off a control line.
 #[inline]
 pub(super) fn name(line: &[u8]) -> (&[u8], &[u8]) {
-    let parsed: Parsed<'_, _> = take_till(is_blank).parse_complete(line);
-    match parsed {
-        Ok((rest, name)) => (name, rest),
-        Err(_) => (line, &[]),
-    }
+    let (rest, name) = run(line, |byte| !is_blank(byte));
+    (name, rest)
 }
 
 /// What follows the name: text up to the end of the line, without the blanks around it.
@@ -131,7 +125,8 @@ fn size(input: &[u8]) -> Parsed<'_, u32> {
 /// A decimal number behind blanks.
 #[inline]
 fn number(input: &[u8]) -> Parsed<'_, u64> {
-    let (rest, digits) = (take_while1(is_blank), digit1).map(|(_, digits)| digits).parse(input)?;
+    let digits = run1(|byte| byte.is_ascii_digit());
+    let (rest, digits) = preceded(run1(is_blank), digits).parse_complete(input)?;
     if rest.first().is_some_and(|&byte| !is_blank(byte)) {
         return Err(nom::Err::Error(DecodeError::Arguments));
     }
@@ -144,12 +139,15 @@ fn number(input: &[u8]) -> Parsed<'_, u64> {
 /// Any argument behind blanks.
 #[inline]
 fn argument(input: &[u8]) -> Parsed<'_, &[u8]> {
-    (take_while1(is_blank), take_till1(is_blank)).map(|(_, text)| text).parse_complete(input)
+    preceded(run1(is_blank), run1(|byte| !is_blank(byte))).parse_complete(input)
 }
 
 #[inline]
 fn end(input: &[u8]) -> Parsed<'_, ()> {
-    (take_while(is_blank), eof).map(|_| ()).parse_complete(input)
+    match run(input, is_blank) {
+        (rest @ [], _) => Ok((rest, ())),
+        (_, _) => Err(nom::Err::Error(DecodeError::Arguments)),
+    }
 }
 
 #[inline]
@@ -158,7 +156,6 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 }
 
 /// The value of a run of digits; `None` if it exceeds 64 bits.
-#[inline]
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     let mut value: u64 = 0;
     for digit in digits {

@@ -7,6 +7,7 @@ use core::fmt;
 
 use super::json::put_string;
 use super::sink::Sink;
+use super::sink::copy;
 use crate::error::Full;
 
 /// CONNECT: who we are, and how we want to be talked to.
@@ -140,50 +141,36 @@ impl Connect<'_> {
     }
 
     fn put(&self, out: &mut impl Sink) {
-        out.put(b"CONNECT {");
-        put_flag("verbose", self.verbose, out);
-        for (name, value) in [("pedantic", self.pedantic), ("tls_required", self.tls_required)] {
-            out.put(b",");
-            put_flag(name, value, out);
-        }
-        for (name, text) in [
-            ("auth_token", self.auth_token),
-            ("user", self.user),
-            ("pass", self.pass),
-            ("jwt", self.jwt),
-            ("nkey", self.nkey),
-            ("sig", self.sig),
-            ("name", self.name),
-            ("lang", Some(self.lang)),
-            ("version", Some(self.version)),
-        ] {
-            if let Some(text) = text {
-                out.put(b",");
-                put_key(name, out);
-                put_string(text, out);
-            }
-        }
-        out.put(b",");
-        put_key("protocol", out);
+        put_flag("CONNECT {\"verbose\":", self.verbose, out);
+        put_flag(",\"pedantic\":", self.pedantic, out);
+        put_flag(",\"tls_required\":", self.tls_required, out);
+        put_text(",\"auth_token\":", self.auth_token, out);
+        put_text(",\"user\":", self.user, out);
+        put_text(",\"pass\":", self.pass, out);
+        put_text(",\"jwt\":", self.jwt, out);
+        put_text(",\"nkey\":", self.nkey, out);
+        put_text(",\"sig\":", self.sig, out);
+        put_text(",\"name\":", self.name, out);
+        put_text(",\"lang\":", Some(self.lang), out);
+        put_text(",\"version\":", Some(self.version), out);
+        out.put(b",\"protocol\":");
         out.put(super::decimal::Decimal::new(self.protocol.into()).as_bytes());
-        for (name, value) in
-            [("echo", self.echo), ("headers", self.headers), ("no_responders", self.no_responders)]
-        {
-            out.put(b",");
-            put_flag(name, value, out);
-        }
+        put_flag(",\"echo\":", self.echo, out);
+        put_flag(",\"headers\":", self.headers, out);
+        put_flag(",\"no_responders\":", self.no_responders, out);
         out.put(b"}\r\n");
     }
 }
 
-fn put_key(name: &str, out: &mut impl Sink) {
-    out.put(b"\"");
-    out.put(name.as_bytes());
-    out.put(b"\":");
+fn put_text(key: &str, text: Option<&str>, out: &mut impl Sink) {
+    if let Some(text) = text {
+        out.put(key.as_bytes());
+        put_string(text, out);
+    }
 }
 
-fn put_flag(name: &str, value: bool, out: &mut impl Sink) {
-    put_key(name, out);
+fn put_flag(key: &str, value: bool, out: &mut impl Sink) {
+    out.put(key.as_bytes());
     out.put(if value { b"true" } else { b"false" });
 }
 
@@ -207,7 +194,7 @@ impl Sink for Window<'_> {
         let spare = self.out.get_mut(self.len..).unwrap_or_default();
         let len = bytes.len().min(spare.len());
         if let (Some(spare), Some(bytes)) = (spare.get_mut(..len), bytes.get(..len)) {
-            spare.copy_from_slice(bytes);
+            copy(bytes, spare);
             self.len += len;
         }
     }

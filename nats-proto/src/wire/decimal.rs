@@ -15,16 +15,17 @@ impl Decimal {
     pub(crate) fn new(number: u64) -> Self {
         let mut decimal = Self { digits: [0; 20], start: 20 };
         let mut high = number;
-        // Most numbers are small, and 64-bit division is a library call on a microcontroller.
+        // Most numbers are small.
         let mut low = loop {
             if let Ok(low) = u32::try_from(high) {
                 break low;
             }
-            decimal.prepend(high % 10);
-            high /= 10;
+            let (tenth, digit) = divide(high, 10);
+            decimal.prepend(digit);
+            high = tenth;
         };
         loop {
-            decimal.prepend((low % 10).into());
+            decimal.prepend(low % 10);
             low /= 10;
             if low == 0 {
                 return decimal;
@@ -41,7 +42,14 @@ impl Decimal {
             10..100 => 2,
             100..1000 => 3,
             1000..10_000 => 4,
-            _ => number.ilog10() as usize + 1,
+            _ => {
+                let (mut len, mut least) = (4, 10_000_u64);
+                while len < 20 && number >= least {
+                    len += 1;
+                    least = least.wrapping_mul(10);
+                }
+                len
+            }
         }
     }
 
@@ -54,19 +62,18 @@ impl Decimal {
         let small = u32::try_from(number).unwrap_or(u32::MAX);
         let digit = |power: u32| b'0' + u8::try_from(small / power % 10).unwrap_or_default();
         match small {
+            // On small processors, little code is worth more.
+            _ if cfg!(not(target_pointer_width = "64")) => put_plain(number, out),
             0..10 => out.put(&[b' ', digit(1)]),
             10..100 => out.put(&[b' ', digit(10), digit(1)]),
             100..1000 => out.put(&[b' ', digit(100), digit(10), digit(1)]),
             1000..10_000 => out.put(&[b' ', digit(1000), digit(100), digit(10), digit(1)]),
-            _ => {
-                out.put(b" ");
-                out.put(Self::new(number).as_bytes());
-            }
+            _ => put_plain(number, out),
         }
     }
 
     #[inline]
-    fn prepend(&mut self, digit: u64) {
+    fn prepend(&mut self, digit: u32) {
         self.start = self.start.saturating_sub(1);
         if let Some(place) = self.digits.get_mut(usize::from(self.start)) {
             *place = b'0' + u8::try_from(digit).unwrap_or_default();
@@ -82,6 +89,26 @@ impl Decimal {
     pub(crate) const fn len(&self) -> usize {
         self.digits.len() - self.start as usize
     }
+}
+
+#[inline]
+fn put_plain(number: u64, out: &mut impl Sink) {
+    out.put(b" ");
+    out.put(Decimal::new(number).as_bytes());
+}
+
+/// A number divided by a small one, and the rest.
+///
+/// Like on paper, in digits of 16 bits: division in 64 bits is a large library call on a
+/// microcontroller.
+pub(crate) fn divide(number: u64, by: u16) -> (u64, u32) {
+    let (mut quotient, mut rest) = (0, 0);
+    for digit in number.to_be_bytes().as_chunks().0 {
+        let part = rest << 16 | u32::from(u16::from_be_bytes(*digit));
+        quotient = quotient << 16 | u64::from(part.checked_div(by.into()).unwrap_or_default());
+        rest = part.checked_rem(by.into()).unwrap_or_default();
+    }
+    (quotient, rest)
 }
 
 #[cfg(test)]
@@ -111,6 +138,14 @@ mod tests {
             let mut out = heapless::Vec::<u8, 21>::new();
             Decimal::put_argument(number, &mut out);
             prop_assert_eq!(&out[1..], text.as_bytes());
+        }
+
+        #[test]
+        fn divides(number: u64, shift in 0u32..64, by in 1u16..) {
+            let number = number >> shift;
+            let (quotient, rest) = divide(number, by);
+            prop_assert_eq!(quotient, number / u64::from(by));
+            prop_assert_eq!(u64::from(rest), number % u64::from(by));
         }
     }
 }

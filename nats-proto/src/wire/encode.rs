@@ -8,6 +8,7 @@ use core::fmt;
 use super::decimal::Decimal;
 use super::sink::Buffer;
 use super::sink::Sink;
+use super::sink::copy;
 use crate::error::Full;
 use crate::headers::Headers;
 use crate::message::Sid;
@@ -198,7 +199,7 @@ impl<'a> Publish<'a> {
             let blanks = field.len().saturating_sub(digits.len());
             let (blanks, number) = field.split_at_mut_checked(blanks).unwrap_or_default();
             blanks.fill(b' ');
-            number.copy_from_slice(digits.as_bytes());
+            copy(digits.as_bytes(), number);
         }
         Ok(())
     }

@@ -83,13 +83,12 @@ macro_rules! keys {
         }
 
         impl Key {
-            const ALL: &'static [Self] = &[$(Self::$key),*];
+            /// The keys and their names, in the order of their bits.
+            const TABLE: &'static [(&'static str, Self)] = &[$(($name, Self::$key)),*];
 
-            const fn from_name(name: &[u8]) -> Self {
-                $(if eq(name, $name.as_bytes()) {
-                    return Self::$key;
-                })*
-                Self::Unknown
+            fn from_name(name: &[u8]) -> Self {
+                let row = Self::TABLE.iter().find(|(known, _)| known.as_bytes() == name);
+                row.map_or(Self::Unknown, |&(_, key)| key)
             }
 
             const fn bit(self) -> u32 {
@@ -117,20 +116,6 @@ keys! {
     MaxPayload = "max_payload",
     Proto = "proto",
     ConnectUrls = "connect_urls",
-}
-
-const fn eq(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let (mut a, mut b) = (a, b);
-    while let (Some((x, rest_a)), Some((y, rest_b))) = (a.split_first(), b.split_first()) {
-        if *x != *y {
-            return false;
-        }
-        (a, b) = (rest_a, rest_b);
-    }
-    true
 }
 
 impl<T: Buffer + Default> InfoScanner<T> {
@@ -175,7 +160,7 @@ impl<T: Buffer + Default> InfoScanner<T> {
             return Err(JsonError);
         }
         info.cut &= self.seen != 0;
-        for key in Key::ALL {
+        for (_, key) in Key::TABLE {
             if self.seen & key.bit() == 0 {
                 info.forget(*key);
             }

@@ -7,6 +7,8 @@ use core::fmt;
 
 use super::sink::Buffer;
 use super::sink::Sink;
+use super::utf8::Utf8;
+use super::utf8::hex_digit;
 use crate::error::Full;
 
 /// Nesting beyond this is refused. INFO and CONNECT nest twice.
@@ -203,20 +205,13 @@ impl<T: Buffer> Scanner<T> {
     }
 
     fn in_escape(&mut self, byte: u8, is_key: bool) -> Result<Option<Token>, JsonError> {
-        let plain = match byte {
-            b'"' | b'\\' | b'/' => byte,
-            b'b' => 0x08,
-            b'f' => 0x0C,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                self.unit = 0;
-                self.state = State::Unit { is_key, digits: 0 };
-                return Ok(None);
-            }
-            _ => return Err(JsonError),
-        };
+        if byte == b'u' {
+            self.unit = 0;
+            self.state = State::Unit { is_key, digits: 0 };
+            return Ok(None);
+        }
+        let escape = ESCAPES.iter().find(|(letter, _)| *letter == byte);
+        let &(_, plain) = escape.ok_or(JsonError)?;
         self.lone_surrogate();
         self.append(&[plain]);
         self.state = State::Text { is_key };
@@ -224,23 +219,30 @@ impl<T: Buffer> Scanner<T> {
     }
 
     fn in_unit(&mut self, byte: u8, is_key: bool, digits: u8) -> Result<Option<Token>, JsonError> {
-        let digit = char::from(byte).to_digit(16).ok_or(JsonError)?;
-        self.unit = (self.unit << 4) | (digit & 0xF) as u16;
+        let digit = hex_digit(byte).ok_or(JsonError)?;
+        self.unit = (self.unit << 4) | u16::from(digit);
         if digits < 3 {
             self.state = State::Unit { is_key, digits: digits + 1 };
             return Ok(None);
         }
         self.state = State::Text { is_key };
-        let unit = self.unit;
-        if (0xD800..0xDC00).contains(&unit) {
-            self.lone_surrogate();
-            self.high = Some(unit);
-        } else {
-            let high = self.high.take();
-            for decoded in char::decode_utf16(high.into_iter().chain([unit])) {
-                self.append_char(decoded.unwrap_or(char::REPLACEMENT_CHARACTER));
+        let unit = u32::from(self.unit);
+        let code = match (unit, self.high) {
+            // The two halves of a pair have ten bits each.
+            (0xDC00..0xE000, Some(high)) => {
+                self.high = None;
+                0x1_0000 + ((u32::from(high) & 0x3FF) << 10 | unit & 0x3FF)
             }
-        }
+            _ => {
+                self.lone_surrogate();
+                if (0xD800..0xDC00).contains(&unit) {
+                    self.high = Some(self.unit);
+                    return Ok(None);
+                }
+                unit
+            }
+        };
+        self.append_char(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
         Ok(None)
     }
 
@@ -303,7 +305,7 @@ impl<T: Buffer> Scanner<T> {
     }
 
     fn append_char(&mut self, char: char) {
-        self.append(char.encode_utf8(&mut [0; 4]).as_bytes());
+        self.append(Utf8::from_char(char).as_bytes());
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -316,6 +318,18 @@ impl<T: Buffer> Scanner<T> {
         }
     }
 }
+
+/// What stands behind a backslash, and what for.
+const ESCAPES: &[(u8, u8)] = &[
+    (b'"', b'"'),
+    (b'\\', b'\\'),
+    (b'/', b'/'),
+    (b'b', 0x08),
+    (b'f', 0x0C),
+    (b'n', b'\n'),
+    (b'r', b'\r'),
+    (b't', b'\t'),
+];
 
 const fn literal(literal: Literal) -> State {
     State::Literal { literal, at: 1 }
@@ -347,17 +361,9 @@ const fn needs_escape(byte: u8) -> bool {
 }
 
 fn put_escape(byte: u8, out: &mut impl Sink) {
-    match byte {
-        b'"' => out.put(b"\\\""),
-        b'\\' => out.put(b"\\\\"),
-        b'\n' => out.put(b"\\n"),
-        b'\r' => out.put(b"\\r"),
-        b'\t' => out.put(b"\\t"),
-        _ => {
-            let hex = |nibble: u8| {
-                if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
-            };
-            out.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 0xF)]);
-        }
+    if let Some((letter, _)) = ESCAPES.iter().find(|(_, plain)| *plain == byte) {
+        return out.put(&[b'\\', *letter]);
     }
+    let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    out.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 0xF)]);
 }

@@ -5,23 +5,9 @@ mod tests;
 
 use core::fmt;
 
-use nom::IResult;
-use nom::Parser;
-use nom::branch::alt;
-use nom::bytes::complete::is_not;
-use nom::bytes::complete::tag_no_case;
-use nom::bytes::complete::take;
-use nom::character::complete::char as exactly;
-use nom::character::complete::digit1;
-use nom::combinator::map_opt;
-use nom::combinator::opt;
-use nom::combinator::recognize;
-use nom::combinator::value;
-use nom::multi::many0_count;
-use nom::sequence::delimited;
-use nom::sequence::preceded;
-
 use super::args::decimal;
+use super::utf8::Utf8;
+use super::utf8::hex_digit;
 use crate::message::Sid;
 
 /// The text of an -ERR.
@@ -180,6 +166,15 @@ pub enum Action {
     Subscribe,
 }
 
+impl Action {
+    /// What stands for it, in lower case.
+    const TABLE: &'static [(&'static str, Self)] = &[
+        ("publish with reply of ", Self::PublishReply),
+        ("publish to ", Self::Publish),
+        ("subscription to ", Self::Subscribe),
+    ];
+}
+
 /// A text between quotes, as Go's `%q` writes it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Quoted<'b>(&'b [u8]);
@@ -207,19 +202,26 @@ impl<'b> ServerError<'b> {
     /// What it is about.
     #[must_use]
     pub fn kind(self) -> ErrorKind {
-        let starts_with = |text: &str| {
-            self.0
-                .get(..text.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
-        };
-        let row = ErrorKind::TABLE.iter().find(|(text, _)| starts_with(text));
+        let row = ErrorKind::TABLE.iter().find(|(start, _)| strip(self.0, start).is_some());
         row.map_or(ErrorKind::Unknown, |&(_, kind)| kind)
     }
 
     /// What was violated, if it is a permissions violation.
+    ///
+    /// `Permissions Violation for <action> "<subject>"[ using queue "<queue>"][ (sid "<sid>")]…`:
+    /// more may follow, and what follows may change (ADR-40).
     #[must_use]
     pub fn violation(self) -> Option<Violation<'b>> {
-        violation(self.0).ok().map(|(_, violation)| violation)
+        let text = strip(self.0, "permissions violation for ")?;
+        let action = Action::TABLE.iter().find_map(|(start, action)| {
+            let text = strip(text, start)?;
+            Some((*action, text))
+        });
+        let (action, text) = action?;
+        let (subject, text) = quoted(text)?;
+        let queue = strip(text, " using queue ").and_then(quoted);
+        let (queue, text) = queue.map_or((None, text), |(queue, text)| (Some(queue), text));
+        Some(Violation { action, subject, queue, sid: sid(text) })
     }
 }
 
@@ -249,14 +251,16 @@ impl<'b> Quoted<'b> {
     /// Whether this is `text`, once its escapes are resolved.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        let mut text = text.as_bytes();
-        let mut quoted = self.0;
+        self.is_bytes(text.as_bytes())
+    }
+
+    pub(crate) fn is_bytes(self, text: &[u8]) -> bool {
+        let (mut quoted, mut text) = (self.0, text);
         while !quoted.is_empty() {
-            let mut utf8 = [0; 4];
-            let Some((unit, rest)) = unquote(quoted, &mut utf8) else {
+            let Some((unit, rest)) = unquote(quoted) else {
                 return false;
             };
-            let Some(behind) = text.strip_prefix(unit) else {
+            let Some(behind) = text.strip_prefix(unit.as_bytes()) else {
                 return false;
             };
             (quoted, text) = (rest, behind);
@@ -283,73 +287,58 @@ impl fmt::Debug for Quoted<'_> {
     }
 }
 
-/// `Permissions Violation for <action> "<subject>"[ using queue "<queue>"][ (sid "<sid>")]…`
-///
-/// More may follow, and what follows may change (ADR-40).
-fn violation(text: &[u8]) -> IResult<&[u8], Violation<'_>, ()> {
-    let action = alt((
-        value(Action::PublishReply, tag_no_case("Publish with Reply of ")),
-        value(Action::Publish, tag_no_case("Publish to ")),
-        value(Action::Subscribe, tag_no_case("Subscription to ")),
-    ));
-    let sid = map_opt(delimited(tag_no_case(" (sid \""), digit1, tag_no_case("\")")), decimal);
-    (
-        preceded(tag_no_case("Permissions Violation for "), action),
-        quoted,
-        opt(preceded(tag_no_case(" using queue "), quoted)),
-        opt(sid),
-    )
-        .map(|(action, subject, queue, sid)| Violation {
-            action,
-            subject,
-            queue,
-            sid: sid.map(Sid),
-        })
-        .parse_complete(text)
+/// What follows `start`, which is in lower case, whatever the case of the text.
+fn strip<'b>(text: &'b [u8], start: &str) -> Option<&'b [u8]> {
+    let (head, rest) = text.split_at_checked(start.len())?;
+    head.eq_ignore_ascii_case(start.as_bytes()).then_some(rest)
 }
 
 /// A text in double quotes, in which a backslash hides what follows it.
-fn quoted(input: &[u8]) -> IResult<&[u8], Quoted<'_>, ()> {
-    let plain = is_not("\"\\");
-    let escaped = preceded(exactly('\\'), take(1_usize));
-    delimited(exactly('"'), recognize(many0_count(alt((plain, escaped)))), exactly('"'))
-        .map(Quoted)
-        .parse_complete(input)
+fn quoted(text: &[u8]) -> Option<(Quoted<'_>, &[u8])> {
+    let text = text.strip_prefix(b"\"")?;
+    let mut is_hidden = false;
+    let end = text.iter().position(|&byte| {
+        let is_end = byte == b'"' && !is_hidden;
+        is_hidden = byte == b'\\' && !is_hidden;
+        is_end
+    })?;
+    Some((Quoted(text.get(..end)?), text.get(end + 1..)?))
 }
 
-/// Splits the first character off, resolved into `utf8` if it is escaped.
-fn unquote<'u, 'b: 'u>(text: &'b [u8], utf8: &'u mut [u8; 4]) -> Option<(&'u [u8], &'b [u8])> {
-    let (first, rest) = text.split_first()?;
-    if *first != b'\\' {
-        return Some((core::slice::from_ref(first), rest));
+/// ` (sid "12")`
+fn sid(text: &[u8]) -> Option<Sid> {
+    let text = strip(text, " (sid \"")?;
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).filter(|end| *end > 0)?;
+    text.get(end..)?.strip_prefix(b"\")")?;
+    decimal(text.get(..end)?).map(Sid)
+}
+
+/// Splits the first character off, resolved if it is escaped.
+fn unquote(text: &[u8]) -> Option<(Utf8, &[u8])> {
+    let (&first, rest) = text.split_first()?;
+    if first != b'\\' {
+        return Some((Utf8::from_byte(first), rest));
     }
-    let (letter, rest) = rest.split_first()?;
+    let (&letter, rest) = rest.split_first()?;
     let digits = match letter {
         b'x' => 2,
         b'u' => 4,
         b'U' => 8,
-        _ => 0,
+        _ => {
+            // The others stand for themselves.
+            let control = b"abtnvfr".iter().position(|&known| known == letter);
+            let byte = control.and_then(|at| u8::try_from(at + 7).ok());
+            return Some((Utf8::from_byte(byte.unwrap_or(letter)), rest));
+        }
     };
-    if digits > 0 {
-        let (hex, rest) = rest.split_at_checked(digits)?;
-        let code = u32::from_str_radix(core::str::from_utf8(hex).ok()?, 16).ok()?;
-        // `\x` is a byte that is not UTF-8, the others are characters.
-        return if *letter == b'x' {
-            *utf8.first_mut()? = u8::try_from(code).ok()?;
-            Some((utf8.get(..1)?, rest))
-        } else {
-            Some((char::from_u32(code)?.encode_utf8(utf8).as_bytes(), rest))
-        };
+    let (digits, rest) = rest.split_at_checked(digits)?;
+    let mut code = 0;
+    for &digit in digits {
+        code = (code << 4) | u32::from(hex_digit(digit)?);
     }
-    *utf8.first_mut()? = match letter {
-        b'a' => 0x07,
-        b'b' => 0x08,
-        b'f' => 0x0C,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'v' => 0x0B,
-        other => *other,
-    };
-    Some((utf8.get(..1)?, rest))
+    // `\x` is a byte that is not UTF-8, the others are characters.
+    Some(match u8::try_from(code) {
+        Ok(byte) if letter == b'x' => (Utf8::from_byte(byte), rest),
+        _ => (Utf8::from_char(char::from_u32(code)?), rest),
+    })
 }

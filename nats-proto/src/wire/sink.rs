@@ -94,9 +94,18 @@ impl Sink for SendBuf<'_> {
     fn put(&mut self, bytes: &[u8]) {
         let spare = self.memory.get_mut(self.len..);
         if let Some(free) = spare.and_then(|spare| spare.get_mut(..bytes.len())) {
-            free.copy_from_slice(bytes);
+            copy(bytes, free);
             self.len += bytes.len();
         }
+    }
+}
+
+/// Like `copy_from_slice`, which panics if the lengths differ. The compiler makes a `memcpy` of it,
+/// too.
+#[inline]
+pub(super) fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 

@@ -1,17 +1,24 @@
 //! A device: firmware that runs in QEMU.
 
-use std::io::BufRead;
-use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::output;
+use crate::site::PATIENCE;
+
 /// How long a device may run at all.
-const LIFETIME: &str = "180";
+const LIFETIME: Duration = Duration::from_secs(300);
+
+/// What `timeout` exits with when the time is up.
+pub(crate) const TIME_IS_UP: i32 = 124;
 
 pub(crate) const USER: &str = "device";
 pub(crate) const PASSWORD: &str = "between us";
@@ -20,11 +27,17 @@ pub(crate) const PASSWORD: &str = "between us";
 pub(crate) struct Device {
     process: Child,
     output: Option<JoinHandle<()>>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Device {
     /// Boots a device that connects to the servers on these ports.
     pub(crate) fn boot(id: &str, ports: &[u16], password: &str) -> Self {
+        Self::boot_for(LIFETIME, id, ports, password)
+    }
+
+    /// Boots a device that is switched off after a while, whatever it does.
+    pub(crate) fn boot_for(lifetime: Duration, id: &str, ports: &[u16], password: &str) -> Self {
         // QEMU's name for this machine.
         let urls: Vec<_> = ports.iter().map(|port| format!("nats://10.0.2.2:{port}")).collect();
         // A comma stands for itself where there are two.
@@ -33,7 +46,7 @@ impl Device {
             .concat();
         let board = std::env::var("FIRMWARE_BOARD").unwrap_or_else(|_| "cortex-m3".to_owned());
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", LIFETIME]);
+        command.arg("--kill-after=5").arg(lifetime.as_secs_f32().to_string());
         match board.as_str() {
             "riscv32" => command
                 .args(["qemu-system-riscv32", "-machine", "virt", "-m", "16M", "-bios", "none"])
@@ -53,21 +66,40 @@ impl Device {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut process = command.spawn().expect("QEMU starts");
+        let log = Arc::<Mutex<Vec<String>>>::default();
         let output = process.stdout.take().map(|stdout| {
+            let image = std::fs::read(firmware()).expect("the firmware");
+            let (id, log) = (id.to_owned(), Arc::clone(&log));
             std::thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                    println!("    device: {line}");
-                }
+                output::read(stdout, &image, |line| {
+                    println!("    {id}: {line}");
+                    log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                });
             })
         });
-        Self { process, output }
+        Self { process, output, log }
+    }
+
+    /// Whether the device said so: what a line of its output ends with.
+    pub(crate) fn has_said(&self, end: &str) -> bool {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter().any(|line| line.ends_with(end))
+    }
+
+    /// Waits until the device has said so. Its own clock may go slowly, on a machine that is busy.
+    pub(crate) async fn until_said(&self, end: &str) {
+        while !self.has_said(end) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Waits until the device switches itself off, and returns what with.
     pub(crate) fn exit_code(mut self) -> Option<i32> {
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(20) {
+        while start.elapsed() < PATIENCE {
             if let Ok(Some(status)) = self.process.try_wait() {
+                let output = self.output.take().map(JoinHandle::join);
+                assert!(matches!(output, Some(Ok(()))), "what it said is understood to the end");
                 return status.code();
             }
             std::thread::sleep(Duration::from_millis(20));

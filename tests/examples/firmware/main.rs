@@ -2,13 +2,19 @@
 //! arrive there, whatever fails in between? `cargo xtask firmware` builds the firmware and runs this.
 
 mod device;
+mod output;
+mod proxy;
 mod site;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
 
+use nats_proto::HeaderBuf;
+
 use crate::device::Device;
 use crate::device::PASSWORD;
+use crate::device::TIME_IS_UP;
 use crate::site::Site;
 use crate::site::next_number;
 use crate::site::within;
@@ -16,9 +22,14 @@ use crate::site::within;
 #[tokio::main]
 async fn main() {
     step("a device and a hub talk to each other", talk()).await;
+    step("headers, both ways", trace()).await;
+    step("two devices share their work", share()).await;
+    step("as many messages as it can, both ways", hurry()).await;
+    step("an INFO of 8 KB", be_informed()).await;
     step("the leaf is killed, hangs, floods; a message is too long", survive()).await;
     step("a wrong password, until it is right", be_refused()).await;
     step("a leaf says that it will shut down", leave()).await;
+    step("a device that does not stop is switched off", never_stop()).await;
 }
 
 async fn step(name: &str, test: impl Future<Output = ()>) {
@@ -46,6 +57,84 @@ async fn talk() {
     stop(&site, "seven", device).await;
 }
 
+async fn trace() {
+    let site = Site::start(1).await;
+    let device = Device::boot("five", &site.ports(), PASSWORD);
+    assert_eq!(site.ask("device.five.command", "blink 1").await, "blinked 1 times");
+    let mut headers = HeaderBuf::<Vec<u8>>::new();
+    headers.append("Trace", "a7f3").expect("a header");
+    headers.append("Colour", "red").expect("a header");
+    let asked = site.client.request("device.five.command", "blink 4").headers(headers.as_headers());
+    let answer = within("an answer", asked).await.expect("the device answers");
+    assert_eq!(answer.payload(), b"blinked 4 times");
+    assert_eq!(answer.headers().iter().collect::<Vec<_>>(), [("Trace", "a7f3")]);
+    stop(&site, "five", device).await;
+}
+
+async fn share() {
+    const JOBS: usize = 40;
+    let site = Site::start(1).await;
+    let mut done = site.subscribe("device.*.done").await;
+    let devices = ["one", "two"].map(|id| (id, Device::boot(id, &site.ports(), PASSWORD)));
+    // A device that says how it is has subscribed to everything.
+    for (id, _) in &devices {
+        assert_eq!(site.status(id, "connections").await, 1);
+    }
+    let (mut numbers, mut subjects) = (BTreeSet::new(), BTreeSet::new());
+    for number in 0..JOBS {
+        site.client.publish("devices.job", number.to_string()).await.expect("it is sent");
+        let message = within("a job", done.next()).await.expect("it is done");
+        numbers.insert(String::from_utf8_lossy(message.payload()).into_owned());
+        subjects.insert(message.subject().to_owned());
+    }
+    // Each once: after their last words there is nothing more to come.
+    for (id, device) in devices {
+        stop(&site, id, device).await;
+    }
+    assert!(done.try_next().is_none(), "a job was done twice");
+    assert_eq!(numbers, (0..JOBS).map(|number| number.to_string()).collect());
+    assert_eq!(subjects.into_iter().collect::<Vec<_>>(), ["device.one.done", "device.two.done"]);
+}
+
+async fn hurry() {
+    const MESSAGES: u32 = 5000;
+    let site = Site::start(1).await;
+    let mut burst = site.subscribe("device.four.burst").await;
+    let device = Device::boot("four", &site.ports(), PASSWORD);
+    let before = site.status("four", "received").await;
+
+    let command = format!("burst {MESSAGES}");
+    site.client.publish("device.four.command", command).await.expect("it is sent");
+    assert_eq!(next_number(&mut burst).await, 0);
+    let start = Instant::now();
+    for number in 1..MESSAGES {
+        assert_eq!(next_number(&mut burst).await, number, "all of them, in order");
+    }
+    let sent = start.elapsed();
+
+    // Most of them are dropped, but only when they are there. Its answer comes behind them.
+    let start = Instant::now();
+    for number in 0..MESSAGES {
+        let payload = format!("{number:016}");
+        site.client.publish("device.four.flood", payload).await.expect("it is sent");
+    }
+    let received = site.status("four", "received").await - before;
+    assert!(received >= MESSAGES, "{received} messages came");
+    let rate = |time: Duration| f64::from(MESSAGES) / time.as_secs_f64();
+    println!("    of 16 B: {:.0}/s sent, {:.0}/s received", rate(sent), rate(start.elapsed()));
+    stop(&site, "four", device).await;
+}
+
+async fn be_informed() {
+    let site = Site::start(1).await;
+    let mut telemetry = site.subscribe("device.six.telemetry").await;
+    let port = proxy::start(site.ports()[0], 8192).await;
+    let device = Device::boot("six", &[port], PASSWORD);
+    assert_eq!(next_number(&mut telemetry).await, 0);
+    assert_eq!(site.status("six", "connections").await, 1);
+    stop(&site, "six", device).await;
+}
+
 async fn survive() {
     let mut site = Site::start(1).await;
     let mut telemetry = site.subscribe("device.eight.telemetry").await;
@@ -58,7 +147,7 @@ async fn survive() {
 
     // Half open: there is a connection, and nobody at its other end.
     site.leaves[0].signal("STOP");
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    within("the device notices", device.until_said("Disconnected(Stale)")).await;
     site.leaves[0].signal("CONT");
     site.until("eight", "connections", |count| count >= 3).await;
     let connections = site.status("eight", "connections").await;
@@ -78,6 +167,9 @@ async fn survive() {
 
     // All that over one connection.
     assert_eq!(site.status("eight", "connections").await, connections);
+    // It has told of everything. What a server has not read when it is killed makes it a reset.
+    assert!(device.has_said("Disconnected(Closed)") || device.has_said("Disconnected(Io)"));
+    assert!(device.has_said("Oversized { sid: Sid(1), size: 100000 }"));
     stop(&site, "eight", device).await;
 }
 
@@ -107,6 +199,12 @@ async fn leave() {
     site.until("ten", "connections", |count| count == 2).await;
     next_number(&mut telemetry).await;
     stop(&site, "ten", device).await;
+}
+
+async fn never_stop() {
+    let site = Site::start(1).await;
+    let device = Device::boot_for(Duration::from_secs(2), "eleven", &site.ports(), PASSWORD);
+    assert_eq!(device.exit_code(), Some(TIME_IS_UP));
 }
 
 /// The last command, after which a device has nothing left to say.

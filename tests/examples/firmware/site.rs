@@ -11,7 +11,7 @@ use crate::device::PASSWORD;
 use crate::device::USER;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Site {
     /// At the hub.

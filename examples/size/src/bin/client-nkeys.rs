@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+use core::ptr::null_mut;
 use core::time::Duration;
 
 use embassy_executor::raw::Executor;
@@ -16,6 +17,7 @@ use nats_embassy::Runner;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
 use size::Wire;
+use size::fill;
 use size::output;
 use size::put;
 use static_cell::ConstStaticCell;
@@ -29,12 +31,14 @@ static EXECUTOR: StaticCell<Executor> = StaticCell::new();
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    let executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));
+    let executor = EXECUTOR.init(Executor::new(null_mut()));
     let spawner = executor.spawner();
     let config = Config::new("nats://10.0.0.1").login(Login::Jwt("jwt"));
+    let mut seed = [0; 58];
+    fill(&mut seed);
     let made = nats_embassy::new(config, Wire, NATS.take(), [1; 32]);
     if let Ok((client, runner)) = made
-        && let Ok(signer) = KeySigner::new("SU")
+        && let Ok(signer) = KeySigner::new(core::str::from_utf8(&seed).unwrap_or_default())
         && let (Ok(app), Ok(run)) = (app(client), run(runner.with_signer(signer)))
     {
         spawner.spawn(app);

@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+use core::ptr::null_mut;
 use core::time::Duration;
 
 use embassy_executor::raw::Executor;
@@ -27,7 +28,7 @@ static EXECUTOR: StaticCell<Executor> = StaticCell::new();
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    let executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));
+    let executor = EXECUTOR.init(Executor::new(null_mut()));
     let spawner = executor.spawner();
     let made = nats_embassy::new(Config::new("nats://10.0.0.1"), Wire, NATS.take(), [1; 32]);
     if let Ok((client, runner)) = made

@@ -1,96 +1,13 @@
-//! The bare core: a session that connects, subscribes, publishes, and hands over messages.
+//! The bare core with room for one server.
 #![no_std]
 #![no_main]
 
-use nats_proto::Filter;
-use nats_proto::Fixed;
-use nats_proto::Instant;
-use nats_proto::Seed;
-use nats_proto::ServerUrl;
-use nats_proto::Subject;
-use nats_proto::session::Config;
-use nats_proto::session::Lost;
-use nats_proto::session::Session;
-use nats_proto::session::Step;
-use nats_proto::wire::Connect;
-use nats_proto::wire::Decoded;
-use nats_proto::wire::Decoder;
-use nats_proto::wire::FromServer;
-use nats_proto::wire::Limits;
-use nats_proto::wire::Publish;
-use nats_proto::wire::SendBuf;
-use nats_proto::wire::ServerOp;
-use size::fill;
-use size::input;
-use size::output;
-use size::put;
+use size::session::Nats;
+use static_cell::StaticCell;
+
+static SESSION: StaticCell<Nats<1>> = StaticCell::new();
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    let mut session = Session::<Fixed<u8, 4, 2, 48>>::new(Config::DEFAULT, Seed([1; 16]));
-    if let Ok(url) = ServerUrl::new("nats://10.0.0.1:4222") {
-        let _ = session.add_server(&url);
-    }
-    session.connect(now());
-    let _ = session.subscribe(Filter::from_static("lamp"), None, 1);
-    let (mut rx, mut tx) = ([0; 512], [0; 512]);
-    let mut decoder = Decoder::<FromServer>::new(Limits::for_buffer(512));
-    let mut filled = 0;
-    loop {
-        if session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now()) {
-            session.handle_timeout(now());
-        }
-        match session.step() {
-            Step::Dial(server) => {
-                put(server.host().as_bytes());
-                session.handle_open();
-            }
-            Step::Login(_) => {
-                let len = session.login(&Connect::DEFAULT, &mut tx);
-                put(tx.get(..len).unwrap_or_default());
-            }
-            Step::Exchange => {
-                let mut out = SendBuf::new(&mut tx);
-                let _ = session.poll_transmit(&mut out);
-                if session.is_ready() {
-                    let _ = Publish::new(Subject::from_static("t"), b"21").encode(&mut out);
-                }
-                put(out.as_ref());
-                filled += fill(rx.get_mut(filled..).unwrap_or_default());
-                let decoded = decoder.decode(rx.get(..filled).unwrap_or_default());
-                let len = match decoded {
-                    Ok(Decoded::Frame { op, len }) => {
-                        match op {
-                            ServerOp::Message(message) => {
-                                if let Some(route) = session.deliver(message.sid()) {
-                                    output(u32::from(*route));
-                                    put(message.payload());
-                                }
-                            }
-                            ServerOp::Control(op) => {
-                                session.handle_control(op, now());
-                            }
-                            _ => {}
-                        }
-                        len
-                    }
-                    Ok(Decoded::Skip { len }) => len,
-                    Ok(_) => 0,
-                    Err(error) => {
-                        session.handle_lost(Lost::Protocol(error), now());
-                        filled
-                    }
-                };
-                rx.rotate_left(len.min(512));
-                filled = filled.saturating_sub(len);
-            }
-            _ => {
-                session.handle_lost(Lost::Closed, now());
-            }
-        }
-    }
-}
-
-fn now() -> Instant {
-    Instant::from_millis(u64::from(input()))
+    size::session::run(&SESSION)
 }
