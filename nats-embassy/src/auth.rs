@@ -54,6 +54,7 @@ pub struct SignError;
 
 /// Signs nothing: for servers that do not ask for signatures.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NoSigner;
 
 impl Signer for NoSigner {

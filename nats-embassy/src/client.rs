@@ -4,15 +4,13 @@ use core::fmt;
 use core::time::Duration;
 
 use nats_proto::Filter;
+use nats_proto::Message;
 use nats_proto::Queue;
 use nats_proto::Subject;
 use nats_proto::SubjectError;
-use nats_proto::session::FlushState;
 use nats_proto::session::Stop;
-use nats_proto::wire::EncodeError;
 use nats_proto::wire::Publish;
 
-use crate::config::Offline;
 use crate::error::FlushError;
 use crate::error::PublishError;
 use crate::error::RequestError;
@@ -22,18 +20,21 @@ use crate::event::Statistics;
 use crate::mailbox::Queueing;
 use crate::request;
 use crate::resources::Memory;
+use crate::resources::sealed::Sizes;
 use crate::shared::Shared;
 use crate::shared::now;
+use crate::state::State;
 use crate::subscription::Received;
 use crate::subscription::Subscription;
+use crate::subscription::reply_subject;
 
 /// A client, to be copied to every task that needs one. It does nothing by itself: a
 /// [`Runner`](crate::Runner) has to be running.
-pub struct Client<'d, R: Memory<'d>> {
-    shared: &'d Shared<'d, R>,
+pub struct Client<'d, R: Sizes<'d>> {
+    pub(crate) shared: &'d Shared<'d, R>,
 }
 
-impl<'d, R: Memory<'d>> Client<'d, R> {
+impl<'d, R: Sizes<'d>> Client<'d, R> {
     pub(crate) const fn new(shared: &'d Shared<'d, R>) -> Self {
         Self { shared }
     }
@@ -72,7 +73,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     ///
     /// Dropped before it is ready, the future publishes nothing.
     pub async fn publish_message(&self, message: &Publish<'_>) -> Result<(), PublishError> {
-        let attempt = |state: &mut crate::state::State<'d, R>| match state.publish(message) {
+        let attempt = |state: &mut State<'d, R>| match state.publish(message) {
             Err(error) if state.may_wait(error) => None,
             result => Some(result),
         };
@@ -108,31 +109,48 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         payload: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<(), PublishError> {
         let mut payload = Some(payload);
-        // As many digits as a length can have.
-        let len = message.line_len() + message.headers.as_bytes().len() + max + 12;
-        let attempt = |state: &mut crate::state::State<'d, R>| {
-            if let Err(error) = state.prepare(len) {
-                return if state.may_wait(error) { None } else { Some(Err(error)) };
-            }
-            let limits = state.session.publish_limits();
-            if message.headers.as_bytes().len() + max > limits.payload {
-                let max = limits.payload;
-                let error = nats_proto::wire::PublishError::PayloadTooLarge { len, max };
-                return Some(Err(error.into()));
-            }
-            if let Err(error) = limits.check(&Publish { payload: &[], ..*message }) {
-                return Some(Err(error.into()));
-            }
-            let payload = payload.take()?;
-            let encoded = state.front.write(|out| {
-                message.encode_with(out, max, |space| {
-                    Ok::<usize, core::convert::Infallible>(payload(space))
-                })
-            });
-            state.note_published();
-            Some(encoded.map_err(|_: EncodeError<_>| PublishError::Full))
-        };
+        let attempt =
+            |state: &mut State<'d, R>| match state.publish_in_place(message, max, &mut payload) {
+                Err(error) if state.may_wait(error) => None,
+                result => Some(result),
+            };
         self.shared.wait(attempt).await
+    }
+
+    /// Answers a request; does nothing if no answer is wanted.
+    ///
+    /// # Errors
+    ///
+    /// Like [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the future publishes nothing.
+    pub async fn respond<B: AsRef<[u8]>>(
+        &self,
+        request: &Message<B>,
+        payload: &[u8],
+    ) -> Result<(), PublishError> {
+        match reply_subject(request) {
+            Some(subject) => self.publish(subject, payload).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Answers a request without waiting; does nothing if no answer is wanted.
+    ///
+    /// # Errors
+    ///
+    /// Like [`try_publish`](Self::try_publish).
+    pub fn try_respond<B: AsRef<[u8]>>(
+        &self,
+        request: &Message<B>,
+        payload: &[u8],
+    ) -> Result<(), PublishError> {
+        match reply_subject(request) {
+            Some(subject) => self.try_publish(&Publish::new(subject, payload)),
+            None => Ok(()),
+        }
     }
 
     /// Waits until the server has processed everything that was published before.
@@ -150,30 +168,106 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     /// Dropping the future has no effect on what was published.
     pub async fn flush(&self) -> Result<(), FlushError> {
         let mut begun = None;
-        let attempt = |state: &mut crate::state::State<'d, R>| {
-            let Some(id) = begun else {
-                if state.stopped().is_some() {
-                    return Some(Err(FlushError::Closed));
-                }
-                begun = state.session.flush();
-                if begun.is_some() {
-                    state.settle(now());
-                    state.runner.wake();
-                }
-                let fails = begun.is_none() && state.offline == Offline::Fail;
-                return fails.then_some(Err(FlushError::Disconnected));
-            };
-            match state.session.flush_state(id) {
-                FlushState::Pending => None,
-                FlushState::Done => Some(Ok(())),
-                FlushState::Lost => Some(Err(FlushError::Disconnected)),
-            }
+        self.shared.wait(|state| state.flush(&mut begun)).await
+    }
+
+    // The connection -----------------------------------------------------------------------------
+
+    /// Whether there is a connection.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.shared.lock(|state| state.session.is_connected())
+    }
+
+    /// Waits until there is a connection.
+    ///
+    /// # Errors
+    ///
+    /// Why there will be none any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn connected(&self) -> Result<(), Stop> {
+        let attempt = |state: &mut State<'d, R>| match state.stopped() {
+            Some(stop) => Some(Err(stop)),
+            None => state.session.is_connected().then_some(Ok(())),
         };
         self.shared.wait(attempt).await
     }
 
-    // Receiving ----------------------------------------------------------------------------------
+    /// Waits for the next event; `None` when the client is over. Up to 6 events wait for whoever
+    /// asks first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next_event(&self) -> Option<Event> {
+        let attempt = |state: &mut State<'d, R>| match state.events.pop() {
+            Some(event) => Some(Some(event)),
+            None => state.stopped().is_some().then_some(None),
+        };
+        self.shared.wait(attempt).await
+    }
 
+    /// What was counted so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.lock(|state| state.statistics)
+    }
+
+    /// Leaves the server, and connects again at once: for devices that know more of their network.
+    pub fn reconnect(&self) {
+        self.shared.lock(|state| {
+            if let Some(event) = state.session.reconnect(now()) {
+                state.handle_event(&event);
+            }
+            state.settle(now());
+            state.runner.wake();
+        });
+    }
+
+    /// Ends all subscriptions when what is on its way has come and was dealt with, then the
+    /// connection when the server has everything. Subscribing fails from now on, publishing in the
+    /// end. Takes up to [`drain_timeout`](nats_proto::session::Config::drain_timeout).
+    ///
+    /// # Errors
+    ///
+    /// Why it ended in another way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not stop the draining.
+    pub async fn drain(&self) -> Result<(), Stop> {
+        self.shared.lock(|state| state.change(|session| session.drain(now())));
+        self.stopped().await
+    }
+
+    /// Ends all subscriptions now, and the connection when the server has everything that was
+    /// published. Takes up to [`flush_timeout`](nats_proto::session::Config::flush_timeout).
+    ///
+    /// # Errors
+    ///
+    /// Why it ended in another way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not stop the closing.
+    pub async fn close(&self) -> Result<(), Stop> {
+        self.shared.lock(|state| state.change(|session| session.finish(now())));
+        self.stopped().await
+    }
+
+    async fn stopped(&self) -> Result<(), Stop> {
+        match self.shared.wait(|state| state.stopped()).await {
+            Stop::Drained | Stop::Closed => Ok(()),
+            stop => Err(stop),
+        }
+    }
+}
+
+/// Receiving, where messages wait in [`Resources`](crate::Resources).
+impl<'d, R: Memory<'d>> Client<'d, R> {
     /// Subscribes to `filter`, now and on every connection to come.
     ///
     /// # Errors
@@ -219,15 +313,13 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         queueing: Queueing,
     ) -> Result<Subscription<'d, R>, SubscribeError> {
         self.shared.lock(|state| {
-            let owner = state.mailbox.open(queueing).ok_or(SubscribeError::NoSlots)?;
-            let subscribed = state.session.subscribe(filter, group, owner.0);
-            let sid = subscribed.inspect_err(|_| state.mailbox.close(owner))?;
-            if let Some(queue) = state.mailbox.queue(owner) {
+            let owner = state.delivery.mailbox.open(queueing).ok_or(SubscribeError::NoSlots)?;
+            let subscribed = state.subscribe(filter, group, owner);
+            let sid = subscribed.inspect_err(|_| state.delivery.mailbox.close(owner))?;
+            if let Some(queue) = state.delivery.mailbox.queue(owner) {
                 queue.sid = sid;
                 queue.is_live = true;
             }
-            state.settle(now());
-            state.runner.wake();
             Ok(Subscription::new(self.shared, owner, sid))
         })
     }
@@ -273,139 +365,17 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     ) -> Result<Received<'d, R>, RequestError> {
         request::request(self.shared, message, timeout).await
     }
-
-    /// Answers a request; does nothing if no answer is wanted.
-    ///
-    /// # Errors
-    ///
-    /// Like [`publish`](Self::publish).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is ready, the future publishes nothing.
-    pub async fn respond(
-        &self,
-        request: &Received<'d, R>,
-        payload: &[u8],
-    ) -> Result<(), PublishError> {
-        match request.reply_subject() {
-            Some(subject) => self.publish(subject, payload).await,
-            None => Ok(()),
-        }
-    }
-
-    // The connection -----------------------------------------------------------------------------
-
-    /// Whether there is a connection.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.shared.lock(|state| state.session.is_connected())
-    }
-
-    /// Waits until there is a connection.
-    ///
-    /// # Errors
-    ///
-    /// Why there will be none any more.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future has no effect.
-    pub async fn connected(&self) -> Result<(), Stop> {
-        let attempt = |state: &mut crate::state::State<'d, R>| match state.stopped() {
-            Some(stop) => Some(Err(stop)),
-            None => state.session.is_connected().then_some(Ok(())),
-        };
-        self.shared.wait(attempt).await
-    }
-
-    /// Waits for the next event; `None` when the client is over. Up to 6 events wait for whoever
-    /// asks first.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    pub async fn next_event(&self) -> Option<Event> {
-        let attempt = |state: &mut crate::state::State<'d, R>| match state.events.pop() {
-            Some(event) => Some(Some(event)),
-            None => state.stopped().is_some().then_some(None),
-        };
-        self.shared.wait(attempt).await
-    }
-
-    /// What was counted so far.
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        self.shared.lock(|state| state.statistics)
-    }
-
-    /// Leaves the server, and connects again at once: for devices that know more of their network.
-    pub fn reconnect(&self) {
-        self.shared.lock(|state| {
-            if let Some(event) = state.session.reconnect(now()) {
-                state.handle_event(&event);
-            }
-            state.settle(now());
-            state.runner.wake();
-        });
-    }
-
-    /// Ends all subscriptions when what is on its way has come and was dealt with, then the
-    /// connection when the server has everything. Subscribing fails from now on, publishing in the
-    /// end. Takes up to [`drain_timeout`](nats_proto::session::Config::drain_timeout).
-    ///
-    /// # Errors
-    ///
-    /// Why it ended in another way.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future does not stop the draining.
-    pub async fn drain(&self) -> Result<(), Stop> {
-        self.shared.lock(|state| {
-            state.session.drain(now());
-            state.settle(now());
-            state.runner.wake();
-        });
-        self.stopped().await
-    }
-
-    /// Ends all subscriptions now, and the connection when the server has everything that was
-    /// published. Takes up to [`flush_timeout`](nats_proto::session::Config::flush_timeout).
-    ///
-    /// # Errors
-    ///
-    /// Why it ended in another way.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future does not stop the closing.
-    pub async fn close(&self) -> Result<(), Stop> {
-        self.shared.lock(|state| {
-            state.session.finish(now());
-            state.settle(now());
-            state.runner.wake();
-        });
-        self.stopped().await
-    }
-
-    async fn stopped(&self) -> Result<(), Stop> {
-        match self.shared.wait(|state| state.stopped()).await {
-            Stop::Drained | Stop::Closed => Ok(()),
-            stop => Err(stop),
-        }
-    }
 }
 
-impl<'d, R: Memory<'d>> Clone for Client<'d, R> {
+impl<'d, R: Sizes<'d>> Clone for Client<'d, R> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<'d, R: Memory<'d>> Copy for Client<'d, R> {}
+impl<'d, R: Sizes<'d>> Copy for Client<'d, R> {}
 
-impl<'d, R: Memory<'d>> fmt::Debug for Client<'d, R> {
+impl<'d, R: Sizes<'d>> fmt::Debug for Client<'d, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared.lock(|state| {
             f.debug_struct("Client").field("session", &state.session).finish_non_exhaustive()

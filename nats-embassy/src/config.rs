@@ -11,6 +11,7 @@ use crate::auth::Login;
 
 /// How a client behaves. All of it but the servers has a default.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Config<'d> {
     /// The servers, separated by commas: `nats://10.0.0.1:4222,nats://10.0.0.2`. Without
@@ -37,6 +38,13 @@ pub enum Offline {
     Wait,
     /// It fails with [`PublishError::Disconnected`](crate::PublishError::Disconnected).
     Fail,
+    /// The message waits for the next connection in place of one that waits already, which counts
+    /// as [`replaced`](crate::Statistics::replaced): for values, of which the last one counts. One
+    /// waits in all, whatever its subject. It leaves 80 bytes of its half of `TX` to what a new
+    /// connection needs, or it is [too long](crate::PublishError::TooLong).
+    ///
+    /// Requests fail, as with [`Fail`](Self::Fail).
+    KeepLatest,
 }
 
 impl Config<'_> {

@@ -3,6 +3,7 @@
 use heapless::Deque;
 use nats_proto::Sid;
 use nats_proto::session;
+use nats_proto::session::Ended;
 use nats_proto::session::Lost;
 use nats_proto::wire::ErrorKind;
 
@@ -45,6 +46,14 @@ pub enum Event {
         /// The length of headers and payload in bytes.
         size: usize,
     },
+    /// A subscription of a [`Link`](crate::Link) is over, which nobody asked for but the server, or
+    /// a maximum. That of a client says so itself.
+    Ended {
+        /// The subscription.
+        sid: Sid,
+        /// Why.
+        how: Ended,
+    },
     /// So many events were dropped, because nobody asked for them.
     Missed(u32),
 }
@@ -58,10 +67,17 @@ pub struct Statistics {
     pub received: u32,
     /// How many messages were published.
     pub published: u32,
-    /// How many messages were dropped because a queue was full.
+    /// How many messages were dropped because a queue was full, or, with a
+    /// [`Link`](crate::Link), because the connection was lost before they were looked at.
     pub dropped: u32,
     /// How many messages were passed over because they were too long.
     pub oversized: u32,
+    /// How many messages that were too long went to whoever takes them
+    /// [piece by piece](crate::Runner::with_pieces).
+    pub streamed: u32,
+    /// How many messages that waited for a connection gave way to later ones, or could not be sent
+    /// in the end. Only with [`Offline::KeepLatest`](crate::Offline::KeepLatest).
+    pub replaced: u32,
     /// How many connections there were.
     pub connections: u32,
 }
@@ -70,13 +86,29 @@ pub struct Statistics {
 const CAPACITY: usize = 6;
 
 /// The events that nobody asked for yet. If there are too many, the oldest are dropped.
-#[derive(Default)]
 pub(crate) struct Events {
     waiting: Deque<Event, CAPACITY>,
     missed: u32,
 }
 
+impl Statistics {
+    /// Nothing was counted yet.
+    pub(crate) const NONE: Self = Self {
+        received: 0,
+        published: 0,
+        dropped: 0,
+        oversized: 0,
+        streamed: 0,
+        replaced: 0,
+        connections: 0,
+    };
+}
+
 impl Events {
+    pub(crate) const fn new() -> Self {
+        Self { waiting: Deque::new(), missed: 0 }
+    }
+
     pub(crate) fn push(&mut self, event: Event) {
         if self.waiting.is_full() {
             self.waiting.pop_front();

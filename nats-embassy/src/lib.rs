@@ -8,15 +8,21 @@ mod auth;
 mod client;
 mod config;
 mod connector;
+mod delivery;
 mod error;
 mod event;
+#[cfg(feature = "defmt")]
+mod format;
 mod inbound;
+mod link;
 mod mailbox;
 #[cfg(feature = "nal")]
 mod nal;
 #[cfg(feature = "net")]
 mod net;
 mod outbound;
+mod pieces;
+mod places;
 mod request;
 mod resources;
 mod runner;
@@ -45,6 +51,9 @@ pub use error::RequestError;
 pub use error::SubscribeError;
 pub use event::Event;
 pub use event::Statistics;
+pub use link::Link;
+pub use link::LinkMemory;
+pub use link::LinkResources;
 pub use mailbox::Overflow;
 pub use mailbox::Queueing;
 #[cfg(feature = "nal")]
@@ -64,6 +73,7 @@ pub use net::NetConnection;
 pub use net::NetConnector;
 #[cfg(feature = "net")]
 pub use net::NetWriter;
+pub use pieces::Piece;
 pub use resources::Memory;
 pub use resources::Resources;
 pub use runner::Runner;

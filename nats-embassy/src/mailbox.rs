@@ -7,6 +7,8 @@ use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::session::Ended;
 
+use crate::delivery::Kept;
+
 /// How many messages may wait for a subscriber, and what happens to those beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -47,12 +49,15 @@ impl Queueing {
 /// Whose place it is: a subscription's number in the table, from 1, or one of these.
 ///
 /// Memory that is not in use yet is all zeros, and takes no room in a device's flash.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner(pub(crate) u8);
+pub struct Owner(pub(crate) u8);
 
 impl Owner {
     pub(crate) const NOBODY: Self = Self(0);
     pub(crate) const REQUEST: Self = Self(255);
+    /// The one reader of a link.
+    pub(crate) const READER: Self = Self(1);
 
     fn of_queue(index: usize) -> Option<Self> {
         u8::try_from(index + 1).ok().map(Self).filter(|owner| *owner != Self::REQUEST)
@@ -134,15 +139,6 @@ pub(crate) struct Loan<'d> {
     pub(crate) layout: Layout,
 }
 
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    Yes,
-    /// It fits, and there is no place; or an older one had to go.
-    Dropped,
-    TooLong,
-}
-
 pub(crate) struct Mailbox<'d> {
     places: &'d mut [Place<'d>],
     pub(crate) queues: &'d mut [Queue],
@@ -213,12 +209,11 @@ impl<'d> Mailbox<'d> {
     pub(crate) fn keep(&mut self, owner: Owner, message: &Message<&[u8]>) -> Kept {
         let index = owner.queue();
         let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
-            return Kept::Dropped;
+            return Kept::Unwanted;
         };
         let len = message.frame_len();
         let mut owned = self.places.iter_mut().filter(|place| place.owner == owner);
         if owned.any(|place| place.memory.as_ref().is_some_and(|memory| memory.len() < len)) {
-            queue.oversized = queue.oversized.wrapping_add(1);
             return Kept::TooLong;
         }
         queue.waker.wake();

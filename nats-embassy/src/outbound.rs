@@ -6,16 +6,23 @@ use nats_proto::wire::SendBuf;
 pub(crate) struct Half<'d> {
     memory: &'d mut [u8],
     len: usize,
+    /// How many bytes at the end hold a message that waits for a connection.
+    kept: usize,
 }
 
 impl<'d> Half<'d> {
     pub(crate) const fn new(memory: &'d mut [u8]) -> Self {
-        Self { memory, len: 0 }
+        Self { memory, len: 0, kept: 0 }
     }
 
     /// How many bytes it can hold.
     pub(crate) const fn capacity(&self) -> usize {
         self.memory.len()
+    }
+
+    /// How many bytes can be written behind what there is.
+    pub(crate) const fn room(&self) -> usize {
+        self.memory.len().saturating_sub(self.len + self.kept)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -38,7 +45,8 @@ impl<'d> Half<'d> {
 
     /// Lets `write` write behind what there is.
     pub(crate) fn write<T>(&mut self, write: impl FnOnce(&mut SendBuf<'_>) -> T) -> T {
-        let mut out = SendBuf::resume(self.memory, self.len);
+        let end = self.memory.len().saturating_sub(self.kept);
+        let mut out = SendBuf::resume(self.memory.get_mut(..end).unwrap_or_default(), self.len);
         let written = write(&mut out);
         self.len = out.len();
         written
@@ -49,5 +57,76 @@ impl<'d> Half<'d> {
         let rest = self.memory.get_mut(self.len..).unwrap_or_default();
         let most = rest.len();
         self.len += fill(rest).min(most);
+    }
+
+    // A message that waits ------------------------------------------------------------------------
+
+    /// Whether a message waits at the end.
+    pub(crate) const fn is_keeping(&self) -> bool {
+        self.kept > 0
+    }
+
+    /// Forgets the message that waits.
+    pub(crate) const fn forget(&mut self) {
+        self.kept = 0;
+    }
+
+    /// Has what was written from `start` on wait at the end. Nothing may be waiting there.
+    pub(crate) fn keep(&mut self, start: usize) {
+        let len = self.len.saturating_sub(start);
+        self.kept = len;
+        let end = self.memory.len().saturating_sub(len);
+        self.memory.copy_within(start..self.len, end);
+        self.len = start;
+    }
+
+    /// Sends the message that waits, if there is room between the two: there is, unless something
+    /// was written in front of it.
+    pub(crate) fn send_kept(&mut self) {
+        let start = self.memory.len().saturating_sub(self.kept);
+        self.memory.copy_within(start.., self.len);
+        self.len += core::mem::take(&mut self.kept);
+    }
+
+    /// Changes places with the half that was written. The message that waits stays here.
+    pub(crate) fn swap(&mut self, written: &mut Self) {
+        core::mem::swap(self, written);
+        let kept = core::mem::take(&mut written.kept);
+        // Both halves are of the same size.
+        let start = self.memory.len().saturating_sub(kept);
+        if let (Some(from), Some(to)) = (written.memory.get(start..), self.memory.get_mut(start..))
+            && from.len() == to.len()
+        {
+            to.copy_from_slice(from);
+            self.kept = kept;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_waits_at_the_end_whatever_is_written_in_front_of_it() {
+        let (mut front, mut back) = ([0; 16], [0; 16]);
+        let (mut front, mut back) = (Half::new(&mut front), Half::new(&mut back));
+        let put = |half: &mut Half<'_>, bytes: &[u8]| {
+            half.fill(|rest| {
+                rest[..bytes.len()].copy_from_slice(bytes);
+                bytes.len()
+            });
+        };
+        put(&mut front, b"PING");
+        put(&mut front, b"message");
+        front.keep(4);
+        assert_eq!((front.bytes(), front.room()), (&b"PING"[..], 5));
+        front.swap(&mut back);
+        assert_eq!((back.bytes(), back.is_keeping()), (&b"PING"[..], false));
+        assert_eq!((front.bytes(), front.is_keeping()), (&b""[..], true));
+        put(&mut front, b"SUB a");
+        front.send_kept();
+        assert_eq!((front.bytes(), front.is_keeping()), (&b"SUB amessage"[..], false));
+        assert_eq!(front.room(), 4);
     }
 }

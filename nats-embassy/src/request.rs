@@ -7,16 +7,13 @@ use core::time::Duration;
 
 use embassy_sync::waitqueue::WakerRegistration;
 use nats_proto::Instant;
-use nats_proto::Subject;
 use nats_proto::Token;
-use nats_proto::session;
 use nats_proto::wire::Publish;
 
 use crate::error::PublishError;
 use crate::error::RequestError;
-use crate::mailbox::Owner;
+use crate::places::Places;
 use crate::resources::Memory;
-use crate::resources::sealed::Sizes;
 use crate::shared::Shared;
 use crate::shared::now;
 use crate::shared::wake_at;
@@ -34,8 +31,9 @@ pub struct Reply {
     waker: WakerRegistration,
 }
 
+#[expect(unnameable_types, reason = "part of a sealed trait")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReplyState {
+pub enum ReplyState {
     Waiting,
     Answered,
     NoResponders,
@@ -81,13 +79,13 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Received<'d, R>, RequestError>> {
         let loan = self.shared.lock(|state| {
-            let Some(reply) = state.requests.get_mut(self.token) else {
+            let Some(reply) = state.delivery.requests.get_mut(self.token) else {
                 return Poll::Ready(Err(RequestError::TimedOut));
             };
             let place = reply.place;
             let failure = match reply.state {
                 ReplyState::Answered => {
-                    let loan = state.mailbox.lend_from(place);
+                    let loan = state.delivery.mailbox.lend_from(place);
                     return Poll::Ready(loan.ok_or(RequestError::ReplyTooLong));
                 }
                 ReplyState::Waiting if now() >= deadline => RequestError::TimedOut,
@@ -117,16 +115,9 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
         message: &Publish<'_>,
         cx: &Context<'_>,
     ) -> Poll<Result<T, RequestError>> {
-        let mut text = Default::default();
-        let reply: Subject<'_> =
-            match state.inbox.reply::<<R::Store as nats_proto::Store>::Text>(self.token, &mut text)
-            {
-                Ok(subject) => subject,
-                Err(_) => return Poll::Ready(Err(PublishError::TooLong { max: 0 }.into())),
-            };
-        match state.publish(&Publish { reply: Some(reply), ..*message }) {
+        match state.publish_request(self.token, message) {
             Ok(()) => {
-                if let Some(reply) = state.requests.get_mut(self.token) {
+                if let Some(reply) = state.delivery.requests.get_mut(self.token) {
                     reply.is_sent = true;
                 }
                 Poll::Pending
@@ -143,37 +134,29 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
 impl<'d, R: Memory<'d>> Drop for Request<'d, R> {
     fn drop(&mut self) {
         self.shared.lock(|state| {
-            if let Some(reply) = state.requests.close(self.token) {
-                state.mailbox.close_reply(reply.place);
+            if let Some(reply) = state.delivery.requests.close(self.token) {
+                state.delivery.mailbox.close_reply(reply.place);
             }
         });
     }
 }
 
 /// Takes all that a request needs.
-fn open<'d, R: Sizes<'d>>(
+fn open<'d, R: Memory<'d>>(
     state: &mut State<'d, R>,
     deadline: Instant,
 ) -> Result<Token, RequestError> {
-    if state.inbox_sid.is_none() {
-        let subscribed = state.session.subscribe(state.inbox.filter(), None, Owner::REQUEST.0);
-        let closed = |error| match error {
-            session::SubscribeError::Draining | session::SubscribeError::Stopped => {
-                RequestError::Publish(PublishError::Closed)
-            }
-            error => RequestError::Subscribe(error.into()),
-        };
-        state.inbox_sid = Some(subscribed.map_err(closed)?);
-    }
-    let place = state.mailbox.open_reply().ok_or(RequestError::TooMany)?;
+    state.open_inbox()?;
+    let Places { mailbox, requests } = &mut state.delivery;
+    let place = mailbox.open_reply().ok_or(RequestError::TooMany)?;
     let reply = Reply {
         place,
         state: ReplyState::Waiting,
         is_sent: false,
         waker: WakerRegistration::new(),
     };
-    state.requests.open(reply, deadline).map_err(|_| {
-        state.mailbox.close_reply(place);
+    requests.open(reply, deadline).map_err(|_| {
+        mailbox.close_reply(place);
         RequestError::TooMany
     })
 }

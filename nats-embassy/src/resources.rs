@@ -1,17 +1,21 @@
 //! All the memory of a client.
 
+use core::cell::Cell;
+
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use nats_proto::Fixed;
 use nats_proto::Pending;
 use nats_proto::Slot;
+use nats_proto::Table;
 
 use self::sealed::Parts;
 use self::sealed::Sizes;
 use crate::mailbox::Mailbox;
 use crate::mailbox::Place;
 use crate::mailbox::Queue;
-use crate::outbound::Half;
+use crate::places::Places;
 use crate::request::Reply;
+use crate::runner::Kit;
 use crate::shared::Shared;
 
 /// All the memory of a client, in sizes known when the program is built.
@@ -58,12 +62,15 @@ pub struct Resources<
     places: [Place<'d>; SLOTS],
     queues: [Queue; SUBS],
     shared: Option<Shared<'d, Self>>,
+    /// In a cell, since nothing but zeros is to stand for what is not there.
+    kit: Option<Cell<Kit<'d>>>,
 }
 
 /// What [`Resources`] are, whatever their sizes.
-pub trait Memory<'d>: Sizes<'d> {}
-
-impl<'d, R: Sizes<'d>> Memory<'d> for R {}
+pub trait Memory<'d>: Sizes<'d, Delivery = Places<'d, <Self as Memory<'d>>::Requests>> {
+    /// The requests' memory.
+    type Requests: Table<Slot<Pending<Reply>>> + Default;
+}
 
 impl<
     M: RawMutex,
@@ -87,6 +94,7 @@ impl<
             places: [const { Place::EMPTY }; SLOTS],
             queues: [const { Queue::EMPTY }; SUBS],
             shared: None,
+            kit: None,
         }
     }
 }
@@ -122,33 +130,46 @@ impl<
 > Sizes<'d> for Resources<'d, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
 {
     type Raw = M;
-    type Store = Fixed<u8, SUBS, SERVERS, TEXT>;
-    type Requests = heapless::Vec<Slot<Pending<Reply>>, REQS>;
+    type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
+    type Delivery = Places<'d, heapless::Vec<Slot<Pending<Reply>>, REQS>>;
 
     fn parts(&'d mut self) -> Parts<'d, Self> {
-        let (front, back) = self.tx.split_at_mut(TX / 2);
         let messages = self.messages.iter_mut().map(<[u8; MSG]>::as_mut_slice);
         Parts {
             rx: &mut self.rx,
-            front: Half::new(front),
-            back: Half::new(back),
-            mailbox: Mailbox::new(&mut self.places, messages, &mut self.queues),
+            tx: &mut self.tx,
+            delivery: Places::new(Mailbox::new(&mut self.places, messages, &mut self.queues)),
             shared: &mut self.shared,
+            kit: &mut self.kit,
         }
     }
 }
 
+impl<
+    'd,
+    M: RawMutex,
+    const RX: usize,
+    const TX: usize,
+    const SUBS: usize,
+    const SLOTS: usize,
+    const MSG: usize,
+    const REQS: usize,
+    const SERVERS: usize,
+    const TEXT: usize,
+> Memory<'d> for Resources<'d, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
+{
+    type Requests = heapless::Vec<Slot<Pending<Reply>>, REQS>;
+}
+
 /// What only this crate may implement.
 pub(crate) mod sealed {
-    use embassy_sync::blocking_mutex::raw::RawMutex;
-    use nats_proto::Pending;
-    use nats_proto::Slot;
-    use nats_proto::Store;
-    use nats_proto::Table;
+    use core::cell::Cell;
 
-    use crate::mailbox::Mailbox;
-    use crate::outbound::Half;
-    use crate::request::Reply;
+    use embassy_sync::blocking_mutex::raw::RawMutex;
+    use nats_proto::Store;
+
+    use crate::delivery::Delivery;
+    use crate::runner::Kit;
     use crate::shared::Shared;
 
     /// The sizes, as types.
@@ -158,8 +179,8 @@ pub(crate) mod sealed {
         type Raw: RawMutex;
         /// The session's memory.
         type Store: Store<Route = u8>;
-        /// The requests' memory.
-        type Requests: Table<Slot<Pending<Reply>>> + Default;
+        /// Where messages go.
+        type Delivery: Delivery<'d>;
 
         /// Everything apart.
         fn parts(&'d mut self) -> Parts<'d, Self>;
@@ -169,9 +190,9 @@ pub(crate) mod sealed {
     #[expect(unnameable_types, reason = "sealed")]
     pub struct Parts<'d, R: Sizes<'d>> {
         pub(crate) rx: &'d mut [u8],
-        pub(crate) front: Half<'d>,
-        pub(crate) back: Half<'d>,
-        pub(crate) mailbox: Mailbox<'d>,
+        pub(crate) tx: &'d mut [u8],
+        pub(crate) delivery: R::Delivery,
         pub(crate) shared: &'d mut Option<Shared<'d, R>>,
+        pub(crate) kit: &'d mut Option<Cell<Kit<'d>>>,
     }
 }

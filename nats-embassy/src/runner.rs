@@ -2,6 +2,7 @@
 
 mod exchange;
 
+use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::pin;
@@ -20,16 +21,19 @@ use nats_proto::session::Step;
 use nats_proto::session::Stop;
 use nats_proto::wire::Sink;
 
+use crate::auth::Login;
 use crate::auth::NoSigner;
 use crate::auth::Signer;
 use crate::client::Client;
 use crate::config::Config;
 use crate::connector::Connection;
 use crate::connector::Connector;
+use crate::delivery::Delivery;
 use crate::error::ConfigError;
 use crate::inbound::Inbound;
 use crate::outbound::Half;
-use crate::resources::Memory;
+use crate::pieces::Piece;
+use crate::pieces::Pieces;
 use crate::resources::sealed::Sizes;
 use crate::shared::Shared;
 use crate::shared::now;
@@ -41,30 +45,34 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// How long giving up a connection may take.
 const ABORT: Duration = Duration::from_millis(200);
 
-/// Makes a client, and what moves its bytes.
+/// Makes a client, and what moves its bytes. `resources` are [`Resources`](crate::Resources), or
+/// those of a [`Link`](crate::Link).
 ///
 /// `entropy` is to come from a true source, once per start: names of inboxes are made of it.
 ///
 /// # Errors
 ///
 /// [`ConfigError`] if the addresses are none, or do not fit.
-pub fn new<'d, R: Memory<'d>, C: Connector>(
+pub fn new<'d, R: Sizes<'d>, C: Connector>(
     config: Config<'d>,
     connector: C,
     resources: &'d mut R,
     entropy: [u8; 32],
 ) -> Result<(Client<'d, R>, Runner<'d, R, C>), ConfigError> {
+    let Config { servers, name, login, offline, inbox_prefix, session } = config;
     let parts = resources.parts();
-    let (jitter, name) = halves(entropy);
-    let mut session = Session::new(config.session, jitter);
-    add_servers(&mut session, config.servers)?;
-    let inbox = Inbox::new(config.inbox_prefix, name).map_err(|_| ConfigError::InboxTooLong)?;
-    let state = State::new(session, parts.front, parts.mailbox, inbox, config.offline);
+    let (jitter, unique) = halves(entropy);
+    let mut session = Session::new(session, jitter);
+    add_servers(&mut session, servers)?;
+    let inbox = Inbox::new(inbox_prefix, unique).map_err(|_| ConfigError::InboxTooLong)?;
+    let (front, back) = parts.tx.split_at_mut(parts.tx.len() / 2);
+    let back = back.get_mut(..front.len()).unwrap_or_default();
+    let state = State::new(session, Half::new(front), parts.delivery, inbox, offline);
     let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
     let inbound = Inbound::new(parts.rx);
-    let back = parts.back;
-    let runner = Runner { shared, config, connector, signer: NoSigner, inbound, back };
-    Ok((Client::new(shared), runner))
+    let (back, pieces) = (Half::new(back), Pieces::new(None));
+    let kit = parts.kit.insert(Cell::new(Kit { name, login, inbound, back, pieces })).get_mut();
+    Ok((Client::new(shared), Runner { shared, kit, connector, signer: NoSigner }))
 }
 
 /// Two seeds, of which one does not tell of the other.
@@ -90,22 +98,43 @@ pub(crate) fn add_servers<S: Store>(
 
 /// Makes and keeps the connection of a [`Client`]. Has to be [running](Self::run) all the time, in a
 /// task of its own or joined with others.
-pub struct Runner<'d, R: Memory<'d>, C, A = NoSigner> {
+pub struct Runner<'d, R: Sizes<'d>, C, A = NoSigner> {
     shared: &'d Shared<'d, R>,
-    config: Config<'d>,
+    kit: &'d mut Kit<'d>,
     connector: C,
     signer: A,
+}
+
+/// What a runner works with. It is apart, since a future that is handed a runner has it twice.
+pub(crate) struct Kit<'d> {
+    name: Option<&'d str>,
+    login: Login<'d>,
     inbound: Inbound<'d>,
     /// What is being written.
     back: Half<'d>,
+    pieces: Pieces<'d>,
 }
 
-impl<'d, R: Memory<'d>, C: Connector> Runner<'d, R, C> {
+impl<'d, R: Sizes<'d>, C: Connector> Runner<'d, R, C> {
     /// Logs in with signatures of `signer`.
     #[must_use]
     pub fn with_signer<A: Signer>(self, signer: A) -> Runner<'d, R, C, A> {
-        let Self { shared, config, connector, inbound, back, .. } = self;
-        Runner { shared, config, connector, signer, inbound, back }
+        let Self { shared, kit, connector, .. } = self;
+        Runner { shared, kit, connector, signer }
+    }
+}
+
+impl<'d, R: Sizes<'d>, C, A> Runner<'d, R, C, A> {
+    /// Hands messages of subscriptions that are too long, for their place or for `RX`, to `taker`,
+    /// piece by piece, instead of passing them over. They count as
+    /// [`streamed`](crate::Statistics::streamed).
+    ///
+    /// `taker` is called while bytes are received: what it takes its time for, everything waits
+    /// for.
+    #[must_use]
+    pub fn with_pieces(self, taker: &'d mut (dyn FnMut(Piece<'_>) + Send)) -> Self {
+        self.kit.pieces = Pieces::new(Some(taker));
+        self
     }
 }
 
@@ -132,7 +161,7 @@ impl Task {
     }
 }
 
-impl<'d, R: Memory<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
+impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
     /// Connects, moves bytes and connects again, until the client is over, and says why it is.
     ///
     /// # Cancel safety
@@ -157,13 +186,16 @@ impl<'d, R: Memory<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
 
     /// The life of one connection.
     async fn connect(&mut self, dial: Task) {
-        let shared = self.shared;
-        self.inbound.reset();
-        self.back.wipe();
+        let Self { shared, kit, connector, signer } = self;
+        let shared: &Shared<'d, R> = shared;
+        reclaim(shared, &mut kit.inbound).await;
+        kit.inbound.reset();
+        kit.back.wipe();
+        kit.pieces.reset();
         let address = address(shared);
         let address = core::str::from_utf8(address.as_ref()).unwrap_or_default();
         let Ok(server) = ServerUrl::new(address) else { return lose(shared, Lost::Unreachable) };
-        let dialing = self.connector.dial(&server);
+        let dialing = connector.dial(&server);
         let mut connection = match unless_changed(shared, dial, dialing).await {
             Some(Ok(connection)) => connection,
             Some(Err(_)) => return lose(shared, Lost::Unreachable),
@@ -174,16 +206,10 @@ impl<'d, R: Memory<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
         loop {
             match shared.lock(|state| Task::of(&state.session)) {
                 // What came before TLS may be from anybody.
-                Task::Secure if !self.inbound.is_empty() => lose(shared, Lost::Tls),
+                Task::Secure if !kit.inbound.is_empty() => lose(shared, Lost::Tls),
                 Task::Secure => is_secure = secure(shared, &mut connection).await,
                 Task::Exchange => {
-                    let (inbound, back) = (&mut self.inbound, &mut self.back);
-                    let login = exchange::LogIn {
-                        config: &self.config,
-                        signer: &mut self.signer,
-                        is_secure,
-                    };
-                    exchange::exchange(shared, &mut connection, inbound, back, login).await;
+                    exchange::exchange(shared, &mut connection, kit, signer, is_secure).await;
                 }
                 Task::Stop(Stop::Closed | Stop::Drained) => {
                     let _ = with_timeout(CLOSE, connection.close()).await;
@@ -195,6 +221,19 @@ impl<'d, R: Memory<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
                 }
             }
         }
+    }
+}
+
+/// Gets the memory for receiving back from whoever looks at a message in it.
+async fn reclaim<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, inbound: &mut Inbound<'d>) {
+    if R::Delivery::LENDS && inbound.is_lent() {
+        let memory = poll_fn(|cx| {
+            shared.lock(|state| {
+                state.runner.register(cx.waker());
+                state.reclaim().map_or(Poll::Pending, Poll::Ready)
+            })
+        });
+        inbound.take_back(memory.await);
     }
 }
 
@@ -290,8 +329,8 @@ fn lose<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cause: Lost) {
     });
 }
 
-impl<'d, R: Memory<'d>, C, A> fmt::Debug for Runner<'d, R, C, A> {
+impl<'d, R: Sizes<'d>, C, A> fmt::Debug for Runner<'d, R, C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runner").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Runner").field("login", &self.kit.login).finish_non_exhaustive()
     }
 }

@@ -1,13 +1,13 @@
 //! What is true of a client.
 
+mod sending;
+
 use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_sync::waitqueue::WakerRegistration;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::Message;
-use nats_proto::Requests;
 use nats_proto::Sid;
-use nats_proto::StatusCode;
 use nats_proto::Store;
 use nats_proto::session;
 use nats_proto::session::Draining;
@@ -15,19 +15,17 @@ use nats_proto::session::Session;
 use nats_proto::session::Step;
 use nats_proto::session::Stop;
 use nats_proto::wire::Oversized;
-use nats_proto::wire::Publish;
 
+use self::sending::KeptBody;
 use crate::config::Offline;
-use crate::error::PublishError;
+use crate::delivery::Delivery;
+use crate::delivery::Kept;
 use crate::event::Event;
 use crate::event::Events;
 use crate::event::Statistics;
 use crate::fmt::note;
-use crate::mailbox::Kept;
-use crate::mailbox::Mailbox;
 use crate::mailbox::Owner;
 use crate::outbound::Half;
-use crate::request::Reply;
 use crate::request::ReplyState;
 use crate::resources::sealed::Sizes;
 
@@ -38,11 +36,14 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
     pub(crate) session: Session<R::Store>,
     /// What is to be written next.
     pub(crate) front: Half<'d>,
-    pub(crate) mailbox: Mailbox<'d>,
-    pub(crate) requests: Requests<Reply, R::Requests>,
-    pub(crate) inbox: Inbox<<R::Store as Store>::Text>,
+    /// What is known of the message that waits in it.
+    /// What is known of the message that waits there for a connection.
+    kept: KeptBody,
+    /// Where messages go.
+    pub(crate) delivery: R::Delivery,
+    inbox: Inbox<<R::Store as Store>::Text>,
     /// The subscription to the inbox, once it was needed.
-    pub(crate) inbox_sid: Option<Sid>,
+    inbox_sid: Option<Sid>,
     pub(crate) events: Events,
     pub(crate) statistics: Statistics,
     /// The task that moves the bytes.
@@ -53,22 +54,22 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
 }
 
 impl<'d, R: Sizes<'d>> State<'d, R> {
-    pub(crate) fn new(
+    pub(crate) const fn new(
         session: Session<R::Store>,
         front: Half<'d>,
-        mailbox: Mailbox<'d>,
+        delivery: R::Delivery,
         inbox: Inbox<<R::Store as Store>::Text>,
         offline: Offline,
     ) -> Self {
         Self {
             session,
             front,
-            mailbox,
-            requests: Requests::default(),
+            kept: KeptBody::NONE,
+            delivery,
             inbox,
             inbox_sid: None,
-            events: Events::default(),
-            statistics: Statistics::default(),
+            events: Events::new(),
+            statistics: Statistics::NONE,
             runner: WakerRegistration::new(),
             waiters: MultiWakerRegistration::new(),
             offline,
@@ -83,125 +84,79 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
     }
 
-    // Sending ------------------------------------------------------------------------------------
-
-    /// Whether a frame of `len` bytes can be published at once. Everything that is due by then is
-    /// in front of it.
-    pub(crate) fn prepare(&mut self, len: usize) -> Result<(), PublishError> {
-        let is_over = self.session.draining() == Some(Draining::Publishes);
-        if is_over || self.stopped().is_some() {
-            return Err(PublishError::Closed);
-        }
-        let max = self.front.capacity();
-        if len > max {
-            return Err(PublishError::TooLong { max });
-        }
-        if !self.session.is_ready() {
-            return Err(PublishError::Disconnected);
-        }
-        if self.pump() && len <= max - self.front.bytes().len() {
-            Ok(())
-        } else {
-            Err(PublishError::Full)
-        }
-    }
-
-    pub(crate) fn publish(&mut self, message: &Publish<'_>) -> Result<(), PublishError> {
-        self.prepare(message.encoded_len())?;
-        self.session.publish_limits().check(message)?;
-        self.front.write(|out| message.encode(out)).map_err(|_| PublishError::Full)?;
-        self.note_published();
-        Ok(())
-    }
-
-    pub(crate) fn note_published(&mut self) {
-        self.statistics.published = self.statistics.published.wrapping_add(1);
-        self.runner.wake();
-    }
-
-    /// Whether to wait after such an error.
-    pub(crate) fn may_wait(&self, error: PublishError) -> bool {
-        match error {
-            PublishError::Full => true,
-            PublishError::Disconnected => self.offline == Offline::Wait,
-            _ => false,
-        }
-    }
-
-    /// Puts the control lines that are due where they are written from, and says whether all of them
-    /// fit.
-    pub(crate) fn pump(&mut self) -> bool {
-        let session = &mut self.session;
-        !session.has_transmit() || self.front.write(|out| session.poll_transmit(out)).is_ok()
-    }
-
     // Receiving ----------------------------------------------------------------------------------
 
-    pub(crate) fn handle_message(&mut self, message: &Message<&[u8]>) {
+    /// Gives a message to whom it is for. One that is too long counts, unless it is `streamed`.
+    pub(crate) fn handle_message(&mut self, message: &Message<&[u8]>, streamed: bool) -> Kept {
         self.statistics.received = self.statistics.received.wrapping_add(1);
         let sid = message.sid();
-        let Some(owner) = self.session.deliver(sid).map(|route| Owner(*route)) else { return };
-        if owner == Owner::REQUEST {
-            self.handle_reply(message);
+        let Some(owner) = self.session.deliver(sid).map(|route| Owner(*route)) else {
+            return Kept::Unwanted;
+        };
+        let kept = if owner == Owner::REQUEST {
+            match self.inbox.token(message.subject_bytes()) {
+                Some(token) => self.delivery.keep_reply(token, message),
+                None => Kept::Unwanted,
+            }
         } else {
-            match self.mailbox.keep(owner, message) {
-                Kept::Yes => {}
-                Kept::Dropped => self.note_dropped(owner, sid),
-                Kept::TooLong => self.note_oversized(sid, message.layout().body_len()),
+            self.delivery.keep(owner, message)
+        };
+        match kept {
+            Kept::Dropped => self.note_dropped(owner, sid),
+            Kept::TooLong => {
+                self.note_too_long(owner, sid, message.layout().body_len(), streamed);
             }
-            self.release();
+            Kept::Yes | Kept::Lent(_) | Kept::Unwanted => {}
         }
-    }
-
-    fn handle_reply(&mut self, message: &Message<&[u8]>) {
-        let Some(token) = self.inbox.token(message.subject_bytes()) else { return };
-        let Some(reply) = self.requests.get_mut(token) else { return };
-        if reply.state != ReplyState::Waiting {
-            return;
-        }
-        let is_status = |code| message.status().is_some_and(|status| status.code() == code);
-        if message.payload().is_empty() && is_status(StatusCode::NO_RESPONDERS) {
-            reply.end(ReplyState::NoResponders);
-            return;
-        }
-        match self.mailbox.keep_reply(reply.place, message) {
-            Kept::Yes => reply.end(ReplyState::Answered),
-            _ => {
-                reply.end(ReplyState::TooLong);
-                self.note_oversized(message.sid(), message.layout().body_len());
-            }
-        }
-    }
-
-    /// A message is longer than the memory for receiving.
-    pub(crate) fn handle_oversized(&mut self, oversized: Oversized<'_>) {
-        self.statistics.received = self.statistics.received.wrapping_add(1);
-        let Oversized { sid, subject, size } = oversized;
-        // It counts as delivered, as it does for the server.
-        let Some(owner) = self.session.deliver(sid).map(|route| Owner(*route)) else { return };
-        if owner == Owner::REQUEST {
-            let token = self.inbox.token(subject);
-            if let Some(reply) = token.and_then(|token| self.requests.get_mut(token)) {
-                reply.end(ReplyState::TooLong);
-            }
-        } else if let Some(queue) = self.mailbox.queue(owner) {
-            queue.oversized = queue.oversized.wrapping_add(1);
-        }
-        self.note_oversized(sid, size);
         self.release();
+        // Whoever waits for a reply has been told.
+        if owner == Owner::REQUEST && matches!(kept, Kept::TooLong) {
+            return Kept::Unwanted;
+        }
+        kept
     }
 
-    fn note_oversized(&mut self, sid: Sid, size: usize) {
+    /// A message is longer than the memory for receiving. Says whether somebody wanted it.
+    pub(crate) fn handle_oversized(&mut self, oversized: Oversized<'_>, streamed: bool) -> bool {
+        self.statistics.received = self.statistics.received.wrapping_add(1);
+        let Oversized { sid, subject, size, .. } = oversized;
+        // It counts as delivered, as it does for the server.
+        let Some(owner) = self.session.deliver(sid).map(|route| Owner(*route)) else {
+            return false;
+        };
+        if owner == Owner::REQUEST
+            && let Some(token) = self.inbox.token(subject)
+        {
+            self.delivery.end_reply(token, ReplyState::TooLong);
+        }
+        self.note_too_long(owner, sid, size, streamed);
+        self.release();
+        owner != Owner::REQUEST
+    }
+
+    fn note_too_long(&mut self, owner: Owner, sid: Sid, size: usize, streamed: bool) {
+        if streamed && owner != Owner::REQUEST {
+            self.statistics.streamed = self.statistics.streamed.wrapping_add(1);
+            return;
+        }
+        self.delivery.note_too_long(owner);
         self.statistics.oversized = self.statistics.oversized.wrapping_add(1);
         self.tell(Event::Oversized { sid, size });
     }
 
     fn note_dropped(&mut self, owner: Owner, sid: Sid) {
         self.statistics.dropped = self.statistics.dropped.wrapping_add(1);
-        let queue = self.mailbox.queue(owner);
-        if queue.is_some_and(|queue| !core::mem::replace(&mut queue.is_behind, true)) {
+        if self.delivery.begins_dropping(owner) {
             self.tell(Event::SlowConsumer { sid });
         }
+    }
+
+    /// The memory for receiving, once nobody looks at a message in it. One that nobody has looked
+    /// at is dropped.
+    pub(crate) fn reclaim(&mut self) -> Option<&'d mut [u8]> {
+        let (memory, was_read) = self.delivery.reclaim()?;
+        self.statistics.dropped = self.statistics.dropped.wrapping_add(u32::from(!was_read));
+        Some(memory)
     }
 
     // What follows -------------------------------------------------------------------------------
@@ -215,12 +170,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             session::Event::ConnectFailed { .. } => self.front.clear(),
             session::Event::Disconnected { .. } => {
                 self.front.clear();
-                self.requests.fail(|_, reply| {
-                    if reply.is_sent {
-                        reply.end(ReplyState::Disconnected);
-                    }
-                    reply.is_sent
-                });
+                self.delivery.end_replies(ReplyState::Disconnected, |is_sent| is_sent);
             }
             _ => {}
         }
@@ -238,32 +188,35 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     /// Does what may have become due after the session was called.
     pub(crate) fn settle(&mut self, now: Instant) {
         self.release();
-        if self.session.draining() == Some(Draining::Arrived) && self.mailbox.is_dealt_with() {
+        // What does not fit follows when there is room.
+        self.pump();
+        if self.session.draining() == Some(Draining::Arrived)
+            && self.delivery.is_dealt_with()
+            && !self.front.is_keeping()
+        {
             if self.session.is_connected() {
                 self.session.finish(now);
             } else {
                 self.session.finish_unconnected();
             }
             self.release();
+            self.pump();
         }
         if self.stopped().is_some() {
-            self.requests.fail(|_, reply| {
-                reply.end(ReplyState::Closed);
-                true
-            });
+            self.delivery.end_replies(ReplyState::Closed, |_| true);
+            self.drop_kept();
         }
-        // What does not fit follows when there is room.
-        self.pump();
         self.waiters.wake();
     }
 
     /// Lets subscribers know that there is nothing more to come.
     fn release(&mut self) {
         while let Some(released) = self.session.poll_released() {
-            if self.inbox_sid == Some(released.sid) {
+            let (sid, how) = (released.sid, released.ended);
+            if self.inbox_sid == Some(sid) {
                 self.inbox_sid = None;
-            } else if let Some(queue) = self.mailbox.queue(Owner(released.route)) {
-                queue.end(released.ended);
+            } else if !self.delivery.end(Owner(released.route), how) {
+                self.tell(Event::Ended { sid, how });
             }
         }
     }

@@ -16,7 +16,6 @@ use crate::mailbox::Loan;
 use crate::mailbox::Owner;
 use crate::resources::Memory;
 use crate::shared::Shared;
-use crate::shared::now;
 
 /// The messages of a subscription. Dropping it unsubscribes.
 ///
@@ -59,10 +58,10 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<'d, R>>> {
         let owner = self.owner;
         let loan = self.shared.lock(|state| {
-            if let Some(loan) = state.mailbox.lend(owner) {
+            if let Some(loan) = state.delivery.mailbox.lend(owner) {
                 return Poll::Ready(Some(loan));
             }
-            match state.mailbox.queue(owner) {
+            match state.delivery.mailbox.queue(owner) {
                 Some(queue) if queue.ended().is_none() => {
                     queue.waker.register(cx.waker());
                     Poll::Pending
@@ -76,7 +75,7 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     /// The next message, if it is there.
     pub fn try_next(&mut self) -> Option<Received<'d, R>> {
         let owner = self.owner;
-        let loan = self.shared.lock(|state| state.mailbox.lend(owner))?;
+        let loan = self.shared.lock(|state| state.delivery.mailbox.lend(owner))?;
         Some(Received::new(self.shared, loan))
     }
 
@@ -84,21 +83,13 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     /// set before can be lowered, not raised.
     pub fn unsubscribe_after(&mut self, max: NonZeroU64) {
         let sid = self.sid;
-        self.shared.lock(|state| {
-            state.session.unsubscribe(sid, Some(max));
-            state.settle(now());
-            state.runner.wake();
-        });
+        self.shared.lock(|state| state.change(|session| session.unsubscribe(sid, Some(max))));
     }
 
     /// Ends the subscription when the messages that are on their way have come.
     pub fn drain(&mut self) {
         let sid = self.sid;
-        self.shared.lock(|state| {
-            state.session.drain_subscription(sid);
-            state.settle(now());
-            state.runner.wake();
-        });
+        self.shared.lock(|state| state.change(|session| session.drain_subscription(sid)));
     }
 
     /// The number by which events name the subscription.
@@ -111,21 +102,24 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     #[must_use]
     pub fn dropped(&self) -> u32 {
         let owner = self.owner;
-        self.shared.lock(|state| state.mailbox.queue(owner).map_or(0, |queue| queue.dropped))
+        self.shared
+            .lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.dropped))
     }
 
     /// How many messages were passed over because they were too long.
     #[must_use]
     pub fn oversized(&self) -> u32 {
         let owner = self.owner;
-        self.shared.lock(|state| state.mailbox.queue(owner).map_or(0, |queue| queue.oversized))
+        self.shared
+            .lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.oversized))
     }
 
     /// Why the subscription is over, if it is. Messages may still be waiting.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
         let owner = self.owner;
-        self.shared.lock(|state| state.mailbox.queue(owner).and_then(|queue| queue.ended()))
+        self.shared
+            .lock(|state| state.delivery.mailbox.queue(owner).and_then(|queue| queue.ended()))
     }
 }
 
@@ -133,10 +127,8 @@ impl<'d, R: Memory<'d>> Drop for Subscription<'d, R> {
     fn drop(&mut self) {
         let (owner, sid) = (self.owner, self.sid);
         self.shared.lock(|state| {
-            state.mailbox.close(owner);
-            state.session.unsubscribe(sid, None);
-            state.settle(now());
-            state.runner.wake();
+            state.delivery.mailbox.close(owner);
+            state.change(|session| session.unsubscribe(sid, None));
         });
     }
 }
@@ -151,8 +143,13 @@ impl<'d, R: Memory<'d>> Received<'d, R> {
     /// Where an answer is to be published; `None` if nowhere, or if that is no subject.
     #[must_use]
     pub fn reply_subject(&self) -> Option<Subject<'_>> {
-        Subject::new(self.message.reply()?).ok()
+        reply_subject(&self.message)
     }
+}
+
+/// Where an answer is to be published, if that is a subject.
+pub(crate) fn reply_subject<B: AsRef<[u8]>>(request: &Message<B>) -> Option<Subject<'_>> {
+    Subject::new(request.reply()?).ok()
 }
 
 impl<'d, R: Memory<'d>> Deref for Received<'d, R> {
@@ -177,11 +174,10 @@ impl<'d, R: Memory<'d>> Drop for Received<'d, R> {
         let memory = core::mem::replace(&mut self.message, empty).into_frame().memory;
         let place = self.place;
         self.shared.lock(|state| {
-            state.mailbox.take_back(place, memory);
+            state.delivery.mailbox.take_back(place, memory);
             if state.session.draining().is_some() {
                 // It may have been the last one.
-                state.settle(now());
-                state.runner.wake();
+                state.change(|_| {});
             }
         });
     }

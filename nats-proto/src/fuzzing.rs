@@ -148,7 +148,7 @@ type Vec65536 = heapless::Vec<u8, 65_536>;
 pub fn info(data: &[u8]) {
     let read = |size: usize| {
         let mut scanner = InfoScanner::<heapless::Vec<u8, 32>>::default();
-        let mut info = ServerInfo::default();
+        let mut info: ServerInfo<heapless::Vec<u8, 32>> = ServerInfo::default();
         let mut urls = 0;
         let mut rest = data;
         loop {

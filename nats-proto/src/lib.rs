@@ -9,6 +9,8 @@ extern crate std;
 mod arena;
 pub mod creds;
 mod error;
+#[cfg(feature = "defmt")]
+mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -53,6 +53,7 @@ pub struct Message<B> {
 
 /// Where a message's parts are in its frame. Found once, when the frame is decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Layout {
     pub(crate) subject: Span,
     pub(crate) reply: Span,
@@ -64,6 +65,7 @@ pub struct Layout {
 
 /// A part of a control line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Span {
     pub(crate) start: u16,
     pub(crate) len: u16,

@@ -86,7 +86,7 @@ pub struct Session<S: Store> {
     subscriptions: Subscriptions<S>,
     pings: Pings,
     timers: Timers,
-    info: ServerInfo<S::Text>,
+    info: ServerInfo<S::Text, S::Note>,
     scanner: InfoScanner<S::Text>,
     /// Whether the last whole INFO said that the server is about to shut down.
     is_lame_duck: bool,

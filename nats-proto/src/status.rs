@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A status line's code and what it said about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Status<'a> {
     code: StatusCode,
     description: &'a [u8],

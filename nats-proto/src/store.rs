@@ -26,8 +26,10 @@ pub trait Table<T>: AsRef<[T]> + AsMut<[T]> {
 pub trait Store {
     /// Yours: what a subscription's messages are to be handed to. `()` will do.
     type Route;
-    /// A filter and queue, a server's address, a text of INFO.
+    /// A filter and queue, a server's address, a nonce.
     type Text: Buffer + Default;
+    /// A text of INFO that nothing depends on, like the server's version.
+    type Note: Buffer + Default;
     /// The subscriptions.
     type Subscriptions: Table<Slot<Subscription<Self::Route, Self::Text>>> + Default;
     /// The servers.
@@ -41,7 +43,9 @@ pub trait Store {
 /// Everything inside the session itself: no allocator, all sizes known when the program is built.
 ///
 /// `SUBS` subscriptions, `SERVERS` servers, and texts of up to `TEXT` bytes each: a filter with its
-/// queue, `nats://host:port`, a server's name.
+/// queue, `nats://host:port`, a nonce. There is room for `NOTE` bytes of each of five texts that a
+/// server says about itself, like its version: as many as `TEXT`, if it is not said, and with zero
+/// they are left out.
 ///
 /// ```
 /// use nats_proto::Fixed;
@@ -51,13 +55,20 @@ pub trait Store {
 /// assert!(size_of::<Small>() < 2048);
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Fixed<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize>(PhantomData<R>);
+pub struct Fixed<
+    R,
+    const SUBS: usize,
+    const SERVERS: usize,
+    const TEXT: usize,
+    const NOTE: usize = TEXT,
+>(PhantomData<R>);
 
-impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize> Store
-    for Fixed<R, SUBS, SERVERS, TEXT>
+impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: usize> Store
+    for Fixed<R, SUBS, SERVERS, TEXT, NOTE>
 {
     type Route = R;
     type Text = heapless::Vec<u8, TEXT>;
+    type Note = heapless::Vec<u8, NOTE>;
     type Subscriptions = heapless::Vec<Slot<Subscription<R, Self::Text>>, SUBS>;
     type Servers = heapless::Vec<Server<Self::Text>, SERVERS>;
     const MAX_SERVERS: usize = SERVERS;
@@ -95,6 +106,7 @@ mod growable {
     impl<R> Store for Growable<R> {
         type Route = R;
         type Text = Vec<u8>;
+        type Note = Vec<u8>;
         type Subscriptions = Vec<Slot<Subscription<R, Self::Text>>>;
         type Servers = Vec<Server<Self::Text>>;
     }

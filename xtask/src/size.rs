@@ -33,6 +33,7 @@ const PROBES: &[Probe] = &[
         goal: Some(10_000),
     },
     Probe { name: "core-2", about: "the same with room for two servers", goal: None },
+    Probe { name: "link", about: "nats-embassy: `Link`, for a single task", goal: None },
     Probe {
         name: "client",
         about: "nats-embassy with room for two servers: all of it but TLS and signing",
@@ -46,10 +47,12 @@ const PROBES: &[Probe] = &[
     },
 ];
 
-/// What of the memory of `client` is the client's, and how much it should be at most.
-const RAM: &[(&str, &str)] = &[
-    ("NATS", "`Resources`, with their 1 KiB + 1 KiB + 4 · 128 B"),
-    ("run::POOL", "the runner's task"),
+/// What of a program's memory is the client's.
+const RAM: &[(&str, &str, &str)] = &[
+    ("link", "NATS", "`LinkResources`, with their 1 KiB + 1 KiB"),
+    ("link", "app::POOL", "the one task, with all that the application waits for"),
+    ("client", "NATS", "`Resources`, with their 1 KiB + 1 KiB + 4 · 128 B"),
+    ("client", "run::POOL", "the runner's task"),
 ];
 
 /// What stands in the names of functions that do nothing but panic.
@@ -123,10 +126,10 @@ fn table(folders: &[PathBuf]) -> Outcome<String> {
         let _ = writeln!(table, " {goal} |");
     }
     table.push_str(RAM_HEAD);
-    for (symbol, about) in RAM {
+    for (name, symbol, about) in RAM {
         let _ = write!(table, "| {about} |");
         for folder in folders {
-            let _ = write!(table, " {} |", symbol_size(&folder.join("client"), symbol)?);
+            let _ = write!(table, " {} |", symbol_size(&folder.join(name), symbol)?);
         }
         table.push('\n');
     }
@@ -196,6 +199,6 @@ knows, can panic.
 ";
 
 const RAM_HEAD: &str = "
-| what the client keeps in RAM, for 4 subscriptions and 1 request | Cortex-M3 | RISC-V |
+| what client and link keep in RAM, for 4 subscriptions and 1 request | Cortex-M3 | RISC-V |
 |---|---|---|
 ";

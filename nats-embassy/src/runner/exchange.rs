@@ -14,38 +14,39 @@ use nats_proto::session::Step;
 use nats_proto::wire::ServerOp;
 use nats_proto::wire::Sink;
 
+use super::Kit;
 use super::Task;
 use super::lose;
 use super::poll_control;
+use crate::auth::Login;
 use crate::auth::SignError;
 use crate::auth::Signer;
-use crate::config::Config;
 use crate::connector::Connection;
+use crate::delivery::Delivery;
+use crate::delivery::Kept;
+use crate::delivery::Lent;
+use crate::inbound::Found;
 use crate::inbound::Inbound;
 use crate::outbound::Half;
+use crate::pieces::Pieces;
 use crate::resources::sealed::Sizes;
 use crate::shared::Shared;
 use crate::shared::now;
-
-/// What logging in takes.
-pub(super) struct LogIn<'r, 'd, A> {
-    pub(super) config: &'r Config<'d>,
-    pub(super) signer: &'r mut A,
-    pub(super) is_secure: bool,
-}
 
 /// Reads and writes at the same time, until there is something else to do. Neither waits for the
 /// other: two sides that only write would wait for ever.
 pub(super) async fn exchange<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
-    inbound: &mut Inbound<'d>,
-    back: &mut Half<'d>,
-    login: LogIn<'_, '_, impl Signer>,
+    kit: &mut Kit<'d>,
+    signer: &mut impl Signer,
+    is_secure: bool,
 ) {
+    let Kit { name, login, inbound, back, pieces } = kit;
     let (reader, writer) = connection.split();
-    let mut reading = pin!(read(shared, inbound, reader));
-    let mut writing = pin!(write(shared, back, login, writer));
+    let login = LogIn { name: *name, login, is_secure };
+    let mut reading = pin!(read(shared, inbound, pieces, reader));
+    let mut writing = pin!(write(shared, back, login, signer, writer));
     poll_fn(|cx| {
         if poll_control(shared, cx, Task::Exchange).is_ready()
             || reading.as_mut().poll(cx).is_ready()
@@ -62,6 +63,7 @@ pub(super) async fn exchange<'d, R: Sizes<'d>>(
 async fn read<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     inbound: &mut Inbound<'d>,
+    pieces: &mut Pieces<'d>,
     mut reader: impl Read,
 ) {
     loop {
@@ -70,8 +72,22 @@ async fn read<'d, R: Sizes<'d>>(
             Ok(len) => inbound.fill(len),
             Err(_) => return lose(shared, Lost::Io),
         }
-        if let Err(cause) = inbound.handle_all(|op| handle(shared, op)) {
-            return lose(shared, cause);
+        loop {
+            let mut lent = None;
+            let handled = inbound.handle_all(|found| {
+                let next = handle(shared, pieces, found);
+                if let Next::Lend(message) = next {
+                    lent = Some(message);
+                }
+                matches!(next, Next::GoOn)
+            });
+            if let Err(cause) = handled {
+                return lose(shared, cause);
+            }
+            match lent {
+                Some(message) if R::Delivery::LENDS => lend(shared, inbound, message).await,
+                _ => break,
+            }
         }
         if shared.lock(|state| Task::of(&state.session) != Task::Exchange) {
             return;
@@ -81,32 +97,78 @@ async fn read<'d, R: Sizes<'d>>(
     }
 }
 
-/// Says whether to go on.
-fn handle<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, op: ServerOp<'_>) -> bool {
-    shared.lock(|state| match op {
+/// What to do after something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+    Lend(Lent),
+}
+
+fn handle<'d, R: Sizes<'d>>(
+    shared: &Shared<'d, R>,
+    pieces: &mut Pieces<'d>,
+    found: Found<'_>,
+) -> Next {
+    let op = match found {
+        Found::Op(op) => op,
+        Found::Passing(bytes) => {
+            pieces.pass(bytes);
+            return Next::GoOn;
+        }
+    };
+    let streamed = pieces.are_wanted();
+    match op {
         ServerOp::Message(message) => {
-            state.handle_message(&message);
-            true
+            match shared.lock(|state| state.handle_message(&message, streamed)) {
+                Kept::Lent(message) => return Next::Lend(message),
+                Kept::TooLong if streamed => pieces.whole(&message),
+                _ => {}
+            }
         }
         ServerOp::Control(op) => {
-            if let Some(event) = state.session.handle_control(op, now()) {
-                state.handle_event(&event);
-            }
-            state.settle(now());
-            Task::of(&state.session) == Task::Exchange
+            return shared.lock(|state| {
+                if let Some(event) = state.session.handle_control(op, now()) {
+                    state.handle_event(&event);
+                }
+                state.settle(now());
+                if Task::of(&state.session) == Task::Exchange { Next::GoOn } else { Next::Stop }
+            });
         }
         ServerOp::Oversized(oversized) => {
-            state.handle_oversized(oversized);
-            true
+            let is_wanted = shared.lock(|state| state.handle_oversized(oversized, streamed));
+            if is_wanted {
+                pieces.begin(&oversized);
+            }
         }
-        _ => true,
-    })
+        _ => {}
+    }
+    Next::GoOn
+}
+
+/// Lets somebody look at a message where it is. Nothing is read meanwhile.
+async fn lend<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, inbound: &mut Inbound<'d>, message: Lent) {
+    let letter = inbound.lend(message);
+    shared.lock(|state| state.delivery.lend(letter));
+    // The runner wakes up for it.
+    let memory = poll_fn(|_| {
+        shared.lock(|state| state.delivery.take_back().map_or(Poll::Pending, Poll::Ready))
+    });
+    inbound.take_back(memory.await);
+}
+
+/// What logging in takes, besides a signer.
+struct LogIn<'r, 'd> {
+    name: Option<&'d str>,
+    login: &'r Login<'d>,
+    is_secure: bool,
 }
 
 async fn write<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     back: &mut Half<'d>,
-    mut login: LogIn<'_, '_, impl Signer>,
+    login: LogIn<'_, 'd>,
+    signer: &mut impl Signer,
     mut writer: impl Write,
 ) {
     loop {
@@ -120,7 +182,7 @@ async fn write<'d, R: Sizes<'d>>(
                 if state.front.is_empty() {
                     return Poll::Pending;
                 }
-                core::mem::swap(&mut state.front, back);
+                state.front.swap(back);
                 state.waiters.wake();
                 Poll::Ready(true)
             })
@@ -128,7 +190,7 @@ async fn write<'d, R: Sizes<'d>>(
         let written = if has_bytes.await {
             write_half(back, &mut writer).await
         } else {
-            log_in(shared, back, &mut login, &mut writer).await
+            log_in(shared, back, &login, signer, &mut writer).await
         };
         if let Err(cause) = written {
             return lose(shared, cause);
@@ -153,23 +215,19 @@ async fn write_half(back: &mut Half<'_>, writer: &mut impl Write) -> Result<(), 
 async fn log_in<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     back: &mut Half<'d>,
-    login: &mut LogIn<'_, '_, impl Signer>,
+    login: &LogIn<'_, 'd>,
+    signer: &mut impl Signer,
     writer: &mut impl Write,
 ) -> Result<(), Lost> {
-    let LogIn { config, signer, is_secure } = login;
-    let signature = match config.login.needs_signature() {
-        true => Some(sign(shared, *signer).await.map_err(|_| Lost::Login)?),
+    let LogIn { name, login, is_secure } = *login;
+    let signature = match login.needs_signature() {
+        true => Some(sign(shared, signer).await.map_err(|_| Lost::Login)?),
         false => None,
     };
     loop {
         let is_done = shared.lock(|state| {
             let Step::Login(challenge) = state.session.step() else { return true };
-            let connect = config.login.connect(
-                config.name,
-                challenge.headers,
-                signature.as_ref(),
-                *is_secure,
-            );
+            let connect = login.connect(name, challenge.headers, signature.as_ref(), is_secure);
             back.fill(|space| state.session.login(&connect, space));
             false
         });

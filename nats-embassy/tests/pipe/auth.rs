@@ -104,3 +104,38 @@ fn what_is_there_before_tls_is_from_anybody() {
         assert_eq!(client.next_event().await, Some(Event::ConnectFailed(Lost::Tls)));
     });
 }
+
+/// Pasted from a file, as a constant of the firmware.
+#[cfg(feature = "nkeys")]
+const CREDS: &str = "\
+-----BEGIN NATS USER JWT-----
+eyJ0eXAiOiJKV1QifQ.eyJuYXRzIjp7fX0.c2ln
+------END NATS USER JWT------
+
+-----BEGIN USER NKEY SEED-----
+SUAP2AY6UAWHOXJBWDNRNKJ2DHNC5VA2DFJZTF6C6PMLKUCOS2H2E2BA2E
+------END USER NKEY SEED------
+";
+
+#[cfg(feature = "nkeys")]
+#[test]
+fn credentials_may_be_a_constant() {
+    use nats_embassy::KeySigner;
+    use nats_embassy::nats_proto::creds::Credentials;
+    use nats_embassy::nats_proto::nkeys::SignatureText;
+
+    let credentials = Credentials::new(CREDS).unwrap();
+    let (jwt, seed) = (credentials.jwt().unwrap(), credentials.seed().unwrap());
+    let mut expected = KeySigner::new(seed).unwrap();
+    let expected = SignatureText::new(&block_on(expected.sign(b"abc")).unwrap());
+    let peer = Peer::new(Script::default());
+    let mut resources = Nats::new();
+    let config = Config::new("nats://one").login(Login::Jwt(jwt));
+    let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+    let (client, runner) = made.unwrap();
+    let mut runner = runner.with_signer(KeySigner::new(seed).unwrap());
+    block_on(embassy_futures::select::select(runner.run(), client.connected()));
+    let log = peer.log();
+    let connect = log.iter().find(|line| line.starts_with("CONNECT")).unwrap();
+    assert!(connect.contains(jwt) && connect.contains(expected.as_str()), "{connect}");
+}

@@ -22,7 +22,7 @@ use crate::transport::Network;
 use crate::with_client;
 
 /// Polls `future` up to `polls` times, and says whether that was enough.
-async fn give_up_after(polls: usize, future: impl Future) -> bool {
+pub(crate) async fn give_up_after(polls: usize, future: impl Future) -> bool {
     let (mut future, mut left) = (pin!(future), polls);
     poll_fn(|cx| {
         if left == 0 {

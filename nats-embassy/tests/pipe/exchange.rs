@@ -164,3 +164,34 @@ fn closing_flushes() {
     let log = peer.log();
     assert!(log.contains(&"PUB a last words".to_owned()), "{log:?}");
 }
+
+#[test]
+fn headers_go_with_requests_and_with_answers() {
+    for chunk in [1, 1024] {
+        let peer = Peer::new(Script { chunk, ..Script::default() });
+        with_client(&peer, async |client| {
+            let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+            headers.append("Key", "value").unwrap();
+            let headers = headers.as_headers();
+            let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+            let serve = async {
+                let request = service.next().await.unwrap();
+                assert_eq!(request.headers().get("Key"), Some("value"));
+                let subject = request.reply_subject().unwrap();
+                let answer = Publish { headers, ..Publish::new(subject, request.payload()) };
+                client.publish_message(&answer).await.unwrap();
+            };
+            let message = Publish {
+                // It does not count.
+                reply: Some(Subject::from_static("elsewhere")),
+                headers,
+                ..Publish::new(Subject::from_static("echo"), b"question")
+            };
+            let ask = client.request_message(&message, SECOND);
+            let ((), reply) = embassy_futures::join::join(serve, ask).await;
+            let reply = reply.unwrap();
+            assert_eq!(reply.headers().get("Key"), Some("value"));
+            assert_eq!((reply.payload(), reply.status()), (&b"question"[..], None));
+        });
+    }
+}

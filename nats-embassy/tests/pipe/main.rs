@@ -13,11 +13,15 @@ mod cancel;
 mod clock;
 mod cut;
 mod exchange;
+mod keep;
 mod limits;
+mod link;
 #[cfg(feature = "nal")]
 mod nal;
 mod peer;
+mod pieces;
 mod reconnect;
+mod sizes;
 mod transport;
 
 use core::time::Duration;
@@ -34,6 +38,9 @@ use crate::transport::Network;
 
 /// What most tests use.
 type Nats<'d> = Resources<'d, NoopRawMutex, 512, 512, 4, 6, 128, 2>;
+
+/// The same, for long filters.
+type Wide<'d> = Resources<'d, NoopRawMutex, 512, 512, 4, 6, 128, 2, 2, 128>;
 
 const SECOND: Duration = Duration::from_secs(1);
 

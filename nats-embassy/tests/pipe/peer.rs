@@ -53,6 +53,8 @@ pub(crate) struct Script {
     pub(crate) is_mute: bool,
     /// What CONNECT is answered with, instead of nothing.
     pub(crate) refusal: Option<&'static str>,
+    /// Whether closing a connection takes for ever.
+    pub(crate) hangs_on_close: bool,
 }
 
 impl Default for Script {
@@ -65,6 +67,7 @@ impl Default for Script {
             listens: true,
             is_mute: false,
             refusal: None,
+            hangs_on_close: false,
         }
     }
 }
@@ -88,6 +91,10 @@ impl Peer {
     /// Changes how the peer behaves.
     pub(crate) fn script(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.0.borrow_mut().script);
+    }
+
+    pub(crate) fn hangs_on_close(&self) -> bool {
+        self.0.borrow().script.hangs_on_close
     }
 
     /// What happened since this was asked last.

@@ -11,9 +11,11 @@ use nats_embassy::PublishError;
 use nats_embassy::Queueing;
 use nats_embassy::RequestError;
 use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::session::Stop;
 
 use crate::Nats;
 use crate::SECOND;
+use crate::clock::block_on;
 use crate::clock::now;
 use crate::peer::INFO;
 use crate::peer::Peer;
@@ -153,4 +155,37 @@ fn addresses_are_checked() {
     assert!(matches!(check("http://a"), ConfigError::Url(_)));
     assert_eq!(check("nats://user:word@a"), ConfigError::CredentialsInUrl);
     assert_eq!(check("a,b,c"), ConfigError::TooManyServers);
+}
+
+#[test]
+fn servers_that_a_server_tells_of_are_connected_to() {
+    let peer = Peer::new(Script::default());
+    with_client(&peer, async |client| {
+        client.connected().await.unwrap();
+        let list = r#""connect_urls":["10.0.0.2:4222"],"proto""#;
+        peer.send(INFO.replace("\"proto\"", list).as_bytes());
+        peer.send(b"\r\n");
+        while client.next_event().await != Some(Event::InfoChanged) {}
+        peer.log();
+        peer.hang_up();
+        while client.next_event().await != Some(Event::Reconnected) {}
+    });
+    let log = peer.log();
+    assert_eq!(log.iter().find(|line| line.starts_with("dial")).unwrap(), "dial 10.0.0.2");
+}
+
+#[test]
+fn a_connection_that_does_not_close_is_dropped() {
+    let peer = Peer::new(Script { hangs_on_close: true, ..Script::default() });
+    let mut resources = Nats::new();
+    let config = Config::new("nats://one");
+    let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+    let (client, mut runner) = made.unwrap();
+    let app = async {
+        client.connected().await.unwrap();
+        client.close().await.unwrap();
+        now()
+    };
+    let (begun, stop) = block_on(embassy_futures::join::join(app, runner.run()));
+    assert_eq!((stop, now() - begun), (Stop::Drained, 1000));
 }

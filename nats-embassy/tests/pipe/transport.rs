@@ -55,6 +55,9 @@ impl Connection for Pipe {
     async fn close(&mut self) {
         pend().await;
         self.0.note("close");
+        if self.0.hangs_on_close() {
+            std::future::pending().await
+        }
     }
 
     async fn abort(&mut self) {

@@ -11,6 +11,7 @@ use crate::wire::ServerError;
 
 /// What the driver is to do next. Reading it changes nothing, however often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Step<'s> {
     /// Nothing, until a call or a time-out changes that.
@@ -32,6 +33,7 @@ pub enum Step<'s> {
 
 /// What to take into account in CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Challenge<'s> {
     /// The server that wants to know who we are.
     pub server: ServerUrl<'s>,
@@ -46,6 +48,7 @@ pub struct Challenge<'s> {
 
 /// Something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event<'b> {
     /// The first connection is ready.
@@ -135,6 +138,7 @@ pub enum Stop {
 
 /// A subscription that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Released<R> {
     /// Its number.
     pub sid: Sid,

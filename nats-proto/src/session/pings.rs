@@ -8,6 +8,7 @@ use crate::wire::Sink;
 /// Something handed to the connection before a certain PING: it has reached the server when the
 /// PONG is back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FlushId {
     pub(super) link: u32,
     pub(super) number: u32,

@@ -39,6 +39,7 @@ pub struct Server<T> {
 
 /// What a session knows of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct KnownServer<'s> {
     /// Its address.

@@ -95,7 +95,7 @@ impl<S: Store> Session<S> {
     }
 
     /// What the server said about itself last.
-    pub const fn info(&self) -> &ServerInfo<S::Text> {
+    pub const fn info(&self) -> &ServerInfo<S::Text, S::Note> {
         &self.info
     }
 

@@ -118,6 +118,7 @@ enum State {
 /// What [`Decoder::decode`] made of the input.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Decoded<Op> {
     /// A frame. Act on `op`, then drop the first `len` bytes.
     Frame {
@@ -254,7 +255,8 @@ impl<R: Role> Decoder<R> {
             return self.message(input, sid, layout);
         }
         let subject = input.get(layout.subject_range()).unwrap_or_default();
-        Ok(self.start_skip(sid, subject, layout.body_len(), layout.line.into()))
+        let (size, headers) = (layout.body_len(), layout.headers as usize);
+        Ok(self.start_skip(Oversized { sid, subject, size, headers }, layout.line.into()))
     }
 
     #[inline]
@@ -314,20 +316,14 @@ impl<R: Role> Decoder<R> {
                 self.state = State::LongLine(line);
                 Ok(Decoded::Skip { len: input.len() })
             }
-            Progress::End { sid, size, len } => Ok(self.start_skip(sid, &[], size, len)),
+            Progress::End { oversized, len } => Ok(self.start_skip(oversized, len)),
         }
     }
 
-    fn start_skip<'b>(
-        &mut self,
-        sid: Sid,
-        subject: &'b [u8],
-        size: usize,
-        len: usize,
-    ) -> Decoded<R::Op<'b>> {
+    fn start_skip<'b>(&mut self, oversized: Oversized<'b>, len: usize) -> Decoded<R::Op<'b>> {
         self.oversized = self.oversized.saturating_add(1);
-        self.state = State::Skip { left: size + 2 };
-        Decoded::Frame { op: R::oversized(Oversized { sid, subject, size }), len }
+        self.state = State::Skip { left: oversized.size + 2 };
+        Decoded::Frame { op: R::oversized(oversized), len }
     }
 
     fn skip<'b>(

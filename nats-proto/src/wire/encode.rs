@@ -41,6 +41,7 @@ const CRLF: &[u8] = b"\r\n";
 /// # Ok::<(), nats_proto::Full>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Publish<'a> {
     /// Where to.
     pub subject: Subject<'a>,
@@ -56,6 +57,7 @@ pub struct Publish<'a> {
 ///
 /// Subjects are bytes, since a server passes on what it got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Deliver<'a> {
     /// What it was published to.
     pub subject: &'a [u8],
@@ -71,6 +73,7 @@ pub struct Deliver<'a> {
 
 /// SUB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Subscribe<'a> {
     /// What to listen to.
     pub filter: Filter<'a>,
@@ -376,6 +379,7 @@ impl Head<'_> {
 
 /// Why a payload was not made in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncodeError<E> {
     /// There is no room for the longest payload.

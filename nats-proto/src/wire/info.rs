@@ -15,6 +15,7 @@ use super::sink::Buffer;
 
 /// INFO, or a part of it: a cluster's can be longer than any buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InfoPart<'b> {
     /// The JSON, from where the previous part ended.
     pub json: &'b [u8],
@@ -24,15 +25,17 @@ pub struct InfoPart<'b> {
 
 /// What INFO said, as far as a client can use it.
 ///
-/// `T` holds the texts: `heapless::Vec<u8, N>` or `Vec<u8>`. One that does not fit is left out.
+/// `T` holds the nonce, `N` the texts that nothing depends on: `heapless::Vec<u8, N>` or
+/// `Vec<u8>`. One that does not fit is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServerInfo<T> {
-    server_id: T,
-    server_name: T,
-    version: T,
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ServerInfo<T, N = T> {
+    server_id: N,
+    server_name: N,
+    version: N,
     nonce: T,
-    client_ip: T,
-    domain: T,
+    client_ip: N,
+    domain: N,
     client_id: u64,
     max_payload: u32,
     proto: u8,
@@ -46,7 +49,7 @@ pub struct ServerInfo<T> {
 /// use nats_proto::wire::{InfoPart, InfoScanner, ServerInfo};
 ///
 /// let mut scanner = InfoScanner::<heapless::Vec<u8, 64>>::default();
-/// let mut info = ServerInfo::default();
+/// let mut info: ServerInfo<heapless::Vec<u8, 64>> = ServerInfo::default();
 /// let mut urls = Vec::new();
 /// for (json, is_last) in [
 ///     (r#"{"version":"2.15"#, false),
@@ -68,6 +71,7 @@ pub struct InfoScanner<T> {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Flags(u16);
 
 macro_rules! keys {
@@ -124,10 +128,10 @@ impl<T: Buffer + Default> InfoScanner<T> {
     ///
     /// [`JsonError`] if INFO is not a JSON object. The next part is taken for the first of a new
     /// INFO then.
-    pub fn push(
+    pub fn push<N: Buffer>(
         &mut self,
         part: InfoPart<'_>,
-        info: &mut ServerInfo<T>,
+        info: &mut ServerInfo<T, N>,
         mut url: impl FnMut(&str),
     ) -> Result<bool, JsonError> {
         let result = self.read(part, info, &mut url);
@@ -138,10 +142,10 @@ impl<T: Buffer + Default> InfoScanner<T> {
         result
     }
 
-    fn read(
+    fn read<N: Buffer>(
         &mut self,
         part: InfoPart<'_>,
-        info: &mut ServerInfo<T>,
+        info: &mut ServerInfo<T, N>,
         url: &mut impl FnMut(&str),
     ) -> Result<bool, JsonError> {
         for &byte in part.json {
@@ -164,7 +168,12 @@ impl<T: Buffer + Default> InfoScanner<T> {
         Ok(true)
     }
 
-    fn token(&mut self, token: Token, info: &mut ServerInfo<T>, url: &mut impl FnMut(&str)) {
+    fn token<N: Buffer>(
+        &mut self,
+        token: Token,
+        info: &mut ServerInfo<T, N>,
+        url: &mut impl FnMut(&str),
+    ) {
         let text = self.json.text();
         match (token.depth, token.kind) {
             (1, TokenKind::Key) => {
@@ -216,7 +225,7 @@ macro_rules! flags {
     )*};
 }
 
-impl<T: Buffer> ServerInfo<T> {
+impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
     texts! {
         /// The server's unique id.
         server_id;
@@ -273,31 +282,23 @@ impl<T: Buffer> ServerInfo<T> {
         self.cut
     }
 
-    const fn text_mut(&mut self, key: Key) -> Option<&mut T> {
+    fn set_text(&mut self, key: Key, text: Option<&[u8]>) {
+        let is_kept = match key {
+            Key::Nonce => replace(&mut self.nonce, text),
+            key => self.note_mut(key).is_none_or(|note| replace(note, text)),
+        };
+        self.cut |= !is_kept;
+    }
+
+    const fn note_mut(&mut self, key: Key) -> Option<&mut N> {
         match key {
             Key::ServerId => Some(&mut self.server_id),
             Key::ServerName => Some(&mut self.server_name),
             Key::Version => Some(&mut self.version),
-            Key::Nonce => Some(&mut self.nonce),
             Key::ClientIp => Some(&mut self.client_ip),
             Key::Domain => Some(&mut self.domain),
             _ => None,
         }
-    }
-
-    fn set_text(&mut self, key: Key, text: Option<&[u8]>) {
-        let Some(field) = self.text_mut(key) else {
-            return;
-        };
-        field.truncate(0);
-        let kept = text.is_some_and(|text| match field.reserve(text.len()) {
-            Ok(()) => {
-                field.put(text);
-                true
-            }
-            Err(_) => false,
-        });
-        self.cut |= !kept;
     }
 
     /// A number that is no such thing, or out of range, is none.
@@ -315,8 +316,11 @@ impl<T: Buffer> ServerInfo<T> {
     }
 
     fn forget(&mut self, key: Key) {
-        if let Some(text) = self.text_mut(key) {
-            text.truncate(0);
+        if let Some(note) = self.note_mut(key) {
+            note.truncate(0);
+        }
+        if key == Key::Nonce {
+            self.nonce.truncate(0);
         }
         self.set_number(key, None);
         self.flags.set(key, false);
@@ -341,6 +345,14 @@ impl Flags {
     const fn bit(key: Key) -> Option<u16> {
         if (key as u32) <= Key::JetStream as u32 { Some(1 << key as u16) } else { None }
     }
+}
+
+/// Puts `text` in place of what was there, and says whether it fits.
+fn replace(field: &mut impl Buffer, text: Option<&[u8]>) -> bool {
+    field.truncate(0);
+    let Some(text) = text.filter(|text| field.reserve(text.len()).is_ok()) else { return false };
+    field.put(text);
+    true
 }
 
 /// A number without sign, fraction or exponent.

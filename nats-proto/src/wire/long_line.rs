@@ -7,6 +7,7 @@
 use super::args::MessageKind;
 use super::args::is_blank;
 use super::error::DecodeError;
+use super::op::Oversized;
 use crate::message::Sid;
 
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub(super) enum Progress {
     /// The line goes on.
     More,
     /// The line ended `len` bytes into the input.
-    End { sid: Sid, size: usize, len: usize },
+    End { oversized: Oversized<'static>, len: usize },
 }
 
 impl LongLine {
@@ -55,8 +56,7 @@ impl LongLine {
                 return if self.seen > limit {
                     Err(DecodeError::LineTooLong)
                 } else {
-                    let (sid, size) = self.end()?;
-                    Ok(Progress::End { sid, size, len: at + 1 })
+                    Ok(Progress::End { oversized: self.end()?, len: at + 1 })
                 };
             }
             // A CR belongs to the line unless the line ends behind it.
@@ -100,7 +100,7 @@ impl LongLine {
         }
     }
 
-    fn end(&self) -> Result<(Sid, usize), DecodeError> {
+    fn end(&self) -> Result<Oversized<'static>, DecodeError> {
         let least = 3 + u8::from(self.kind.has_sid) + u8::from(self.kind.has_headers);
         if self.arguments != least && self.arguments != least + 1 {
             return Err(DecodeError::Arguments);
@@ -111,9 +111,10 @@ impl LongLine {
             .ok()
             .filter(|&size| size <= i32::MAX as u32)
             .ok_or(DecodeError::Overflow)?;
-        if self.kind.has_headers && self.previous? > u64::from(size) {
-            return Err(DecodeError::HeaderSize);
-        }
-        Ok((Sid(sid), size as usize))
+        let headers = if self.kind.has_headers { self.previous? } else { 0 };
+        // The size is one of 32 bits, and so is what does not exceed it.
+        let headers = u32::try_from(headers).ok().filter(|&headers| headers <= size);
+        let headers = headers.ok_or(DecodeError::HeaderSize)? as usize;
+        Ok(Oversized { sid: Sid(sid), subject: &[], size: size as usize, headers })
     }
 }

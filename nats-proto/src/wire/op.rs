@@ -9,6 +9,7 @@ use crate::message::Unsubscription;
 
 /// What a server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ServerOp<'b> {
     /// MSG or HMSG: the data plane.
@@ -22,6 +23,7 @@ pub enum ServerOp<'b> {
 
 /// What a server sends besides messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Control<'b> {
     /// INFO, or as much of it as is there.
@@ -38,6 +40,7 @@ pub enum Control<'b> {
 
 /// What a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClientOp<'b> {
     /// PUB or HPUB.
@@ -59,6 +62,7 @@ pub enum ClientOp<'b> {
 
 /// The arguments of SUB, not validated: a server decides what it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SubscribeArgs<'b> {
     /// The filter.
     pub subject: &'b [u8],
@@ -69,7 +73,11 @@ pub struct SubscribeArgs<'b> {
 }
 
 /// A message that was passed over because it is longer than a frame may be.
+///
+/// What [`Decoded::Skip`](super::Decoded::Skip) says to drop from here on are its headers, its
+/// payload and its line end, in pieces: whoever can make use of pieces need not drop them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Oversized<'b> {
     /// Its subscription; zero for a message that a client publishes.
     pub sid: Sid,
@@ -77,4 +85,6 @@ pub struct Oversized<'b> {
     pub subject: &'b [u8],
     /// The length of its headers and payload in bytes.
     pub size: usize,
+    /// How many of these, from the first on, are headers.
+    pub headers: usize,
 }

@@ -141,6 +141,7 @@ kinds! {
 
 /// What a permissions violation was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Violation<'b> {
     /// What was not allowed.
     pub action: Action,

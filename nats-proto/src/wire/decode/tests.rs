@@ -293,7 +293,9 @@ fn info_of_any_length_through_a_small_buffer() {
 fn a_message_that_is_too_long_is_passed_over_and_reported() {
     let limits = Limits { frame: 24, ..Limits::DEFAULT };
     let oversized = |sid, subject: &[u8], size| {
-        format!("Oversized(Oversized {{ sid: Sid({sid}), subject: {subject:?}, size: {size} }})")
+        let headers = if sid == 8 { 12 } else { 0 };
+        let oversized = Oversized { sid: Sid(sid), subject, size, headers };
+        format!("Oversized({oversized:?})")
     };
     let input = b"MSG a 7 11\r\n0123456789\r\r\nMSG a 7 10\r\n0123456789\r\nPING\r\n";
     assert_eq!(
@@ -329,7 +331,9 @@ fn oversized_messages_are_counted() {
 fn a_control_line_longer_than_a_frame_is_streamed_through() {
     let limits = Limits { frame: 24, line: 80, ..Limits::DEFAULT };
     let oversized = |sid, size| {
-        format!("Oversized(Oversized {{ sid: Sid({sid}), subject: [], size: {size} }})")
+        let headers = if size == 14 { 12 } else { 0 };
+        let oversized = Oversized { sid: Sid(sid), subject: &[], size, headers };
+        format!("Oversized({oversized:?})")
     };
     let long = "s".repeat(30);
     let table = [

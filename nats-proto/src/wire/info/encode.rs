@@ -17,6 +17,7 @@ use crate::wire::sink::Sink;
 /// # Ok::<(), nats_proto::Full>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Info<'a> {
     /// The server's unique id.
     pub server_id: &'a str,

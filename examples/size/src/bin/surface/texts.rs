@@ -84,7 +84,8 @@ pub(super) fn errors() {
 }
 
 pub(super) fn info() {
-    let (mut scanner, mut info) = (InfoScanner::<Line>::default(), ServerInfo::default());
+    let (mut scanner, mut info) =
+        (InfoScanner::<Line>::default(), ServerInfo::<Line, Line>::default());
     while !matches!(
         scanner.push(
             InfoPart { json: bytes(&mut [0; 64]), is_last: flag() },

@@ -1,0 +1,104 @@
+//! Where messages go: to places where they wait, or to one reader who looks at them where they are.
+
+use nats_proto::Layout;
+use nats_proto::Message;
+use nats_proto::Sid;
+use nats_proto::StatusCode;
+use nats_proto::Token;
+use nats_proto::session::Ended;
+
+use crate::mailbox::Owner;
+use crate::request::ReplyState;
+
+/// What becomes of messages.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+pub trait Delivery<'d> {
+    /// Whether messages are lent, instead of copied.
+    const LENDS: bool;
+
+    /// Takes a message of a subscription.
+    fn keep(&mut self, owner: Owner, message: &Message<&[u8]>) -> Kept;
+
+    /// Takes the reply to a request.
+    fn keep_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Kept;
+
+    /// A message of a subscription was passed over.
+    fn note_too_long(&mut self, owner: Owner);
+
+    /// The reply to a request was passed over.
+    fn end_reply(&mut self, token: Token, state: ReplyState);
+
+    /// Messages of a subscription are dropped. Says whether that is new.
+    fn begins_dropping(&mut self, owner: Owner) -> bool;
+
+    /// Requests for which `is_over` holds, given whether they were sent, are over.
+    fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool);
+
+    /// A subscription is over. Says whether its owner will find out.
+    fn end(&mut self, owner: Owner, how: Ended) -> bool;
+
+    /// Whether no message waits for anybody, or is being looked at.
+    fn is_dealt_with(&self) -> bool;
+
+    /// Lends the memory for receiving, with a message in it.
+    fn lend(&mut self, letter: Letter<'d>) {
+        let _ = letter;
+    }
+
+    /// Takes the memory back, if nobody uses it any more.
+    fn take_back(&mut self) -> Option<&'d mut [u8]> {
+        None
+    }
+
+    /// Takes the memory back even if nobody has looked at the message, and says whether that is
+    /// so.
+    fn reclaim(&mut self) -> Option<(&'d mut [u8], bool)> {
+        None
+    }
+}
+
+/// What became of a message.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    Yes,
+    /// It fits, and there is no place; or an older one had to go.
+    Dropped,
+    TooLong,
+    /// It stays where it is, and is to be lent.
+    Lent(Lent),
+    /// Nobody wants it.
+    Unwanted,
+}
+
+/// A message that is to be lent, without its bytes.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lent {
+    pub(crate) sid: Sid,
+    pub(crate) layout: Layout,
+    pub(crate) is_reply: bool,
+}
+
+/// The memory for receiving, and where in it a message is.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+pub struct Letter<'d> {
+    pub(crate) memory: &'d mut [u8],
+    pub(crate) start: usize,
+    pub(crate) message: Lent,
+}
+
+impl Letter<'_> {
+    pub(crate) fn message(&self) -> Message<&[u8]> {
+        let Lent { sid, layout, .. } = self.message;
+        let frame = self.memory.get(self.start..).unwrap_or_default();
+        Message::from_frame(frame.get(..layout.frame_len()).unwrap_or_default(), sid, layout)
+    }
+}
+
+/// Whether the server says that nobody listens.
+pub(crate) fn is_no_responders(message: &Message<&[u8]>) -> bool {
+    let status = || message.status();
+    message.payload().is_empty()
+        && status().is_some_and(|status| status.code() == StatusCode::NO_RESPONDERS)
+}

@@ -1,0 +1,39 @@
+//! `defmt::Format` for what does not show all that it holds: like `Debug`.
+
+use defmt::Debug2Format;
+use defmt::Format;
+use defmt::Formatter;
+
+use crate::auth::Login;
+use crate::client::Client;
+use crate::link::Link;
+use crate::link::LinkMemory;
+use crate::resources::Memory;
+use crate::resources::sealed::Sizes;
+use crate::runner::Runner;
+use crate::subscription::Received;
+use crate::subscription::Subscription;
+
+macro_rules! like_debug {
+    ($([$($generics:tt)*] $type:ty,)*) => {$(
+        impl<$($generics)*> Format for $type {
+            fn format(&self, f: Formatter<'_>) {
+                defmt::write!(f, "{}", Debug2Format(self));
+            }
+        }
+    )*};
+}
+
+like_debug! {
+    [] Login<'_>,
+    ['d, R: Sizes<'d>] Client<'d, R>,
+    ['d, R: LinkMemory<'d>] Link<'_, 'd, R>,
+    ['d, R: Memory<'d>] Received<'d, R>,
+    ['d, R: Memory<'d>] Subscription<'d, R>,
+    ['d, R: Sizes<'d>, C, A] Runner<'d, R, C, A>,
+}
+
+#[cfg(feature = "nkeys")]
+like_debug! {
+    [] crate::auth::KeySigner,
+}

@@ -1,0 +1,353 @@
+//! A client for a single task, which looks at messages where they were received.
+
+mod letterbox;
+mod resources;
+
+use core::fmt;
+use core::future::poll_fn;
+use core::num::NonZeroU64;
+use core::pin::Pin;
+use core::pin::pin;
+use core::task::Context;
+use core::task::Poll;
+use core::time::Duration;
+
+use nats_proto::Filter;
+use nats_proto::Instant;
+use nats_proto::Message;
+use nats_proto::Queue;
+use nats_proto::Sid;
+use nats_proto::SubjectError;
+use nats_proto::Token;
+use nats_proto::session::Stop;
+use nats_proto::wire::Publish;
+
+use self::letterbox::Letterbox;
+pub use self::resources::LinkResources;
+use crate::client::Client;
+use crate::delivery::Letter;
+use crate::error::PublishError;
+use crate::error::RequestError;
+use crate::error::SubscribeError;
+use crate::mailbox::Owner;
+use crate::request::ReplyState;
+use crate::resources::sealed::Sizes;
+use crate::shared::now;
+use crate::shared::wake_at;
+
+/// What [`LinkResources`] are, whatever their sizes.
+pub trait LinkMemory<'d>: Sizes<'d, Delivery = Letterbox<'d>> {}
+
+impl<'d, R: Sizes<'d, Delivery = Letterbox<'d>>> LinkMemory<'d> for R {}
+
+/// The floor, for tiny devices: everything in a single task, and no memory for messages that wait.
+///
+/// It moves the bytes itself, connects and connects again, as long as one of its futures is
+/// polled, and at no other time: come back to [`recv`](Self::recv) soon. Subscribing, and whatever
+/// of the [`Client`] does not wait, takes effect then.
+///
+/// ```no_run
+/// use core::pin::pin;
+/// use nats_embassy::{Config, Connector, Link, LinkResources};
+///
+/// # async fn device(connector: impl Connector) -> Result<(), Box<dyn std::error::Error>> {
+/// # let entropy = [0; 32];
+/// let mut resources = LinkResources::<512, 512, 2>::new();
+/// let config = Config::new("nats://10.0.0.1");
+/// let (client, mut runner) = nats_embassy::new(config, connector, &mut resources, entropy)?;
+/// let running = pin!(runner.run());
+/// let mut link = Link::new(client, running);
+/// link.subscribe("lab.lamp")?;
+/// loop {
+///     let command = link.recv().await?;
+///     let is_on = command.payload() == b"on";
+///     // Without waiting: `command` is lent by the link.
+///     client.try_respond(&command, if is_on { b"is on" } else { b"is off" })?;
+/// }
+/// # }
+/// ```
+pub struct Link<'r, 'd, R: LinkMemory<'d>> {
+    client: Client<'d, R>,
+    running: Pin<&'r mut dyn Future<Output = Stop>>,
+    /// Why it is over.
+    stop: Option<Stop>,
+    /// The message that was lent last.
+    letter: Option<Letter<'d>>,
+}
+
+impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
+    /// A link of the two that [`new`](crate::new) makes: `running` is the future of
+    /// [`Runner::run`](crate::Runner::run), and nobody else may poll it.
+    #[must_use]
+    pub const fn new(
+        client: Client<'d, R>,
+        running: Pin<&'r mut dyn Future<Output = Stop>>,
+    ) -> Self {
+        Self { client, running, stop: None, letter: None }
+    }
+
+    // Receiving ----------------------------------------------------------------------------------
+
+    /// Waits for the next message, and lends it. Nothing is copied: it is where it was received,
+    /// and nothing else is received while it is looked at.
+    ///
+    /// # Errors
+    ///
+    /// Why the client is over; the connection was closed in good order by then. No message is left.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing, whatever the transport.
+    pub async fn recv(&mut self) -> Result<Message<&[u8]>, Stop> {
+        let stop = poll_fn(|cx| {
+            // One that came while nobody was looking goes first: a connection that is lost takes
+            // it along.
+            if self.take_letter(false, cx) {
+                return Poll::Ready(None);
+            }
+            let stop = self.poll_running(cx);
+            if self.take_letter(false, cx) {
+                return Poll::Ready(None);
+            }
+            stop.map_or(Poll::Pending, |stop| Poll::Ready(Some(stop)))
+        });
+        match stop.await {
+            Some(stop) => Err(stop),
+            None => self.letter.as_ref().map(Letter::message).ok_or(Stop::Closed),
+        }
+    }
+
+    /// Moves bytes while it waits for `future`: for whatever a [`Client`] waits for. Messages that
+    /// come before it is ready go to `other`.
+    ///
+    /// ```
+    /// # use nats_embassy::{Link, LinkMemory, Client, PublishError};
+    /// # async fn publish<'d, R: LinkMemory<'d>>(
+    /// #     link: &mut Link<'_, 'd, R>,
+    /// #     client: Client<'d, R>,
+    /// # ) -> Result<(), PublishError> {
+    /// link.drive(client.publish("lab.temperature", b"21"), |_| {}).await
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Like that of `future`. Messages that went to `other` are dealt with.
+    pub async fn drive<F: Future>(
+        &mut self,
+        future: F,
+        other: impl FnMut(Message<&[u8]>),
+    ) -> F::Output {
+        let mut future = pin!(future);
+        self.until(|_, cx| future.as_mut().poll(cx), other).await
+    }
+
+    /// Publishes a request, waits for the first reply, no longer than `timeout` in all, and lends
+    /// it. Other messages that come before it go to `other`.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the request up. It may have been published.
+    pub async fn request(
+        &mut self,
+        message: &Publish<'_>,
+        timeout: Duration,
+        other: impl FnMut(Message<&[u8]>),
+    ) -> Result<Message<&[u8]>, RequestError> {
+        let deadline = now() + timeout;
+        let client = self.client;
+        let token = client.shared.lock(|state| {
+            state.open_inbox()?;
+            Ok::<_, RequestError>(state.delivery.ask())
+        })?;
+        let asking = Asking { client };
+        self.until(|link, cx| link.poll_reply(token, message, deadline, cx), other).await?;
+        drop(asking);
+        self.letter.as_ref().map(Letter::message).ok_or(RequestError::Disconnected)
+    }
+
+    fn poll_reply(
+        &mut self,
+        token: Token,
+        message: &Publish<'_>,
+        deadline: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), RequestError>> {
+        if self.take_letter(true, cx) {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = self.client.shared.lock(|state| {
+            let Some(asking) = &state.delivery.asking else {
+                return Poll::Ready(Err(RequestError::TimedOut));
+            };
+            Poll::Ready(Err(match asking.state {
+                ReplyState::Waiting if now() >= deadline => RequestError::TimedOut,
+                ReplyState::Waiting if asking.is_sent => return Poll::Pending,
+                ReplyState::Waiting => match state.publish_request(token, message) {
+                    Ok(()) => {
+                        state.delivery.note_sent();
+                        return Poll::Pending;
+                    }
+                    Err(error) if state.may_wait(error) => {
+                        state.waiters.register(cx.waker());
+                        return Poll::Pending;
+                    }
+                    Err(error) => error.into(),
+                },
+                // It was answered, and the answer was lost with the connection.
+                ReplyState::Answered | ReplyState::Disconnected => RequestError::Disconnected,
+                ReplyState::NoResponders => RequestError::NoResponders,
+                ReplyState::TooLong => RequestError::ReplyTooLong,
+                ReplyState::Closed => RequestError::Publish(PublishError::Closed),
+            }))
+        });
+        if polled.is_pending() {
+            wake_at(deadline, cx);
+        }
+        polled
+    }
+
+    // Subscriptions ------------------------------------------------------------------------------
+
+    /// Subscribes to `filter`, now and on every connection to come. Messages tell by their
+    /// [`sid`](Message::sid) whose they are.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`].
+    pub fn subscribe<'a, F>(&mut self, filter: F) -> Result<Sid, SubscribeError>
+    where
+        F: TryInto<Filter<'a>>,
+        F::Error: Into<SubjectError>,
+    {
+        self.subscribe_to(filter.try_into().map_err(Into::into)?, None)
+    }
+
+    /// Subscribes to `filter` and shares the messages with the others in the same queue group.
+    ///
+    /// # Errors
+    ///
+    /// Like [`subscribe`](Self::subscribe).
+    pub fn queue_subscribe<'a, F, Q>(&mut self, filter: F, group: Q) -> Result<Sid, SubscribeError>
+    where
+        F: TryInto<Filter<'a>>,
+        F::Error: Into<SubjectError>,
+        Q: TryInto<Queue<'a>>,
+        Q::Error: Into<SubjectError>,
+    {
+        let group = group.try_into().map_err(Into::into)?;
+        self.subscribe_to(filter.try_into().map_err(Into::into)?, Some(group))
+    }
+
+    fn subscribe_to(
+        &self,
+        filter: Filter<'_>,
+        group: Option<Queue<'_>>,
+    ) -> Result<Sid, SubscribeError> {
+        self.client.shared.lock(|state| state.subscribe(filter, group, Owner::READER))
+    }
+
+    /// Ends a subscription now. Returns whether it was still going.
+    pub fn unsubscribe(&mut self, sid: Sid) -> bool {
+        self.client.shared.lock(|state| state.change(|session| session.unsubscribe(sid, None)))
+    }
+
+    /// Ends a subscription when it has got `max` messages in its whole life. Returns whether it was
+    /// still going. A maximum that was set before can be lowered, not raised.
+    pub fn unsubscribe_after(&mut self, sid: Sid, max: NonZeroU64) -> bool {
+        self.client.shared.lock(|state| state.change(|session| session.unsubscribe(sid, Some(max))))
+    }
+
+    /// Ends a subscription when the messages that are on their way have come. Returns whether it
+    /// was still going.
+    pub fn drain_subscription(&mut self, sid: Sid) -> bool {
+        self.client.shared.lock(|state| state.change(|session| session.drain_subscription(sid)))
+    }
+
+    // Moving bytes -------------------------------------------------------------------------------
+
+    /// Moves bytes until `ready` has a result. Messages that come before go to `other`.
+    async fn until<T>(
+        &mut self,
+        mut ready: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+        mut other: impl FnMut(Message<&[u8]>),
+    ) -> T {
+        self.put_back();
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(value) = ready(self, cx) {
+                    return Poll::Ready(value);
+                }
+                if !self.take_letter(false, cx) {
+                    self.poll_running(cx);
+                    if !self.take_letter(false, cx) {
+                        return Poll::Pending;
+                    }
+                }
+                if let Some(letter) = &self.letter {
+                    other(letter.message());
+                }
+                self.put_back();
+            }
+        })
+        .await
+    }
+
+    /// Does what there is to do. Says why that was all, if it was.
+    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Stop> {
+        if self.stop.is_none()
+            && let Poll::Ready(stop) = self.running.as_mut().poll(cx)
+        {
+            self.stop = Some(stop);
+        }
+        self.stop
+    }
+
+    /// Takes the message that is there, after the one that was lent is given back.
+    fn take_letter(&mut self, is_reply: bool, cx: &Context<'_>) -> bool {
+        self.put_back();
+        self.letter = self.client.shared.lock(|state| {
+            state.delivery.reader.register(cx.waker());
+            state.delivery.read(is_reply)
+        });
+        self.letter.is_some()
+    }
+
+    fn put_back(&mut self) {
+        if let Some(letter) = self.letter.take() {
+            self.client.shared.lock(|state| {
+                state.delivery.put_back(letter.memory);
+                // Draining may have waited for it.
+                state.change(|_| {});
+            });
+        }
+    }
+}
+
+/// A request of a link, given up when it is dropped.
+struct Asking<'d, R: LinkMemory<'d>> {
+    client: Client<'d, R>,
+}
+
+impl<'d, R: LinkMemory<'d>> Drop for Asking<'d, R> {
+    fn drop(&mut self) {
+        self.client.shared.lock(|state| state.delivery.end_request());
+    }
+}
+
+impl<'d, R: LinkMemory<'d>> Drop for Link<'_, 'd, R> {
+    /// The memory for receiving goes back, for another link of the same client.
+    fn drop(&mut self) {
+        self.put_back();
+    }
+}
+
+impl<'d, R: LinkMemory<'d>> fmt::Debug for Link<'_, 'd, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("client", &self.client).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! The one message that is looked at, where it was received.
+
+use embassy_sync::waitqueue::WakerRegistration;
+use nats_proto::Message;
+use nats_proto::Token;
+use nats_proto::session::Ended;
+
+use crate::delivery::Delivery;
+use crate::delivery::Kept;
+use crate::delivery::Lent;
+use crate::delivery::Letter;
+use crate::delivery::is_no_responders;
+use crate::mailbox::Owner;
+use crate::request::ReplyState;
+
+/// The message for the one reader of a link, and the reply that it waits for.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+pub struct Letterbox<'d> {
+    content: Content<'d>,
+    /// The number of the last request.
+    token: Token,
+    /// That request, if somebody waits for the reply.
+    pub(crate) asking: Option<Asking>,
+    pub(crate) reader: WakerRegistration,
+}
+
+enum Content<'d> {
+    Nothing,
+    Unread(Letter<'d>),
+    Reading,
+    Read(&'d mut [u8]),
+}
+
+/// A request that waits for its reply.
+pub(crate) struct Asking {
+    pub(crate) state: ReplyState,
+    pub(crate) is_sent: bool,
+}
+
+impl<'d> Letterbox<'d> {
+    pub(crate) const fn new() -> Self {
+        let reader = WakerRegistration::new();
+        Self { content: Content::Nothing, token: Token(0), asking: None, reader }
+    }
+
+    /// Takes the message out, if it is a reply, or is not.
+    pub(crate) const fn read(&mut self, is_reply: bool) -> Option<Letter<'d>> {
+        match core::mem::replace(&mut self.content, Content::Reading) {
+            Content::Unread(letter) if letter.message.is_reply == is_reply => Some(letter),
+            content => {
+                self.content = content;
+                None
+            }
+        }
+    }
+
+    /// The message was read.
+    pub(crate) const fn put_back(&mut self, memory: &'d mut [u8]) {
+        self.content = Content::Read(memory);
+    }
+
+    /// Begins a request.
+    pub(crate) const fn ask(&mut self) -> Token {
+        self.token.0 = self.token.0.wrapping_add(1);
+        self.asking = Some(Asking { state: ReplyState::Waiting, is_sent: false });
+        self.token
+    }
+
+    /// The request is published.
+    pub(crate) const fn note_sent(&mut self) {
+        if let Some(asking) = &mut self.asking {
+            asking.is_sent = true;
+        }
+    }
+
+    /// Nobody waits for the reply any more.
+    pub(crate) const fn end_request(&mut self) {
+        self.asking = None;
+        if let Some(letter) = self.read(true) {
+            self.put_back(letter.memory);
+        }
+    }
+
+    fn asking(&mut self, token: Token) -> Option<&mut Asking> {
+        let is_it = self.token == token;
+        self.asking.as_mut().filter(|asking| is_it && asking.state == ReplyState::Waiting)
+    }
+}
+
+impl<'d> Delivery<'d> for Letterbox<'d> {
+    const LENDS: bool = true;
+
+    fn keep(&mut self, _: Owner, message: &Message<&[u8]>) -> Kept {
+        let (sid, layout) = (message.sid(), message.layout());
+        Kept::Lent(Lent { sid, layout, is_reply: false })
+    }
+
+    fn keep_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Kept {
+        let Some(asking) = self.asking(token) else { return Kept::Unwanted };
+        if is_no_responders(message) {
+            asking.state = ReplyState::NoResponders;
+            self.reader.wake();
+            return Kept::Yes;
+        }
+        asking.state = ReplyState::Answered;
+        let (sid, layout) = (message.sid(), message.layout());
+        Kept::Lent(Lent { sid, layout, is_reply: true })
+    }
+
+    fn note_too_long(&mut self, _: Owner) {}
+
+    fn end_reply(&mut self, token: Token, state: ReplyState) {
+        if let Some(asking) = self.asking(token) {
+            asking.state = state;
+            self.reader.wake();
+        }
+    }
+
+    fn begins_dropping(&mut self, _: Owner) -> bool {
+        false
+    }
+
+    fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool) {
+        let token = self.token;
+        if self.asking(token).is_some_and(|asking| is_over(asking.is_sent)) {
+            self.end_reply(token, state);
+        }
+    }
+
+    fn end(&mut self, _: Owner, how: Ended) -> bool {
+        matches!(how, Ended::Unsubscribed | Ended::Stopped)
+    }
+
+    fn is_dealt_with(&self) -> bool {
+        matches!(self.content, Content::Nothing | Content::Read(_))
+    }
+
+    fn lend(&mut self, letter: Letter<'d>) {
+        self.content = Content::Unread(letter);
+        self.reader.wake();
+    }
+
+    fn take_back(&mut self) -> Option<&'d mut [u8]> {
+        match core::mem::replace(&mut self.content, Content::Nothing) {
+            Content::Read(memory) => Some(memory),
+            content => {
+                self.content = content;
+                None
+            }
+        }
+    }
+
+    fn reclaim(&mut self) -> Option<(&'d mut [u8], bool)> {
+        match core::mem::replace(&mut self.content, Content::Nothing) {
+            Content::Read(memory) => Some((memory, true)),
+            Content::Unread(letter) => Some((letter.memory, false)),
+            content => {
+                self.content = content;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What a client sends.
+
+use core::convert::Infallible;
+
+use nats_proto::Filter;
+use nats_proto::Queue;
+use nats_proto::Sid;
+use nats_proto::Store;
+use nats_proto::Subject;
+use nats_proto::Token;
+use nats_proto::session;
+use nats_proto::session::Draining;
+use nats_proto::session::FlushId;
+use nats_proto::session::FlushState;
+use nats_proto::wire;
+use nats_proto::wire::EncodeError;
+use nats_proto::wire::Publish;
+use nats_proto::wire::PublishLimits;
+
+use super::State;
+use crate::config::Offline;
+use crate::error::FlushError;
+use crate::error::PublishError;
+use crate::error::RequestError;
+use crate::error::SubscribeError;
+use crate::mailbox::Owner;
+use crate::resources::sealed::Sizes;
+use crate::shared::now;
+
+/// What a message that waits for a connection leaves for control lines, in bytes: PING, and SUB of
+/// a common length.
+const LINES: usize = 80;
+
+/// What a server may object to in the message that waits for it.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptBody {
+    len: usize,
+    has_headers: bool,
+}
+
+impl KeptBody {
+    pub(super) const NONE: Self = Self { len: 0, has_headers: false };
+}
+
+impl<'d, R: Sizes<'d>> State<'d, R> {
+    // Messages -----------------------------------------------------------------------------------
+
+    pub(crate) fn publish(&mut self, message: &Publish<'_>) -> Result<(), PublishError> {
+        self.prepare(message.encoded_len())?;
+        self.limits().check(message)?;
+        self.put(message, message.body_len(), |out| {
+            message.encode(out).map_err(|_| PublishError::Full)
+        })
+    }
+
+    /// Publishes a payload of up to `max` bytes that is made where it is written from.
+    pub(crate) fn publish_in_place(
+        &mut self,
+        message: &Publish<'_>,
+        max: usize,
+        payload: &mut Option<impl FnOnce(&mut [u8]) -> usize>,
+    ) -> Result<(), PublishError> {
+        let headers = message.headers.as_bytes().len();
+        // As many digits as a length can have.
+        self.prepare(message.line_len() + headers + max + 12)?;
+        let limits = self.limits();
+        if headers + max > limits.payload {
+            let (len, max) = (headers + max, limits.payload);
+            return Err(wire::PublishError::PayloadTooLarge { len, max }.into());
+        }
+        limits.check(&Publish { payload: &[], ..*message })?;
+        let Some(payload) = payload.take() else { return Ok(()) };
+        self.put(message, headers + max, |out| {
+            let payload = |space: &mut [u8]| Ok::<usize, Infallible>(payload(space));
+            message.encode_with(out, max, payload).map_err(|_: EncodeError<_>| PublishError::Full)
+        })
+    }
+
+    /// What the server takes. That of the next connection is asked when there is one.
+    fn limits(&self) -> PublishLimits {
+        if self.session.is_ready() {
+            self.session.publish_limits()
+        } else {
+            PublishLimits { payload: usize::MAX, line: usize::MAX, headers: true }
+        }
+    }
+
+    /// Whether a frame of `len` bytes can be published at once. Everything that is due by then is
+    /// in front of it.
+    fn prepare(&mut self, len: usize) -> Result<(), PublishError> {
+        let is_over = self.session.draining() == Some(Draining::Publishes);
+        if is_over || self.stopped().is_some() {
+            return Err(PublishError::Closed);
+        }
+        let max = self.front.capacity();
+        if len > max {
+            return Err(PublishError::TooLong { max });
+        }
+        if self.session.is_ready() {
+            if self.pump() && len <= self.front.room() {
+                return Ok(());
+            }
+            return Err(PublishError::Full);
+        }
+        if self.offline != Offline::KeepLatest {
+            return Err(PublishError::Disconnected);
+        }
+        if len > max.saturating_sub(LINES) {
+            return Err(PublishError::TooLong { max: max.saturating_sub(LINES) });
+        }
+        if len > max - self.front.bytes().len() {
+            return Err(PublishError::Full);
+        }
+        self.drop_kept();
+        Ok(())
+    }
+
+    /// Writes a message that was prepared for.
+    fn put(
+        &mut self,
+        message: &Publish<'_>,
+        body: usize,
+        write: impl FnOnce(&mut wire::SendBuf<'_>) -> Result<(), PublishError>,
+    ) -> Result<(), PublishError> {
+        let start = self.front.bytes().len();
+        self.front.write(write)?;
+        if !self.session.is_ready() {
+            self.front.keep(start);
+            self.kept = KeptBody { len: body, has_headers: !message.headers.is_empty() };
+        }
+        self.statistics.published = self.statistics.published.wrapping_add(1);
+        self.runner.wake();
+        Ok(())
+    }
+
+    /// Whether to wait after such an error.
+    pub(crate) fn may_wait(&self, error: PublishError) -> bool {
+        match error {
+            PublishError::Full => true,
+            PublishError::Disconnected => self.offline == Offline::Wait,
+            _ => false,
+        }
+    }
+
+    /// Puts what is due where it is written from, and says whether all of it fits: control lines,
+    /// then the message that waits for a connection.
+    pub(crate) fn pump(&mut self) -> bool {
+        let session = &mut self.session;
+        if session.has_transmit() && self.front.write(|out| session.poll_transmit(out)).is_err() {
+            if self.front.is_empty() && self.front.is_keeping() {
+                // A line that is longer than what the message leaves: one of the two has to go.
+                self.drop_kept();
+                return self.pump();
+            }
+            return false;
+        }
+        if self.session.is_ready() && self.front.is_keeping() {
+            let limits = self.session.publish_limits();
+            let KeptBody { len, has_headers } = self.kept;
+            if len > limits.payload || (has_headers && !limits.headers) {
+                // Another server's limits are not those of the one before.
+                self.drop_kept();
+            } else {
+                self.front.send_kept();
+            }
+        }
+        true
+    }
+
+    pub(super) const fn drop_kept(&mut self) {
+        if self.front.is_keeping() {
+            self.front.forget();
+            self.statistics.replaced = self.statistics.replaced.wrapping_add(1);
+        }
+    }
+
+    /// Asks whether the server has everything, or whether it has answered by now.
+    pub(crate) fn flush(&mut self, begun: &mut Option<FlushId>) -> Option<Result<(), FlushError>> {
+        let Some(id) = *begun else {
+            if self.stopped().is_some() {
+                return Some(Err(FlushError::Closed));
+            }
+            if self.front.is_keeping() {
+                return None;
+            }
+            *begun = self.session.flush();
+            if begun.is_some() {
+                self.settle(now());
+                self.runner.wake();
+            }
+            let fails = begun.is_none() && self.offline == Offline::Fail;
+            return fails.then_some(Err(FlushError::Disconnected));
+        };
+        match self.session.flush_state(id) {
+            FlushState::Pending => None,
+            FlushState::Done => Some(Ok(())),
+            FlushState::Lost => Some(Err(FlushError::Disconnected)),
+        }
+    }
+
+    // Subscriptions ------------------------------------------------------------------------------
+
+    pub(crate) fn subscribe(
+        &mut self,
+        filter: Filter<'_>,
+        group: Option<Queue<'_>>,
+        owner: Owner,
+    ) -> Result<Sid, SubscribeError> {
+        let sid = self.session.subscribe(filter, group, owner.0)?;
+        self.settle(now());
+        self.runner.wake();
+        Ok(sid)
+    }
+
+    /// Changes something about a subscription, or about the session.
+    pub(crate) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut session::Session<R::Store>) -> T,
+    ) -> T {
+        let changed = change(&mut self.session);
+        self.settle(now());
+        self.runner.wake();
+        changed
+    }
+
+    // Requests -----------------------------------------------------------------------------------
+
+    /// Sees to it that there is a subscription for replies.
+    pub(crate) fn open_inbox(&mut self) -> Result<(), RequestError> {
+        if self.inbox_sid.is_none() {
+            let subscribed = self.session.subscribe(self.inbox.filter(), None, Owner::REQUEST.0);
+            self.inbox_sid = Some(subscribed.map_err(|error| match error {
+                session::SubscribeError::Draining | session::SubscribeError::Stopped => {
+                    RequestError::Publish(PublishError::Closed)
+                }
+                error => RequestError::Subscribe(error.into()),
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Publishes a request. It waits for a connection, or fails; it is never kept for one.
+    pub(crate) fn publish_request(
+        &mut self,
+        token: Token,
+        message: &Publish<'_>,
+    ) -> Result<(), PublishError> {
+        if !self.session.is_ready() && self.offline == Offline::KeepLatest {
+            return Err(PublishError::Disconnected);
+        }
+        let mut text = <R::Store as Store>::Text::default();
+        let reply = self.inbox.reply(token, &mut text);
+        let reply: Subject<'_> = reply.map_err(|_| PublishError::TooLong { max: 0 })?;
+        self.publish(&Publish { reply: Some(reply), ..*message })
+    }
+}
