@@ -2,10 +2,6 @@
 
 pub mod broker;
 
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
 use std::io;
 
 use broker::Broker;

@@ -4,6 +4,10 @@ pub mod certificates;
 mod cluster;
 pub mod jwt;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 use std::fs;
 use std::io;
 use std::io::BufRead;
