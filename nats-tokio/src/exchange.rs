@@ -23,9 +23,10 @@ use crate::tls;
 /// How reading went on.
 enum Progress {
     /// There may be more.
-    Read,
-    /// There may be more, and others should run first.
-    Yield,
+    Read {
+        /// Somebody was woken to take it.
+        has_woken: bool,
+    },
     /// There is nothing now.
     Wait,
 }
@@ -37,13 +38,17 @@ fn broken(error: io::Error) -> Broken {
 impl Driver {
     /// Reads and writes until the session wants something else.
     pub(crate) fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut is_awaited = false;
         loop {
             if self.poll_control(cx, Task::Exchange).is_ready() {
                 return Poll::Ready(());
             }
             match self.poll_write(cx).and_then(|()| self.poll_read(cx)) {
-                Ok(Progress::Read) => {}
-                Ok(Progress::Yield) => {
+                // Whoever was given something runs before much more is read: on a thread that is
+                // shared, the reader would otherwise fill memory while nobody takes anything out.
+                // Most of the time there is nothing more, and nothing to give way for.
+                Ok(Progress::Read { has_woken }) if !is_awaited => is_awaited = has_woken,
+                Ok(Progress::Read { .. }) => {
                     // Tokio wakes us when everybody else had a turn, also the future that a runtime
                     // with one thread was started with; that one comes last.
                     let _ = pin!(tokio::task::yield_now()).poll(cx);
@@ -128,10 +133,7 @@ impl Driver {
         let outcome = self.inbound.process(&self.shared, &mut self.batch);
         match outcome.error {
             Some(lost) => Err(Broken(lost, None)),
-            // Whoever was given something runs before more is read: on a thread that is shared, the
-            // reader would otherwise fill memory while nobody takes anything out.
-            None if outcome.has_woken => Ok(Progress::Yield),
-            None => Ok(Progress::Read),
+            None => Ok(Progress::Read { has_woken: outcome.has_woken }),
         }
     }
 }

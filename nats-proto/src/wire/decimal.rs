@@ -100,8 +100,18 @@ fn put_plain(number: u64, out: &mut impl Sink) {
 /// A number divided by a small one, and the rest.
 ///
 /// Like on paper, in digits of 16 bits: division in 64 bits is a large library call on a
-/// microcontroller.
+/// microcontroller. Where it is an instruction, it is taken.
+#[inline]
 pub(crate) fn divide(number: u64, by: u16) -> (u64, u32) {
+    if cfg!(target_pointer_width = "64") {
+        let rest = number.checked_rem(by.into()).unwrap_or_default();
+        let rest = u32::try_from(rest).unwrap_or_default();
+        return (number.checked_div(by.into()).unwrap_or_default(), rest);
+    }
+    divide_on_paper(number, by)
+}
+
+fn divide_on_paper(number: u64, by: u16) -> (u64, u32) {
     let (mut quotient, mut rest) = (0, 0);
     for digit in number.to_be_bytes().as_chunks().0 {
         let part = rest << 16 | u32::from(u16::from_be_bytes(*digit));
@@ -143,9 +153,10 @@ mod tests {
         #[test]
         fn divides(number: u64, shift in 0u32..64, by in 1u16..) {
             let number = number >> shift;
-            let (quotient, rest) = divide(number, by);
-            prop_assert_eq!(quotient, number / u64::from(by));
-            prop_assert_eq!(u64::from(rest), number % u64::from(by));
+            for (quotient, rest) in [divide(number, by), divide_on_paper(number, by)] {
+                prop_assert_eq!(quotient, number / u64::from(by));
+                prop_assert_eq!(u64::from(rest), number % u64::from(by));
+            }
         }
     }
 }
