@@ -171,7 +171,7 @@ mod info {
         );
         bencher.counter(BytesCount::new(json.len())).bench(|| {
             let mut scanner = InfoScanner::<Vec<u8>>::default();
-            let mut info = ServerInfo::default();
+            let mut info: ServerInfo<Vec<u8>> = ServerInfo::default();
             let mut count = 0;
             let part = InfoPart { json: black_box(json.as_bytes()), is_last: true };
             scanner.push(part, &mut info, |_| count += 1).expect("JSON");
