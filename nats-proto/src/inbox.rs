@@ -113,17 +113,16 @@ impl Token {
     fn digits(self, digits: &mut [u8; 11]) -> &[u8] {
         let mut rest = self.0;
         let mut start = digits.len();
-        loop {
-            start = start.saturating_sub(1);
+        for place in digits.iter_mut().rev() {
             let (quotient, value) = divide(rest, 62);
-            if let Some(place) = digits.get_mut(start) {
-                *place = digit(value);
-            }
+            *place = digit(value);
+            start -= 1;
             rest = quotient;
             if rest == 0 {
-                return digits.get(start..).unwrap_or_default();
+                break;
             }
         }
+        digits.get(start..).unwrap_or_default()
     }
 
     /// Reads what [`digits`](Self::digits) wrote.

@@ -1,11 +1,13 @@
 //! Subjects, filters and queue names: validated once, borrowed, compared by token.
 
+mod check;
 mod matching;
 #[cfg(test)]
 mod tests;
 
 use core::fmt;
 
+use check::check;
 pub use matching::{covers, matches};
 
 /// A subject a message can be published to: tokens separated by dots, no wildcards.
@@ -123,6 +125,7 @@ macro_rules! names {
         impl<'a> TryFrom<&'a str> for $name<'a> {
             type Error = SubjectError;
 
+            #[inline]
             fn try_from(text: &'a str) -> Result<Self, SubjectError> {
                 Self::new(text)
             }
@@ -132,6 +135,7 @@ macro_rules! names {
         impl<'a> TryFrom<&'a alloc::string::String> for $name<'a> {
             type Error = SubjectError;
 
+            #[inline]
             fn try_from(text: &'a alloc::string::String) -> Result<Self, SubjectError> {
                 Self::new(text)
             }
@@ -219,43 +223,3 @@ impl fmt::Display for SubjectError {
 }
 
 impl core::error::Error for SubjectError {}
-
-const fn check(text: &[u8], wildcards: bool) -> Result<(), SubjectError> {
-    if text.is_empty() {
-        return Err(SubjectError::Empty);
-    }
-    let mut rest = text;
-    let mut start = 0;
-    let mut at = 0;
-    while let [byte, behind @ ..] = rest {
-        rest = behind;
-        at += 1;
-        // Letters and digits, which most bytes are, mean nothing.
-        if *byte > b'.' && *byte != b'>' && *byte != 0x7F {
-            continue;
-        }
-        if *byte <= b' ' || *byte == 0x7F {
-            return Err(SubjectError::Forbidden { at: at - 1 });
-        }
-        let is_last = behind.is_empty();
-        if *byte == b'.' {
-            // `at` is behind the dot, `start` at the token in front of it.
-            if start + 1 == at {
-                return Err(SubjectError::EmptyToken { at: start });
-            }
-            if is_last {
-                return Err(SubjectError::EmptyToken { at });
-            }
-            start = at;
-        } else if start + 1 == at && matches!(*byte, b'*' | b'>') {
-            let is_alone = matches!(behind, [] | [b'.', ..]);
-            if is_alone && !wildcards {
-                return Err(SubjectError::Wildcard { at: start });
-            }
-            if is_alone && *byte == b'>' && !is_last {
-                return Err(SubjectError::NotLast { at: start });
-            }
-        }
-    }
-    Ok(())
-}

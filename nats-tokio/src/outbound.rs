@@ -75,11 +75,21 @@ pub(crate) struct Outbound {
 
 /// A message was queued.
 #[derive(Debug)]
+#[must_use]
 pub(crate) struct Queued {
     /// Its number, from 1.
     pub(crate) number: u64,
     /// The driver, if it is to be woken.
     pub(crate) wake: Option<Waker>,
+}
+
+impl Queued {
+    #[inline]
+    pub(crate) fn wake(self) {
+        if let Some(driver) = self.wake {
+            driver.wake();
+        }
+    }
 }
 
 /// Why a message was not queued.
@@ -131,8 +141,11 @@ impl Outbound {
         self.limits.check(publish).map_err(NotQueued::Refused)?;
         if self.is_ready {
             let waiting = self.waiting();
-            // However long it is, one message can always wait.
-            if waiting > 0 && waiting + publish.encoded_len() > self.limit {
+            // However long it is, one message can always wait. Most need not be measured.
+            if waiting > 0
+                && waiting + at_most(publish) > self.limit
+                && waiting + publish.encoded_len() > self.limit
+            {
                 return Err(NotQueued::Full);
             }
         } else if self.held.left() + publish.encoded_len() > self.held_limit.bytes
@@ -270,4 +283,14 @@ impl Outbound {
     pub(crate) const fn messages(&self) -> u64 {
         self.messages
     }
+}
+
+/// A length that a frame does not exceed: what is neither names nor content is `HPUB`, two numbers,
+/// blanks and line ends.
+const fn at_most(publish: &Publish<'_>) -> usize {
+    let reply = match publish.reply {
+        Some(reply) => reply.as_bytes().len(),
+        None => 0,
+    };
+    publish.subject.as_bytes().len() + reply + publish.body_len() + 64
 }

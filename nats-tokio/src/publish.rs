@@ -89,7 +89,7 @@ impl<'a> Publish<'a> {
             headers: self.headers,
             payload: self.payload.as_bytes(),
         };
-        self.shared.publish(&message, &self.payload).map(|_| ())
+        self.shared.publish(&message, &self.payload)
     }
 
     #[cold]
@@ -128,26 +128,30 @@ impl std::fmt::Debug for Publish<'_> {
 }
 
 impl Shared {
-    /// Queues a message, and wakes the driver if it was idle. Returns the message's number.
+    /// Queues a message, and wakes the driver if it was idle.
     #[inline]
-    pub(crate) fn publish(
+    fn publish(
         &self,
         message: &wire::Publish<'_>,
         payload: &Payload<'_>,
-    ) -> Result<u64, PublishError> {
+    ) -> Result<(), PublishError> {
+        self.queue(message, payload).map(Queued::wake)
+    }
+
+    /// Queues a message. Somebody has to wake the driver.
+    #[inline]
+    pub(crate) fn queue(
+        &self,
+        message: &wire::Publish<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<Queued, PublishError> {
         let queued = lock(&self.outbound).publish(message, payload);
-        match queued {
-            Ok(Queued { number, wake }) => {
-                if let Some(driver) = wake {
-                    driver.wake();
-                }
-                Ok(number)
-            }
-            Err(NotQueued::Full) => Err(PublishError::Full),
-            Err(NotQueued::Disconnected) => Err(PublishError::Disconnected),
-            Err(NotQueued::Closed) => Err(PublishError::Closed),
-            Err(NotQueued::Refused(refusal)) => Err(refusal.into()),
-        }
+        queued.map_err(|refused| match refused {
+            NotQueued::Full => PublishError::Full,
+            NotQueued::Disconnected => PublishError::Disconnected,
+            NotQueued::Closed => PublishError::Closed,
+            NotQueued::Refused(refusal) => refusal.into(),
+        })
     }
 
     /// Whether an attempt to publish that failed is to be made again when there is room.

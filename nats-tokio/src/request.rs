@@ -30,6 +30,7 @@ use crate::control::Route;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::message::Message;
+use crate::outbound::Queued;
 use crate::payload::Payload;
 use crate::room::Room;
 use crate::shared::Shared;
@@ -206,7 +207,6 @@ pub struct Request<'a> {
     headers: Headers<'a>,
     payload: Payload<'a>,
     timeout: Duration,
-    deadline: Option<Instant>,
     room: Room<'a>,
     /// Once the request is in the table.
     token: Option<Token>,
@@ -225,7 +225,6 @@ impl<'a> Request<'a> {
             headers: Headers::NONE,
             payload,
             timeout: shared.settings.request_timeout,
-            deadline: None,
             room: Room::default(),
             token: None,
             is_sent: false,
@@ -245,28 +244,55 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Enters the request into the table.
-    fn open(&mut self, cx: &Context<'_>) -> Result<(), RequestError> {
+    /// Enters the request into the table and sends it, if there is room to.
+    fn start(&mut self, cx: &Context<'_>) -> Result<Poll<()>, RequestError> {
         let subject = self.subject.map_err(PublishError::InvalidSubject)?;
         let shared = self.shared;
         shared.subscribe_to_replies()?;
         let deadline = shared.now() + self.timeout;
-        self.deadline = Some(deadline);
         let mut requests = lock(&shared.requests);
         let token = requests
             .open(subject.as_str(), deadline, cx.waker().clone())
             .map_err(|Full| RequestError::TooManyInFlight)?;
-        let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
-        drop(requests);
         self.token = Some(token);
+        let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
+        // Under the lock, so that whoever loses the connection finds the number.
+        let queued = self.send(token);
+        if let Ok(queued) = &queued {
+            requests.note_sent(token, queued.number);
+        }
+        drop(requests);
         if wakes_driver {
             lock(&shared.control).wake_driver();
         }
-        Ok(())
+        match queued {
+            Ok(queued) => {
+                queued.wake();
+                Ok(Poll::Ready(()))
+            }
+            Err(error) if shared.may_wait(&error) => Ok(Poll::Pending),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends the request when there is room to.
+    #[cold]
+    fn poll_send(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
+        let shared = self.shared;
+        let mut room = std::mem::take(&mut self.room);
+        let sent = room.poll(&shared.room, cx, || match self.send(token) {
+            Err(error) if shared.may_wait(&error) => None,
+            result => Some(result),
+        });
+        self.room = room;
+        let queued = ready!(sent)?;
+        lock(&shared.requests).note_sent(token, queued.number);
+        queued.wake();
+        Poll::Ready(Ok(()))
     }
 
     #[inline]
-    fn send(&self, token: Token) -> Result<u64, PublishError> {
+    fn send(&self, token: Token) -> Result<Queued, PublishError> {
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
         let reply = self.shared.inbox.reply(token, &mut text);
@@ -277,7 +303,7 @@ impl<'a> Request<'a> {
             headers: self.headers,
             payload: self.payload.as_bytes(),
         };
-        self.shared.publish(&message, &self.payload)
+        self.shared.queue(&message, &self.payload)
     }
 }
 
@@ -285,36 +311,19 @@ impl Future for Request<'_> {
     type Output = Result<Message, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let shared = self.shared;
-        let is_new = self.token.is_none();
-        if is_new {
-            self.open(cx)?;
-        }
         let Some(token) = self.token else {
-            return Poll::Ready(Err(RequestError::Disconnected));
+            self.is_sent = self.start(cx)?.is_ready();
+            return if self.is_sent { Poll::Pending } else { self.poll(cx) };
         };
-        let mut number = None;
-        if !self.is_sent {
+        let outcome = lock(&self.shared.requests).poll(token, cx);
+        let Poll::Ready(outcome) = outcome else {
             // The time runs while the request waits to be sent, too.
-            if !is_new && let Poll::Ready(outcome) = lock(&shared.requests).poll(token, cx) {
-                self.token = None;
-                return Poll::Ready(outcome);
+            if !self.is_sent {
+                ready!(self.poll_send(token, cx))?;
+                self.is_sent = true;
             }
-            let mut room = std::mem::take(&mut self.room);
-            let sent = room.poll(&shared.room, cx, || match self.send(token) {
-                Err(error) if shared.may_wait(&error) => None,
-                result => Some(result),
-            });
-            self.room = room;
-            number = Some(ready!(sent)?);
-            self.is_sent = true;
-        }
-        let mut requests = lock(&shared.requests);
-        if let Some(number) = number {
-            requests.note_sent(token, number);
-        }
-        let outcome = ready!(requests.poll(token, cx));
-        drop(requests);
+            return Poll::Pending;
+        };
         self.token = None;
         let is_unheard = |reply: &Message| {
             reply.payload().is_empty()

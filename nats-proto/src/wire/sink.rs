@@ -100,12 +100,13 @@ impl Sink for SendBuf<'_> {
     }
 }
 
-/// Like `copy_from_slice`, which panics if the lengths differ. The compiler makes a `memcpy` of it,
-/// too.
+/// Copies as much as both have. Unlike `copy_from_slice` alone it never panics, and the compiler sees
+/// that.
 #[inline]
 pub(super) fn copy(from: &[u8], to: &mut [u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
+    let len = from.len().min(to.len());
+    if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
+        to.copy_from_slice(from);
     }
 }
 

@@ -42,7 +42,7 @@ fn taken(outbound: &mut Outbound) -> String {
 
 fn publish(outbound: &mut Outbound, payload: impl Into<Payload<'static>>) {
     let payload = payload.into();
-    outbound.publish(&message(payload.as_bytes()), &payload).unwrap();
+    let _ = outbound.publish(&message(payload.as_bytes()), &payload).unwrap();
 }
 
 /// Writes a batch in steps of `step` bytes.
