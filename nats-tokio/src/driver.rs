@@ -56,6 +56,8 @@ pub(crate) struct Driver {
     /// Whether what was written may still be in a buffer of the stream's own.
     pub(crate) is_unflushed: bool,
     sleep: Pin<Box<Sleep>>,
+    /// Until when nothing is read, if a subscriber is behind.
+    pub(crate) rest: Option<Pin<Box<Sleep>>>,
     /// When `sleep` ends, if it is to be waited for.
     armed: Option<Instant>,
     /// When requests were last looked through for late ones.
@@ -107,6 +109,7 @@ impl Driver {
             batch: Batch::default(),
             is_unflushed: false,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            rest: None,
             armed: None,
             swept,
         }

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
+use std::time::Duration;
 
 use nats_proto::session::Lost;
 use tokio::io::AsyncReadExt;
@@ -19,6 +20,11 @@ use crate::driver::Driver;
 use crate::driver::Task;
 use crate::sync::lock;
 use crate::tls;
+
+/// How long not to read while a subscriber is behind that has lost nothing so far: it may only be
+/// waiting for a processor. One that does not catch up is soon too slow, and not waited for any
+/// more.
+const REST: Duration = Duration::from_millis(1);
 
 /// How reading went on.
 enum Progress {
@@ -122,6 +128,10 @@ impl Driver {
 
     /// Reads once, and deals with what came.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, Broken> {
+        if self.rest.as_mut().is_some_and(|rest| rest.as_mut().poll(cx).is_pending()) {
+            return Ok(Progress::Wait);
+        }
+        self.rest = None;
         let Some(stream) = &mut self.stream else { return Err(Broken(Lost::Closed, None)) };
         let reading = pin!(stream.read_buf(self.inbound.buffer()));
         match reading.poll(cx) {
@@ -131,6 +141,9 @@ impl Driver {
             Poll::Ready(Err(error)) => return Err(broken(error)),
         }
         let outcome = self.inbound.process(&self.shared, &mut self.batch);
+        if outcome.is_behind {
+            self.rest = Some(Box::pin(tokio::time::sleep(REST)));
+        }
         match outcome.error {
             Some(lost) => Err(Broken(lost, None)),
             None => Ok(Progress::Read { has_woken: outcome.has_woken }),

@@ -85,6 +85,8 @@ impl Used {
 pub(crate) struct Outcome {
     /// Somebody was given something, and had better run before more is read.
     pub(crate) has_woken: bool,
+    /// Somebody has so much to take that a rest may keep messages from being lost.
+    pub(crate) is_behind: bool,
     /// Something of the control plane happened.
     pub(crate) has_control: bool,
     /// The server does not speak the protocol.
@@ -136,7 +138,7 @@ impl Inbound {
         let mut outcome = Outcome::default();
         let (consumed, messages) = self.decode(shared, &mut control, &mut outcome);
         shared.counters.in_messages.add(messages);
-        self.deliver(shared, &mut control, consumed);
+        outcome.is_behind = self.deliver(shared, &mut control, consumed);
         self.wake.extend(control.release());
         if outcome.has_control {
             control.note_confirmed(shared);
@@ -220,12 +222,13 @@ impl Inbound {
         }
     }
 
-    /// Hands over what was noted.
-    fn deliver(&mut self, shared: &Shared, control: &mut Control, consumed: usize) {
+    /// Hands over what was noted. Returns whether somebody is behind.
+    fn deliver(&mut self, shared: &Shared, control: &mut Control, consumed: usize) -> bool {
         if self.touched.is_empty() && self.replies.is_empty() {
             self.buffer.advance(consumed);
-            return;
+            return false;
         }
+        let mut is_behind = false;
         let block = self.buffer.split_to(consumed).freeze();
         for sid in self.touched.drain(..) {
             let route = control.session.route_mut(sid);
@@ -233,6 +236,7 @@ impl Inbound {
             let dropped_before = queue.dropped();
             let pushed = queue.push(&block, entries, std::mem::take(len));
             self.wake.extend(pushed.wake);
+            is_behind |= pushed.is_behind;
             let dropped = queue.dropped();
             shared.counters.dropped_messages.add(dropped - dropped_before);
             if pushed.is_newly_slow {
@@ -248,6 +252,7 @@ impl Inbound {
                 self.wake.extend(requests.answer(token, reply));
             }
         }
+        is_behind
     }
 }
 

@@ -24,7 +24,7 @@ use crate::connector::Transport;
 use crate::dialer::is_websocket;
 use crate::error::ConnectError;
 use crate::outbound::ReconnectBuffer;
-use crate::queue::PendingLimits;
+use crate::pending::PendingLimits;
 use crate::reconnect::Hooks;
 use crate::tls::TlsOptions;
 

@@ -24,43 +24,9 @@ use nats_proto::Sid;
 use nats_proto::session::Ended;
 
 use crate::message::Message;
+use crate::pending::Overflow;
+use crate::pending::PendingLimits;
 use crate::sync::lock;
-
-/// How much may wait for a subscriber before messages are dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PendingLimits {
-    /// How many messages. Default 500,000.
-    pub messages: u64,
-    /// How many bytes on the wire, control lines included. Default 64 MiB.
-    pub bytes: u64,
-    /// Which messages are dropped when there are more. Default the newest.
-    pub overflow: Overflow,
-}
-
-/// Which messages a subscriber loses that is too slow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overflow {
-    /// Those that come.
-    #[default]
-    DropNewest,
-    /// Those that have waited longest: for values of which only the latest counts. Taking a
-    /// message costs a lock then.
-    DropOldest,
-}
-
-impl PendingLimits {
-    /// The defaults, which are those of the Go client.
-    pub const DEFAULT: Self =
-        Self { messages: 500_000, bytes: 64 * 1024 * 1024, overflow: Overflow::DropNewest };
-    /// No limits: a subscriber that is too slow for ever takes memory for ever.
-    pub const NONE: Self = Self { messages: u64::MAX, bytes: u64::MAX, ..Self::DEFAULT };
-}
-
-impl Default for PendingLimits {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
 
 /// Where a message is in its block.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +79,8 @@ pub(crate) struct Pushed {
     pub(crate) wake: Option<Waker>,
     /// Whether the subscriber has just become too slow.
     pub(crate) is_newly_slow: bool,
+    /// Whether more than half of what may wait does, and nothing was lost so far.
+    pub(crate) is_behind: bool,
 }
 
 impl Queue {
@@ -160,7 +128,7 @@ impl Queue {
             self.dropped.fetch_add(dropped, Relaxed);
         }
         if block.entries.is_empty() {
-            return Pushed { wake: None, is_newly_slow };
+            return Pushed { is_newly_slow, ..Pushed::default() };
         }
         if !waiting.blocks.is_empty() {
             block.loosen();
@@ -168,7 +136,8 @@ impl Queue {
         waiting.pushed_messages += block.entries.len() as u64;
         waiting.pushed_bytes += block.len as u64;
         waiting.blocks.push_back(block);
-        Pushed { wake: waiting.subscriber.take(), is_newly_slow }
+        let is_behind = !waiting.is_slow && waiting.limits.are_half_used(messages, pending_bytes);
+        Pushed { wake: waiting.subscriber.take(), is_newly_slow, is_behind }
     }
 
     /// Nothing comes any more. What is waiting can still be taken.
@@ -263,7 +232,7 @@ impl Waiting {
         if dropped > 0 {
             return !core::mem::replace(&mut self.is_slow, true);
         }
-        if messages <= self.limits.messages / 2 && bytes <= self.limits.bytes / 2 {
+        if !self.limits.are_half_used(messages, bytes) {
             self.is_slow = false;
         }
         false

@@ -25,7 +25,7 @@ use crate::control::Control;
 use crate::control::Route;
 use crate::event::Event;
 use crate::outbound::Outbound;
-use crate::queue::PendingLimits;
+use crate::pending::PendingLimits;
 use crate::request::RequestTable;
 use crate::statistics::Counters;
 use crate::status::ConnectionStatus;

@@ -20,7 +20,7 @@ use crate::client::Handle;
 use crate::control::Route;
 use crate::error::SubscribeError;
 use crate::message::Message;
-use crate::queue::PendingLimits;
+use crate::pending::PendingLimits;
 use crate::queue::Queue;
 use crate::queue::Taker;
 use crate::room::Room;

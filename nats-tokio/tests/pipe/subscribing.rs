@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
 use nats_tokio::Event;
 use nats_tokio::Message;
@@ -205,6 +206,44 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     assert_eq!(waiting(&mut quick).len(), 10);
     let statistics = client.statistics();
     assert_eq!((statistics.dropped_messages, statistics.in_messages), (16, 35));
+}
+
+/// A client that reads four messages at once, with a subscription of which 100 may wait.
+async fn narrow_pair() -> (Client, Peer, Subscriber) {
+    let (client, peer) = connected(ConnectOptions::new(), 4 * 16).await;
+    let limits = PendingLimits { messages: 100, ..PendingLimits::NONE };
+    let subscriber = client.subscribe("a").limits(limits).await.unwrap();
+    (client, peer, subscriber)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_only_waits_for_a_processor_loses_nothing() {
+    let (_client, mut peer, mut subscriber) = narrow_pair().await;
+    let sid = subscriber.sid();
+    let taking = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(subscriber.pending().0 > 50);
+        for at in 0..400 {
+            assert_eq!(payload(subscriber.next().await), format!("{at:03}"));
+        }
+    };
+    tokio::join!(flood(&mut peer, sid, 400), taking);
+    assert_eq!(subscriber.dropped(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_is_stuck_is_not_waited_for() {
+    let (client, mut peer, stuck) = narrow_pair().await;
+    let mut other = client.subscribe("b").await.unwrap();
+    let (sid, start) = (stuck.sid(), tokio::time::Instant::now());
+    for round in 1..5 {
+        flood(&mut peer, sid, 400).await;
+        flood(&mut peer, other.sid(), 1).await;
+        assert_eq!(payload(other.next().await), "000");
+        assert_eq!(stuck.dropped(), round * 400 - 100);
+    }
+    // Half of the limit, four at a time, and what `flood` takes.
+    assert!(start.elapsed() < Duration::from_millis(100 / 2 / 4 + 2 + 8 * 5));
 }
 
 #[tokio::test(start_paused = true)]
