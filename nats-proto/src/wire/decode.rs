@@ -157,6 +157,30 @@ impl<R: Role> Decoder<R> {
     /// frame then: close the connection. Every later call returns the same error.
     #[inline]
     pub fn decode<'b>(&mut self, input: &'b [u8]) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        // A whole message as everybody writes it; the state stays as it is.
+        if let State::Line { scanned: 0 } = self.state
+            && let Some((kind, start)) = R::canonical_kind(input)
+            && let Some((sid, layout)) = canonical::message(self.window(input), start, kind)
+            && layout.frame_len() <= self.limits.frame
+            && let Some(frame) = input.get(..layout.frame_len())
+            && frame.ends_with(b"\r\n")
+        {
+            let op = R::message(Message::from_frame(frame, sid, layout));
+            return Ok(Decoded::Frame { op, len: frame.len() });
+        }
+        self.decode_any(input)
+    }
+
+    /// Where a control line must end. A line end behind it comes too late: two more than the limit
+    /// are the line end's own, and more than a frame is not held. So nothing depends on how much is
+    /// there already.
+    #[inline]
+    fn window<'b>(&self, input: &'b [u8]) -> &'b [u8] {
+        input.get(..self.limits.frame.min(self.limits.line + 2)).unwrap_or(input)
+    }
+
+    #[inline(never)]
+    fn decode_any<'b>(&mut self, input: &'b [u8]) -> Result<Decoded<R::Op<'b>>, DecodeError> {
         let decoded = match self.state {
             State::Line { scanned } => self.line(input, scanned),
             State::Message { sid, layout } => self.message(input, sid, layout),
@@ -190,31 +214,12 @@ impl<R: Role> Decoder<R> {
         self.limits
     }
 
-    #[inline]
     fn line<'b>(
         &mut self,
         input: &'b [u8],
         scanned: usize,
     ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
-        // A line end behind this comes too late: two more than the limit are the line end's own,
-        // and more than a frame is not held. So nothing depends on how much is there already.
-        let most = self.limits.frame.min(self.limits.line + 2);
-        let window = input.get(..most).unwrap_or(input);
-        if scanned == 0
-            && let Some((kind, start)) = R::canonical_kind(window)
-            && let Some((sid, layout)) = canonical::message(window, start, kind)
-        {
-            return self.message_line(input, sid, layout);
-        }
-        self.any_line(input, window, scanned)
-    }
-
-    fn any_line<'b>(
-        &mut self,
-        input: &'b [u8],
-        window: &'b [u8],
-        scanned: usize,
-    ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
+        let window = self.window(input);
         if R::HAS_INFO && matches!(input.first(), Some(b'I' | b'i')) {
             match input.split_first_chunk::<5>() {
                 Some((start, _)) if is_info(start) => return self.info(input, 5, 5),
@@ -244,7 +249,6 @@ impl<R: Role> Decoder<R> {
         }
     }
 
-    #[inline]
     fn message_line<'b>(
         &mut self,
         input: &'b [u8],
@@ -259,7 +263,6 @@ impl<R: Role> Decoder<R> {
         Ok(self.start_skip(Oversized { sid, subject, size, headers }, layout.line.into()))
     }
 
-    #[inline]
     fn message<'b>(
         &mut self,
         input: &'b [u8],
