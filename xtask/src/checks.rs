@@ -21,6 +21,7 @@ const FIRMWARE: &[&str] = &[
     "cycles",
     "embassy-std",
     "esp32c6",
+    "lm3s6965",
     "qemu-cortex-m3",
     "qemu-riscv32",
     "rp",
