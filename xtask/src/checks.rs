@@ -27,6 +27,7 @@ const FIRMWARE: &[&str] = &[
     "rp",
     "size",
     "stm32f4",
+    "throughput",
 ];
 
 /// Format, clippy, spelling, dependencies, length of files.
