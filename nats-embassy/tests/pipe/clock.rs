@@ -46,6 +46,11 @@ pub(crate) fn now() -> u64 {
     NOW.get()
 }
 
+/// Lets time pass in which nobody gets a turn: somebody is busy.
+pub(crate) fn pass(millis: u64) {
+    NOW.set(NOW.get() + millis);
+}
+
 /// Runs a future to its end.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let flag = Arc::new(Flag(AtomicBool::new(true)));
