@@ -321,8 +321,10 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         if let Some(letter) = self.letter.take() {
             self.client.shared.lock(|state| {
                 state.delivery.put_back(letter.memory);
-                // Draining may have waited for it.
-                state.change(|_| {});
+                if state.session.draining().is_some() {
+                    // That may have waited for it.
+                    state.change(|_| {});
+                }
             });
         }
     }
