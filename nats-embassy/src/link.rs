@@ -310,9 +310,11 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     /// Takes the message that is there, after the one that was lent is given back.
     fn take_letter(&mut self, is_reply: bool, cx: &Context<'_>) -> bool {
         self.put_back();
-        self.letter = self.client.shared.lock(|state| {
+        self.client.shared.lock(|state| {
             state.delivery.reader.register(cx.waker());
-            state.delivery.read(is_reply)
+            if let Some(letter) = state.delivery.read(is_reply) {
+                self.letter = Some(letter);
+            }
         });
         self.letter.is_some()
     }
