@@ -38,6 +38,7 @@ struct Program {
 
 const PROGRAMS: &[Program] = &[
     Program { name: "nats-client", title: "`Client`", protocol: Protocol::Nats },
+    Program { name: "nats-client-wide", title: "`Client`, wide", protocol: Protocol::Nats },
     Program { name: "nats-link", title: "`Link`", protocol: Protocol::Nats },
     Program { name: "minimq-prompt", title: "minimq, prompt", protocol: Protocol::Mqtt },
     Program { name: "minimq-socket", title: "minimq", protocol: Protocol::Mqtt },
