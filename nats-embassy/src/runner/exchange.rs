@@ -103,7 +103,9 @@ async fn read<'d, R: Sizes<'d>>(
         if shared.lock(|state| Task::of(&state.session) != Task::Exchange) {
             return;
         }
-        // Whoever is to have what was read gets a turn before there is more.
+        // Whoever is to have what was read gets a turn before there is more. Embassy's executor polls
+        // first what was woken last, which is this task: the others' turn is between two of its own.
+        yield_now().await;
         yield_now().await;
     }
 }

@@ -70,7 +70,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// To the next deadline.
-fn jump() {
+pub(crate) fn jump() {
     let due = SLEEPERS.with_borrow_mut(|sleepers| {
         let at = sleepers.iter().map(|(at, _)| *at).min().expect("nothing will ever happen");
         NOW.set(at.max(NOW.get()));
