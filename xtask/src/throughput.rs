@@ -25,9 +25,9 @@ const TARGET: &str = "thumbv7m-none-eabi";
 
 /// How many messages there are in a run.
 const COUNTED: u32 = 10_000;
-const TIMED: u32 = 30_000;
+const TIMED: u32 = 20_000;
 /// How often everything runs; the median counts. An odd number.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 struct Program {
     name: &'static str,

@@ -2,6 +2,7 @@
 
 use embassy_executor::Spawner;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_time::Timer;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::NetConnector;
@@ -41,6 +42,14 @@ fn prepare(spawner: Spawner) {
     let (client, runner) = must(nats_embassy::new(config, connector, NATS.take(), [7; 32]));
     spawner.spawn(must(move_messages(runner)));
     spawner.spawn(must(measure(client, job)));
+    spawner.spawn(must(give_up(client)));
+}
+
+/// Says why it does not end: what was dropped does not come any more.
+#[embassy_executor::task]
+async fn give_up(client: Client<'static, Nats>) {
+    Timer::after_secs(30).await;
+    panic!("{:?}", client.statistics());
 }
 
 #[embassy_executor::task]

@@ -41,15 +41,17 @@ pub(super) fn write(columns: &[Column]) -> String {
 
 type Figure = fn(&(u64, u64)) -> u64;
 
-const FIGURES: &[(&str, Figure)] =
-    &[("Instructions a message takes", |cell| cell.0), ("Messages a second, in this emulator", |cell| cell.1)];
+const FIGURES: &[(&str, Figure)] = &[
+    ("Instructions a message takes", |cell| cell.0),
+    ("Messages a second, in this emulator", |cell| cell.1),
+];
 
 const HEAD: &str = "\
 # Messages over a network
 
 What a device makes of its messages, network and all: nats-embassy with nats-server, beside minimq 0.13 with
 mosquitto. Written by `cargo xtask throughput`, which boots these programs in QEMU, once for each figure and
-round; the median of five.
+round; the median of three.
 
 The device is the Cortex-M3 of [`../lm3s6965`](../lm3s6965/src/lib.rs) with 64 KiB of RAM. All programs have
 the same `embassy-net`, without Nagle's algorithm, with 1 KiB for a socket to receive and 1 KiB to send; the
