@@ -52,7 +52,8 @@ impl Sample {
 
     /// How many messages there were in a second.
     pub(super) fn rate(&self) -> u64 {
-        (f64::from(self.count) / self.elapsed.as_secs_f64()) as u64
+        let per_second = u128::from(self.count) * 1_000_000_000 / self.elapsed.as_nanos().max(1);
+        u64::try_from(per_second).unwrap_or(u64::MAX)
     }
 }
 

@@ -64,12 +64,15 @@ impl Protocol {
 /// A length as MQTT has it: seven bits in a byte, the lowest ones first.
 fn remaining(mut len: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while len > 0x7F {
-        bytes.push((len & 0x7F) as u8 | 0x80);
+    loop {
+        let [lowest, ..] = len.to_le_bytes();
         len >>= 7;
+        if len == 0 {
+            bytes.push(lowest);
+            return bytes;
+        }
+        bytes.push(lowest | 0x80);
     }
-    bytes.push((len & 0x7F) as u8);
-    bytes
 }
 
 /// Publishes `count` messages, and waits until the server has them.
