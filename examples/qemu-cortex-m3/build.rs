@@ -1,11 +1,7 @@
-//! Tells the linker where memory is.
+//! Tells the linker how to put the program together; where memory is, the board knows.
 
 fn main() {
-    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    println!("cargo:rustc-link-search={folder}");
     println!("cargo:rustc-link-arg=-Tlink.x");
     println!("cargo:rustc-link-arg=-Tdefmt.x");
     println!("cargo:rustc-link-arg=--nmagic");
-    println!("cargo:rerun-if-changed=memory.x");
-    println!("cargo:rerun-if-changed=device.x");
 }

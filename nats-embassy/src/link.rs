@@ -310,9 +310,11 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     /// Takes the message that is there, after the one that was lent is given back.
     fn take_letter(&mut self, is_reply: bool, cx: &Context<'_>) -> bool {
         self.put_back();
-        self.letter = self.client.shared.lock(|state| {
+        self.client.shared.lock(|state| {
             state.delivery.reader.register(cx.waker());
-            state.delivery.read(is_reply)
+            if let Some(letter) = state.delivery.read(is_reply) {
+                self.letter = Some(letter);
+            }
         });
         self.letter.is_some()
     }
@@ -321,8 +323,10 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         if let Some(letter) = self.letter.take() {
             self.client.shared.lock(|state| {
                 state.delivery.put_back(letter.memory);
-                // Draining may have waited for it.
-                state.change(|_| {});
+                if state.session.draining().is_some() {
+                    // That may have waited for it.
+                    state.change(|_| {});
+                }
             });
         }
     }

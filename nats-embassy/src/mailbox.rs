@@ -212,8 +212,10 @@ impl<'d> Mailbox<'d> {
             return Kept::Unwanted;
         };
         let len = message.frame_len();
-        let mut owned = self.places.iter_mut().filter(|place| place.owner == owner);
-        if owned.any(|place| place.memory.as_ref().is_some_and(|memory| memory.len() < len)) {
+        let mut owned = self.places.iter().filter(|place| place.owner == owner);
+        // All places are of one size.
+        let memory = owned.find_map(|place| place.memory.as_deref());
+        if memory.is_some_and(|memory| memory.len() < len) {
             return Kept::TooLong;
         }
         queue.waker.wake();

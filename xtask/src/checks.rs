@@ -21,11 +21,13 @@ const FIRMWARE: &[&str] = &[
     "cycles",
     "embassy-std",
     "esp32c6",
+    "lm3s6965",
     "qemu-cortex-m3",
     "qemu-riscv32",
     "rp",
     "size",
     "stm32f4",
+    "throughput",
 ];
 
 /// Format, clippy, spelling, dependencies, length of files.

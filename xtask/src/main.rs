@@ -12,6 +12,7 @@ mod sim;
 mod size;
 mod targets;
 mod tests;
+mod throughput;
 mod tools;
 
 use std::process::ExitCode;
@@ -70,6 +71,11 @@ const TASKS: &[Task] = &[
         name: "cycles",
         about: "instructions a message takes on a device, counted in QEMU, as a table",
         run: cycles::cycles,
+    },
+    Task {
+        name: "throughput",
+        about: "messages a second on a device in QEMU, beside minimq with mosquitto, as tables",
+        run: throughput::throughput,
     },
     Task {
         name: "bench",

@@ -6,9 +6,6 @@
 #![no_std]
 #![no_main]
 
-mod clock;
-mod ethernet;
-
 use core::panic::PanicInfo;
 use core::time::Duration;
 
@@ -21,6 +18,8 @@ use embassy_executor::Spawner;
 use embassy_net::Runner as NetRunner;
 use embassy_net::StackResources;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use lm3s6965::clock;
+use lm3s6965::ethernet::Ethernet;
 use nats_embassy::Config;
 use nats_embassy::Login;
 use nats_embassy::NetConnector;
@@ -34,8 +33,6 @@ use nats_embassy_apps::SUBSCRIPTIONS;
 use semihosting::process::exit;
 use static_cell::ConstStaticCell;
 use static_cell::StaticCell;
-
-use crate::ethernet::Ethernet;
 
 /// 1 KiB to receive, 1 KiB to send, messages of 192 bytes, 1 request.
 type Nats = Resources<'static, NoopRawMutex, 1024, 1024, SUBSCRIPTIONS, PLACES, 192, 1>;

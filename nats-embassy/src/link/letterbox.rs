@@ -44,13 +44,14 @@ impl<'d> Letterbox<'d> {
     }
 
     /// Takes the message out, if it is a reply, or is not.
-    pub(crate) const fn read(&mut self, is_reply: bool) -> Option<Letter<'d>> {
+    pub(crate) fn read(&mut self, is_reply: bool) -> Option<Letter<'d>> {
+        let next = |letter: &Letter<'_>| letter.message.is_reply == is_reply;
+        if !matches!(&self.content, Content::Unread(letter) if next(letter)) {
+            return None;
+        }
         match core::mem::replace(&mut self.content, Content::Reading) {
-            Content::Unread(letter) if letter.message.is_reply == is_reply => Some(letter),
-            content => {
-                self.content = content;
-                None
-            }
+            Content::Unread(letter) => Some(letter),
+            _ => None,
         }
     }
 
@@ -74,7 +75,7 @@ impl<'d> Letterbox<'d> {
     }
 
     /// Nobody waits for the reply any more.
-    pub(crate) const fn end_request(&mut self) {
+    pub(crate) fn end_request(&mut self) {
         self.asking = None;
         if let Some(letter) = self.read(true) {
             self.put_back(letter.memory);
@@ -141,12 +142,12 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
     }
 
     fn take_back(&mut self) -> Option<&'d mut [u8]> {
+        if !matches!(self.content, Content::Read(_)) {
+            return None;
+        }
         match core::mem::replace(&mut self.content, Content::Nothing) {
             Content::Read(memory) => Some(memory),
-            content => {
-                self.content = content;
-                None
-            }
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use core::future::poll_fn;
 use core::pin::pin;
+use core::task::Context;
 use core::task::Poll;
 
 use embassy_futures::yield_now;
@@ -48,7 +49,7 @@ pub(super) async fn exchange<'d, R: Sizes<'d>>(
     let mut reading = pin!(read(shared, inbound, pieces, reader));
     let mut writing = pin!(write(shared, back, login, signer, writer));
     poll_fn(|cx| {
-        if poll_control(shared, cx, Task::Exchange).is_ready()
+        if is_over(shared, cx)
             || reading.as_mut().poll(cx).is_ready()
             || writing.as_mut().poll(cx).is_ready()
         {
@@ -58,6 +59,16 @@ pub(super) async fn exchange<'d, R: Sizes<'d>>(
         poll_control(shared, cx, Task::Exchange)
     })
     .await;
+}
+
+/// Whether there is something else to do by now. Time is looked at after reading: a PONG that was there
+/// before anybody had a turn came in time.
+fn is_over<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cx: &Context<'_>) -> bool {
+    shared.lock(|state| {
+        // Before anything is found not to be there: it may come from another executor any time.
+        state.runner.register(cx.waker());
+        Task::of(&state.session) != Task::Exchange
+    })
 }
 
 async fn read<'d, R: Sizes<'d>>(
@@ -92,7 +103,9 @@ async fn read<'d, R: Sizes<'d>>(
         if shared.lock(|state| Task::of(&state.session) != Task::Exchange) {
             return;
         }
-        // Whoever is to have what was read gets a turn before there is more.
+        // Whoever is to have what was read gets a turn before there is more. Embassy's executor polls
+        // first what was woken last, which is this task: the others' turn is between two of its own.
+        yield_now().await;
         yield_now().await;
     }
 }

@@ -46,6 +46,11 @@ pub(crate) fn now() -> u64 {
     NOW.get()
 }
 
+/// Lets time pass in which nobody gets a turn: somebody is busy.
+pub(crate) fn pass(millis: u64) {
+    NOW.set(NOW.get() + millis);
+}
+
 /// Runs a future to its end.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let flag = Arc::new(Flag(AtomicBool::new(true)));
@@ -65,7 +70,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// To the next deadline.
-fn jump() {
+pub(crate) fn jump() {
     let due = SLEEPERS.with_borrow_mut(|sleepers| {
         let at = sleepers.iter().map(|(at, _)| *at).min().expect("nothing will ever happen");
         NOW.set(at.max(NOW.get()));

@@ -23,6 +23,7 @@ mod pieces;
 mod reconnect;
 mod sizes;
 mod transport;
+mod turns;
 
 use core::time::Duration;
 

@@ -55,6 +55,8 @@ pub(crate) struct Script {
     pub(crate) refusal: Option<&'static str>,
     /// Whether closing a connection takes for ever.
     pub(crate) hangs_on_close: bool,
+    /// Whether what is there is read without being pending first.
+    pub(crate) is_prompt: bool,
 }
 
 impl Default for Script {
@@ -68,6 +70,7 @@ impl Default for Script {
             is_mute: false,
             refusal: None,
             hangs_on_close: false,
+            is_prompt: false,
         }
     }
 }
@@ -95,6 +98,10 @@ impl Peer {
 
     pub(crate) fn hangs_on_close(&self) -> bool {
         self.0.borrow().script.hangs_on_close
+    }
+
+    pub(crate) fn is_prompt(&self) -> bool {
+        self.0.borrow().script.is_prompt
     }
 
     /// What happened since this was asked last.

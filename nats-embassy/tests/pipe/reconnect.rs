@@ -2,6 +2,8 @@
 
 use core::num::NonZeroU64;
 
+use embassy_time::Instant;
+use embassy_time::Timer;
 use nats_embassy::Config;
 use nats_embassy::ConfigError;
 use nats_embassy::Event;
@@ -17,6 +19,7 @@ use crate::Nats;
 use crate::SECOND;
 use crate::clock::block_on;
 use crate::clock::now;
+use crate::clock::pass;
 use crate::peer::INFO;
 use crate::peer::Peer;
 use crate::peer::Script;
@@ -102,6 +105,22 @@ fn a_server_that_says_nothing_is_left() {
         drop(silent);
     });
     assert!(peer.log().contains(&"abort".to_owned()));
+}
+
+#[test]
+fn what_came_while_somebody_was_busy_came_in_time() {
+    let peer = Peer::new(Script::default());
+    with_client(&peer, async |client| {
+        client.connected().await.unwrap();
+        peer.script(|script| script.is_mute = true);
+        // Two PINGs are out, and the next one would be one too many.
+        Timer::at(Instant::from_secs(89)).await;
+        peer.send(b"PONG\r\nPONG\r\n");
+        pass(5_000);
+        Timer::after_secs(1).await;
+        assert!(client.is_connected());
+        assert_eq!(client.statistics().connections, 1);
+    });
 }
 
 #[test]

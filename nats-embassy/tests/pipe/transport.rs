@@ -79,7 +79,9 @@ impl ErrorType for Half<'_> {
 
 impl Read for Half<'_> {
     async fn read(&mut self, memory: &mut [u8]) -> Result<usize, ErrorKind> {
-        pend().await;
+        if !self.0.is_prompt() {
+            pend().await;
+        }
         poll_fn(|cx| self.0.poll_read(memory, cx)).await
     }
 }
