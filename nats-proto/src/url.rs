@@ -174,6 +174,11 @@ impl<'a> ServerUrl<'a> {
     ///
     /// [`Full`] if it does not fit; nothing is written then.
     pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
+        self.encode_to(out)
+    }
+
+    /// Compiled once, and not for every kind of sink.
+    fn encode_to(&self, out: &mut dyn Sink) -> Result<(), Full> {
         let port = crate::wire::Decimal::new(self.port().into());
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         let parts = [

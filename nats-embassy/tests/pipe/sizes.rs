@@ -41,7 +41,7 @@ fn futures_of_a_client() {
     check("next", &subscription.next(), 24);
     check("next_event", &client.next_event(), 48);
     check("drain", &client.drain(), 64);
-    check("run", &runner.run(), 960);
+    check("run", &runner.run(), 496);
 }
 
 #[test]
