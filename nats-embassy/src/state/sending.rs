@@ -227,14 +227,15 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     /// Sees to it that there is a subscription for replies.
     pub(crate) fn open_inbox(&mut self) -> Result<(), RequestError> {
-        if self.inbox_sid.is_none() {
+        if !self.has_inbox {
             let subscribed = self.session.subscribe(self.inbox.filter(), None, Owner::REQUEST.0);
-            self.inbox_sid = Some(subscribed.map_err(|error| match error {
+            self.inbox_sid = subscribed.map_err(|error| match error {
                 session::SubscribeError::Draining | session::SubscribeError::Stopped => {
                     RequestError::Publish(PublishError::Closed)
                 }
                 error => RequestError::Subscribe(error.into()),
-            })?);
+            })?;
+            self.has_inbox = true;
         }
         Ok(())
     }
