@@ -41,13 +41,14 @@ impl<'d> Inbound<'d> {
         self.decoder = Decoder::new(Limits::for_buffer(self.memory.len()));
     }
 
-    /// Keeps a text in the memory, for as long as nothing is received: what `write` writes, if it
-    /// says that it did.
+    /// Keeps a text in the spare memory, for as long as nothing is received: what `write` writes, if
+    /// it says that it did.
     pub(crate) fn note(&mut self, write: impl FnOnce(&mut SendBuf<'_>) -> bool) -> Option<&str> {
-        let mut out = SendBuf::new(self.memory);
+        let spare = self.spare();
+        let mut out = SendBuf::new(spare);
         let is_written = write(&mut out);
         let len = out.len();
-        let text = self.memory.get(..len).filter(|_| is_written)?;
+        let text = spare.get(..len).filter(|_| is_written)?;
         core::str::from_utf8(text).ok()
     }
 

@@ -186,7 +186,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
         loop {
             match shared.lock(|state| Task::of(&state.session)) {
                 Task::Wait => poll_fn(|cx| poll_control(shared, cx, Task::Wait)).await,
-                Task::Dial(losses) => self.connect(Task::Dial(losses)).await,
+                Task::Dial(_) => self.connect().await,
                 // The connection was dropped, with the future that had it.
                 Task::Secure | Task::Login | Task::Exchange => lose(shared, Lost::Closed),
                 Task::Stop(stop) => return stop,
@@ -195,19 +195,18 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
     }
 
     /// The life of one connection.
-    async fn connect(&mut self, task: Task) {
-        let Self { shared, kit, connector, signer } = self;
-        let shared: &Shared<'d, R> = shared;
-        reclaim(shared, &mut kit.inbound).await;
-        kit.inbound.reset();
-        kit.back.wipe();
-        kit.pieces.reset();
-        let Some(mut connection) = dial(shared, &mut kit.inbound, connector, task).await else {
-            return;
-        };
+    async fn connect(&mut self) {
+        let shared = self.shared;
+        reclaim(shared, &mut self.kit.inbound).await;
+        self.kit.inbound.reset();
+        self.kit.back.wipe();
+        self.kit.pieces.reset();
+        let dialing = dial(shared, &mut self.kit.inbound, &mut self.connector);
+        let Some(mut connection) = dialing.await else { return };
         shared.lock(|state| state.session.handle_open());
         let mut is_secure = false;
         let is_over = loop {
+            let Self { kit, signer, .. } = self;
             match shared.lock(|state| Task::of(&state.session)) {
                 // What came before TLS may be from anybody.
                 Task::Secure if !kit.inbound.is_empty() => lose(shared, Lost::Tls),
@@ -248,8 +247,8 @@ async fn dial<'c, 'd, R: Sizes<'d>, C: Connector>(
     shared: &Shared<'d, R>,
     inbound: &mut Inbound<'d>,
     connector: &'c mut C,
-    task: Task,
 ) -> Option<C::Connection<'c>> {
+    let task = shared.lock(|state| Task::of(&state.session));
     // There is memory for the address: nothing is received yet.
     let address = inbound.note(|out| {
         shared.lock(|state| match state.session.step() {
@@ -281,9 +280,7 @@ async fn secure<'d, R: Sizes<'d>>(
     let name = inbound.note(|out| {
         shared.lock(|state| {
             let name = state.session.tls_name().as_bytes();
-            let fits = out.reserve(name.len()).is_ok();
-            out.put(name);
-            fits
+            out.reserve(name.len()).map(|()| out.put(name)).is_ok()
         })
     });
     let upgrading = pin!(connection.upgrade(name.unwrap_or_default()));

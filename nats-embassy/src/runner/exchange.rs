@@ -63,14 +63,10 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
     async fn read(&mut self) {
         let mut was_read = false;
         loop {
-            match self.handle_all() {
-                Ok(None) => {}
-                Ok(Some(message)) if R::Delivery::LENDS => {
-                    self.lend(message).await;
-                    continue;
-                }
-                Ok(Some(_)) => continue,
-                Err(cause) => return lose(self.shared, cause),
+            if self.handle_all() {
+                // The runner wakes up for it.
+                poll_fn(|_| self.poll_taken_back()).await;
+                continue;
             }
             if self.shared.lock(|state| Task::of(&state.session) != Task::Exchange) {
                 return;
@@ -90,30 +86,37 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
         }
     }
 
-    /// Handles what is there, up to a message that is to be lent.
-    fn handle_all(&mut self) -> Result<Option<Lent>, Lost> {
+    /// Handles what is there, up to a message that is to be lent, and says whether there is one:
+    /// somebody may look at it where it is, and nothing is read meanwhile.
+    fn handle_all(&mut self) -> bool {
         let mut lent = None;
-        self.inbound.handle_all(|found| {
+        let handled = self.inbound.handle_all(|found| {
             let next = handle(self.shared, self.pieces, found);
             if let Next::Lend(message) = next {
                 lent = Some(message);
             }
             matches!(next, Next::GoOn)
-        })?;
-        Ok(lent)
+        });
+        match (handled, lent) {
+            (Ok(()), Some(message)) if R::Delivery::LENDS => {
+                let letter = self.inbound.lend(message);
+                self.shared.lock(|state| state.delivery.lend(letter));
+                true
+            }
+            (Ok(()), _) => false,
+            (Err(cause), _) => {
+                lose(self.shared, cause);
+                false
+            }
+        }
     }
 
-    /// Lets somebody look at a message where it is. Nothing is read meanwhile.
-    fn lend(&mut self, message: Lent) -> impl Future<Output = ()> {
-        let letter = self.inbound.lend(message);
-        self.shared.lock(|state| state.delivery.lend(letter));
-        // The runner wakes up for it.
-        poll_fn(|_| {
-            let memory = self.shared.lock(|state| state.delivery.take_back());
-            memory.map_or(Poll::Pending, |memory| {
-                self.inbound.take_back(memory);
-                Poll::Ready(())
-            })
+    /// Ready when the memory for receiving is back.
+    fn poll_taken_back(&mut self) -> Poll<()> {
+        let memory = self.shared.lock(|state| state.delivery.take_back());
+        memory.map_or(Poll::Pending, |memory| {
+            self.inbound.take_back(memory);
+            Poll::Ready(())
         })
     }
 }
