@@ -1,5 +1,7 @@
 //! Where encoded bytes go.
 
+use heapless::LenType;
+
 use crate::error::Full;
 
 /// A place for encoded bytes, filled all or nothing.
@@ -155,7 +157,7 @@ impl<B: Buffer> Buffer for &mut B {
     }
 }
 
-impl<const N: usize> Sink for heapless::Vec<u8, N> {
+impl<const N: usize, L: LenType> Sink for heapless::Vec<u8, N, L> {
     #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
         if len <= N.saturating_sub(self.len()) { Ok(()) } else { Err(Full) }
@@ -167,7 +169,7 @@ impl<const N: usize> Sink for heapless::Vec<u8, N> {
     }
 }
 
-impl<const N: usize> Buffer for heapless::Vec<u8, N> {
+impl<const N: usize, L: LenType> Buffer for heapless::Vec<u8, N, L> {
     fn truncate(&mut self, len: usize) {
         self.truncate(len);
     }
