@@ -31,7 +31,7 @@ impl<S: Store> Session<S> {
     /// Does nothing if the session has been started before.
     pub fn connect(&mut self, now: Instant) {
         if self.state == State::Idle {
-            let shuffle = (!self.config.keep_order).then_some(&mut self.rng);
+            let shuffle = (!self.settings.keep_order).then_some(&mut self.rng);
             self.pool.start(shuffle);
             if self.pool.current().is_some() {
                 self.dial(now);

@@ -90,7 +90,7 @@ impl<S: Store> Session<S> {
             0 => usize::MAX,
             max => usize::try_from(max).unwrap_or(usize::MAX),
         };
-        let line = self.config.max_control_line;
+        let line = self.settings.max_control_line;
         PublishLimits { payload, line, headers: self.info.headers() }
     }
 
