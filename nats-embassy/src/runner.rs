@@ -149,7 +149,7 @@ enum Task {
     Secure,
     Login,
     Exchange,
-    Stop(Stop),
+    Stop,
 }
 
 impl Task {
@@ -159,7 +159,7 @@ impl Task {
             Step::Secure(_) => Self::Secure,
             Step::Login(_) => Self::Login,
             Step::Exchange => Self::Exchange,
-            Step::Stop(stop) => Self::Stop(stop),
+            Step::Stop(_) => Self::Stop,
             _ => Self::Wait,
         }
     }
@@ -189,7 +189,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
                 Task::Dial(_) => self.connect().await,
                 // The connection was dropped, with the future that had it.
                 Task::Secure | Task::Login | Task::Exchange => lose(shared, Lost::Closed),
-                Task::Stop(stop) => return stop,
+                Task::Stop => return shared.lock(|state| state.stopped().unwrap_or(Stop::Closed)),
             }
         }
     }
@@ -205,7 +205,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
         let Some(mut connection) = dialing.await else { return };
         shared.lock(|state| state.session.handle_open());
         let mut is_secure = false;
-        let is_over = loop {
+        loop {
             let Self { kit, signer, .. } = self;
             match shared.lock(|state| Task::of(&state.session)) {
                 // What came before TLS may be from anybody.
@@ -217,11 +217,11 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
                     login::log_in(shared, &mut connection, kit, signer, is_secure).await;
                 }
                 Task::Exchange => exchange::exchange(shared, &mut connection, kit).await,
-                Task::Stop(Stop::Closed | Stop::Drained) => break true,
-                _ => break false,
+                Task::Wait | Task::Dial(_) | Task::Stop => break,
             }
-        };
-        let _ = if is_over {
+        }
+        let stop = shared.lock(|state| state.stopped());
+        let _ = if matches!(stop, Some(Stop::Closed | Stop::Drained)) {
             with_timeout(CLOSE, connection.close()).await
         } else {
             with_timeout(ABORT, connection.abort()).await

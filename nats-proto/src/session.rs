@@ -105,7 +105,7 @@ pub struct Session<S: Store> {
     rng: Rng,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum State {
     Idle,
     /// Until the first server may be tried again.
@@ -164,7 +164,7 @@ impl<S: Store> Session<S> {
 
     /// A connection is open, as [`Step::Dial`] asked.
     pub fn handle_open(&mut self) {
-        if self.state == State::Dialing {
+        if matches!(self.state, State::Dialing) {
             self.begin_link();
         }
     }
@@ -287,7 +287,7 @@ impl<S: Store> Session<S> {
     /// Asks for a sign that the server has processed everything that was handed to this connection
     /// before; `None` if there is no connection, or it is being left.
     pub fn flush(&mut self) -> Option<FlushId> {
-        let is_possible = self.state == State::Ready && !self.is_leaving();
+        let is_possible = self.is_connected() && !self.is_leaving();
         is_possible.then(|| FlushId { link: self.link, number: self.pings.request() })
     }
 
@@ -322,7 +322,7 @@ impl<S: Store> Session<S> {
         if self.draining.is_none() {
             self.timers.set(Timer::Drain, now + self.settings.flush_timeout);
         }
-        self.draining = Some(if self.state == State::Ready {
+        self.draining = Some(if self.is_connected() {
             Drain::Publishes { until: self.pings.request() }
         } else {
             self.subscriptions.drain_all();
@@ -333,7 +333,7 @@ impl<S: Store> Session<S> {
     /// Ends a session that has nothing to send any more, and no connection, as if it had been
     /// drained.
     pub fn finish_unconnected(&mut self) {
-        if self.state != State::Ready {
+        if !self.is_connected() {
             self.stop(Stop::Drained);
         }
     }

@@ -66,7 +66,7 @@ impl<S: Store> Session<S> {
             Ok(true) => {}
         }
         self.pool.note_name();
-        if self.state == State::Ready {
+        if self.is_connected() {
             self.end_list();
         }
         // Not what INFO said before this part of it: an earlier part may have told already.
@@ -107,7 +107,7 @@ impl<S: Store> Session<S> {
     }
 
     pub(super) fn handle_pong<'b>(&mut self, now: Instant) -> Option<Event<'b>> {
-        if self.state == (State::AwaitingPong { is_ping_due: false }) {
+        if matches!(self.state, State::AwaitingPong { is_ping_due: false }) {
             return Some(self.begin_exchange(now));
         }
         let answered = self.pings.handle_pong()?;
@@ -158,7 +158,7 @@ impl<S: Store> Session<S> {
         now: Instant,
     ) -> Option<Event<'b>> {
         let kind = error.kind();
-        if self.state == State::Ready && kind.consequence() == Consequence::Continues {
+        if self.is_connected() && kind.consequence() == Consequence::Continues {
             if let Some(violation) = error.violation() {
                 self.subscriptions.refuse(&violation);
             }
@@ -188,7 +188,7 @@ impl<S: Store> Session<S> {
         error: Option<ServerError<'b>>,
         now: Instant,
     ) -> Option<Event<'b>> {
-        let was_ready = self.state == State::Ready;
+        let was_ready = self.is_connected();
         let is_drain_cut = matches!(
             (self.draining, was_ready),
             (Some(Drain::Subscriptions | Drain::Publishes { .. }), _) | (Some(_), true)

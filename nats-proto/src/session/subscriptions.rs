@@ -23,6 +23,7 @@ use crate::wire::Buffer;
 use crate::wire::Decimal;
 use crate::wire::Sink;
 use crate::wire::Violation;
+use crate::wire::put_all;
 
 /// One subscription in a session's table.
 #[derive(Clone, Debug)]
@@ -128,11 +129,8 @@ impl<S: Store> Subscriptions<S> {
     ) -> Result<Sid, Full> {
         let mut text = S::Text::default();
         let (separator, queue) = queue.map_or(("", ""), |queue| (" ", queue.as_str()));
-        let parts = [filter.as_str(), separator, queue];
-        text.reserve(parts.iter().map(|part| part.len()).sum())?;
-        for part in parts {
-            text.put(part.as_bytes());
-        }
+        let parts = [filter.as_str(), separator, queue].map(str::as_bytes);
+        put_all(&parts, &mut text)?;
         let key = self.table.insert(Subscription {
             text,
             route,
@@ -490,10 +488,5 @@ impl<R, T: Buffer> Subscription<R, T> {
 /// [`Subscribe`](crate::wire::Subscribe) with names that were checked before.
 fn put_sub(names: &[u8], sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
     let sid = Decimal::new(sid.0);
-    let parts = [b"SUB ", names, b" ", sid.as_bytes(), b"\r\n"];
-    out.reserve(parts.iter().map(|part| part.len()).sum())?;
-    for part in parts {
-        out.put(part);
-    }
-    Ok(())
+    put_all(&[b"SUB ", names, b" ", sid.as_bytes(), b"\r\n"], out)
 }

@@ -20,6 +20,16 @@ pub trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
 
+/// Writes all parts, or none. Compiled once, and not for every kind of sink: for what is not written
+/// all the time.
+pub(crate) fn put_all(parts: &[&[u8]], out: &mut dyn Sink) -> Result<(), Full> {
+    out.reserve(parts.iter().map(|part| part.len()).sum())?;
+    for part in parts {
+        out.put(part);
+    }
+    Ok(())
+}
+
 /// A [`Sink`] that can be looked at and cut: storage for texts, header blocks and messages.
 pub trait Buffer: Sink + AsRef<[u8]> + AsMut<[u8]> {
     /// Cuts the contents down to `len` bytes, if they are longer.
