@@ -164,6 +164,10 @@ impl Task {
         }
     }
 
+    fn now<'d, R: Sizes<'d>>(shared: &Shared<'d, R>) -> Self {
+        shared.lock(|state| Self::of(&state.session))
+    }
+
     /// Whether to go on with it if that is what the session wants now.
     fn goes_on(self, wanted: Self) -> bool {
         // To the session, CONNECT is written when the last of it is in memory.
@@ -184,7 +188,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
             state.settle(now());
         });
         loop {
-            match shared.lock(|state| Task::of(&state.session)) {
+            match Task::now(shared) {
                 Task::Wait => poll_fn(|cx| poll_control(shared, cx, Task::Wait)).await,
                 Task::Dial(_) => self.connect().await,
                 // The connection was dropped, with the future that had it.
@@ -207,7 +211,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
         let mut is_secure = false;
         loop {
             let Self { kit, signer, .. } = self;
-            match shared.lock(|state| Task::of(&state.session)) {
+            match Task::now(shared) {
                 // What came before TLS may be from anybody.
                 Task::Secure if !kit.inbound.is_empty() => lose(shared, Lost::Tls),
                 Task::Secure => {
@@ -248,7 +252,7 @@ async fn dial<'c, 'd, R: Sizes<'d>, C: Connector>(
     inbound: &mut Inbound<'d>,
     connector: &'c mut C,
 ) -> Option<C::Connection<'c>> {
-    let task = shared.lock(|state| Task::of(&state.session));
+    let task = Task::now(shared);
     // There is memory for the address: nothing is received yet.
     let address = inbound.note(|out| {
         shared.lock(|state| match state.session.step() {

@@ -68,7 +68,7 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
                 poll_fn(|_| self.poll_taken_back()).await;
                 continue;
             }
-            if self.shared.lock(|state| Task::of(&state.session) != Task::Exchange) {
+            if Task::now(self.shared) != Task::Exchange {
                 return;
             }
             // Whoever is to have what was read gets a turn before there is more.
