@@ -234,16 +234,23 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
 }
 
 /// Gets the memory for receiving back from whoever looks at a message in it.
-async fn reclaim<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, inbound: &mut Inbound<'d>) {
-    if R::Delivery::LENDS && inbound.is_lent() {
-        let memory = poll_fn(|cx| {
-            shared.lock(|state| {
-                state.runner.register(cx.waker());
-                state.reclaim().map_or(Poll::Pending, Poll::Ready)
-            })
+fn reclaim<'d, R: Sizes<'d>>(
+    shared: &Shared<'d, R>,
+    inbound: &mut Inbound<'d>,
+) -> impl Future<Output = ()> {
+    poll_fn(move |cx| {
+        if !R::Delivery::LENDS || !inbound.is_lent() {
+            return Poll::Ready(());
+        }
+        let memory = shared.lock(|state| {
+            state.runner.register(cx.waker());
+            state.reclaim()
         });
-        inbound.take_back(memory.await);
-    }
+        memory.map_or(Poll::Pending, |memory| {
+            inbound.take_back(memory);
+            Poll::Ready(())
+        })
+    })
 }
 
 /// Opens a connection to the server that the session wants.

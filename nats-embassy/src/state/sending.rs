@@ -133,6 +133,17 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Ok(())
     }
 
+    /// Publishes a message, unless that has to wait.
+    pub(crate) fn poll_publish(
+        &mut self,
+        message: &Publish<'_>,
+    ) -> Option<Result<(), PublishError>> {
+        match self.publish(message) {
+            Err(error) if self.may_wait(error) => None,
+            result => Some(result),
+        }
+    }
+
     /// Whether to wait after such an error.
     pub(crate) fn may_wait(&self, error: PublishError) -> bool {
         match error {
