@@ -98,7 +98,7 @@ impl Login<'_> {
     }
 
     /// CONNECT for somebody who logs in like this.
-    pub(crate) fn connect<'c>(
+    pub(crate) const fn connect<'c>(
         &'c self,
         name: Option<&'c str>,
         headers: bool,

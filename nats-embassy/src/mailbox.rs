@@ -309,7 +309,7 @@ impl Place<'_> {
         true
     }
 
-    fn free(&mut self) {
+    const fn free(&mut self) {
         (self.is_taken, self.owner) = (false, Owner::NOBODY);
     }
 }

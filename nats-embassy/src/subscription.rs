@@ -50,6 +50,7 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    #[expect(clippy::should_implement_trait, reason = "it returns a future")]
     pub fn next(&mut self) -> impl Future<Output = Option<Received<'d, R>>> {
         poll_fn(|cx| self.poll_next(cx))
     }

@@ -355,7 +355,7 @@ impl<S: Store> Pool<S> {
         // Servers that tell of each other by turns, and let nobody in, are not to be tried by turns
         // without a pause: one that was told of waits as long as the one that told.
         let teller = self.servers.as_ref().first().filter(|_| is_discovered);
-        let not_before = teller.map_or(Instant::default(), |teller| teller.not_before);
+        let not_before = teller.map(|teller| teller.not_before).unwrap_or_default();
         self.servers.push(Server {
             address,
             failures: 0,

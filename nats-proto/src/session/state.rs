@@ -43,7 +43,7 @@ impl<S: Store> Session<S> {
 
     /// Whether there is a connection to publish to. Where there is one, but it is about to end,
     /// what is published has to wait for the next, or is too late.
-    pub fn is_ready(&self) -> bool {
+    pub const fn is_ready(&self) -> bool {
         self.is_connected()
             && !matches!(self.draining, Some(Drain::Publishes { .. }))
             && !self.is_leaving()
