@@ -12,7 +12,8 @@ use crate::run::output;
 use crate::run::program;
 use crate::run::root;
 
-const TARGETS: [&str; 2] = ["thumbv7m-none-eabi", "riscv32imac-unknown-none-elf"];
+const TARGETS: [&str; 3] =
+    ["thumbv7m-none-eabi", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
 /// Where the table is kept.
 const TABLE: &str = "examples/size/README.md";
 /// How much more than recorded a figure may be, in percent.
@@ -40,6 +41,7 @@ const PROBES: &[Probe] = &[
         goal: Some(16_000),
     },
     Probe { name: "client-nkeys", about: "the same with feature `nkeys`", goal: None },
+    Probe { name: "client-tls", about: "the same with feature `tls`", goal: None },
     Probe {
         name: "mqtt",
         about: "for comparison: minimq 0.13, which connects, subscribes, publishes and receives",
@@ -101,6 +103,13 @@ const RAM: &[Ram] = &[
         but: 4 * 128,
         goal: Some(4096),
     },
+    Ram {
+        about: "the runner's task with TLS, without `TlsMemory`",
+        program: "client-tls",
+        symbols: &["run::POOL"],
+        but: 0,
+        goal: None,
+    },
 ];
 
 /// What stands in the names of functions that do nothing but panic.
@@ -134,7 +143,7 @@ pub(crate) fn size() -> Outcome {
 
 /// Links all programs, and says where they are.
 fn link(target: &str) -> Outcome<PathBuf> {
-    let image = build("size", "core", target, &["--features=nkeys,mqtt"])?;
+    let image = build("size", "core", target, &["--features=nkeys,tls,mqtt"])?;
     Ok(image.parent().map(Path::to_owned).unwrap_or_default())
 }
 
@@ -254,11 +263,11 @@ it comes. `cargo xtask size` fails if a figure is more than 2 % above these, and
 It also fails if anything in `surface`, which makes every call of the core with inputs that nobody
 knows, can panic.
 
-| flash in bytes | what it is | Cortex-M3 | RISC-V (imac) | goal on Cortex-M3 |
-|---|---|---|---|---|
+| flash in bytes | what it is | Cortex-M3 | Cortex-M0 | RISC-V (imac) | goal on Cortex-M3 |
+|---|---|---|---|---|---|
 ";
 
 const RAM_HEAD: &str = "
-| what client and link keep in RAM, for 4 subscriptions and 1 request | Cortex-M3 | RISC-V | goal on Cortex-M3 |
-|---|---|---|---|
+| what client and link keep in RAM, for 4 subscriptions and 1 request | Cortex-M3 | Cortex-M0 | RISC-V | goal on Cortex-M3 |
+|---|---|---|---|---|
 ";
