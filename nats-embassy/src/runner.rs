@@ -44,6 +44,8 @@ use crate::state::State;
 
 /// How long closing a connection may take.
 const CLOSE: Duration = Duration::from_secs(1);
+/// What follows the prefix in the longest subject for a reply, in bytes.
+const REPLY: usize = ".".len() + 22 + ".".len() + 11;
 /// How long giving up a connection may take.
 const ABORT: Duration = Duration::from_millis(200);
 
@@ -66,6 +68,10 @@ pub fn new<'d, R: Sizes<'d>, C: Connector>(
     let (jitter, unique) = halves(entropy);
     let mut session = Session::new(session, jitter);
     add_servers(&mut session, servers)?;
+    // The first replies have short subjects, later ones do not.
+    <R::Store as Store>::Text::default()
+        .reserve(inbox_prefix.as_bytes().len() + REPLY)
+        .map_err(|_| ConfigError::InboxTooLong)?;
     let inbox = Inbox::new(inbox_prefix, unique).map_err(|_| ConfigError::InboxTooLong)?;
     let (front, back) = parts.tx.split_at_mut(parts.tx.len() / 2);
     let back = back.get_mut(..front.len()).unwrap_or_default();
