@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use nats_proto::nkeys::SignatureText;
 use nats_proto::wire::Connect;
 
 /// Who logs in.
@@ -99,11 +98,11 @@ impl Login<'_> {
     }
 
     /// CONNECT for somebody who logs in like this.
-    pub(crate) fn connect<'c>(
+    pub(crate) const fn connect<'c>(
         &'c self,
         name: Option<&'c str>,
         headers: bool,
-        signature: Option<&'c SignatureText>,
+        signature: Option<&'c str>,
         is_secure: bool,
     ) -> Connect<'c> {
         let plain = Connect {
@@ -112,7 +111,7 @@ impl Login<'_> {
             tls_required: is_secure,
             headers,
             no_responders: headers,
-            sig: signature.map(SignatureText::as_str),
+            sig: signature,
             ..Connect::DEFAULT
         };
         match *self {

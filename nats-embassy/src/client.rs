@@ -54,13 +54,29 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the future publishes nothing.
-    pub async fn publish<'a, S>(&self, subject: S, payload: &[u8]) -> Result<(), PublishError>
+    pub fn publish<'a, S>(
+        &self,
+        subject: S,
+        payload: &[u8],
+    ) -> impl Future<Output = Result<(), PublishError>>
     where
         S: TryInto<Subject<'a>>,
         S::Error: Into<SubjectError>,
     {
-        let subject = subject.try_into().map_err(Into::into)?;
-        self.publish_message(&Publish { payload, ..Publish::new(subject, &[]) }).await
+        self.publish_if(subject.try_into().map_err(Into::into).map(Some), payload)
+    }
+
+    /// Publishes to a subject, if there is one.
+    fn publish_if(
+        &self,
+        subject: Result<Option<Subject<'_>>, SubjectError>,
+        payload: &[u8],
+    ) -> impl Future<Output = Result<(), PublishError>> {
+        self.shared.wait(move |state| match subject {
+            Ok(Some(subject)) => state.poll_publish(&Publish::new(subject, payload)),
+            Ok(None) => Some(Ok(())),
+            Err(error) => Some(Err(error.into())),
+        })
     }
 
     /// Publishes a message with a reply subject, or with headers.
@@ -72,12 +88,11 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the future publishes nothing.
-    pub async fn publish_message(&self, message: &Publish<'_>) -> Result<(), PublishError> {
-        let attempt = |state: &mut State<'d, R>| match state.publish(message) {
-            Err(error) if state.may_wait(error) => None,
-            result => Some(result),
-        };
-        self.shared.wait(attempt).await
+    pub fn publish_message(
+        &self,
+        message: &Publish<'_>,
+    ) -> impl Future<Output = Result<(), PublishError>> {
+        self.shared.wait(move |state| state.poll_publish(message))
     }
 
     /// Publishes a message without waiting.
@@ -102,19 +117,22 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the future publishes nothing.
-    pub async fn publish_in_place(
+    pub fn publish_in_place(
         &self,
         message: &Publish<'_>,
         max: usize,
         payload: impl FnOnce(&mut [u8]) -> usize,
-    ) -> Result<(), PublishError> {
+    ) -> impl Future<Output = Result<(), PublishError>> {
         let mut payload = Some(payload);
-        let attempt =
-            |state: &mut State<'d, R>| match state.publish_in_place(message, max, &mut payload) {
-                Err(error) if state.may_wait(error) => None,
-                result => Some(result),
-            };
-        self.shared.wait(attempt).await
+        let attempt = move |state: &mut State<'d, R>| match state.publish_in_place(
+            message,
+            max,
+            &mut payload,
+        ) {
+            Err(error) if state.may_wait(error) => None,
+            result => Some(result),
+        };
+        self.shared.wait(attempt)
     }
 
     /// Answers a request; does nothing if no answer is wanted.
@@ -126,15 +144,12 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the future publishes nothing.
-    pub async fn respond<B: AsRef<[u8]>>(
+    pub fn respond<B: AsRef<[u8]>>(
         &self,
         request: &Message<B>,
         payload: &[u8],
-    ) -> Result<(), PublishError> {
-        match reply_subject(request) {
-            Some(subject) => self.publish(subject, payload).await,
-            None => Ok(()),
-        }
+    ) -> impl Future<Output = Result<(), PublishError>> {
+        self.publish_if(Ok(reply_subject(request)), payload)
     }
 
     /// Answers a request without waiting; does nothing if no answer is wanted.
@@ -166,9 +181,9 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on what was published.
-    pub async fn flush(&self) -> Result<(), FlushError> {
+    pub fn flush(&self) -> impl Future<Output = Result<(), FlushError>> {
         let mut begun = None;
-        self.shared.wait(|state| state.flush(&mut begun)).await
+        self.shared.wait(move |state| state.flush(&mut begun))
     }
 
     // The connection -----------------------------------------------------------------------------
@@ -188,12 +203,12 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect.
-    pub async fn connected(&self) -> Result<(), Stop> {
+    pub fn connected(&self) -> impl Future<Output = Result<(), Stop>> {
         let attempt = |state: &mut State<'d, R>| match state.stopped() {
             Some(stop) => Some(Err(stop)),
             None => state.session.is_connected().then_some(Ok(())),
         };
-        self.shared.wait(attempt).await
+        self.shared.wait(attempt)
     }
 
     /// Waits for the next event; `None` when the client is over. Up to 6 events wait for whoever
@@ -202,12 +217,12 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub async fn next_event(&self) -> Option<Event> {
+    pub fn next_event(&self) -> impl Future<Output = Option<Event>> {
         let attempt = |state: &mut State<'d, R>| match state.events.pop() {
             Some(event) => Some(Some(event)),
             None => state.stopped().is_some().then_some(None),
         };
-        self.shared.wait(attempt).await
+        self.shared.wait(attempt)
     }
 
     /// What was counted so far.
@@ -258,11 +273,11 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         self.stopped().await
     }
 
-    async fn stopped(&self) -> Result<(), Stop> {
-        match self.shared.wait(|state| state.stopped()).await {
-            Stop::Drained | Stop::Closed => Ok(()),
-            stop => Err(stop),
-        }
+    fn stopped(&self) -> impl Future<Output = Result<(), Stop>> {
+        self.shared.wait(|state| match state.stopped()? {
+            Stop::Drained | Stop::Closed => Some(Ok(())),
+            stop => Some(Err(stop)),
+        })
     }
 }
 

@@ -23,7 +23,8 @@ pub struct Config<'d> {
     pub login: Login<'d>,
     /// What publishing does while there is no connection. Default [`Offline::Wait`].
     pub offline: Offline,
-    /// What the subjects for replies begin with. Default `_INBOX`.
+    /// What the subjects for replies begin with: 35 bytes less than a text of the resources has, at
+    /// most. Default `_INBOX`.
     pub inbox_prefix: Subject<'d>,
     /// Everything about making and keeping connections. Default [`Config::SESSION`].
     pub session: session::Config,

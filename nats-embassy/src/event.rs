@@ -1,6 +1,6 @@
 //! What happens to a connection, for those who want to know.
 
-use heapless::Deque;
+use heapless::Vec;
 use nats_proto::Sid;
 use nats_proto::session;
 use nats_proto::session::Ended;
@@ -87,7 +87,7 @@ const CAPACITY: usize = 6;
 
 /// The events that nobody asked for yet. If there are too many, the oldest are dropped.
 pub(crate) struct Events {
-    waiting: Deque<Event, CAPACITY>,
+    waiting: Vec<Event, CAPACITY, u8>,
     missed: u32,
 }
 
@@ -106,23 +106,29 @@ impl Statistics {
 
 impl Events {
     pub(crate) const fn new() -> Self {
-        Self { waiting: Deque::new(), missed: 0 }
+        Self { waiting: Vec::new(), missed: 0 }
     }
 
     pub(crate) fn push(&mut self, event: Event) {
         if self.waiting.is_full() {
-            self.waiting.pop_front();
+            self.take_first();
             self.missed = self.missed.saturating_add(1);
         }
         // There is room now.
-        let _ = self.waiting.push_back(event);
+        let _ = self.waiting.push(event);
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
         match core::mem::take(&mut self.missed) {
-            0 => self.waiting.pop_front(),
+            0 => self.take_first(),
             missed => Some(Event::Missed(missed)),
         }
+    }
+
+    fn take_first(&mut self) -> Option<Event> {
+        let first = *self.waiting.first()?;
+        self.waiting.remove(0);
+        Some(first)
     }
 }
 

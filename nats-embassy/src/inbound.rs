@@ -5,6 +5,7 @@ use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
 use nats_proto::wire::Limits;
+use nats_proto::wire::SendBuf;
 use nats_proto::wire::ServerOp;
 
 use crate::delivery::Lent;
@@ -38,6 +39,17 @@ impl<'d> Inbound<'d> {
     pub(crate) const fn reset(&mut self) {
         (self.start, self.filled) = (0, 0);
         self.decoder = Decoder::new(Limits::for_buffer(self.memory.len()));
+    }
+
+    /// Keeps a text in the spare memory, for as long as nothing is received: what `write` writes, if
+    /// it says that it did.
+    pub(crate) fn note(&mut self, write: impl FnOnce(&mut SendBuf<'_>) -> bool) -> Option<&str> {
+        let spare = self.spare();
+        let mut out = SendBuf::new(spare);
+        let is_written = write(&mut out);
+        let len = out.len();
+        let text = spare.get(..len).filter(|_| is_written)?;
+        core::str::from_utf8(text).ok()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

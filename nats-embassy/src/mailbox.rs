@@ -73,19 +73,21 @@ pub(crate) struct Place<'d> {
     /// Missing while somebody looks at the message.
     memory: Option<&'d mut [u8]>,
     owner: Owner,
-    waiting: Option<Waiting>,
-}
-
-/// A message in a place.
-struct Waiting {
+    /// Whether a message waits in it.
+    is_taken: bool,
     /// The messages' order.
     turn: u32,
-    sid: Sid,
     layout: Layout,
 }
 
 impl Place<'_> {
-    pub(crate) const EMPTY: Self = Self { memory: None, owner: Owner::NOBODY, waiting: None };
+    pub(crate) const EMPTY: Self = Self {
+        memory: None,
+        owner: Owner::NOBODY,
+        is_taken: false,
+        turn: 0,
+        layout: Layout::EMPTY,
+    };
 }
 
 /// What a subscriber has to know.
@@ -189,8 +191,7 @@ impl<'d> Mailbox<'d> {
     /// Gives up a subscription's places, with the messages in them. One that is on loan follows.
     pub(crate) fn close(&mut self, owner: Owner) {
         for place in self.places.iter_mut().filter(|place| place.owner == owner) {
-            place.waiting = None;
-            place.owner = Owner::NOBODY;
+            place.free();
         }
         if let Some(queue) = self.queue(owner) {
             queue.is_used = false;
@@ -200,8 +201,7 @@ impl<'d> Mailbox<'d> {
     /// Gives up the place for a reply.
     pub(crate) fn close_reply(&mut self, index: usize) {
         if let Some(place) = self.places.get_mut(index) {
-            place.waiting = None;
-            place.owner = Owner::NOBODY;
+            place.free();
         }
     }
 
@@ -221,7 +221,7 @@ impl<'d> Mailbox<'d> {
         queue.waker.wake();
         let mut places = self.places.iter_mut();
         let is_free = |place: &&mut Place<'_>| {
-            place.owner == owner && place.waiting.is_none() && place.memory.is_some()
+            place.owner == owner && !place.is_taken && place.memory.is_some()
         };
         self.turn = self.turn.wrapping_add(1);
         if let Some(place) = places.find(is_free) {
@@ -257,13 +257,17 @@ impl<'d> Mailbox<'d> {
         {
             queue.is_behind = false;
         }
-        self.lend_from(index?)
+        let sid = self.queue(owner)?.sid;
+        self.lend_from(index?, sid)
     }
 
-    /// Lends what is in a place.
-    pub(crate) fn lend_from(&mut self, index: usize) -> Option<Loan<'d>> {
+    /// Lends what is in a place: a message of that subscription.
+    pub(crate) fn lend_from(&mut self, index: usize, sid: Sid) -> Option<Loan<'d>> {
         let place = self.places.get_mut(index)?;
-        let Waiting { sid, layout, .. } = place.waiting.take()?;
+        if !core::mem::take(&mut place.is_taken) {
+            return None;
+        }
+        let layout = place.layout;
         Some(Loan { memory: place.memory.take()?, place: index, sid, layout })
     }
 
@@ -277,16 +281,16 @@ impl<'d> Mailbox<'d> {
     /// Whether no message waits for a subscriber, or is being looked at by one.
     pub(crate) fn is_dealt_with(&self) -> bool {
         let is_idle = |place: &Place<'_>| {
-            place.owner.queue().is_none() || (place.waiting.is_none() && place.memory.is_some())
+            place.owner.queue().is_none() || (!place.is_taken && place.memory.is_some())
         };
         self.places.iter().all(is_idle)
     }
 
     fn oldest(&self, owner: Owner) -> Option<usize> {
-        let owned = self.places.iter().enumerate().filter(|(_, place)| place.owner == owner);
-        let waiting = owned.filter_map(|(index, place)| Some((index, place.waiting.as_ref()?)));
+        let places = self.places.iter().enumerate();
+        let taken = places.filter(|(_, place)| place.owner == owner && place.is_taken);
         // By age, since the count may have wrapped in between.
-        let oldest = waiting.max_by_key(|(_, waiting)| self.turn.wrapping_sub(waiting.turn));
+        let oldest = taken.max_by_key(|(_, place)| self.turn.wrapping_sub(place.turn));
         oldest.map(|(index, _)| index)
     }
 }
@@ -303,7 +307,11 @@ impl Place<'_> {
             return false;
         };
         memory.copy_from_slice(frame);
-        self.waiting = Some(Waiting { turn, sid: message.sid(), layout: message.layout() });
+        (self.is_taken, self.turn, self.layout) = (true, turn, message.layout());
         true
+    }
+
+    const fn free(&mut self) {
+        (self.is_taken, self.owner) = (false, Owner::NOBODY);
     }
 }

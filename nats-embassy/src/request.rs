@@ -85,7 +85,7 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
             let place = reply.place;
             let failure = match reply.state {
                 ReplyState::Answered => {
-                    let loan = state.delivery.mailbox.lend_from(place);
+                    let loan = state.delivery.mailbox.lend_from(place, state.inbox_sid);
                     return Poll::Ready(loan.ok_or(RequestError::ReplyTooLong));
                 }
                 ReplyState::Waiting if now() >= deadline => RequestError::TimedOut,

@@ -1,10 +1,12 @@
 //! What moves the bytes: does what the session asks for.
 
 mod exchange;
+mod login;
 
 use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
+use core::pin::Pin;
 use core::pin::pin;
 use core::task::Context;
 use core::task::Poll;
@@ -42,6 +44,8 @@ use crate::state::State;
 
 /// How long closing a connection may take.
 const CLOSE: Duration = Duration::from_secs(1);
+/// What follows the prefix in the longest subject for a reply, in bytes.
+const REPLY: usize = ".".len() + 22 + ".".len() + 11;
 /// How long giving up a connection may take.
 const ABORT: Duration = Duration::from_millis(200);
 
@@ -64,6 +68,10 @@ pub fn new<'d, R: Sizes<'d>, C: Connector>(
     let (jitter, unique) = halves(entropy);
     let mut session = Session::new(session, jitter);
     add_servers(&mut session, servers)?;
+    // The first replies have short subjects, later ones do not.
+    <R::Store as Store>::Text::default()
+        .reserve(inbox_prefix.as_bytes().len() + REPLY)
+        .map_err(|_| ConfigError::InboxTooLong)?;
     let inbox = Inbox::new(inbox_prefix, unique).map_err(|_| ConfigError::InboxTooLong)?;
     let (front, back) = parts.tx.split_at_mut(parts.tx.len() / 2);
     let back = back.get_mut(..front.len()).unwrap_or_default();
@@ -145,8 +153,9 @@ enum Task {
     /// After so many losses: another time, it is for another server.
     Dial(u32),
     Secure,
+    Login,
     Exchange,
-    Stop(Stop),
+    Stop,
 }
 
 impl Task {
@@ -154,10 +163,21 @@ impl Task {
         match session.step() {
             Step::Dial(_) => Self::Dial(session.losses()),
             Step::Secure(_) => Self::Secure,
-            Step::Login(_) | Step::Exchange => Self::Exchange,
-            Step::Stop(stop) => Self::Stop(stop),
+            Step::Login(_) => Self::Login,
+            Step::Exchange => Self::Exchange,
+            Step::Stop(_) => Self::Stop,
             _ => Self::Wait,
         }
+    }
+
+    fn now<'d, R: Sizes<'d>>(shared: &Shared<'d, R>) -> Self {
+        shared.lock(|state| Self::of(&state.session))
+    }
+
+    /// Whether to go on with it if that is what the session wants now.
+    fn goes_on(self, wanted: Self) -> bool {
+        // To the session, CONNECT is written when the last of it is in memory.
+        self == wanted || (self == Self::Login && wanted == Self::Exchange)
     }
 }
 
@@ -174,94 +194,114 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
             state.settle(now());
         });
         loop {
-            match shared.lock(|state| Task::of(&state.session)) {
+            match Task::now(shared) {
                 Task::Wait => poll_fn(|cx| poll_control(shared, cx, Task::Wait)).await,
-                Task::Dial(losses) => self.connect(Task::Dial(losses)).await,
+                Task::Dial(_) => self.connect().await,
                 // The connection was dropped, with the future that had it.
-                Task::Secure | Task::Exchange => lose(shared, Lost::Closed),
-                Task::Stop(stop) => return stop,
+                Task::Secure | Task::Login | Task::Exchange => lose(shared, Lost::Closed),
+                Task::Stop => return shared.lock(|state| state.stopped().unwrap_or(Stop::Closed)),
             }
         }
     }
 
     /// The life of one connection.
-    async fn connect(&mut self, dial: Task) {
-        let Self { shared, kit, connector, signer } = self;
-        let shared: &Shared<'d, R> = shared;
-        reclaim(shared, &mut kit.inbound).await;
-        kit.inbound.reset();
-        kit.back.wipe();
-        kit.pieces.reset();
-        let address = address(shared);
-        let address = core::str::from_utf8(address.as_ref()).unwrap_or_default();
-        let Ok(server) = ServerUrl::new(address) else { return lose(shared, Lost::Unreachable) };
-        let dialing = connector.dial(&server);
-        let mut connection = match unless_changed(shared, dial, dialing).await {
-            Some(Ok(connection)) => connection,
-            Some(Err(_)) => return lose(shared, Lost::Unreachable),
-            None => return,
-        };
+    async fn connect(&mut self) {
+        let shared = self.shared;
+        reclaim(shared, &mut self.kit.inbound).await;
+        self.kit.inbound.reset();
+        self.kit.back.wipe();
+        self.kit.pieces.reset();
+        let dialing = dial(shared, &mut self.kit.inbound, &mut self.connector);
+        let Some(mut connection) = dialing.await else { return };
         shared.lock(|state| state.session.handle_open());
         let mut is_secure = false;
         loop {
-            match shared.lock(|state| Task::of(&state.session)) {
+            let Self { kit, signer, .. } = self;
+            match Task::now(shared) {
                 // What came before TLS may be from anybody.
                 Task::Secure if !kit.inbound.is_empty() => lose(shared, Lost::Tls),
-                Task::Secure => is_secure = secure(shared, &mut connection).await,
-                Task::Exchange => {
-                    exchange::exchange(shared, &mut connection, kit, signer, is_secure).await;
+                Task::Secure => {
+                    is_secure = secure(shared, &mut kit.inbound, &mut connection).await;
                 }
-                Task::Stop(Stop::Closed | Stop::Drained) => {
-                    let _ = with_timeout(CLOSE, connection.close()).await;
-                    break;
+                Task::Login => {
+                    login::log_in(shared, &mut connection, kit, signer, is_secure).await;
                 }
-                _ => {
-                    let _ = with_timeout(ABORT, connection.abort()).await;
-                    break;
-                }
+                Task::Exchange => exchange::exchange(shared, &mut connection, kit).await,
+                Task::Wait | Task::Dial(_) | Task::Stop => break,
             }
         }
+        let stop = shared.lock(|state| state.stopped());
+        let _ = if matches!(stop, Some(Stop::Closed | Stop::Drained)) {
+            with_timeout(CLOSE, connection.close()).await
+        } else {
+            with_timeout(ABORT, connection.abort()).await
+        };
     }
 }
 
 /// Gets the memory for receiving back from whoever looks at a message in it.
-async fn reclaim<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, inbound: &mut Inbound<'d>) {
-    if R::Delivery::LENDS && inbound.is_lent() {
-        let memory = poll_fn(|cx| {
-            shared.lock(|state| {
-                state.runner.register(cx.waker());
-                state.reclaim().map_or(Poll::Pending, Poll::Ready)
-            })
+fn reclaim<'d, R: Sizes<'d>>(
+    shared: &Shared<'d, R>,
+    inbound: &mut Inbound<'d>,
+) -> impl Future<Output = ()> {
+    poll_fn(move |cx| {
+        if !R::Delivery::LENDS || !inbound.is_lent() {
+            return Poll::Ready(());
+        }
+        let memory = shared.lock(|state| {
+            state.runner.register(cx.waker());
+            state.reclaim()
         });
-        inbound.take_back(memory.await);
+        memory.map_or(Poll::Pending, |memory| {
+            inbound.take_back(memory);
+            Poll::Ready(())
+        })
+    })
+}
+
+/// Opens a connection to the server that the session wants.
+async fn dial<'c, 'd, R: Sizes<'d>, C: Connector>(
+    shared: &Shared<'d, R>,
+    inbound: &mut Inbound<'d>,
+    connector: &'c mut C,
+) -> Option<C::Connection<'c>> {
+    let task = Task::now(shared);
+    // There is memory for the address: nothing is received yet.
+    let address = inbound.note(|out| {
+        shared.lock(|state| match state.session.step() {
+            Step::Dial(server) => server.encode(out).is_ok(),
+            _ => false,
+        })
+    });
+    let Some(server) = address.and_then(|address| ServerUrl::new(address).ok()) else {
+        lose(shared, Lost::Unreachable);
+        return None;
+    };
+    let dialing = pin!(connector.dial(&server));
+    match unless_changed(shared, task, dialing).await? {
+        Ok(connection) => Some(connection),
+        Err(_) => {
+            lose(shared, Lost::Unreachable);
+            None
+        }
     }
 }
 
-/// The address of the server to be connected to, in memory of its own.
-fn address<'d, R: Sizes<'d>>(shared: &Shared<'d, R>) -> <R::Store as Store>::Text {
-    let mut text = <R::Store as Store>::Text::default();
-    shared.lock(|state| {
-        if let Step::Dial(server) = state.session.step() {
-            // It was in memory of that size.
-            let _ = server.encode(&mut text);
-        }
-    });
-    text
-}
-
+/// Secures a connection, and says whether it is secure.
 async fn secure<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
+    inbound: &mut Inbound<'d>,
     connection: &mut impl Connection,
 ) -> bool {
-    let mut name = <R::Store as Store>::Text::default();
-    shared.lock(|state| {
-        let text = state.session.tls_name().as_bytes();
-        if name.reserve(text.len()).is_ok() {
-            name.put(text);
-        }
+    // Nothing was received, or this would be the end.
+    let name = inbound.note(|out| {
+        shared.lock(|state| {
+            let name = state.session.tls_name().as_bytes();
+            out.reserve(name.len()).map(|()| out.put(name)).is_ok()
+        })
     });
-    let name = core::str::from_utf8(name.as_ref()).unwrap_or_default();
-    match unless_changed(shared, Task::Secure, connection.upgrade(name)).await {
+    let upgrading = pin!(connection.upgrade(name.unwrap_or_default()));
+    match unless_changed(shared, Task::Secure, upgrading).await {
         Some(Ok(())) => shared.lock(|state| state.session.handle_secured()),
         Some(Err(_)) => lose(shared, Lost::Tls),
         None => return false,
@@ -270,17 +310,15 @@ async fn secure<'d, R: Sizes<'d>>(
 }
 
 /// Waits for `future`, unless the session wants something else.
-async fn unless_changed<'d, R: Sizes<'d>, F: Future>(
+fn unless_changed<'d, R: Sizes<'d>, F: Future>(
     shared: &Shared<'d, R>,
     task: Task,
-    future: F,
-) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match poll_control(shared, cx, task) {
+    mut future: Pin<&mut F>,
+) -> impl Future<Output = Option<F::Output>> {
+    poll_fn(move |cx| match poll_control(shared, cx, task) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => future.as_mut().poll(cx).map(Some),
     })
-    .await
 }
 
 /// Ready if there is something else to do than `task`. Otherwise the runner wakes up when there may
@@ -305,8 +343,7 @@ fn poll_control<'d, R: Sizes<'d>>(
             // There may be something to write.
             cx.waker().wake_by_ref();
         }
-        let is_same = Task::of(&state.session) == task;
-        is_same.then(|| state.session.poll_timeout())
+        task.goes_on(Task::of(&state.session)).then(|| state.session.poll_timeout())
     });
     match deadline {
         None => Poll::Ready(()),

@@ -1,6 +1,7 @@
 //! What the tasks of a client share.
 
 use core::cell::RefCell;
+use core::future::poll_fn;
 use core::task::Context;
 use core::task::Poll;
 
@@ -26,8 +27,13 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
     }
 
     /// Waits until `f` has a result. It is asked whenever something has changed for everybody.
-    pub(crate) async fn wait<T>(&self, mut f: impl FnMut(&mut State<'d, R>) -> Option<T>) -> T {
-        core::future::poll_fn(|cx| {
+    ///
+    /// Not an async fn, which would have `f` twice.
+    pub(crate) fn wait<T>(
+        &self,
+        mut f: impl FnMut(&mut State<'d, R>) -> Option<T>,
+    ) -> impl Future<Output = T> {
+        poll_fn(move |cx| {
             self.lock(|state| match f(state) {
                 Some(value) => Poll::Ready(value),
                 None => {
@@ -36,7 +42,6 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
                 }
             })
         })
-        .await
     }
 }
 

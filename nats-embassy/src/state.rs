@@ -42,8 +42,10 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
     /// Where messages go.
     pub(crate) delivery: R::Delivery,
     inbox: Inbox<<R::Store as Store>::Text>,
-    /// The subscription to the inbox, once it was needed.
-    inbox_sid: Option<Sid>,
+    /// The last subscription to the inbox.
+    pub(crate) inbox_sid: Sid,
+    /// Whether there is one.
+    has_inbox: bool,
     pub(crate) events: Events,
     pub(crate) statistics: Statistics,
     /// The task that moves the bytes.
@@ -67,7 +69,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             kept: KeptBody::NONE,
             delivery,
             inbox,
-            inbox_sid: None,
+            inbox_sid: Sid(0),
+            has_inbox: false,
             events: Events::new(),
             statistics: Statistics::NONE,
             runner: WakerRegistration::new(),
@@ -213,8 +216,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     fn release(&mut self) {
         while let Some(released) = self.session.poll_released() {
             let (sid, how) = (released.sid, released.ended);
-            if self.inbox_sid == Some(sid) {
-                self.inbox_sid = None;
+            if released.route == Owner::REQUEST.0 {
+                self.has_inbox = false;
             } else if !self.delivery.end(Owner(released.route), how) {
                 self.tell(Event::Ended { sid, how });
             }

@@ -50,8 +50,9 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<Received<'d, R>> {
-        poll_fn(|cx| self.poll_next(cx)).await
+    #[expect(clippy::should_implement_trait, reason = "it returns a future")]
+    pub fn next(&mut self) -> impl Future<Output = Option<Received<'d, R>>> {
+        poll_fn(|cx| self.poll_next(cx))
     }
 
     /// Like [`next`](Self::next), for futures of one's own.

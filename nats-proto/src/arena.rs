@@ -22,6 +22,23 @@ pub(crate) struct Arena<T, L> {
     entry: PhantomData<T>,
 }
 
+/// Where an entry is: half of its key, which serves as long as the entry is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    /// No entry's.
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) const fn of(key: u64) -> Self {
+        Self((key & ((1 << INDEX_BITS) - 1)) as u32)
+    }
+}
+
 /// A place in an arena's table.
 #[derive(Clone, Debug)]
 pub struct Slot<T> {
@@ -80,6 +97,16 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
         match &mut slot.content {
             Content::Entry(entry) if is_of(key, slot.generation) => Some(entry),
             _ => None,
+        }
+    }
+
+    /// The entry in a place, and its key.
+    pub(crate) fn at_mut(&mut self, place: Place) -> Option<(u64, &mut T)> {
+        let index = place.0.checked_sub(1)?;
+        let slot = self.slots.as_mut().get_mut(index as usize)?;
+        match &mut slot.content {
+            Content::Entry(entry) => Some((key(index, slot.generation), entry)),
+            Content::Free { .. } => None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::subject::Filter;
 use crate::subject::Subject;
 use crate::wire::Buffer;
 use crate::wire::divide;
+use crate::wire::put_all;
 
 /// Twenty-two characters out of 62 are 131 bits, the length of a NUID.
 const UNIQUE_LEN: usize = 22;
@@ -54,10 +55,7 @@ impl<T: Buffer + Default> Inbox<T> {
     pub fn new(prefix: Subject<'_>, seed: Seed) -> Result<Self, Full> {
         let mut filter = T::default();
         let unique = unique(seed);
-        filter.reserve(prefix.as_bytes().len() + unique.len() + 3)?;
-        for part in [prefix.as_bytes(), b".", &unique, b".*"] {
-            filter.put(part);
-        }
+        put_all(&[prefix.as_bytes(), b".", &unique, b".*"], &mut filter)?;
         Ok(Self { filter })
     }
 }

@@ -79,6 +79,12 @@ impl Span {
 }
 
 impl Layout {
+    /// That of no message: nothing is anywhere. `Layout::default()` as a constant.
+    pub const EMPTY: Self = {
+        let nowhere = Span { start: 0, len: 0 };
+        Self { subject: nowhere, reply: nowhere, line: 0, headers: 0, payload: 0 }
+    };
+
     /// Where the subject is in the frame.
     #[must_use]
     pub fn subject_range(&self) -> Range<usize> {

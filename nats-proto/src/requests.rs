@@ -35,20 +35,24 @@ use crate::time::Instant;
 pub struct Requests<R, L> {
     pending: Arena<Pending<R>, L>,
     /// No deadline is earlier than this.
-    earliest: Option<Instant>,
+    earliest: Instant,
 }
 
 /// A request in flight.
 #[derive(Clone, Debug)]
 pub struct Pending<R> {
     route: R,
-    /// Until when to wait; `None` once that is past.
-    deadline: Option<Instant>,
+    /// Until when to wait; [`NEVER`] once that is past.
+    deadline: Instant,
 }
+
+/// The deadline of a request that is late, and the last one there can be.
+const NEVER: Instant = Instant::from_millis(u64::MAX);
+const LAST: Instant = Instant::from_millis(u64::MAX - 1);
 
 impl<R, L: Table<Slot<Pending<R>>> + Default> Default for Requests<R, L> {
     fn default() -> Self {
-        Self { pending: Arena::new(L::default()), earliest: None }
+        Self { pending: Arena::new(L::default()), earliest: NEVER }
     }
 }
 
@@ -59,8 +63,10 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     ///
     /// [`Full`] if too many are in flight.
     pub fn open(&mut self, route: R, deadline: Instant) -> Result<Token, Full> {
-        let key = self.pending.insert(Pending { route, deadline: Some(deadline) })?;
-        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+        // A deadline that never comes is still one.
+        let deadline = deadline.min(LAST);
+        let key = self.pending.insert(Pending { route, deadline })?;
+        self.earliest = self.earliest.min(deadline);
         Ok(Token(key))
     }
 
@@ -90,7 +96,7 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     /// answered request takes no time to look for the next deadline.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Instant> {
-        self.earliest
+        if self.earliest.as_millis() == NEVER.as_millis() { None } else { Some(self.earliest) }
     }
 
     /// Calls `late` once for every request whose deadline has passed. They stay in the table until
@@ -98,22 +104,17 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     ///
     /// Takes time in proportion to the table; call it no more often than the precision needs.
     pub fn expire(&mut self, now: Instant, mut late: impl FnMut(Token, &mut R)) {
-        if self.earliest.is_none_or(|earliest| now < earliest) {
+        let now = now.min(LAST);
+        if now < self.earliest {
             return;
         }
-        self.earliest = None;
+        self.earliest = NEVER;
         for (key, pending) in self.pending.iter_mut() {
-            match pending.deadline {
-                Some(deadline) if deadline <= now => {
-                    pending.deadline = None;
-                    late(Token(key), &mut pending.route);
-                }
-                Some(deadline) => {
-                    let earliest = self.earliest.unwrap_or(deadline);
-                    self.earliest = Some(earliest.min(deadline));
-                }
-                None => {}
+            if pending.deadline <= now {
+                pending.deadline = NEVER;
+                late(Token(key), &mut pending.route);
             }
+            self.earliest = self.earliest.min(pending.deadline);
         }
     }
 
@@ -123,8 +124,8 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     /// They stay in the table until they are closed.
     pub fn fail(&mut self, mut fails: impl FnMut(Token, &mut R) -> bool) {
         for (key, pending) in self.pending.iter_mut() {
-            if pending.deadline.is_some() && fails(Token(key), &mut pending.route) {
-                pending.deadline = None;
+            if pending.deadline != NEVER && fails(Token(key), &mut pending.route) {
+                pending.deadline = NEVER;
             }
         }
     }

@@ -46,9 +46,8 @@ impl Rng {
     }
 
     /// A number up to `max`, or up to 2³² − 2 if that is less.
-    pub(crate) fn up_to(&mut self, max: u64) -> u64 {
-        let bound = u32::try_from(max).unwrap_or(u32::MAX).saturating_add(1);
-        self.below(bound).into()
+    pub(crate) const fn up_to(&mut self, max: u32) -> u32 {
+        self.below(max.saturating_add(1))
     }
 
     /// Puts things in a random order.

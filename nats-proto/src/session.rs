@@ -28,6 +28,7 @@ mod link;
 mod pings;
 mod pool;
 mod servers;
+mod settings;
 mod state;
 mod subscriptions;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use timers::Timer;
 use self::leave::Leaving;
 use self::pings::Pings;
 use self::pool::Pool;
+use self::settings::Settings;
 use self::subscriptions::Subscriptions;
 use self::timers::Timers;
 use crate::error::Full;
@@ -80,7 +82,7 @@ use crate::wire::Subscribe;
 ///
 /// See the [module](self) for how it is driven, and the crate's documentation for a whole client.
 pub struct Session<S: Store> {
-    config: Config,
+    settings: Settings,
     state: State,
     pool: Pool<S>,
     subscriptions: Subscriptions<S>,
@@ -103,7 +105,7 @@ pub struct Session<S: Store> {
     rng: Rng,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum State {
     Idle,
     /// Until the first server may be tried again.
@@ -139,7 +141,7 @@ impl<S: Store> Session<S> {
     #[must_use]
     pub fn new(config: Config, seed: Seed) -> Self {
         Self {
-            config,
+            settings: config.into(),
             state: State::Idle,
             pool: Pool::new(),
             subscriptions: Subscriptions::new(),
@@ -162,7 +164,7 @@ impl<S: Store> Session<S> {
 
     /// A connection is open, as [`Step::Dial`] asked.
     pub fn handle_open(&mut self) {
-        if self.state == State::Dialing {
+        if matches!(self.state, State::Dialing) {
             self.begin_link();
         }
     }
@@ -206,7 +208,7 @@ impl<S: Store> Session<S> {
         match self.timers.take_expired(now)? {
             Timer::Handshake => self.lost(Lost::TimedOut, None, now),
             Timer::Ping => {
-                if self.pings.keep_alive() >= self.config.max_pings_out {
+                if self.pings.keep_alive() >= self.settings.max_pings_out {
                     return self.lost(Lost::Stale, None, now);
                 }
                 self.start_ping_timer(now);
@@ -264,7 +266,7 @@ impl<S: Store> Session<S> {
             return Err(SubscribeError::Draining);
         }
         let line = Subscribe { filter, queue, sid: self.subscriptions.next_sid() };
-        if line.encoded_len() - 2 > self.config.max_control_line {
+        if line.encoded_len() - 2 > self.settings.max_control_line {
             return Err(SubscribeError::LineTooLong);
         }
         Ok(self.subscriptions.insert(filter, queue, route)?)
@@ -285,7 +287,7 @@ impl<S: Store> Session<S> {
     /// Asks for a sign that the server has processed everything that was handed to this connection
     /// before; `None` if there is no connection, or it is being left.
     pub fn flush(&mut self) -> Option<FlushId> {
-        let is_possible = self.state == State::Ready && !self.is_leaving();
+        let is_possible = self.is_connected() && !self.is_leaving();
         is_possible.then(|| FlushId { link: self.link, number: self.pings.request() })
     }
 
@@ -298,7 +300,7 @@ impl<S: Store> Session<S> {
             _ if self.draining.is_some() => {}
             _ => {
                 self.draining = Some(Drain::Subscriptions);
-                self.timers.set(Timer::Drain, now + self.config.drain_timeout);
+                self.timers.set(Timer::Drain, now + self.settings.drain_timeout);
                 self.subscriptions.drain_all();
                 self.check_drained();
             }
@@ -318,9 +320,9 @@ impl<S: Store> Session<S> {
             _ => {}
         }
         if self.draining.is_none() {
-            self.timers.set(Timer::Drain, now + self.config.flush_timeout);
+            self.timers.set(Timer::Drain, now + self.settings.flush_timeout);
         }
-        self.draining = Some(if self.state == State::Ready {
+        self.draining = Some(if self.is_connected() {
             Drain::Publishes { until: self.pings.request() }
         } else {
             self.subscriptions.drain_all();
@@ -331,7 +333,7 @@ impl<S: Store> Session<S> {
     /// Ends a session that has nothing to send any more, and no connection, as if it had been
     /// drained.
     pub fn finish_unconnected(&mut self) {
-        if self.state != State::Ready {
+        if !self.is_connected() {
             self.stop(Stop::Drained);
         }
     }

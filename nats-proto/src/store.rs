@@ -45,7 +45,7 @@ pub trait Store {
 /// `SUBS` subscriptions, `SERVERS` servers, and texts of up to `TEXT` bytes each: a filter with its
 /// queue, `nats://host:port`, a nonce. There is room for `NOTE` bytes of each of five texts that a
 /// server says about itself, like its version: as many as `TEXT`, if it is not said, and with zero
-/// they are left out.
+/// they are left out. Neither can be more than 65,535, which no control line reaches.
 ///
 /// ```
 /// use nats_proto::Fixed;
@@ -67,8 +67,8 @@ impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: 
     for Fixed<R, SUBS, SERVERS, TEXT, NOTE>
 {
     type Route = R;
-    type Text = heapless::Vec<u8, TEXT>;
-    type Note = heapless::Vec<u8, NOTE>;
+    type Text = heapless::Vec<u8, TEXT, u16>;
+    type Note = heapless::Vec<u8, NOTE, u16>;
     type Subscriptions = heapless::Vec<Slot<Subscription<R, Self::Text>>, SUBS>;
     type Servers = heapless::Vec<Server<Self::Text>, SERVERS>;
     const MAX_SERVERS: usize = SERVERS;

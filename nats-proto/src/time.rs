@@ -35,11 +35,6 @@ impl Instant {
         self.0
     }
 
-    /// So many milliseconds later, or the last moment there is.
-    pub(crate) const fn after(self, millis: u64) -> Self {
-        Self(self.0.saturating_add(millis))
-    }
-
     /// How long ago `earlier` was; zero if it is in the future.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
@@ -52,7 +47,25 @@ impl Add<Duration> for Instant {
 
     /// Rounds up to a whole millisecond: a deadline is never early.
     fn add(self, duration: Duration) -> Self {
-        self.after(millis(duration))
+        Self(self.0.saturating_add(millis(duration)))
+    }
+}
+
+/// A length of time in milliseconds. The longest one, 49 days, is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Millis(pub(crate) u32);
+
+impl From<Duration> for Millis {
+    fn from(duration: Duration) -> Self {
+        Self(u32::try_from(millis(duration)).unwrap_or(u32::MAX))
+    }
+}
+
+impl Add<Millis> for Instant {
+    type Output = Self;
+
+    fn add(self, Millis(millis): Millis) -> Self {
+        if millis == u32::MAX { Self(u64::MAX) } else { Self(self.0.saturating_add(millis.into())) }
     }
 }
 
@@ -60,7 +73,7 @@ impl Add<Duration> for Instant {
 ///
 /// [`Duration::as_millis`] calculates in 128 bits, and a [`Duration`] is made with a division of 64:
 /// half a kilobyte of a microcontroller's library. So the core calculates in milliseconds.
-pub(crate) fn millis(duration: Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     let part = duration.subsec_nanos().div_ceil(1_000_000);
     let whole = duration.as_secs().min(u64::MAX / 1_000 - 1);
     if whole < duration.as_secs() { u64::MAX } else { whole * 1_000 + u64::from(part) }
@@ -77,5 +90,7 @@ mod tests {
         assert_eq!(start + Duration::from_millis(5), Instant::from_millis(15));
         assert_eq!(start + Duration::MAX, Instant::from_millis(u64::MAX));
         assert_eq!(start.since(Instant::from_millis(20)), Duration::ZERO);
+        assert_eq!(start + Millis::from(Duration::from_nanos(1)), Instant::from_millis(11));
+        assert_eq!(start + Millis::from(Duration::MAX), Instant::from_millis(u64::MAX));
     }
 }

@@ -79,4 +79,5 @@ pub use crate::subject::matches;
 
 pub(crate) use decimal::Decimal;
 pub(crate) use decimal::divide;
+pub(crate) use sink::put_all;
 pub(crate) use utf8::hex_digit;

@@ -8,20 +8,13 @@ use core::task::Poll;
 use embassy_futures::yield_now;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
-use nats_proto::Store;
-use nats_proto::nkeys::SignatureText;
 use nats_proto::session::Lost;
-use nats_proto::session::Step;
 use nats_proto::wire::ServerOp;
-use nats_proto::wire::Sink;
 
 use super::Kit;
 use super::Task;
 use super::lose;
 use super::poll_control;
-use crate::auth::Login;
-use crate::auth::SignError;
-use crate::auth::Signer;
 use crate::connector::Connection;
 use crate::delivery::Delivery;
 use crate::delivery::Kept;
@@ -40,14 +33,12 @@ pub(super) async fn exchange<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
     kit: &mut Kit<'d>,
-    signer: &mut impl Signer,
-    is_secure: bool,
 ) {
-    let Kit { name, login, inbound, back, pieces } = kit;
+    let Kit { inbound, back, pieces, .. } = kit;
     let (reader, writer) = connection.split();
-    let login = LogIn { name: *name, login, is_secure };
-    let mut reading = pin!(read(shared, inbound, pieces, reader));
-    let mut writing = pin!(write(shared, back, login, signer, writer));
+    let mut incoming = Incoming { shared, inbound, pieces, reader };
+    let mut outgoing = Outgoing { shared, back, writer };
+    let (mut reading, mut writing) = (pin!(incoming.read()), pin!(outgoing.write()));
     poll_fn(|cx| {
         if is_over(shared, cx)
             || reading.as_mut().poll(cx).is_ready()
@@ -71,42 +62,76 @@ fn is_over<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cx: &Context<'_>) -> bool {
     })
 }
 
-async fn read<'d, R: Sizes<'d>>(
-    shared: &Shared<'d, R>,
-    inbound: &mut Inbound<'d>,
-    pieces: &mut Pieces<'d>,
-    mut reader: impl Read,
-) {
-    loop {
-        match reader.read(inbound.spare()).await {
-            Ok(0) => return lose(shared, Lost::Closed),
-            Ok(len) => inbound.fill(len),
-            Err(_) => return lose(shared, Lost::Io),
-        }
+/// What is received. Its future has it by reference: an async fn has its arguments twice.
+struct Incoming<'r, 'd, R: Sizes<'d>, I> {
+    shared: &'r Shared<'d, R>,
+    inbound: &'r mut Inbound<'d>,
+    pieces: &'r mut Pieces<'d>,
+    reader: I,
+}
+
+impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
+    async fn read(&mut self) {
+        let mut was_read = false;
         loop {
-            let mut lent = None;
-            let handled = inbound.handle_all(|found| {
-                let next = handle(shared, pieces, found);
-                if let Next::Lend(message) = next {
-                    lent = Some(message);
+            if self.handle_all() {
+                // The runner wakes up for it.
+                poll_fn(|_| self.poll_taken_back()).await;
+                continue;
+            }
+            if Task::now(self.shared) != Task::Exchange {
+                return;
+            }
+            // Whoever is to have what was read gets a turn before there is more. Embassy's executor
+            // polls first what was woken last, which is this task: the others' turn is between two of
+            // its own.
+            if core::mem::take(&mut was_read) {
+                yield_now().await;
+                yield_now().await;
+            }
+            match self.reader.read(self.inbound.spare()).await {
+                Ok(0) => return lose(self.shared, Lost::Closed),
+                Ok(len) => {
+                    self.inbound.fill(len);
+                    was_read = true;
                 }
-                matches!(next, Next::GoOn)
-            });
-            if let Err(cause) = handled {
-                return lose(shared, cause);
-            }
-            match lent {
-                Some(message) if R::Delivery::LENDS => lend(shared, inbound, message).await,
-                _ => break,
+                Err(_) => return lose(self.shared, Lost::Io),
             }
         }
-        if shared.lock(|state| Task::of(&state.session) != Task::Exchange) {
-            return;
+    }
+
+    /// Handles what is there, up to a message that is to be lent, and says whether there is one:
+    /// somebody may look at it where it is, and nothing is read meanwhile.
+    fn handle_all(&mut self) -> bool {
+        let mut lent = None;
+        let handled = self.inbound.handle_all(|found| {
+            let next = handle(self.shared, self.pieces, found);
+            if let Next::Lend(message) = next {
+                lent = Some(message);
+            }
+            matches!(next, Next::GoOn)
+        });
+        match (handled, lent) {
+            (Ok(()), Some(message)) if R::Delivery::LENDS => {
+                let letter = self.inbound.lend(message);
+                self.shared.lock(|state| state.delivery.lend(letter));
+                true
+            }
+            (Ok(()), _) => false,
+            (Err(cause), _) => {
+                lose(self.shared, cause);
+                false
+            }
         }
-        // Whoever is to have what was read gets a turn before there is more. Embassy's executor polls
-        // first what was woken last, which is this task: the others' turn is between two of its own.
-        yield_now().await;
-        yield_now().await;
+    }
+
+    /// Ready when the memory for receiving is back.
+    fn poll_taken_back(&mut self) -> Poll<()> {
+        let memory = self.shared.lock(|state| state.delivery.take_back());
+        memory.map_or(Poll::Pending, |memory| {
+            self.inbound.take_back(memory);
+            Poll::Ready(())
+        })
     }
 }
 
@@ -159,60 +184,41 @@ fn handle<'d, R: Sizes<'d>>(
     Next::GoOn
 }
 
-/// Lets somebody look at a message where it is. Nothing is read meanwhile.
-async fn lend<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, inbound: &mut Inbound<'d>, message: Lent) {
-    let letter = inbound.lend(message);
-    shared.lock(|state| state.delivery.lend(letter));
-    // The runner wakes up for it.
-    let memory = poll_fn(|_| {
-        shared.lock(|state| state.delivery.take_back().map_or(Poll::Pending, Poll::Ready))
-    });
-    inbound.take_back(memory.await);
+/// What is sent.
+struct Outgoing<'r, 'd, R: Sizes<'d>, O> {
+    shared: &'r Shared<'d, R>,
+    back: &'r mut Half<'d>,
+    writer: O,
 }
 
-/// What logging in takes, besides a signer.
-struct LogIn<'r, 'd> {
-    name: Option<&'d str>,
-    login: &'r Login<'d>,
-    is_secure: bool,
-}
-
-async fn write<'d, R: Sizes<'d>>(
-    shared: &Shared<'d, R>,
-    back: &mut Half<'d>,
-    login: LogIn<'_, 'd>,
-    signer: &mut impl Signer,
-    mut writer: impl Write,
-) {
-    loop {
-        let has_bytes = poll_fn(|_| {
-            // The runner wakes up for either.
-            shared.lock(|state| {
-                state.pump();
-                if matches!(state.session.step(), Step::Login(_)) {
-                    return Poll::Ready(false);
-                }
-                if state.front.is_empty() {
-                    return Poll::Pending;
-                }
-                state.front.swap(back);
-                state.waiters.wake();
-                Poll::Ready(true)
-            })
-        });
-        let written = if has_bytes.await {
-            write_half(back, &mut writer).await
-        } else {
-            log_in(shared, back, &login, signer, &mut writer).await
-        };
-        if let Err(cause) = written {
-            return lose(shared, cause);
+impl<'d, R: Sizes<'d>, O: Write> Outgoing<'_, 'd, R, O> {
+    async fn write(&mut self) {
+        loop {
+            // The runner wakes up for it.
+            poll_fn(|_| self.poll_bytes()).await;
+            if let Err(cause) = write_half(self.back, &mut self.writer).await {
+                return lose(self.shared, cause);
+            }
         }
+    }
+
+    /// Takes what is to be written, once there is something.
+    fn poll_bytes(&mut self) -> Poll<()> {
+        self.shared.lock(|state| {
+            state.pump();
+            if state.front.is_empty() {
+                return Poll::Pending;
+            }
+            state.front.swap(self.back);
+            state.waiters.wake();
+            Poll::Ready(())
+        })
     }
 }
 
-async fn write_half(back: &mut Half<'_>, writer: &mut impl Write) -> Result<(), Lost> {
-    let mut rest = back.bytes();
+/// Writes everything there is.
+pub(super) async fn write_half(half: &mut Half<'_>, writer: &mut impl Write) -> Result<(), Lost> {
+    let mut rest = half.bytes();
     while !rest.is_empty() {
         let len = writer.write(rest).await.map_err(|_| Lost::Io)?;
         if len == 0 {
@@ -220,54 +226,6 @@ async fn write_half(back: &mut Half<'_>, writer: &mut impl Write) -> Result<(), 
         }
         rest = rest.get(len..).unwrap_or_default();
     }
-    back.clear();
+    half.clear();
     writer.flush().await.map_err(|_| Lost::Io)
-}
-
-/// Says who we are, in pieces if need be: a JWT is longer than the memory for sending.
-async fn log_in<'d, R: Sizes<'d>>(
-    shared: &Shared<'d, R>,
-    back: &mut Half<'d>,
-    login: &LogIn<'_, 'd>,
-    signer: &mut impl Signer,
-    writer: &mut impl Write,
-) -> Result<(), Lost> {
-    let LogIn { name, login, is_secure } = *login;
-    let signature = match login.needs_signature() {
-        true => Some(sign(shared, signer).await.map_err(|_| Lost::Login)?),
-        false => None,
-    };
-    loop {
-        let is_done = shared.lock(|state| {
-            let Step::Login(challenge) = state.session.step() else { return true };
-            let connect = login.connect(name, challenge.headers, signature.as_ref(), is_secure);
-            back.fill(|space| state.session.login(&connect, space));
-            false
-        });
-        if is_done {
-            back.wipe();
-            return Ok(());
-        }
-        write_half(back, writer).await?;
-    }
-}
-
-async fn sign<'d, R: Sizes<'d>>(
-    shared: &Shared<'d, R>,
-    signer: &mut impl Signer,
-) -> Result<SignatureText, SignError> {
-    let mut nonce = <R::Store as Store>::Text::default();
-    shared.lock(|state| {
-        if let Step::Login(challenge) = state.session.step() {
-            let text = challenge.nonce.as_bytes();
-            if nonce.reserve(text.len()).is_ok() {
-                nonce.put(text);
-            }
-        }
-    });
-    if nonce.as_ref().is_empty() {
-        // The server could not check a signature.
-        return Err(SignError);
-    }
-    Ok(SignatureText::new(&signer.sign(nonce.as_ref()).await?))
 }

@@ -133,6 +133,17 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Ok(())
     }
 
+    /// Publishes a message, unless that has to wait.
+    pub(crate) fn poll_publish(
+        &mut self,
+        message: &Publish<'_>,
+    ) -> Option<Result<(), PublishError>> {
+        match self.publish(message) {
+            Err(error) if self.may_wait(error) => None,
+            result => Some(result),
+        }
+    }
+
     /// Whether to wait after such an error.
     pub(crate) fn may_wait(&self, error: PublishError) -> bool {
         match error {
@@ -227,14 +238,15 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     /// Sees to it that there is a subscription for replies.
     pub(crate) fn open_inbox(&mut self) -> Result<(), RequestError> {
-        if self.inbox_sid.is_none() {
+        if !self.has_inbox {
             let subscribed = self.session.subscribe(self.inbox.filter(), None, Owner::REQUEST.0);
-            self.inbox_sid = Some(subscribed.map_err(|error| match error {
+            self.inbox_sid = subscribed.map_err(|error| match error {
                 session::SubscribeError::Draining | session::SubscribeError::Stopped => {
                     RequestError::Publish(PublishError::Closed)
                 }
                 error => RequestError::Subscribe(error.into()),
-            })?);
+            })?;
+            self.has_inbox = true;
         }
         Ok(())
     }

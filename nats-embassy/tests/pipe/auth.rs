@@ -105,6 +105,37 @@ fn what_is_there_before_tls_is_from_anybody() {
     });
 }
 
+#[test]
+fn what_comes_with_info_waits_for_the_login() {
+    for (login, is_signed) in [(Login::Anonymous, false), (Login::Nkey { public: "UXYZ" }, true)] {
+        let info = format!("{INFO}\r\nPING\r\n+OK");
+        let peer = Peer::new(Script { info, ..Script::default() });
+        let mut resources = Nats::new();
+        let config = Config::new("nats://one").login(login);
+        let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+        let (client, runner) = made.unwrap();
+        let mut runner = runner.with_signer(Element);
+        let app = async {
+            client.connected().await.unwrap();
+            client.flush().await.unwrap();
+        };
+        block_on(embassy_futures::select::select(runner.run(), app));
+        let log = peer.log();
+        let connect = log.iter().find(|line| line.starts_with("CONNECT")).unwrap();
+        assert_eq!(connect.contains("\"sig\":\"AQEB"), is_signed, "{connect}");
+    }
+}
+
+#[test]
+fn a_server_that_is_full_says_so() {
+    let info = format!("{INFO}\r\n-ERR 'maximum connections exceeded'");
+    let peer = Peer::new(Script { info, ..Script::default() });
+    with_config(Config::new("nats://one"), &peer, async |client| {
+        let expected = Lost::Server(ErrorKind::MaximumConnections);
+        assert_eq!(client.next_event().await, Some(Event::ConnectFailed(expected)));
+    });
+}
+
 /// Pasted from a file, as a constant of the firmware.
 #[cfg(feature = "nkeys")]
 const CREDS: &str = "\

@@ -1,5 +1,7 @@
 //! What happens where something is full, or too long.
 
+use nats_embassy::Config;
+use nats_embassy::ConfigError;
 use nats_embassy::Event;
 use nats_embassy::PublishError;
 use nats_embassy::Queueing;
@@ -8,10 +10,37 @@ use nats_embassy::SubscribeError;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
 
+use crate::Nats;
 use crate::SECOND;
 use crate::peer::Peer;
 use crate::peer::Script;
+use crate::run;
+use crate::transport::Network;
 use crate::with_client;
+
+#[test]
+fn a_prefix_leaves_room_for_all_replies_to_come() {
+    for (len, fits) in [(13, true), (14, false)] {
+        let prefix = "x".repeat(len);
+        let prefix = Subject::new(&prefix).unwrap();
+        let peer = Peer::new(Script::default());
+        let mut resources = Nats::new();
+        let config = Config::new("nats://one").inbox_prefix(prefix);
+        let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+        match made {
+            Err(error) => assert_eq!((error, fits), (ConfigError::InboxTooLong, false)),
+            Ok((client, runner)) => {
+                run(runner, async {
+                    for _ in 0..100 {
+                        let reply = client.request("nobody", b"", SECOND).await;
+                        assert_eq!(reply.unwrap_err(), RequestError::NoResponders);
+                    }
+                });
+                assert!(fits);
+            }
+        }
+    }
+}
 
 #[test]
 fn messages_beyond_the_queue_are_dropped_and_counted() {

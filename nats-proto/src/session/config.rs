@@ -2,10 +2,8 @@
 
 use core::time::Duration;
 
-use crate::rng::Rng;
-use crate::time::millis;
-
-/// How a [`Session`](super::Session) behaves. All of it has a default.
+/// How a [`Session`](super::Session) behaves. All of it has a default. Times are rounded up to whole
+/// milliseconds, and 49 days are for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
@@ -95,26 +93,6 @@ impl Backoff {
         jitter: Duration::from_millis(100),
         jitter_tls: Duration::from_secs(1),
     };
-
-    /// How many milliseconds it takes until a server may be tried again that has failed `failures`
-    /// times in a row before.
-    pub(super) fn delay(self, failures: u32, is_tls: bool, rng: &mut Rng) -> u64 {
-        match self {
-            Self::Fixed { wait, jitter, jitter_tls } => {
-                let jitter = rng.up_to(millis(if is_tls { jitter_tls } else { jitter }));
-                millis(wait).saturating_add(jitter)
-            }
-            Self::Exponential { min, max } => {
-                let (mut longest, max) = (millis(min), millis(max));
-                // No time can be doubled more often.
-                for _ in 0..failures.min(u64::BITS) {
-                    longest = longest.saturating_add(longest);
-                }
-                let longest = longest.min(max);
-                longest - rng.up_to(longest / 2)
-            }
-        }
-    }
 }
 
 impl Default for Backoff {

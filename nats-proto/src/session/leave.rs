@@ -16,7 +16,7 @@ use super::Timer;
 use super::pool::Pool;
 use crate::store::Store;
 use crate::time::Instant;
-use crate::time::millis;
+use crate::time::Millis;
 
 /// How far leaving has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +34,10 @@ impl<S: Store> Session<S> {
     /// The server is about to shut down.
     pub(super) fn plan_to_leave(&mut self, now: Instant) {
         if Pool::<S>::HAS_CHOICE
-            && let (Some(within), None) = (self.config.leave_within, self.leaving)
+            && let (Some(within), None) = (self.settings.leave_within, self.leaving)
         {
             self.leaving = Some(Leaving::Planned);
-            self.timers.set(Timer::Leave, now.after(self.rng.up_to(millis(within))));
+            self.timers.set(Timer::Leave, now + Millis(self.rng.up_to(within.0)));
         }
     }
 
@@ -49,14 +49,14 @@ impl<S: Store> Session<S> {
             // It does not even answer PING.
             return self.lost(Lost::Stale, None, now);
         }
-        if self.pool.len() < 2 || !self.config.reconnect || self.draining.is_some() {
+        if self.pool.len() < 2 || !self.settings.reconnect || self.draining.is_some() {
             // There is nowhere to go, that would be the end, or there is no need to.
             self.leaving = None;
             return None;
         }
         self.leaving = Some(Leaving::Unsubscribing);
         self.subscriptions.leave();
-        self.timers.set(Timer::Leave, now + self.config.drain_timeout);
+        self.timers.set(Timer::Leave, now + self.settings.drain_timeout);
         None
     }
 

@@ -12,6 +12,7 @@ use super::Tls;
 use super::pings::Pings;
 use crate::store::Store;
 use crate::time::Instant;
+use crate::time::Millis;
 use crate::url::Scheme;
 use crate::wire::Consequence;
 use crate::wire::ErrorKind;
@@ -31,12 +32,12 @@ impl<S: Store> Session<S> {
     }
 
     pub(super) fn dial(&mut self, now: Instant) {
-        let is_tls = self.config.tls != Tls::Auto
+        let is_tls = self.settings.tls != Tls::Auto
             || self.info.tls_required()
             || matches!(self.pool.scheme(), Some(Scheme::Tls | Scheme::Wss));
-        self.pool.note_attempt(now, &self.config, is_tls, &mut self.rng);
+        self.pool.note_attempt(now, &self.settings, is_tls, &mut self.rng);
         self.state = State::Dialing;
-        self.timers.set(Timer::Handshake, now + self.config.connect_timeout);
+        self.timers.set(Timer::Handshake, now + self.settings.connect_timeout);
     }
 
     /// Waits until a server may be tried, which may be now.
@@ -53,7 +54,7 @@ impl<S: Store> Session<S> {
         now: Instant,
     ) -> Option<Event<'b>> {
         let Self { scanner, info, pool, .. } = self;
-        let takes_servers = !self.config.ignore_discovered;
+        let takes_servers = !self.settings.ignore_discovered;
         let scanned = scanner.push(part, info, |address| {
             if takes_servers {
                 pool.list(address);
@@ -65,7 +66,7 @@ impl<S: Store> Session<S> {
             Ok(true) => {}
         }
         self.pool.note_name();
-        if self.state == State::Ready {
+        if self.is_connected() {
             self.end_list();
         }
         // Not what INFO said before this part of it: an earlier part may have told already.
@@ -83,7 +84,7 @@ impl<S: Store> Session<S> {
 
     pub(super) fn begin_link(&mut self) {
         let scheme = self.pool.scheme();
-        self.state = if self.config.tls == Tls::First && !is_websocket(scheme) {
+        self.state = if self.settings.tls == Tls::First && !is_websocket(scheme) {
             State::Securing { has_info: false }
         } else {
             State::AwaitingInfo { is_secure: scheme == Some(Scheme::Wss) }
@@ -92,7 +93,7 @@ impl<S: Store> Session<S> {
 
     fn begin_login<'b>(&mut self, is_secure: bool, now: Instant) -> Option<Event<'b>> {
         let scheme = self.pool.scheme();
-        let insists = self.config.tls != Tls::Auto || scheme == Some(Scheme::Tls);
+        let insists = self.settings.tls != Tls::Auto || scheme == Some(Scheme::Tls);
         let is_required = self.info.tls_required() && !is_websocket(scheme);
         let is_offered = is_required || (self.info.tls_available() && !is_websocket(scheme));
         if is_secure || !(insists || is_required) {
@@ -106,7 +107,7 @@ impl<S: Store> Session<S> {
     }
 
     pub(super) fn handle_pong<'b>(&mut self, now: Instant) -> Option<Event<'b>> {
-        if self.state == (State::AwaitingPong { is_ping_due: false }) {
+        if matches!(self.state, State::AwaitingPong { is_ping_due: false }) {
             return Some(self.begin_exchange(now));
         }
         let answered = self.pings.handle_pong()?;
@@ -128,7 +129,7 @@ impl<S: Store> Session<S> {
 
     /// What the server told of others is to be believed, now that it has let us in.
     fn end_list(&mut self) {
-        self.pool.end_list((!self.config.keep_order).then_some(&mut self.rng));
+        self.pool.end_list((!self.settings.keep_order).then_some(&mut self.rng));
     }
 
     fn begin_exchange<'b>(&mut self, now: Instant) -> Event<'b> {
@@ -157,7 +158,7 @@ impl<S: Store> Session<S> {
         now: Instant,
     ) -> Option<Event<'b>> {
         let kind = error.kind();
-        if self.state == State::Ready && kind.consequence() == Consequence::Continues {
+        if self.is_connected() && kind.consequence() == Consequence::Continues {
             if let Some(violation) = error.violation() {
                 self.subscriptions.refuse(&violation);
             }
@@ -176,8 +177,8 @@ impl<S: Store> Session<S> {
     }
 
     pub(super) fn start_ping_timer(&mut self, now: Instant) {
-        if !self.config.ping_interval.is_zero() {
-            self.timers.set(Timer::Ping, now + self.config.ping_interval);
+        if self.settings.ping_interval != Millis(0) {
+            self.timers.set(Timer::Ping, now + self.settings.ping_interval);
         }
     }
 
@@ -187,7 +188,7 @@ impl<S: Store> Session<S> {
         error: Option<ServerError<'b>>,
         now: Instant,
     ) -> Option<Event<'b>> {
-        let was_ready = self.state == State::Ready;
+        let was_ready = self.is_connected();
         let is_drain_cut = matches!(
             (self.draining, was_ready),
             (Some(Drain::Subscriptions | Drain::Publishes { .. }), _) | (Some(_), true)
@@ -197,16 +198,16 @@ impl<S: Store> Session<S> {
             self.stop(Stop::Lost(cause));
         } else if was_ready {
             self.pool.leave_first();
-            if self.config.reconnect || cause == Lost::Requested {
+            if self.settings.reconnect || cause == Lost::Requested {
                 self.try_others(cause, now);
             } else {
                 self.stop(Stop::Lost(cause));
             }
-        } else if self.was_connected || self.config.retry_first {
+        } else if self.was_connected || self.settings.retry_first {
             if cause == Lost::Requested {
                 self.pool.leave_first();
             } else {
-                self.pool.note_failure(&self.config, refusal(cause));
+                self.pool.note_failure(&self.settings, refusal(cause));
             }
             self.wait_or_stop(cause, now);
         } else {
@@ -242,7 +243,7 @@ impl<S: Store> Session<S> {
 
     /// Turns to the next server after a connection was lost.
     fn try_others(&mut self, cause: Lost, now: Instant) {
-        if !self.config.keep_order {
+        if !self.settings.keep_order {
             self.pool.shuffle_but_last(&mut self.rng);
         }
         self.wait_or_stop(cause, now);

@@ -2,7 +2,7 @@
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
-use super::Config;
+use super::settings::Settings;
 use crate::error::Full;
 use crate::rng::Rng;
 use crate::store::Store;
@@ -22,7 +22,7 @@ pub struct Server<T> {
     /// How many attempts have failed in a row.
     failures: u32,
     /// When it may be tried again.
-    not_before: Option<Instant>,
+    not_before: Instant,
     /// Why it refused the credentials the last time.
     refusal: Option<ErrorKind>,
     is_discovered: bool,
@@ -106,13 +106,13 @@ impl<S: Store> Pool<S> {
     pub(super) fn note_attempt(
         &mut self,
         now: Instant,
-        config: &Config,
+        settings: &Settings,
         is_tls: bool,
         rng: &mut Rng,
     ) {
         if let Some(first) = self.first_mut() {
             first.is_tried = true;
-            first.not_before = Some(now.after(config.backoff.delay(first.failures, is_tls, rng)));
+            first.not_before = now + settings.delay(first.failures, is_tls, rng);
         }
     }
 
@@ -126,15 +126,15 @@ impl<S: Store> Pool<S> {
     }
 
     /// The first server could not be connected to. It goes to the end of the list, or out of it.
-    pub(super) fn note_failure(&mut self, config: &Config, refusal: Option<ErrorKind>) {
+    pub(super) fn note_failure(&mut self, settings: &Settings, refusal: Option<ErrorKind>) {
         let Some(first) = self.first_mut() else {
             return;
         };
         first.failures = first.failures.saturating_add(1);
         let is_refused_again = refusal.is_some() && first.refusal == refusal;
         first.refusal = refusal.or(first.refusal);
-        let is_given_up = config.max_attempts.is_some_and(|max| first.failures >= max)
-            || (is_refused_again && !config.retry_refused);
+        let is_given_up = settings.max_attempts.is_some_and(|max| first.failures >= max)
+            || (is_refused_again && !settings.retry_refused);
         first.is_given_up = is_given_up;
         self.changes = self.changes.wrapping_add(is_given_up.into());
         self.leave_first();
@@ -166,7 +166,7 @@ impl<S: Store> Pool<S> {
     /// All servers may be tried at once.
     pub(super) fn forgive(&mut self) {
         for server in self.servers.as_mut() {
-            server.not_before = None;
+            server.not_before = Instant::default();
         }
     }
 
@@ -174,7 +174,7 @@ impl<S: Store> Pool<S> {
     pub(super) fn choose(&mut self, now: Instant) -> Option<Instant> {
         let mut soonest = None;
         for (index, server) in self.servers.as_ref().iter().enumerate() {
-            let at = server.not_before.unwrap_or(now).max(now);
+            let at = server.not_before.max(now);
             // Of several that can be tried at once, the first.
             if !server.is_given_up && soonest.is_none_or(|(_, soonest)| at < soonest) {
                 soonest = Some((index, at));
@@ -355,7 +355,7 @@ impl<S: Store> Pool<S> {
         // Servers that tell of each other by turns, and let nobody in, are not to be tried by turns
         // without a pause: one that was told of waits as long as the one that told.
         let teller = self.servers.as_ref().first().filter(|_| is_discovered);
-        let not_before = teller.and_then(|teller| teller.not_before);
+        let not_before = teller.map(|teller| teller.not_before).unwrap_or_default();
         self.servers.push(Server {
             address,
             failures: 0,

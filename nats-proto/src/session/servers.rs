@@ -30,8 +30,8 @@ impl<S: Store> Session<S> {
     ///
     /// Does nothing if the session has been started before.
     pub fn connect(&mut self, now: Instant) {
-        if self.state == State::Idle {
-            let shuffle = (!self.config.keep_order).then_some(&mut self.rng);
+        if matches!(self.state, State::Idle) {
+            let shuffle = (!self.settings.keep_order).then_some(&mut self.rng);
             self.pool.start(shuffle);
             if self.pool.current().is_some() {
                 self.dial(now);
@@ -82,7 +82,7 @@ impl<S: Store> Session<S> {
     /// [`servers`](Self::servers), after `delay`. Returns whether that was possible: while the
     /// session waits after a loss, when [`step`](Self::step) is [`Step::Wait`](super::Step::Wait).
     pub fn choose_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
-        let is_possible = self.state == State::Waiting && self.pool.put_first(number);
+        let is_possible = matches!(self.state, State::Waiting) && self.pool.put_first(number);
         if is_possible {
             self.timers.set(Timer::Reconnect, now + delay);
         }

@@ -18,7 +18,7 @@ impl<S: Store> Session<S> {
     #[inline]
     pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Route> {
         // Whoever speaks before TLS and the login are done may be anybody.
-        (self.state == State::Ready).then(|| self.subscriptions.deliver(sid)).flatten()
+        if self.is_connected() { self.subscriptions.deliver(sid) } else { None }
     }
 
     /// Where messages for `sid` go, as long as it was not handed back.
@@ -37,14 +37,14 @@ impl<S: Store> Session<S> {
     }
 
     /// Whether there is a connection.
-    pub fn is_connected(&self) -> bool {
-        self.state == State::Ready
+    pub const fn is_connected(&self) -> bool {
+        matches!(self.state, State::Ready)
     }
 
     /// Whether there is a connection to publish to. Where there is one, but it is about to end,
     /// what is published has to wait for the next, or is too late.
-    pub fn is_ready(&self) -> bool {
-        self.state == State::Ready
+    pub const fn is_ready(&self) -> bool {
+        self.is_connected()
             && !matches!(self.draining, Some(Drain::Publishes { .. }))
             && !self.is_leaving()
     }
@@ -90,7 +90,7 @@ impl<S: Store> Session<S> {
             0 => usize::MAX,
             max => usize::try_from(max).unwrap_or(usize::MAX),
         };
-        let line = self.config.max_control_line;
+        let line = self.settings.max_control_line;
         PublishLimits { payload, line, headers: self.info.headers() }
     }
 

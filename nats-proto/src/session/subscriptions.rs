@@ -11,6 +11,7 @@ use super::Released;
 use super::pings::Pings;
 use super::pool::Pool;
 use crate::arena::Arena;
+use crate::arena::Place;
 use crate::error::Full;
 use crate::message::Sid;
 use crate::message::Unsubscription;
@@ -22,13 +23,13 @@ use crate::wire::Buffer;
 use crate::wire::Decimal;
 use crate::wire::Sink;
 use crate::wire::Violation;
+use crate::wire::put_all;
 
 /// One subscription in a session's table.
 #[derive(Clone, Debug)]
 pub struct Subscription<R, T> {
     /// `filter` or `filter queue`, as SUB has it.
     text: T,
-    filter_len: usize,
     route: R,
     /// How many messages were delivered in the subscription's life.
     delivered: u64,
@@ -41,18 +42,20 @@ pub struct Subscription<R, T> {
     /// Whether the server does not yet know `max`.
     is_max_due: bool,
     ending: Option<Ending>,
-    /// The chain it is in, and the key of what follows there.
+    until: u32,
+    /// The chain it is in, and what follows there.
     chain: Option<ChainName>,
-    next: u64,
+    next: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     /// It gets no more messages.
     Over(Ended),
-    /// It gets what the server sent before it learnt of the end: until the PONG of this number,
-    /// once UNSUB and PING are written.
-    Draining { until: Option<u32> },
+    /// It gets what the server sent before it learnt of the end.
+    Draining,
+    /// UNSUB and PING are written: until the PONG of the number [`until`](Subscription::until).
+    Flushing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +65,17 @@ enum ChainName {
     Over,
 }
 
-/// The first and the last of those in a chain; zero is none.
+/// The first and the last of those in a chain.
 #[derive(Clone, Copy, Debug, Default)]
 struct Chain {
-    first: u64,
-    last: u64,
+    first: Place,
+    last: Place,
+}
+
+impl Chain {
+    const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
 }
 
 pub(super) struct Subscriptions<S: Store> {
@@ -120,14 +129,10 @@ impl<S: Store> Subscriptions<S> {
     ) -> Result<Sid, Full> {
         let mut text = S::Text::default();
         let (separator, queue) = queue.map_or(("", ""), |queue| (" ", queue.as_str()));
-        let parts = [filter.as_str(), separator, queue];
-        text.reserve(parts.iter().map(|part| part.len()).sum())?;
-        for part in parts {
-            text.put(part.as_bytes());
-        }
+        let parts = [filter.as_str(), separator, queue].map(str::as_bytes);
+        put_all(&parts, &mut text)?;
         let key = self.table.insert(Subscription {
             text,
-            filter_len: filter.as_str().len(),
             route,
             delivered: 0,
             delivered_before: 0,
@@ -135,8 +140,9 @@ impl<S: Store> Subscriptions<S> {
             is_sent: false,
             is_max_due: false,
             ending: None,
+            until: 0,
             chain: None,
-            next: 0,
+            next: Place::NONE,
         })?;
         self.set_due(key);
         Ok(Sid(key))
@@ -197,11 +203,11 @@ impl<S: Store> Subscriptions<S> {
         }
         match link {
             Link::Up if subscription.is_sent => {
-                subscription.ending = Some(Ending::Draining { until: None });
+                subscription.ending = Some(Ending::Draining);
                 self.set_due(sid.0);
             }
             // It ends with the connection, and everything that is on its way comes before that.
-            Link::Leaving { .. } => subscription.ending = Some(Ending::Draining { until: None }),
+            Link::Leaving { .. } => subscription.ending = Some(Ending::Draining),
             // The server does not know of it: nothing is on its way.
             _ => self.end(sid.0, Ended::Drained),
         }
@@ -217,7 +223,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// Whether nothing is due, and nothing waits for a PONG.
     pub(super) const fn is_drained(&self) -> bool {
-        self.due.first == 0 && self.draining.first == 0
+        self.due.is_empty() && self.draining.is_empty()
     }
 
     /// There is a connection: the server is to know everything.
@@ -249,7 +255,7 @@ impl<S: Store> Subscriptions<S> {
             match subscription.ending {
                 Some(Ending::Over(how)) => self.end(key, how),
                 // What was on its way is lost.
-                Some(Ending::Draining { .. }) => self.end(key, how),
+                Some(Ending::Draining | Ending::Flushing) => self.end(key, how),
                 None => {}
             }
         }
@@ -258,8 +264,7 @@ impl<S: Store> Subscriptions<S> {
     /// The server is to be left: it is to know of nothing any more, and of nothing new.
     pub(super) fn leave(&mut self) {
         self.link = Link::Leaving { at: 0, is_done: false };
-        while let Some(subscription) = self.table.get_mut(self.due.first) {
-            let key = self.due.first;
+        while let Some((key, subscription)) = self.table.at_mut(self.due.first) {
             let ending = subscription.ending;
             self.unchain(ChainName::Due);
             if let Some(Ending::Over(how)) = ending {
@@ -291,26 +296,24 @@ impl<S: Store> Subscriptions<S> {
 
     /// A PONG of that number came.
     pub(super) fn handle_pong(&mut self, is_answered: impl Fn(u32) -> bool) {
-        while let Some(subscription) = self.table.get_mut(self.draining.first) {
+        while let Some((key, subscription)) = self.table.at_mut(self.draining.first) {
             let how = match subscription.ending {
-                Some(Ending::Draining { until: Some(number) }) if !is_answered(number) => return,
+                Some(Ending::Flushing) if !is_answered(subscription.until) => return,
                 Some(Ending::Over(how)) => how,
                 _ => Ended::Drained,
             };
-            let key = self.draining.first;
             self.unchain(ChainName::Draining);
             self.end(key, how);
         }
     }
 
     pub(super) const fn has_transmit(&self) -> bool {
-        self.due.first != 0 || matches!(self.link, Link::Leaving { is_done: false, .. })
+        !self.due.is_empty() || matches!(self.link, Link::Leaving { is_done: false, .. })
     }
 
     /// Writes what is due, as many whole lines as fit.
     pub(super) fn transmit(&mut self, pings: &mut Pings, out: &mut impl Sink) -> Result<(), Full> {
-        while let Some(subscription) = self.table.get_mut(self.due.first) {
-            let key = self.due.first;
+        while let Some((key, subscription)) = self.table.at_mut(self.due.first) {
             let end = Unsubscription { sid: Sid(key), max: None };
             match subscription.ending {
                 None => {
@@ -325,10 +328,11 @@ impl<S: Store> Subscriptions<S> {
                     self.unchain(ChainName::Due);
                     self.end(key, how);
                 }
-                Some(Ending::Draining { .. }) => {
+                Some(Ending::Draining | Ending::Flushing) => {
                     end.encode(out)?;
                     subscription.is_sent = false;
-                    subscription.ending = Some(Ending::Draining { until: Some(pings.request()) });
+                    subscription.ending = Some(Ending::Flushing);
+                    subscription.until = pings.request();
                     self.unchain(ChainName::Due);
                     self.chain(ChainName::Draining, key);
                 }
@@ -357,7 +361,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// Takes one that is over out of the table.
     pub(super) fn release(&mut self) -> Option<Released<S::Route>> {
-        let key = self.over.first;
+        let (key, _) = self.table.at_mut(self.over.first)?;
         self.unchain(ChainName::Over);
         let subscription = self.table.remove(key)?;
         let ended = match subscription.ending {
@@ -422,28 +426,29 @@ impl<S: Store> Subscriptions<S> {
             return;
         };
         subscription.chain = Some(name);
-        subscription.next = 0;
+        subscription.next = Place::NONE;
+        let place = Place::of(key);
         let chain = self.chain_mut(name);
-        let before = core::mem::replace(&mut chain.last, key);
-        if before == 0 {
-            chain.first = key;
-        } else if let Some(before) = self.table.get_mut(before) {
-            before.next = key;
+        let before = core::mem::replace(&mut chain.last, place);
+        if before.is_none() {
+            chain.first = place;
+        } else if let Some((_, before)) = self.table.at_mut(before) {
+            before.next = place;
         }
     }
 
     /// Takes the first one out of a chain.
     fn unchain(&mut self, name: ChainName) {
         let first = self.chain_mut(name).first;
-        let Some(subscription) = self.table.get_mut(first) else {
+        let Some((_, subscription)) = self.table.at_mut(first) else {
             return;
         };
         subscription.chain = None;
         let next = subscription.next;
         let chain = self.chain_mut(name);
         chain.first = next;
-        if next == 0 {
-            chain.last = 0;
+        if next.is_none() {
+            chain.last = next;
         }
     }
 }
@@ -466,7 +471,10 @@ impl<R, T: Buffer> Subscription<R, T> {
 
     /// Whether it has the names of which a violation tells.
     fn is_of(&self, violation: &Violation<'_>) -> bool {
-        let Some((filter, queue)) = self.text.as_ref().split_at_checked(self.filter_len) else {
+        let text = self.text.as_ref();
+        // Neither has blanks.
+        let len = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
+        let Some((filter, queue)) = text.split_at_checked(len) else {
             return false;
         };
         violation.subject.is_bytes(filter)
@@ -480,10 +488,5 @@ impl<R, T: Buffer> Subscription<R, T> {
 /// [`Subscribe`](crate::wire::Subscribe) with names that were checked before.
 fn put_sub(names: &[u8], sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
     let sid = Decimal::new(sid.0);
-    let parts = [b"SUB ", names, b" ", sid.as_bytes(), b"\r\n"];
-    out.reserve(parts.iter().map(|part| part.len()).sum())?;
-    for part in parts {
-        out.put(part);
-    }
-    Ok(())
+    put_all(&[b"SUB ", names, b" ", sid.as_bytes(), b"\r\n"], out)
 }

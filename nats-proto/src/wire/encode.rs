@@ -9,6 +9,7 @@ use super::decimal::Decimal;
 use super::sink::Buffer;
 use super::sink::Sink;
 use super::sink::copy;
+use super::sink::put_all;
 use crate::error::Full;
 use crate::headers::Headers;
 use crate::message::Sid;
@@ -276,16 +277,11 @@ impl Unsubscription {
     pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
         let sid = Decimal::new(self.sid.0);
         let max = self.max.map(|max| Decimal::new(max.get()));
-        let max_len = max.as_ref().map_or(0, |max| 1 + max.len());
-        out.reserve(b"UNSUB ".len() + sid.len() + max_len + CRLF.len())?;
-        out.put(b"UNSUB ");
-        out.put(sid.as_bytes());
-        if let Some(max) = max {
-            out.put(b" ");
-            out.put(max.as_bytes());
-        }
-        out.put(CRLF);
-        Ok(())
+        let (blank, max): (&[u8], _) = match &max {
+            Some(max) => (b" ", max.as_bytes()),
+            None => (&[], &[][..]),
+        };
+        put_all(&[b"UNSUB ", sid.as_bytes(), blank, max, CRLF], out)
     }
 }
 

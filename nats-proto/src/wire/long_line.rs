@@ -19,14 +19,19 @@ pub(super) struct LongLine {
     arguments: u8,
     in_argument: bool,
     ends_in_cr: bool,
-    sid: Number,
-    /// The argument before the last one, and the last one so far.
-    previous: Number,
-    last: Number,
+    sid: u64,
+    /// The last argument so far.
+    last: u64,
+    /// The one before it: a length, or too long for one.
+    previous: u32,
+    /// What to report if they have to be numbers. Apart from them, since that takes less memory.
+    sid_error: Option<DecodeError>,
+    last_error: Option<DecodeError>,
+    previous_error: Option<DecodeError>,
 }
 
-/// An argument's value if it is one; the error to report if it must be one.
-type Number = Result<u64, DecodeError>;
+/// What an argument is that is missing.
+const MISSING: Option<DecodeError> = Some(DecodeError::Arguments);
 
 pub(super) enum Progress {
     /// The line goes on.
@@ -43,9 +48,12 @@ impl LongLine {
             arguments: 0,
             in_argument: false,
             ends_in_cr: false,
-            sid: Err(DecodeError::Arguments),
-            previous: Err(DecodeError::Arguments),
-            last: Err(DecodeError::Arguments),
+            sid: 0,
+            last: 0,
+            previous: 0,
+            sid_error: MISSING,
+            last_error: MISSING,
+            previous_error: MISSING,
         }
     }
 
@@ -81,22 +89,25 @@ impl LongLine {
         if !self.in_argument {
             self.in_argument = true;
             self.arguments = self.arguments.saturating_add(1);
-            self.previous = self.last;
-            self.last = Ok(0);
+            self.previous = u32::try_from(self.last).unwrap_or(u32::MAX);
+            self.previous_error = self.last_error;
+            (self.last, self.last_error) = (0, None);
         }
-        self.last = match self.last {
-            Ok(value) if byte.is_ascii_digit() => value
-                .checked_mul(10)
-                .and_then(|value| value.checked_add(u64::from(byte - b'0')))
-                .ok_or(DecodeError::Overflow),
-            Ok(_) => Err(DecodeError::Arguments),
+        match self.last_error {
+            None if byte.is_ascii_digit() => {
+                let digit = u64::from(byte - b'0');
+                match self.last.checked_mul(10).and_then(|value| value.checked_add(digit)) {
+                    Some(value) => self.last = value,
+                    None => self.last_error = Some(DecodeError::Overflow),
+                }
+            }
             // What is not a number never becomes one by being too long.
-            Err(DecodeError::Overflow) if byte.is_ascii_digit() => Err(DecodeError::Overflow),
-            Err(_) => Err(DecodeError::Arguments),
-        };
+            Some(DecodeError::Overflow) if byte.is_ascii_digit() => {}
+            _ => self.last_error = Some(DecodeError::Arguments),
+        }
         // Name, subject, sid.
         if self.arguments == 3 {
-            self.sid = self.last;
+            (self.sid, self.sid_error) = (self.last, self.last_error);
         }
     }
 
@@ -105,16 +116,20 @@ impl LongLine {
         if self.arguments != least && self.arguments != least + 1 {
             return Err(DecodeError::Arguments);
         }
-        let sid = if self.kind.has_sid { self.sid? } else { 0 };
-        let size = self.last?;
-        let size = u32::try_from(size)
+        let number = |value, error: Option<DecodeError>| error.map_or(Ok(value), Err);
+        let sid = if self.kind.has_sid { number(self.sid, self.sid_error)? } else { 0 };
+        let size = u32::try_from(number(self.last, self.last_error)?)
             .ok()
             .filter(|&size| size <= i32::MAX as u32)
             .ok_or(DecodeError::Overflow)?;
-        let headers = if self.kind.has_headers { self.previous? } else { 0 };
-        // The size is one of 32 bits, and so is what does not exceed it.
-        let headers = u32::try_from(headers).ok().filter(|&headers| headers <= size);
-        let headers = headers.ok_or(DecodeError::HeaderSize)? as usize;
+        let headers = match self.kind.has_headers {
+            true => self.previous_error.map_or(Ok(self.previous), Err)?,
+            false => 0,
+        };
+        if headers > size {
+            return Err(DecodeError::HeaderSize);
+        }
+        let headers = headers as usize;
         Ok(Oversized { sid: Sid(sid), subject: &[], size: size as usize, headers })
     }
 }

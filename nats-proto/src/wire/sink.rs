@@ -1,5 +1,7 @@
 //! Where encoded bytes go.
 
+use heapless::LenType;
+
 use crate::error::Full;
 
 /// A place for encoded bytes, filled all or nothing.
@@ -16,6 +18,16 @@ pub trait Sink {
 
     /// Appends bytes that were reserved. What was not reserved may be dropped.
     fn put(&mut self, bytes: &[u8]);
+}
+
+/// Writes all parts, or none. Compiled once, and not for every kind of sink: for what is not written
+/// all the time.
+pub(crate) fn put_all(parts: &[&[u8]], out: &mut dyn Sink) -> Result<(), Full> {
+    out.reserve(parts.iter().map(|part| part.len()).sum())?;
+    for part in parts {
+        out.put(part);
+    }
+    Ok(())
 }
 
 /// A [`Sink`] that can be looked at and cut: storage for texts, header blocks and messages.
@@ -156,7 +168,7 @@ impl<B: Buffer> Buffer for &mut B {
     }
 }
 
-impl<const N: usize> Sink for heapless::Vec<u8, N> {
+impl<const N: usize, L: LenType> Sink for heapless::Vec<u8, N, L> {
     #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), Full> {
         if len <= N.saturating_sub(self.len()) { Ok(()) } else { Err(Full) }
@@ -168,7 +180,7 @@ impl<const N: usize> Sink for heapless::Vec<u8, N> {
     }
 }
 
-impl<const N: usize> Buffer for heapless::Vec<u8, N> {
+impl<const N: usize, L: LenType> Buffer for heapless::Vec<u8, N, L> {
     fn truncate(&mut self, len: usize) {
         self.truncate(len);
     }

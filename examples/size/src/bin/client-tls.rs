@@ -1,0 +1,95 @@
+//! The whole client with TLS, without a network and signatures.
+#![no_std]
+#![no_main]
+
+use core::ptr::null_mut;
+use core::time::Duration;
+
+use embassy_executor::raw::Executor;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use nats_embassy::Client;
+use nats_embassy::Config;
+use nats_embassy::Queueing;
+use nats_embassy::Resources;
+use nats_embassy::Runner;
+use nats_embassy::TlsClock;
+use nats_embassy::TlsConnector;
+use nats_embassy::TlsMemory;
+use nats_embassy::nats_proto::Subject;
+use nats_embassy::nats_proto::wire::Publish;
+use size::Wire;
+use size::fill;
+use size::input;
+use size::output;
+use size::put;
+use static_cell::ConstStaticCell;
+use static_cell::StaticCell;
+
+/// 1 KiB to receive, 1 KiB to send, 4 subscriptions, 4 messages of 128 bytes, 1 request.
+type Nats = Resources<'static, NoopRawMutex, 1024, 1024, 4, 4, 128, 1>;
+
+static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
+/// For records of any length.
+static TLS: ConstStaticCell<TlsMemory<16_640, 1024>> = ConstStaticCell::new(TlsMemory::new());
+static ISSUER: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
+static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    let executor = EXECUTOR.init(Executor::new(null_mut()));
+    let spawner = executor.spawner();
+    let issuer = ISSUER.take();
+    fill(issuer);
+    let connector = TlsConnector::new(Wire, issuer, Rtc, entropy as fn(&mut [u8]), TLS.take());
+    let made = nats_embassy::new(Config::new("tls://server"), connector, NATS.take(), [1; 32]);
+    if let Ok((client, runner)) = made
+        && let (Ok(app), Ok(run)) = (app(client), run(runner))
+    {
+        spawner.spawn(app);
+        spawner.spawn(run);
+    }
+    loop {
+        // SAFETY: it is never run.
+        unsafe { executor.poll() };
+    }
+}
+
+struct Rtc;
+
+impl TlsClock for Rtc {
+    fn now() -> Option<u64> {
+        Some(input().into())
+    }
+}
+
+fn entropy(memory: &mut [u8]) {
+    fill(memory);
+}
+
+type Secure = TlsConnector<'static, Wire, fn(&mut [u8]), Rtc>;
+
+#[embassy_executor::task]
+async fn run(mut runner: Runner<'static, Nats, Secure>) {
+    runner.run().await;
+}
+
+#[embassy_executor::task]
+async fn app(client: Client<'static, Nats>) {
+    let Ok(mut lamp) = client.subscribe("lamp", Queueing::drop_oldest(2)) else { return };
+    let message = Publish::new(Subject::from_static("t"), &[]);
+    let _ = client.publish_in_place(&message, 10, |space| space.len()).await;
+    let _ = client.publish_message(&message).await;
+    if let Ok(reply) = client.request("time", b"", Duration::from_secs(1)).await {
+        put(reply.payload());
+    }
+    while let Some(command) = lamp.next().await {
+        put(command.payload());
+        let _ = client.respond(&command, b"ok").await;
+        let _ = client.flush().await;
+    }
+    output(lamp.dropped());
+    if client.next_event().await.is_some() {
+        output(client.statistics().received);
+    }
+    let _ = client.drain().await;
+}
