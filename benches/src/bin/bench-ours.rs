@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use std::time::Instant;
 
+use bytes::Bytes;
 use nats_bench::Arguments;
 use nats_bench::DIE;
 use nats_bench::Latencies;
@@ -19,7 +20,11 @@ use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
+use nats_tokio::Payload;
 use nats_tokio::PendingLimits;
+
+/// From here on a payload is not copied if it is handed over.
+const LONG: usize = 4096;
 
 fn main() {
     let arguments = Arguments::read();
@@ -65,10 +70,12 @@ async fn connect(arguments: &Arguments) -> Client {
 }
 
 async fn publish(client: &Client, count: usize, size: usize) {
-    let payload = vec![b'x'; size];
+    let payload = Bytes::from(vec![b'x'; size]);
     let meter = Meter::start();
     for _ in 0..count {
-        client.publish(SUBJECT, &payload).await.expect("published");
+        // What is long is handed over, as async-nats has it with everything.
+        let payload = if size < LONG { Payload::from(&payload) } else { payload.clone().into() };
+        client.publish(SUBJECT, payload).await.expect("published");
     }
     client.flush().await.expect("flushed");
     meter.report("pub", count, size, &[]);
