@@ -16,8 +16,6 @@ const SIZE_DIGITS: usize = 9;
 const SID_DIGITS: usize = 19;
 /// How many bytes are looked at together.
 const WORD: usize = 8;
-/// From where on. On small processors little code is worth more.
-const SHORT: usize = if cfg!(target_pointer_width = "64") { WORD } else { usize::MAX };
 
 /// Parses the line at the front of `input`, whose name, with its blank, is `start` bytes long.
 ///
@@ -55,9 +53,14 @@ impl Reader<'_> {
     fn word(&mut self) -> Option<Span> {
         let start = u16::try_from(self.at()).ok()?;
         let bytes = self.rest.as_slice();
-        let len = match self.rest.by_ref().take(SHORT).position(|&byte| byte <= b' ') {
-            Some(len) => len,
-            None => self.long_word()?,
+        // On small processors little code is worth more.
+        let len = if cfg!(not(target_pointer_width = "64")) {
+            self.rest.position(|&byte| byte <= b' ')?
+        } else {
+            match self.rest.by_ref().take(WORD).position(|&byte| byte <= b' ') {
+                Some(len) => len,
+                None => self.long_word()?,
+            }
         };
         let is_word = len > 0 && bytes.get(len) == Some(&b' ');
         is_word.then_some(Span { start, len: u16::try_from(len).ok()? })
@@ -68,9 +71,6 @@ impl Reader<'_> {
     #[inline]
     fn long_word(&mut self) -> Option<usize> {
         const EACH: u64 = u64::from_ne_bytes([1; WORD]);
-        if SHORT > WORD {
-            return None;
-        }
         let bytes = self.rest.as_slice();
         let (words, rest) = bytes.as_chunks::<WORD>();
         let ends = words.iter().enumerate().find_map(|(at, word)| {
@@ -84,7 +84,7 @@ impl Reader<'_> {
             None => words.len() * WORD + rest.iter().position(|&byte| byte <= b' ')?,
         };
         self.rest = bytes.get(len + 1..)?.iter();
-        Some(SHORT + len)
+        Some(WORD + len)
     }
 
     #[inline]

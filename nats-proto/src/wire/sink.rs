@@ -113,15 +113,32 @@ impl Sink for SendBuf<'_> {
 }
 
 /// Copies as much as both have. `copy_from_slice` panics if the lengths differ, and where a program is
-/// to be small, the compiler does not see that they do not; a loop is shorter there, too.
+/// to be small, the compiler does not see that they do not.
 #[inline]
 pub(super) fn copy(from: &[u8], to: &mut [u8]) {
     let len = from.len().min(to.len());
-    if cfg!(target_pointer_width = "64")
-        && let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len))
-    {
-        return to.copy_from_slice(from);
+    let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) else { return };
+    if cfg!(target_pointer_width = "64") {
+        to.copy_from_slice(from);
+    } else if len < 16 {
+        copy_bytes(from, to);
+    } else {
+        copy_words(from, to);
     }
+}
+
+/// The same, four bytes at a time, for slices of one length.
+fn copy_words(from: &[u8], to: &mut [u8]) {
+    let (words, rest) = from.as_chunks::<4>();
+    let (to_words, to_rest) = to.as_chunks_mut::<4>();
+    for (to, from) in to_words.iter_mut().zip(words) {
+        *to = *from;
+    }
+    copy_bytes(rest, to_rest);
+}
+
+#[inline]
+fn copy_bytes(from: &[u8], to: &mut [u8]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to = *from;
     }
@@ -299,5 +316,21 @@ mod tests {
         let mut out = SendBuf::resume(&mut memory, 7);
         out.put(b"abc");
         assert_eq!((out.len(), out.room()), (2, 0));
+    }
+
+    #[test]
+    fn copies_of_any_length_are_whole() {
+        let from: [u8; 40] = core::array::from_fn(|at| u8::try_from(at).unwrap());
+        for len in 0..from.len() {
+            for copy in [copy, copy_words, copy_bytes] {
+                let mut to = [0xFF; 40];
+                copy(&from[..len], &mut to[..len]);
+                assert_eq!((&to[..len], to[len]), (&from[..len], 0xFF));
+            }
+        }
+        let mut to = [0; 2];
+        copy(b"abc", &mut to);
+        copy(b"x", &mut to);
+        assert_eq!(&to, b"xb");
     }
 }
