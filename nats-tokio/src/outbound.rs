@@ -143,7 +143,7 @@ impl Outbound {
             let waiting = self.waiting();
             // However long it is, one message can always wait. Most need not be measured.
             if waiting > 0
-                && waiting + at_most(publish) > self.limit
+                && waiting + publish.encoded_len_bound() > self.limit
                 && waiting + publish.encoded_len() > self.limit
             {
                 return Err(NotQueued::Full);
@@ -283,14 +283,4 @@ impl Outbound {
     pub(crate) const fn messages(&self) -> u64 {
         self.messages
     }
-}
-
-/// A length that a frame does not exceed: what is neither names nor content is `HPUB`, two numbers,
-/// blanks and line ends.
-const fn at_most(publish: &Publish<'_>) -> usize {
-    let reply = match publish.reply {
-        Some(reply) => reply.as_bytes().len(),
-        None => 0,
-    };
-    publish.subject.as_bytes().len() + reply + publish.body_len() + 64
 }

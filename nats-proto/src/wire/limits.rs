@@ -4,9 +4,6 @@ use core::fmt;
 
 use super::encode::Publish;
 
-/// What a control line has besides the names at the most: `HPUB`, two sizes, the blanks.
-const MAX_REST: usize = 64;
-
 /// What the server takes, as far as it said so.
 ///
 /// A server answers a violation by closing the connection, so a client checks first.
@@ -58,7 +55,7 @@ impl PublishLimits {
             return Err(PublishError::PayloadTooLarge { len, max: self.payload });
         }
         // Most lines are so short that they need not be measured.
-        if message.names_len() + MAX_REST > self.line {
+        if message.line_len_bound() > self.line {
             let len = message.line_len() - Publish::TAIL.len();
             if len > self.line {
                 return Err(PublishError::LineTooLong { len, max: self.line });

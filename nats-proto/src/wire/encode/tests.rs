@@ -49,6 +49,8 @@ fn publish_in_the_samples_of_adr_4() {
     for (publish, expected) in table {
         assert_eq!(encoded(|out| publish.encode(out)), expected);
         assert_eq!(publish.encoded_len(), expected.len());
+        assert!(publish.encoded_len() <= publish.encoded_len_bound());
+        assert!(publish.encoded_len_bound() < publish.encoded_len() + 64);
 
         let head = encoded(|out| publish.encode_head(out));
         assert_eq!([&head, publish.payload, Publish::TAIL].concat(), expected);
@@ -165,6 +167,7 @@ proptest! {
             return Err(TestCaseError::fail(std::format!("{decoded:?}")));
         };
         prop_assert_eq!(len, publish.encoded_len());
+        prop_assert!(len <= publish.encoded_len_bound());
         prop_assert_eq!(message.subject(), to);
         prop_assert_eq!(message.reply(), reply.as_deref());
         prop_assert_eq!(message.headers().as_bytes(), block);

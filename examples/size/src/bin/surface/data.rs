@@ -132,7 +132,7 @@ pub(super) fn encode() {
     let message = Publish { subject, reply, headers, payload };
     let limits = PublishLimits { payload: number(), line: number(), headers: flag() };
     tell(limits.check(&message).is_ok());
-    count(message.line_len() + message.encoded_len());
+    count(message.line_len() + message.encoded_len() + message.encoded_len_bound());
 
     let mut out = SendBuf::resume(&mut memory, number());
     write(&message, &mut out);
