@@ -96,10 +96,7 @@ impl<'a> Publish<'a> {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
         let mut room = std::mem::take(&mut self.room);
         let shared = self.shared;
-        let sent = room.poll(&shared.room, cx, || match self.attempt() {
-            Err(error) if shared.may_wait(&error) => None,
-            result => Some(result),
-        });
+        let sent = shared.poll_room(&mut room, cx, || self.attempt());
         self.room = room;
         sent
     }
@@ -151,6 +148,19 @@ impl Shared {
             NotQueued::Disconnected => PublishError::Disconnected,
             NotQueued::Closed => PublishError::Closed,
             NotQueued::Refused(refusal) => refusal.into(),
+        })
+    }
+
+    /// Makes `attempt` now, and whenever there may be room, as long as waiting may help.
+    pub(crate) fn poll_room<'s, T>(
+        &'s self,
+        room: &mut Room<'s>,
+        cx: &mut Context<'_>,
+        attempt: impl Fn() -> Result<T, PublishError>,
+    ) -> Poll<Result<T, PublishError>> {
+        room.poll(&self.room, cx, || match attempt() {
+            Err(error) if self.may_wait(&error) => None,
+            result => Some(result),
         })
     }
 

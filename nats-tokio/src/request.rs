@@ -280,10 +280,7 @@ impl<'a> Request<'a> {
     fn poll_send(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
         let shared = self.shared;
         let mut room = std::mem::take(&mut self.room);
-        let sent = room.poll(&shared.room, cx, || match self.send(token) {
-            Err(error) if shared.may_wait(&error) => None,
-            result => Some(result),
-        });
+        let sent = shared.poll_room(&mut room, cx, || self.send(token));
         self.room = room;
         let queued = ready!(sent)?;
         lock(&shared.requests).note_sent(token, queued.number);
