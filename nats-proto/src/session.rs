@@ -30,6 +30,7 @@ mod pool;
 mod servers;
 mod settings;
 mod state;
+mod subscription;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -53,7 +54,7 @@ pub use pings::FlushId;
 pub use pings::FlushState;
 pub use pool::KnownServer;
 pub use pool::Server;
-pub use subscriptions::Subscription;
+pub use subscription::Subscription;
 pub use timers::Timer;
 
 use self::leave::Leaving;
