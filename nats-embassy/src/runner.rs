@@ -302,11 +302,16 @@ async fn secure<'d, R: Sizes<'d>>(
     });
     let upgrading = pin!(connection.upgrade(name.unwrap_or_default()));
     match unless_changed(shared, Task::Secure, upgrading).await {
-        Some(Ok(())) => shared.lock(|state| state.session.handle_secured()),
-        Some(Err(_)) => lose(shared, Lost::Tls),
-        None => return false,
+        Some(Ok(())) => {
+            shared.lock(|state| state.session.handle_secured());
+            true
+        }
+        Some(Err(_)) => {
+            lose(shared, Lost::Tls);
+            false
+        }
+        None => false,
     }
-    true
 }
 
 /// Waits for `future`, unless the session wants something else.

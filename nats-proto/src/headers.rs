@@ -126,14 +126,14 @@ fn split_line(block: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// `name: value`, the value without the blanks around it.
-/// The name and the value; `None` if it is no header.
+/// `name: value`, the value without the blanks around it; `None` if the line is something else.
 fn pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (rest, name) = run(line, is_name_byte);
     let value = rest.strip_prefix(b":")?;
     (!name.is_empty()).then_some((name, value.trim_ascii()))
 }
 
+/// Printable ASCII but the colon (ADR-4).
 const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b':'
 }

@@ -32,9 +32,7 @@ impl PendingLimits {
         Self { messages: 500_000, bytes: 64 * 1024 * 1024, overflow: Overflow::DropNewest };
     /// No limits: a subscriber that is too slow for ever takes memory for ever.
     pub const NONE: Self = Self { messages: u64::MAX, bytes: u64::MAX, ..Self::DEFAULT };
-}
 
-impl PendingLimits {
     pub(crate) const fn are_half_used(&self, messages: u64, bytes: u64) -> bool {
         messages > self.messages / 2 || bytes > self.bytes / 2
     }
