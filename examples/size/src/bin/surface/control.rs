@@ -7,11 +7,14 @@ use nats_proto::Filter;
 use nats_proto::Inbox;
 use nats_proto::Pending;
 use nats_proto::Queue;
+use nats_proto::ReplyLimits;
+use nats_proto::RequestMany;
 use nats_proto::Requests;
 use nats_proto::Seed;
 use nats_proto::ServerUrl;
 use nats_proto::Sid;
 use nats_proto::Slot;
+use nats_proto::StatusCode;
 use nats_proto::Store;
 use nats_proto::Subject;
 use nats_proto::Token;
@@ -216,5 +219,15 @@ pub(super) fn requests() {
         let next = requests.poll_timeout().unwrap_or_default();
         count_long(now().since(next).as_secs());
         count(requests.len());
+    }
+}
+
+pub(super) fn request_many() {
+    let limits = ReplyLimits::within(time()).stall(time()).max_messages(long()).sentinel();
+    let mut request = RequestMany::new(limits, now());
+    while request.ended().is_none() {
+        let status = flag().then_some(StatusCode::NO_RESPONDERS);
+        tell(request.handle_reply(flag(), status, now()));
+        request.handle_timeout(request.poll_timeout().unwrap_or_default());
     }
 }

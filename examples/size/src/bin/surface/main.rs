@@ -22,6 +22,7 @@ extern "C" fn _start() -> ! {
         control::session::<nats_proto::Fixed<u8, 4, 1, 48>>();
         control::session::<nats_proto::Fixed<u8, 4, 3, 48>>();
         control::requests();
+        control::request_many();
         texts::urls();
         texts::credentials();
         texts::errors();
