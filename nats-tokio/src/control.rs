@@ -18,10 +18,12 @@ use nats_proto::wire::ServerError;
 
 use crate::error::Failure;
 use crate::event::Event;
+use crate::later::Later;
 use crate::login::UrlCredentials;
 use crate::queue::Entry;
 use crate::queue::Queue;
 use crate::shared::Shared;
+use crate::status::ConnectionStatus;
 use crate::sync::lock;
 
 /// The control plane.
@@ -45,6 +47,10 @@ pub(crate) struct Control {
     pub(crate) dialled: String,
     /// A PING, and the number of the last message in front of it.
     pub(crate) ping: Option<(FlushId, u64)>,
+    /// What is to be done once nobody holds this.
+    pub(crate) later: Later,
+    /// How the connection stood when that was last told.
+    status: ConnectionStatus,
     /// The servers that listeners know of, and the session's number of changes then.
     servers: (u32, Vec<String>),
 }
@@ -77,6 +83,8 @@ impl Control {
             url_credentials: UrlCredentials::default(),
             dialled: String::new(),
             ping: None,
+            later: Later::default(),
+            status: ConnectionStatus::Connecting,
             servers,
         }
     }
@@ -103,43 +111,45 @@ impl Control {
         match event {
             session::Event::Connected => {
                 self.note_connected(shared);
-                shared.tell(Event::Connected { server: self.server() });
+                let server = self.server();
+                self.later.tell(Event::Connected { server });
             }
             session::Event::Reconnected => {
                 self.note_connected(shared);
-                shared.tell(Event::Reconnected { server: self.server() });
+                let server = self.server();
+                self.later.tell(Event::Reconnected { server });
             }
-            session::Event::Resubscribed => shared.tell(Event::Resubscribed),
+            session::Event::Resubscribed => self.later.tell(Event::Resubscribed),
             session::Event::Reconnecting { attempt } => {
                 let (server, attempt) = (self.server(), *attempt);
-                shared.tell(Event::Reconnecting { server, attempt });
+                self.later.tell(Event::Reconnecting { server, attempt });
             }
             session::Event::ConnectFailed { cause, error } => {
                 self.has_failed = true;
                 let text = self.note_failure(*error);
                 let server = std::mem::take(&mut self.dialled);
-                shared.tell(Event::ConnectFailed { server, cause: *cause, text });
+                self.later.tell(Event::ConnectFailed { server, cause: *cause, text });
             }
             session::Event::Disconnected { cause, error } => {
                 let text = self.note_failure(*error);
                 let unconfirmed = self.note_lost(*cause, shared);
-                shared.tell(Event::Disconnected { cause: *cause, text, unconfirmed });
+                self.later.tell(Event::Disconnected { cause: *cause, text, unconfirmed });
             }
             session::Event::ServerError(error) => {
                 self.fail_requests(shared, error);
-                shared.tell(Event::ServerError { kind: error.kind(), text: error.to_string() });
+                self.later.tell(Event::ServerError { kind: error.kind(), text: error.to_string() });
             }
             session::Event::InfoChanged => {
                 lock(&shared.outbound).set_limits(self.session.publish_limits());
             }
             session::Event::LameDuck => {
                 lock(&shared.outbound).set_limits(self.session.publish_limits());
-                shared.tell(Event::LameDuck);
+                self.later.tell(Event::LameDuck);
             }
             _ => {}
         }
-        self.note_servers(shared);
-        shared.changed.notify_waiters();
+        self.note_servers();
+        self.later.note_changed();
     }
 
     fn note_connected(&mut self, shared: &Shared) {
@@ -170,9 +180,7 @@ impl Control {
         drop(outbound);
         shared.counters.unconfirmed_messages.add(unconfirmed);
         if !shared.settings.requests_wait {
-            let mut wake = Vec::new();
-            lock(&shared.requests).fail_lost(last, &mut wake);
-            wake.into_iter().for_each(Waker::wake);
+            lock(&shared.requests).fail_lost(last, &mut self.later.wake);
         }
         shared.room.notify_waiters();
         unconfirmed
@@ -189,7 +197,7 @@ impl Control {
     }
 
     /// Fails the requests that the server does not permit.
-    fn fail_requests(&self, shared: &Shared, error: &ServerError<'_>) {
+    fn fail_requests(&mut self, shared: &Shared, error: &ServerError<'_>) {
         let Some(violation) = error.violation() else { return };
         let subject = violation.subject.as_bytes();
         let reply = match violation.action {
@@ -197,13 +205,12 @@ impl Control {
             Action::PublishReply => shared.inbox.token(subject),
             _ => return,
         };
-        let mut wake = Vec::new();
-        lock(&shared.requests).fail_not_permitted(subject, reply, &mut wake);
-        wake.into_iter().for_each(Waker::wake);
+        let wake = &mut self.later.wake;
+        lock(&shared.requests).fail_not_permitted(subject, reply, wake);
     }
 
     /// Tells of servers that are new or gone.
-    pub(crate) fn note_servers(&mut self, shared: &Shared) {
+    pub(crate) fn note_servers(&mut self) {
         let changes = self.session.server_changes();
         if self.servers.0 == changes {
             return;
@@ -213,7 +220,7 @@ impl Control {
         let added: Vec<_> = now.iter().filter(|one| !before.contains(one)).cloned().collect();
         let removed: Vec<_> = before.into_iter().filter(|one| !now.contains(one)).collect();
         if !(added.is_empty() && removed.is_empty()) {
-            shared.tell(Event::ServersChanged { added, removed });
+            self.later.tell(Event::ServersChanged { added, removed });
         }
     }
 
@@ -228,14 +235,20 @@ impl Control {
         }
     }
 
-    pub(crate) fn wake_driver(&self) {
-        if let Some(driver) = &self.driver {
-            driver.wake_by_ref();
+    pub(crate) fn wake_driver(&mut self) {
+        self.later.wake.extend(self.driver.clone());
+    }
+
+    /// Shows how the connection stands, if that has changed.
+    pub(crate) fn note_status(&mut self) {
+        let now = ConnectionStatus::of(self);
+        if std::mem::replace(&mut self.status, now) != now {
+            self.later.note_status();
         }
     }
 
     /// Lets the driver look whether everything is drained.
-    pub(crate) fn wake_if_draining(&self) {
+    pub(crate) fn wake_if_draining(&mut self) {
         if self.session.draining().is_some() {
             self.wake_driver();
         }

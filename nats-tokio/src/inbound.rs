@@ -205,7 +205,7 @@ impl Inbound {
                     }
                 }
                 Ok(Decoded::Frame { op: ServerOp::Oversized(message), len }) => {
-                    tell_oversized(shared, &message);
+                    note_oversized(shared, control, &message);
                     at += len;
                 }
                 Ok(Decoded::Skip { len }) => at += len,
@@ -240,7 +240,7 @@ impl Inbound {
             let dropped = queue.dropped();
             shared.counters.dropped_messages.add(dropped - dropped_before);
             if pushed.is_newly_slow {
-                shared.tell(Event::SlowConsumer { sid, dropped });
+                control.later.tell(Event::SlowConsumer { sid, dropped });
             }
         }
         if !self.replies.is_empty() {
@@ -256,9 +256,9 @@ impl Inbound {
     }
 }
 
-fn tell_oversized(shared: &Shared, message: &Oversized<'_>) {
+fn note_oversized(shared: &Shared, control: &mut Control, message: &Oversized<'_>) {
     shared.counters.oversized_messages.add(1);
-    shared.tell(Event::Oversized {
+    control.later.tell(Event::Oversized {
         sid: message.sid,
         subject: String::from_utf8_lossy(message.subject).into_owned(),
         size: message.size,

@@ -13,6 +13,7 @@ mod event;
 mod exchange;
 mod headers;
 mod inbound;
+mod later;
 mod lifecycle;
 mod login;
 mod message;

@@ -218,7 +218,7 @@ impl Client {
         for server in &servers {
             control.session.add_server(server).map_err(|_| ConnectError::NoServers)?;
         }
-        control.note_servers(shared);
+        control.note_servers();
         Ok(())
     }
 

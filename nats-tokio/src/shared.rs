@@ -1,14 +1,15 @@
 //! What the handles of a connection and its driver have in common.
 //!
 //! Three locks, each held for moments, taken in this order where two are needed: `control` (the
-//! session), then `outbound` or `requests`. Publishing takes `outbound` alone.
+//! session), then `outbound` or `requests`. Publishing takes `outbound` alone. Nobody is woken while
+//! one of them is held: see [`Later`](crate::later::Later).
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::Waker;
 use std::time::Duration;
 
 use nats_proto::Growable;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use crate::control::Control;
 use crate::control::Route;
 use crate::event::Event;
+use crate::later::ControlLock;
 use crate::outbound::Outbound;
 use crate::pending::PendingLimits;
 use crate::request::RequestTable;
@@ -33,13 +35,13 @@ use crate::sync::lock;
 
 /// What a connection's handles and its driver share.
 pub(crate) struct Shared {
-    pub(crate) control: Mutex<Control>,
+    pub(crate) control: ControlLock,
     pub(crate) outbound: Mutex<Outbound>,
     pub(crate) requests: Mutex<RequestTable>,
     /// There is room in `outbound` again.
     pub(crate) room: Notify,
     /// Something changed in `control`.
-    pub(crate) changed: Notify,
+    pub(crate) changed: Arc<Notify>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) status: watch::Sender<ConnectionStatus>,
     pub(crate) counters: Counters,
@@ -77,14 +79,23 @@ impl Shared {
         settings: Settings,
         runtime: Handle,
     ) -> Self {
+        let changed = Arc::new(Notify::new());
+        let events = broadcast::channel(crate::event::CAPACITY).0;
+        let status = watch::channel(ConnectionStatus::Connecting).0;
+        let control = Control::new(session);
         Self {
-            control: Mutex::new(Control::new(session)),
+            control: ControlLock::new(
+                control,
+                Arc::clone(&changed),
+                events.clone(),
+                status.clone(),
+            ),
             outbound: Mutex::new(outbound),
             requests: Mutex::new(requests),
             room: Notify::new(),
-            changed: Notify::new(),
-            events: broadcast::channel(crate::event::CAPACITY).0,
-            status: watch::channel(ConnectionStatus::Connecting).0,
+            changed,
+            events,
+            status,
             counters: Counters::default(),
             settings,
             inbox,
@@ -125,16 +136,11 @@ impl Shared {
                 control.ping = Some((session.last_ping(), outbound.handed_over()));
             }
             drop(outbound);
-            if let Some(driver) = wake {
-                driver.wake();
-            }
+            control.later.wake.extend(wake);
         } else if session.has_transmit() {
             control.wake_driver();
         }
-        self.status.send_if_modified(|status| {
-            let now = ConnectionStatus::of(control);
-            std::mem::replace(status, now) != now
-        });
+        control.note_status();
     }
 
     /// Ends the connection as soon as the server has everything that was published.
@@ -198,23 +204,18 @@ impl Shared {
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
         lock(&self.requests).fail_all(&mut wake);
+        control.note_status();
+        let later = &mut control.later;
+        later.tell(Event::Closed { reason, unsent, unconfirmed });
+        later.note_changed();
+        later.wake.append(&mut wake);
         drop(control);
-        self.status.send_replace(ConnectionStatus::Closed);
-        self.tell(Event::Closed { reason, unsent, unconfirmed });
-        self.changed.notify_waiters();
         self.room.notify_waiters();
-        wake.into_iter().for_each(Waker::wake);
     }
 
     /// Whether nothing will happen any more.
     pub(crate) fn is_over(&self) -> bool {
         lock(&self.control).is_over
-    }
-
-    /// Tells whoever listens.
-    pub(crate) fn tell(&self, event: Event) {
-        // Nobody listens, most of the time.
-        let _ = self.events.send(event);
     }
 }
 

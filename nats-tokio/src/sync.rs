@@ -4,9 +4,31 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-/// Locks a mutex whose contents are consistent whenever nobody holds it, so that a panic of another
+/// Something to lock.
+pub(crate) trait Lock {
+    /// What holds it.
+    type Guard<'l>
+    where
+        Self: 'l;
+
+    fn hold(&self) -> Self::Guard<'_>;
+}
+
+impl<T> Lock for Mutex<T> {
+    type Guard<'l>
+        = MutexGuard<'l, T>
+    where
+        T: 'l;
+
+    #[inline]
+    fn hold(&self) -> MutexGuard<'_, T> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Locks something whose contents are consistent whenever nobody holds it, so that a panic of another
 /// thread while it held it is no reason to give up.
 #[inline]
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn lock<L: Lock>(what: &L) -> L::Guard<'_> {
+    what.hold()
 }

@@ -15,3 +15,4 @@ mod runtime;
 mod subscribing;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls;
+mod waking;

@@ -1,0 +1,149 @@
+//! What follows from a change to the control plane, done once its lock is free.
+//!
+//! A waker may be anybody's: it may poll at once, and what it polls may use the client. So nobody is
+//! woken, and no listener told, while a lock is held. Whoever holds the control plane notes what is
+//! to be done, and letting go of it does it.
+
+use std::ops::Deref;
+use std::ops::DerefMut;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::task::Waker;
+
+use tokio::sync::Notify;
+use tokio::sync::broadcast;
+use tokio::sync::watch;
+
+use crate::control::Control;
+use crate::event::Event;
+use crate::status::ConnectionStatus;
+use crate::sync::Lock;
+use crate::sync::lock;
+
+/// What is to be done behind the lock.
+#[derive(Debug, Default)]
+pub(crate) struct Later {
+    /// Who is to be woken.
+    pub(crate) wake: Vec<Waker>,
+    events: Vec<Event>,
+    has_changed: bool,
+    has_new_status: bool,
+}
+
+impl Later {
+    /// Tells listeners of an event.
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Wakes whoever waits for something to change.
+    pub(crate) const fn note_changed(&mut self) {
+        self.has_changed = true;
+    }
+
+    /// Shows how the connection stands now.
+    pub(crate) const fn note_status(&mut self) {
+        self.has_new_status = true;
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.wake.is_empty() && self.events.is_empty() && !self.has_changed && !self.has_new_status
+    }
+}
+
+/// The control plane, and those who want to know of its changes.
+pub(crate) struct ControlLock {
+    control: Mutex<Control>,
+    changed: Arc<Notify>,
+    events: broadcast::Sender<Event>,
+    status: watch::Sender<ConnectionStatus>,
+}
+
+impl ControlLock {
+    pub(crate) const fn new(
+        control: Control,
+        changed: Arc<Notify>,
+        events: broadcast::Sender<Event>,
+        status: watch::Sender<ConnectionStatus>,
+    ) -> Self {
+        Self { control: Mutex::new(control), changed, events, status }
+    }
+
+    #[cold]
+    fn run(&self, later: Later) {
+        if later.has_new_status {
+            // Not what was true when it was noted: somebody else may be faster with what came then.
+            self.status.send_if_modified(|status| {
+                let now = ConnectionStatus::of(&lock(&self.control));
+                std::mem::replace(status, now) != now
+            });
+        }
+        for event in later.events {
+            // Nobody listens, most of the time.
+            let _ = self.events.send(event);
+        }
+        if later.has_changed {
+            self.changed.notify_waiters();
+        }
+        later.wake.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Lock for ControlLock {
+    type Guard<'l> = Locked<'l>;
+
+    #[inline]
+    fn hold(&self) -> Locked<'_> {
+        Locked {
+            control: lock(&self.control),
+            behind: Behind { lock: self, later: Later::default() },
+        }
+    }
+}
+
+/// The control plane, held. Its fields are dropped in order: first the lock, then what is behind it.
+pub(crate) struct Locked<'l> {
+    control: MutexGuard<'l, Control>,
+    behind: Behind<'l>,
+}
+
+/// Does what is to be done when it is dropped.
+struct Behind<'l> {
+    lock: &'l ControlLock,
+    later: Later,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Control;
+
+    #[inline]
+    fn deref(&self) -> &Control {
+        &self.control
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Control {
+        &mut self.control
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.control.later.is_empty() {
+            self.behind.later = std::mem::take(&mut self.control.later);
+        }
+    }
+}
+
+impl Drop for Behind<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.later.is_empty() {
+            self.lock.run(std::mem::take(&mut self.later));
+        }
+    }
+}
