@@ -52,7 +52,7 @@ async fn share_work_in_a_queue_group(client: &Client) -> Result<(), Box<dyn Erro
         members.push(client.subscribe("jobs").queue("workers").await?);
     }
     for job in 0..9 {
-        client.publish("jobs", &format!("job {job}")).await?;
+        client.publish("jobs", format!("job {job}")).await?;
     }
     // The server has dealt with the jobs when this is back, and so everything has arrived.
     client.flush().await?;

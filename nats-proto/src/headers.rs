@@ -69,10 +69,17 @@ impl<'a> Headers<'a> {
     }
 
     /// Every name and value, in order; those that are not UTF-8 are passed over.
-    pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
-        self.iter_bytes().filter_map(|(name, value)| {
-            Some((core::str::from_utf8(name).ok()?, core::str::from_utf8(value).ok()?))
-        })
+    ///
+    /// ```
+    /// let headers = nats_proto::Headers::from_bytes(b"NATS/1.0\r\nA: 1\r\nB: 2\r\n\r\n");
+    /// for (name, value) in headers {
+    ///     println!("{name}: {value}");
+    /// }
+    /// # assert_eq!(headers.iter().collect::<Vec<_>>(), [("A", "1"), ("B", "2")]);
+    /// ```
+    pub fn iter(self) -> HeadersIter<'a> {
+        let (_, lines) = split_line(self.0);
+        HeadersIter(Lines(lines))
     }
 
     /// The first value of `name`, if it is UTF-8.
@@ -90,6 +97,38 @@ impl<'a> Headers<'a> {
     /// All values of `name` that are UTF-8, in order.
     pub fn get_all(self, name: &str) -> impl Iterator<Item = &'a str> {
         self.iter().filter(move |(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+impl<'a> IntoIterator for Headers<'a> {
+    type Item = (&'a str, &'a str);
+    type IntoIter = HeadersIter<'a>;
+
+    fn into_iter(self) -> HeadersIter<'a> {
+        self.iter()
+    }
+}
+
+/// Names and values of [`Headers`], in order; made by [`Headers::iter`].
+#[derive(Clone)]
+pub struct HeadersIter<'a>(Lines<'a>);
+
+impl<'a> Iterator for HeadersIter<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<(&'a str, &'a str)> {
+        self.0.find_map(|line| {
+            let (name, value) = pair(line)?;
+            Some((core::str::from_utf8(name).ok()?, core::str::from_utf8(value).ok()?))
+        })
+    }
+}
+
+impl core::iter::FusedIterator for HeadersIter<'_> {}
+
+impl fmt::Debug for HeadersIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 

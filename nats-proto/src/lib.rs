@@ -35,6 +35,7 @@ pub use error::Full;
 pub use headers::HeaderBuf;
 pub use headers::HeaderError;
 pub use headers::Headers;
+pub use headers::HeadersIter;
 pub use inbox::Inbox;
 pub use inbox::Token;
 pub use message::Layout;

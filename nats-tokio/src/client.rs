@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use nats_proto::Filter;
 use nats_proto::Inbox;
-use nats_proto::Queue;
 use nats_proto::Seed;
 use nats_proto::Subject;
-use nats_proto::SubjectError;
 
 use crate::connect::entropy;
 use crate::error::PublishError;
 use crate::event::Events;
 use crate::message::Message;
+use crate::name::IntoFilter;
+use crate::name::IntoQueue;
+use crate::name::IntoSubject;
 use crate::payload::Payload;
 use crate::publish::Publish;
 use crate::request::Request;
@@ -81,13 +81,12 @@ impl Client {
     ///
     /// Dropped before it completes, the message is not sent.
     #[inline]
-    pub fn publish<'a, S>(&'a self, subject: S, payload: impl Into<Payload<'a>>) -> Publish<'a>
-    where
-        S: TryInto<Subject<'a>>,
-        S::Error: Into<SubjectError>,
-    {
-        let subject = subject.try_into().map_err(Into::into);
-        Publish::new(&self.handle.shared, subject, payload.into())
+    pub fn publish<'a, S: IntoSubject<'a>>(
+        &'a self,
+        subject: S,
+        payload: impl Into<Payload<'a>>,
+    ) -> Publish<'a> {
+        Publish::new(&self.handle, subject.into_name(), payload.into())
     }
 
     /// Publishes a message without waiting.
@@ -96,15 +95,11 @@ impl Client {
     ///
     /// [`PublishError`], before anything is sent; [`PublishError::Full`] if too much is waiting to
     /// be written.
-    pub fn try_publish<'a, S>(
+    pub fn try_publish<'a, S: IntoSubject<'a>>(
         &'a self,
         subject: S,
         payload: impl Into<Payload<'a>>,
-    ) -> Result<(), PublishError>
-    where
-        S: TryInto<Subject<'a>>,
-        S::Error: Into<SubjectError>,
-    {
+    ) -> Result<(), PublishError> {
         self.publish(subject, payload).try_send()
     }
 
@@ -124,6 +119,42 @@ impl Client {
         payload: impl Into<Payload<'a>>,
     ) -> Publish<'a> {
         self.publish(message.reply().unwrap_or_default(), payload)
+    }
+
+    /// Publishes a message that was received to another subject: its payload, its headers and where
+    /// answers to it go, so that whoever gets it answers to who sent it first. Nothing is copied on
+    /// the way but what [`publish`](Self::publish) copies.
+    ///
+    /// For a copy that nobody is to answer, publish its
+    /// [payload](Message::payload_bytes) with its [headers](Message::headers).
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut orders = client.subscribe("orders.*").await?;
+    /// while let Some(order) = orders.next().await {
+    ///     client.forward(&order, format!("archive.{}", order.subject())).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`], when awaited, before anything is sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it completes, the message is not sent.
+    pub fn forward<'a, S: IntoSubject<'a>>(
+        &'a self,
+        message: &'a Message,
+        subject: S,
+    ) -> Publish<'a> {
+        let forwarded = self.publish(subject, message.payload_bytes()).headers(message.headers());
+        match message.reply() {
+            Some(reply) => forwarded.reply(reply),
+            None => forwarded,
+        }
     }
 
     /// Sends a request and, when awaited, waits for its reply: the first one that comes.
@@ -149,13 +180,12 @@ impl Client {
     /// # Cancel safety
     ///
     /// Dropped after it was sent, the reply is ignored. Nothing of the request is left behind.
-    pub fn request<'a, S>(&'a self, subject: S, payload: impl Into<Payload<'a>>) -> Request<'a>
-    where
-        S: TryInto<Subject<'a>>,
-        S::Error: Into<SubjectError>,
-    {
-        let subject = subject.try_into().map_err(Into::into);
-        Request::new(&self.handle.shared, subject, payload.into())
+    pub fn request<'a, S: IntoSubject<'a>>(
+        &'a self,
+        subject: S,
+        payload: impl Into<Payload<'a>>,
+    ) -> Request<'a> {
+        Request::new(&self.handle, subject.into_name(), payload.into())
     }
 
     /// Subscribes to a subject, in which `*` stands for one token and a final `>` for one or more.
@@ -167,12 +197,8 @@ impl Client {
     /// # Cancel safety
     ///
     /// Dropped before it completes, there is no subscription.
-    pub fn subscribe<'a, S>(&'a self, subject: S) -> Subscribe<'a>
-    where
-        S: TryInto<Filter<'a>>,
-        S::Error: Into<SubjectError>,
-    {
-        Subscribe::new(&self.handle, subject.try_into().map_err(Into::into))
+    pub fn subscribe<'a, S: IntoFilter<'a>>(&'a self, subject: S) -> Subscribe<'a> {
+        Subscribe::new(&self.handle, subject.into_name())
     }
 
     /// Subscribes as a member of a queue group: `client.subscribe(subject).queue(name)`.
@@ -186,10 +212,8 @@ impl Client {
     /// Dropped before it completes, there is no subscription.
     pub fn queue_subscribe<'a, S, Q>(&'a self, subject: S, queue: Q) -> Subscribe<'a>
     where
-        S: TryInto<Filter<'a>>,
-        S::Error: Into<SubjectError>,
-        Q: TryInto<Queue<'a>>,
-        Q::Error: Into<SubjectError>,
+        S: IntoFilter<'a>,
+        Q: IntoQueue<'a>,
     {
         self.subscribe(subject).queue(queue)
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use nats_proto::HeaderError;
 use nats_proto::SubjectError;
 use nats_proto::UrlError;
 use nats_proto::session::Lost;
@@ -63,6 +64,9 @@ pub enum ConnectError {
 pub enum PublishError {
     /// The subject, or the reply subject, is none.
     InvalidSubject(SubjectError),
+    /// A header is none: it was left out of a [`HeaderMap`](crate::HeaderMap) that was made of many
+    /// at once.
+    InvalidHeader(HeaderError),
     /// Headers and payload are longer than the server takes: send it in pieces.
     PayloadTooLarge {
         /// How long they are in bytes.
@@ -234,6 +238,7 @@ impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::InvalidSubject(error) => write!(f, "invalid subject: {error}"),
+            Self::InvalidHeader(error) => write!(f, "invalid header: {error}"),
             Self::PayloadTooLarge { len, max } => Refusal::PayloadTooLarge { len, max }.fmt(f),
             Self::LineTooLong { len, max } => Refusal::LineTooLong { len, max }.fmt(f),
             Self::HeadersUnsupported => Refusal::HeadersUnsupported.fmt(f),

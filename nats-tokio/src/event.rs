@@ -1,5 +1,13 @@
 //! What happens to a connection, for those who want to know.
 
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use futures_core::Stream;
 use nats_proto::Sid;
 use nats_proto::session::Lost;
 use nats_proto::session::Stop;
@@ -76,6 +84,10 @@ pub enum Event {
     SlowConsumer {
         /// The subscription's number.
         sid: Sid,
+        /// The subject that it was made for, wildcards included.
+        subject: String,
+        /// The queue group that it is a member of, if it is of one.
+        queue: Option<String>,
         /// How many messages were dropped in its life.
         dropped: u64,
     },
@@ -108,15 +120,25 @@ pub enum Event {
 ///
 /// Up to 128 events wait for a listener. Nothing waits for it: if there are more, the oldest are
 /// dropped, and counted.
-#[derive(Debug)]
+///
+/// A `Stream` as well, which ends where [`next`](Self::next) says `None`.
 pub struct Events {
-    receiver: broadcast::Receiver<Event>,
+    next: Next,
     is_over: bool,
+}
+
+/// The receiver, and what it received; taken apart while it waits.
+type Next = Pin<Box<dyn Future<Output = (Result<Event, RecvError>, Receiver)> + Send + Sync>>;
+
+type Receiver = broadcast::Receiver<Event>;
+
+async fn receive(mut receiver: Receiver) -> (Result<Event, RecvError>, Receiver) {
+    (receiver.recv().await, receiver)
 }
 
 impl Events {
     pub(crate) fn new(shared: &Shared) -> Self {
-        Self { receiver: shared.events.subscribe(), is_over: shared.is_over() }
+        Self { next: Box::pin(receive(shared.events.subscribe())), is_over: shared.is_over() }
     }
 
     /// The next event; `None` when the connection is closed and all was told.
@@ -125,16 +147,36 @@ impl Events {
     ///
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.is_over {
-            return None;
+            return Poll::Ready(None);
         }
-        match self.receiver.recv().await {
+        let (received, receiver) = ready!(self.next.as_mut().poll(cx));
+        self.next = Box::pin(receive(receiver));
+        Poll::Ready(match received {
             Ok(event) => {
                 self.is_over = matches!(event, Event::Closed { .. });
                 Some(event)
             }
             Err(RecvError::Lagged(count)) => Some(Event::Missed(count)),
             Err(RecvError::Closed) => None,
-        }
+        })
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(cx)
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("is_over", &self.is_over).finish_non_exhaustive()
     }
 }

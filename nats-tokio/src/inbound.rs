@@ -240,7 +240,9 @@ impl Inbound {
             let dropped = queue.dropped();
             shared.counters.dropped_messages.add(dropped - dropped_before);
             if pushed.is_newly_slow {
-                control.later.tell(Event::SlowConsumer { sid, dropped });
+                let subject = queue.names.subject().to_owned();
+                let group = queue.names.queue().map(str::to_owned);
+                control.later.tell(Event::SlowConsumer { sid, subject, queue: group, dropped });
             }
         }
         if !self.replies.is_empty() {

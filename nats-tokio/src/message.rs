@@ -1,6 +1,7 @@
 //! Messages as the application gets them.
 
 use core::fmt;
+use core::fmt::Write;
 
 use bytes::Bytes;
 use nats_proto::Headers;
@@ -77,6 +78,47 @@ impl Message {
     pub fn detach(&self) -> Self {
         Self { inner: self.inner.clone().map(|frame| Bytes::copy_from_slice(&frame)) }
     }
+}
+
+/// How much of a payload is shown.
+const SHOWN: usize = 1024;
+
+/// For logs, and for a first look: the subject, the server's word if it is that, and the payload as
+/// text. Control characters are escaped but for line breaks and tabs, what is not UTF-8 is replaced,
+/// and of a payload longer than 1 KiB the rest is only counted. Headers are not shown.
+///
+/// ```text
+/// greet.sue: hello
+/// ```
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_text(f, self.subject_bytes())?;
+        f.write_str(":")?;
+        if let Some(status) = self.status() {
+            write!(f, " {status}")?;
+        }
+        let payload = self.payload();
+        let (shown, rest) = payload.split_at(payload.len().min(SHOWN));
+        if !shown.is_empty() {
+            f.write_str(" ")?;
+            write_text(f, shown)?;
+        }
+        if !rest.is_empty() {
+            write!(f, "… and {} bytes", rest.len())?;
+        }
+        Ok(())
+    }
+}
+
+fn write_text(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for char in String::from_utf8_lossy(bytes).chars() {
+        match char {
+            '\n' | '\t' => f.write_char(char)?,
+            char if char.is_control() => write!(f, "{}", char.escape_default())?,
+            char => f.write_char(char)?,
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Message {

@@ -2,15 +2,19 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
-use nats_proto::Headers;
 use nats_proto::Subject;
-use nats_proto::SubjectError;
 use nats_proto::wire;
 
+use crate::client::Handle;
 use crate::error::PublishError;
+use crate::headers::Block;
+use crate::headers::IntoHeaders;
+use crate::name::IntoSubject;
+use crate::name::Name;
 use crate::outbound::NotQueued;
 use crate::outbound::Queued;
 use crate::payload::Payload;
@@ -31,44 +35,75 @@ use crate::sync::lock;
 /// not sent at all.
 #[must_use = "a message is sent when it is awaited, or by `try_send`"]
 pub struct Publish<'a> {
-    shared: &'a Shared,
-    subject: Result<Subject<'a>, SubjectError>,
-    reply: Result<Option<Subject<'a>>, SubjectError>,
-    headers: Headers<'a>,
+    handle: &'a Arc<Handle>,
+    subject: Name<Subject<'a>>,
+    reply: Option<Name<Subject<'a>>>,
+    headers: Block<'a>,
     payload: Payload<'a>,
     room: Room<'a>,
 }
 
 impl<'a> Publish<'a> {
+    #[inline]
     pub(crate) fn new(
-        shared: &'a Shared,
-        subject: Result<Subject<'a>, SubjectError>,
+        handle: &'a Arc<Handle>,
+        subject: Name<Subject<'a>>,
         payload: Payload<'a>,
     ) -> Self {
-        Self {
-            shared,
-            subject,
-            reply: Ok(None),
-            headers: Headers::NONE,
-            payload,
-            room: Room::default(),
-        }
+        let (reply, headers, room) = (None, Block::NONE, Room::default());
+        Self { handle, subject, reply, headers, payload, room }
     }
 
     /// Says where answers are to be published.
-    pub fn reply<S>(mut self, subject: S) -> Self
-    where
-        S: TryInto<Subject<'a>>,
-        S::Error: Into<SubjectError>,
-    {
-        self.reply = subject.try_into().map(Some).map_err(Into::into);
+    pub fn reply<S: IntoSubject<'a>>(mut self, subject: S) -> Self {
+        self.reply = Some(subject.into_name());
         self
     }
 
-    /// Adds headers: a [`HeaderMap`](crate::HeaderMap), or those of another message.
-    pub fn headers(mut self, headers: impl Into<Headers<'a>>) -> Self {
-        self.headers = headers.into();
+    /// Adds headers: a [`HeaderMap`](crate::HeaderMap), borrowed or not, an array of names and values,
+    /// or those of another message.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), nats_tokio::PublishError> {
+    /// client.publish("room.7.temperature", "21.5").headers([("Unit", "°C")]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn headers<H: IntoHeaders<'a>>(mut self, headers: H) -> Self {
+        self.headers = headers.into_block();
         self
+    }
+
+    /// The same without anything borrowed, for [`tokio::spawn`] and for storing: what is borrowed is
+    /// copied. It keeps the connection like a clone of the client.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let room = 7;
+    /// let sending = tokio::spawn(client.publish(format!("room.{room}.left"), ()).into_owned());
+    /// sending.await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`], when awaited, before anything is sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it completes, the message is not sent.
+    pub fn into_owned(
+        self,
+    ) -> impl Future<Output = Result<(), PublishError>> + Send + 'static + use<> {
+        let handle = Arc::clone(self.handle);
+        let (subject, reply) =
+            (self.subject.into_owned(), self.reply.map(Name::<Subject<'_>>::into_owned));
+        let (headers, payload) = (self.headers.into_owned(), self.payload.into_owned());
+        async move {
+            let room = Room::default();
+            Publish { handle: &handle, subject, reply, headers, payload, room }.await
+        }
     }
 
     /// Queues the message without waiting.
@@ -83,19 +118,20 @@ impl<'a> Publish<'a> {
 
     #[inline]
     fn attempt(&self) -> Result<(), PublishError> {
+        let reply = self.reply.as_ref().map(Name::<Subject<'_>>::get).transpose();
         let message = wire::Publish {
-            subject: self.subject.map_err(PublishError::InvalidSubject)?,
-            reply: self.reply.map_err(PublishError::InvalidSubject)?,
-            headers: self.headers,
+            subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
+            reply: reply.map_err(PublishError::InvalidSubject)?,
+            headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
             payload: self.payload.as_bytes(),
         };
-        self.shared.publish(&message, &self.payload)
+        self.handle.shared.publish(&message, &self.payload)
     }
 
     #[cold]
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
         let mut room = std::mem::take(&mut self.room);
-        let shared = self.shared;
+        let shared = &self.handle.shared;
         let sent = shared.poll_room(&mut room, cx, || self.attempt());
         self.room = room;
         sent
@@ -108,7 +144,7 @@ impl Future for Publish<'_> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.attempt() {
-            Err(error) if self.shared.may_wait(&error) => self.get_mut().wait(cx),
+            Err(error) if self.handle.shared.may_wait(&error) => self.get_mut().wait(cx),
             result => Poll::Ready(result),
         }
     }

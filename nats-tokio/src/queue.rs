@@ -24,6 +24,7 @@ use nats_proto::Sid;
 use nats_proto::session::Ended;
 
 use crate::message::Message;
+use crate::name::Names;
 use crate::pending::Overflow;
 use crate::pending::PendingLimits;
 use crate::sync::lock;
@@ -47,6 +48,8 @@ pub(crate) struct Block {
 /// The driver's and the subscriber's common part of a subscription.
 #[derive(Debug)]
 pub(crate) struct Queue {
+    /// What the subscription was made for.
+    pub(crate) names: Names,
     waiting: Mutex<Waiting>,
     /// What the subscriber took, counted by nobody else.
     taken_messages: AtomicU64,
@@ -84,8 +87,9 @@ pub(crate) struct Pushed {
 }
 
 impl Queue {
-    pub(crate) const fn new(limits: PendingLimits) -> Self {
+    pub(crate) const fn new(limits: PendingLimits, names: Names) -> Self {
         Self {
+            names,
             waiting: Mutex::new(Waiting {
                 blocks: VecDeque::new(),
                 limits,

@@ -5,6 +5,7 @@ mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Release;
 use std::task::Context;
@@ -14,22 +15,24 @@ use std::task::ready;
 use std::time::Duration;
 
 use nats_proto::Full;
-use nats_proto::Headers;
 use nats_proto::Instant;
 use nats_proto::Pending;
 use nats_proto::Requests;
 use nats_proto::Slot;
 use nats_proto::StatusCode;
 use nats_proto::Subject;
-use nats_proto::SubjectError;
 use nats_proto::Token;
 use nats_proto::wire;
 use nats_proto::wire::SendBuf;
 
+use crate::client::Handle;
 use crate::control::Route;
 use crate::error::PublishError;
 use crate::error::RequestError;
+use crate::headers::Block;
+use crate::headers::IntoHeaders;
 use crate::message::Message;
+use crate::name::Name;
 use crate::outbound::Queued;
 use crate::payload::Payload;
 use crate::room::Room;
@@ -202,9 +205,9 @@ fn hash(subject: &[u8]) -> u64 {
 /// In both cases nothing of it is left behind.
 #[must_use = "a request is sent when it is awaited"]
 pub struct Request<'a> {
-    shared: &'a Shared,
-    subject: Result<Subject<'a>, SubjectError>,
-    headers: Headers<'a>,
+    handle: &'a Arc<Handle>,
+    subject: Name<Subject<'a>>,
+    headers: Block<'a>,
     payload: Payload<'a>,
     timeout: Duration,
     room: Room<'a>,
@@ -215,25 +218,26 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(
-        shared: &'a Shared,
-        subject: Result<Subject<'a>, SubjectError>,
+        handle: &'a Arc<Handle>,
+        subject: Name<Subject<'a>>,
         payload: Payload<'a>,
     ) -> Self {
         Self {
-            shared,
+            handle,
             subject,
-            headers: Headers::NONE,
+            headers: Block::NONE,
             payload,
-            timeout: shared.settings.request_timeout,
+            timeout: handle.shared.settings.request_timeout,
             room: Room::default(),
             token: None,
             is_sent: false,
         }
     }
 
-    /// Adds headers: a [`HeaderMap`](crate::HeaderMap), or those of another message.
-    pub fn headers(mut self, headers: impl Into<Headers<'a>>) -> Self {
-        self.headers = headers.into();
+    /// Adds headers: a [`HeaderMap`](crate::HeaderMap), borrowed or not, an array of names and values,
+    /// or those of another message.
+    pub fn headers<H: IntoHeaders<'a>>(mut self, headers: H) -> Self {
+        self.headers = headers.into_block();
         self
     }
 
@@ -244,10 +248,46 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// The same without anything borrowed, for [`tokio::spawn`] and for storing: what is borrowed is
+    /// copied. It keeps the connection like a clone of the client.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let asking = ["a", "b"].map(|name| tokio::spawn(client.request(name, "?").into_owned()));
+    /// for answer in asking {
+    ///     println!("{}", answer.await??);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`], when awaited.
+    ///
+    /// # Cancel safety
+    ///
+    /// Like that of the request itself.
+    pub fn into_owned(
+        mut self,
+    ) -> impl Future<Output = Result<Message, RequestError>> + Send + 'static + use<> {
+        let handle = Arc::clone(self.handle);
+        let timeout = self.timeout;
+        let subject = self.subject.clone().into_owned();
+        let headers = std::mem::replace(&mut self.headers, Block::NONE).into_owned();
+        let payload = std::mem::replace(&mut self.payload, ().into()).into_owned();
+        async move {
+            let mut request = Request::new(&handle, subject, payload).timeout(timeout);
+            request.headers = headers;
+            request.await
+        }
+    }
+
     /// Enters the request into the table and sends it, if there is room to.
     fn start(&mut self, cx: &Context<'_>) -> Result<Poll<()>, RequestError> {
-        let subject = self.subject.map_err(PublishError::InvalidSubject)?;
-        let shared = self.shared;
+        let shared = &self.handle.shared;
+        let subject = self.subject.get().map_err(PublishError::InvalidSubject)?;
+        self.headers.get().map_err(PublishError::InvalidHeader)?;
         shared.subscribe_to_replies()?;
         let deadline = shared.now() + self.timeout;
         let mut requests = lock(&shared.requests);
@@ -278,7 +318,7 @@ impl<'a> Request<'a> {
     /// Sends the request when there is room to.
     #[cold]
     fn poll_send(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
-        let shared = self.shared;
+        let shared = &self.handle.shared;
         let mut room = std::mem::take(&mut self.room);
         let sent = shared.poll_room(&mut room, cx, || self.send(token));
         self.room = room;
@@ -292,15 +332,15 @@ impl<'a> Request<'a> {
     fn send(&self, token: Token) -> Result<Queued, PublishError> {
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
-        let reply = self.shared.inbox.reply(token, &mut text);
+        let reply = self.handle.shared.inbox.reply(token, &mut text);
         let reply = reply.map_err(|Full| PublishError::Closed)?;
         let message = wire::Publish {
-            subject: self.subject.map_err(PublishError::InvalidSubject)?,
+            subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
             reply: Some(reply),
-            headers: self.headers,
+            headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
             payload: self.payload.as_bytes(),
         };
-        self.shared.queue(&message, &self.payload)
+        self.handle.shared.queue(&message, &self.payload)
     }
 }
 
@@ -312,7 +352,7 @@ impl Future for Request<'_> {
             self.is_sent = self.start(cx)?.is_ready();
             return if self.is_sent { Poll::Pending } else { self.poll(cx) };
         };
-        let outcome = lock(&self.shared.requests).poll(token, cx);
+        let outcome = lock(&self.handle.shared.requests).poll(token, cx);
         let Poll::Ready(outcome) = outcome else {
             // The time runs while the request waits to be sent, too.
             if !self.is_sent {
@@ -336,7 +376,7 @@ impl Future for Request<'_> {
 impl Drop for Request<'_> {
     fn drop(&mut self) {
         if let Some(token) = self.token {
-            let waiting = lock(&self.shared.requests).table.close(token);
+            let waiting = lock(&self.handle.shared.requests).table.close(token);
             drop(waiting);
         }
     }

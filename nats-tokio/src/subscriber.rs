@@ -12,7 +12,6 @@ use futures_core::Stream;
 use nats_proto::Filter;
 use nats_proto::Queue as QueueName;
 use nats_proto::Sid;
-use nats_proto::SubjectError;
 use nats_proto::session::Ended;
 use nats_proto::session::SubscribeError as Refusal;
 
@@ -20,6 +19,9 @@ use crate::client::Handle;
 use crate::control::Route;
 use crate::error::SubscribeError;
 use crate::message::Message;
+use crate::name::IntoQueue;
+use crate::name::Name;
+use crate::name::Names;
 use crate::pending::PendingLimits;
 use crate::queue::Queue;
 use crate::queue::Taker;
@@ -42,26 +44,22 @@ use crate::sync::lock;
 #[must_use = "a subscription is made when it is awaited"]
 pub struct Subscribe<'a> {
     handle: &'a Arc<Handle>,
-    filter: Result<Filter<'a>, SubjectError>,
-    queue: Result<Option<QueueName<'a>>, SubjectError>,
+    filter: Name<Filter<'a>>,
+    queue: Option<Name<QueueName<'a>>>,
     limits: PendingLimits,
     max: Option<NonZeroU64>,
     room: Room<'a>,
 }
 
 impl<'a> Subscribe<'a> {
-    pub(crate) fn new(handle: &'a Arc<Handle>, filter: Result<Filter<'a>, SubjectError>) -> Self {
+    pub(crate) fn new(handle: &'a Arc<Handle>, filter: Name<Filter<'a>>) -> Self {
         let limits = handle.shared.settings.pending_limits;
-        Self { handle, filter, queue: Ok(None), limits, max: None, room: Room::default() }
+        Self { handle, filter, queue: None, limits, max: None, room: Room::default() }
     }
 
     /// Shares the messages with the other members of a queue group: each goes to one of them.
-    pub fn queue<Q>(mut self, name: Q) -> Self
-    where
-        Q: TryInto<QueueName<'a>>,
-        Q::Error: Into<SubjectError>,
-    {
-        self.queue = name.try_into().map(Some).map_err(Into::into);
+    pub fn queue<Q: IntoQueue<'a>>(mut self, name: Q) -> Self {
+        self.queue = Some(name.into_name());
         self
     }
 
@@ -78,11 +76,36 @@ impl<'a> Subscribe<'a> {
         self
     }
 
+    /// The same without anything borrowed, for [`tokio::spawn`] and for storing: what is borrowed is
+    /// copied. It keeps the connection like a clone of the client.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`], when awaited, before anything is sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it completes, there is no subscription.
+    pub fn into_owned(
+        self,
+    ) -> impl Future<Output = Result<Subscriber, SubscribeError>> + Send + 'static + use<> {
+        let handle = Arc::clone(self.handle);
+        let (filter, queue) =
+            (self.filter.into_owned(), self.queue.map(Name::<QueueName<'_>>::into_owned));
+        let (limits, max) = (self.limits, self.max);
+        async move {
+            let room = Room::default();
+            Subscribe { handle: &handle, filter, queue, limits, max, room }.await
+        }
+    }
+
     fn make(&self) -> Result<Subscriber, SubscribeError> {
-        let filter = self.filter.map_err(SubscribeError::InvalidSubject)?;
-        let name = self.queue.map_err(SubscribeError::InvalidQueue)?;
+        let filter = self.filter.get().map_err(SubscribeError::InvalidSubject)?;
+        let name = self.queue.as_ref().map(Name::<QueueName<'_>>::get).transpose();
+        let name = name.map_err(SubscribeError::InvalidQueue)?;
         let shared = &self.handle.shared;
-        let queue = Arc::new(Queue::new(self.limits));
+        let names = Names::new(filter, name);
+        let queue = Arc::new(Queue::new(self.limits, names));
         let route = Route::subscriber(Arc::clone(&queue));
         let mut control = lock(&shared.control);
         let sid = control.session.subscribe(filter, name, route).map_err(|error| match error {
@@ -202,6 +225,18 @@ impl Subscriber {
         self.queue.set_limits(limits);
     }
 
+    /// The subject that it was made for, wildcards included.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.queue.names.subject()
+    }
+
+    /// The queue group that it is a member of, if it is of one.
+    #[must_use]
+    pub fn queue(&self) -> Option<&str> {
+        self.queue.names.queue()
+    }
+
     /// The number by which the connection names the subscription.
     #[must_use]
     pub const fn sid(&self) -> Sid {
@@ -241,6 +276,8 @@ impl Drop for Subscriber {
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber")
+            .field("subject", &self.subject())
+            .field("queue", &self.queue())
             .field("sid", &self.sid)
             .field("pending", &self.pending())
             .field("dropped", &self.dropped())
@@ -266,6 +303,18 @@ impl SubscriptionHandle {
     /// Like [`Subscriber::unsubscribe_after`].
     pub fn unsubscribe_after(&self, max: u64) {
         self.change(|control| control.session.unsubscribe(self.sid, NonZeroU64::new(max)));
+    }
+
+    /// Like [`Subscriber::subject`].
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.queue.names.subject()
+    }
+
+    /// Like [`Subscriber::queue`].
+    #[must_use]
+    pub fn queue(&self) -> Option<&str> {
+        self.queue.names.queue()
     }
 
     /// Like [`Subscriber::drain`].
@@ -297,6 +346,9 @@ impl SubscriptionHandle {
 
 impl fmt::Debug for SubscriptionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubscriptionHandle").field("sid", &self.sid).finish_non_exhaustive()
+        f.debug_struct("SubscriptionHandle")
+            .field("subject", &self.subject())
+            .field("sid", &self.sid)
+            .finish_non_exhaustive()
     }
 }

@@ -244,7 +244,7 @@ async fn idle(client: &Client, count: usize) {
     let meter = Meter::start();
     let mut subscribers = Vec::new();
     for number in 0..count {
-        subscribers.push(client.subscribe(&format!("idle.{number}")).await.expect("subscribed"));
+        subscribers.push(client.subscribe(format!("idle.{number}")).await.expect("subscribed"));
     }
     client.flush().await.expect("flushed");
     tokio::time::sleep(Duration::from_millis(500)).await;

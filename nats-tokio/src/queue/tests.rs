@@ -36,7 +36,7 @@ fn take_all(queue: &Queue, taker: &mut Taker) -> Vec<String> {
 }
 
 fn pair(limits: PendingLimits) -> (Queue, Taker) {
-    (Queue::new(limits), Taker::new(Sid(1)))
+    (Queue::new(limits, Names::default()), Taker::new(Sid(1)))
 }
 
 fn messages(messages: u64) -> PendingLimits {

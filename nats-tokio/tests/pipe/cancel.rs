@@ -119,7 +119,7 @@ async fn publish() {
 async fn a_publish_that_was_dropped_is_not_sent() {
     let options = ConnectOptions::new().send_buffer(100);
     let (client, mut peer) = connected(options, 16).await;
-    client.publish("first", &vec![0; 200]).await.unwrap();
+    client.publish("first", vec![0; 200]).await.unwrap();
     let waiting = tokio::time::timeout(Duration::from_millis(1), client.publish("dropped", "x"));
     assert!(waiting.await.is_err());
     peer.expect(&["PUB first: (200 bytes)"]).await;

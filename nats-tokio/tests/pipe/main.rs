@@ -7,6 +7,7 @@ mod auth;
 mod cancel;
 mod closing;
 mod connecting;
+mod forms;
 mod peer;
 mod publishing;
 mod reconnecting;

@@ -58,7 +58,7 @@ async fn large_payloads_keep_their_place() {
         for len in lengths {
             client.publish("small", "x").await.unwrap();
             client.publish("shared", Bytes::from(large(len))).await.unwrap();
-            client.publish("copied", &large(len)).await.unwrap();
+            client.publish("copied", large(len).as_slice()).await.unwrap();
         }
     };
     let take = async {
@@ -87,7 +87,7 @@ async fn what_cannot_be_published_is_refused_before_anything_is_sent() {
     assert_eq!(error, PublishError::PayloadTooLarge { len: 1_000_001, max: 1_000_000 });
     let mut headers = HeaderMap::new();
     headers.append("A", "1").unwrap();
-    let error = client.publish("a", &vec![0; 1_000_000]).headers(&headers).await.unwrap_err();
+    let error = client.publish("a", vec![0; 1_000_000]).headers(&headers).await.unwrap_err();
     assert_eq!(error, PublishError::PayloadTooLarge { len: 1_000_018, max: 1_000_000 });
     peer.expect_silence().await;
 
@@ -142,7 +142,7 @@ async fn many_waiting_publishers_are_all_served() {
     let tasks: Vec<_> = (0..50)
         .map(|number| {
             let client = client.clone();
-            tokio::spawn(async move { client.publish("a", &format!("message {number:03}")).await })
+            tokio::spawn(async move { client.publish("a", format!("message {number:03}")).await })
         })
         .collect();
     let mut got = Vec::new();
@@ -161,7 +161,7 @@ async fn many_waiting_publishers_are_all_served() {
 async fn one_message_fits_whatever_its_length() {
     let options = ConnectOptions::new().send_buffer(10);
     let (client, mut peer) = connected(options, 64).await;
-    client.publish("a", &vec![0; 5000]).await.unwrap();
+    client.publish("a", vec![0; 5000]).await.unwrap();
     assert_eq!(client.try_publish("b", "x"), Err(PublishError::Full));
     peer.expect(&["PUB a: (5000 bytes)"]).await;
     client.publish("b", "x").await.unwrap();

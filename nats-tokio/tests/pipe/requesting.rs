@@ -204,7 +204,7 @@ async fn a_lost_connection_fails_requests_at_once() {
 async fn time_runs_while_a_request_waits_to_be_sent() {
     let options = ConnectOptions::new().send_buffer(100);
     let (client, _peer) = connected(options, 64).await;
-    client.publish("a", &vec![0; 5000]).await.unwrap();
+    client.publish("a", vec![0; 5000]).await.unwrap();
     let late = client.request("service", "x").timeout(Duration::from_secs(3));
     let start = Instant::now();
     assert_eq!(late.await, Err(RequestError::TimedOut));

@@ -178,6 +178,10 @@ async fn flood(peer: &mut Peer, sid: nats_tokio::Sid, count: usize) {
     settle().await;
 }
 
+fn slow_consumer(sid: nats_tokio::Sid, dropped: u64) -> Event {
+    Event::SlowConsumer { sid, subject: "a".to_owned(), queue: None, dropped }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     let (client, mut peer) = pair().await;
@@ -190,7 +194,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     flood(&mut peer, other, 10).await;
     assert_eq!((slow.pending(), slow.dropped()), ((4, 4 * 16), 6));
     assert_eq!((quick.pending().0, quick.dropped()), (10, 0), "others are not concerned");
-    assert_eq!(events.next().await, Some(Event::SlowConsumer { sid, dropped: 6 }));
+    assert_eq!(events.next().await, Some(slow_consumer(sid, 6)));
 
     // The episode goes on until half of it is taken.
     assert_eq!(payload(slow.next().await), "000");
@@ -201,7 +205,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     flood(&mut peer, sid, 1).await;
     flood(&mut peer, sid, 9).await;
     assert_eq!(slow.dropped(), 16);
-    assert_eq!(events.next().await, Some(Event::SlowConsumer { sid, dropped: 16 }));
+    assert_eq!(events.next().await, Some(slow_consumer(sid, 16)));
     assert_eq!(waiting(&mut slow), ["000", "000", "001", "002"]);
     assert_eq!(waiting(&mut quick).len(), 10);
     let statistics = client.statistics();

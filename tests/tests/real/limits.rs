@@ -57,7 +57,7 @@ async fn a_subscriber_that_sleeps_does_not_delay_the_others() {
     let mut awake = client.subscribe("a").await.unwrap();
     client.flush().await.unwrap();
     for number in 0..5_000 {
-        publisher.publish("a", &format!("{number}")).await.unwrap();
+        publisher.publish("a", format!("{number}")).await.unwrap();
     }
     for number in 0..5_000 {
         let message = soon(awake.next()).await.unwrap();
