@@ -3,8 +3,20 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+#[cfg(feature = "jetstream")]
+mod jetstream;
+
 use std::string::String;
 use std::vec::Vec;
+
+#[cfg(feature = "jetstream")]
+pub use jetstream::jetstream_delivery;
+#[cfg(feature = "jetstream")]
+pub use jetstream::jetstream_response;
+#[cfg(feature = "jetstream")]
+pub use jetstream::jetstream_status;
+#[cfg(feature = "jetstream")]
+pub use jetstream::jetstream_time;
 
 use crate::creds::Credentials;
 use crate::headers::HeaderBuf;
@@ -324,13 +336,17 @@ mod tests {
             ("creds", creds),
         ];
         for (name, target) in targets {
-            let folder = std::format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
-            let mut count = 0;
-            for entry in std::fs::read_dir(&folder).unwrap() {
-                target(&std::fs::read(entry.unwrap().path()).unwrap());
-                count += 1;
-            }
-            assert!(count > 0, "{folder} is empty");
+            run_corpus(name, target);
         }
+    }
+
+    pub(super) fn run_corpus(name: &str, target: fn(&[u8])) {
+        let folder = std::format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut count = 0;
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            target(&std::fs::read(entry.unwrap().path()).unwrap());
+            count += 1;
+        }
+        assert!(count > 0, "{folder} is empty");
     }
 }

@@ -16,6 +16,8 @@ mod format;
 pub mod fuzzing;
 mod headers;
 mod inbox;
+#[cfg(feature = "jetstream")]
+pub mod jetstream;
 mod message;
 pub mod nkeys;
 mod request_many;

@@ -77,7 +77,17 @@ pub use view::ConnectView;
 pub use crate::subject::covers;
 pub use crate::subject::matches;
 
+#[cfg(feature = "jetstream")]
+pub(crate) use args::decimal;
 pub(crate) use decimal::Decimal;
 pub(crate) use decimal::divide;
+#[cfg(feature = "jetstream")]
+pub(crate) use json::Scanner;
+#[cfg(feature = "jetstream")]
+pub(crate) use json::Token;
+#[cfg(feature = "jetstream")]
+pub(crate) use json::TokenKind;
+#[cfg(feature = "jetstream")]
+pub(crate) use json::put_string;
 pub(crate) use sink::put_all;
 pub(crate) use utf8::hex_digit;

@@ -156,7 +156,7 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 }
 
 /// The value of a run of digits; `None` if it exceeds 64 bits.
-pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     let mut value: u64 = 0;
     for digit in digits {
         value = value.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;

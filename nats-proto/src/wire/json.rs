@@ -116,6 +116,12 @@ impl<T: Buffer> Scanner<T> {
         (!self.is_cut).then(|| self.text.as_ref())
     }
 
+    /// The text of the token just read, or what of it did fit.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn text_prefix(&self) -> &[u8] {
+        self.text.as_ref()
+    }
+
     /// Whether the object is complete.
     pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
@@ -340,7 +346,7 @@ const fn is_number_byte(byte: u8) -> bool {
 }
 
 /// Writes a JSON string, quotes included, into a sink that has room for it.
-pub(crate) fn put_string(text: &str, out: &mut impl Sink) {
+pub(crate) fn put_string(text: &str, out: &mut (impl Sink + ?Sized)) {
     out.put(b"\"");
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
@@ -360,7 +366,7 @@ const fn needs_escape(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
-fn put_escape(byte: u8, out: &mut impl Sink) {
+fn put_escape(byte: u8, out: &mut (impl Sink + ?Sized)) {
     if let Some((letter, _)) = ESCAPES.iter().find(|(_, plain)| *plain == byte) {
         return out.put(&[b'\\', *letter]);
     }
