@@ -93,6 +93,8 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut T> {
+        #[cfg(test)]
+        visits::add();
         let slot = self.slots.as_mut().get_mut(index(key)?)?;
         match &mut slot.content {
             Content::Entry(entry) if is_of(key, slot.generation) => Some(entry),
@@ -101,7 +103,21 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
     }
 
     /// The entry in a place, and its key.
+    pub(crate) fn at(&self, place: Place) -> Option<(u64, &T)> {
+        #[cfg(test)]
+        visits::add();
+        let index = place.0.checked_sub(1)?;
+        let slot = self.slots.as_ref().get(index as usize)?;
+        match &slot.content {
+            Content::Entry(entry) => Some((key(index, slot.generation), entry)),
+            Content::Free { .. } => None,
+        }
+    }
+
+    /// The same, to be changed.
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<(u64, &mut T)> {
+        #[cfg(test)]
+        visits::add();
         let index = place.0.checked_sub(1)?;
         let slot = self.slots.as_mut().get_mut(index as usize)?;
         match &mut slot.content {
@@ -139,6 +155,8 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
     /// The key of the first entry at or behind slot `at`, which is moved behind it.
     pub(crate) fn key_at_or_after(&self, at: &mut u32) -> Option<u64> {
         loop {
+            #[cfg(test)]
+            visits::add();
             let index = *at;
             let slot = self.slots.as_ref().get(index as usize)?;
             *at += 1;
@@ -163,6 +181,22 @@ fn index(key: u64) -> Option<usize> {
 #[inline]
 const fn is_of(key: u64, generation: u32) -> bool {
     key >> INDEX_BITS == generation as u64
+}
+
+/// How often this thread's tests have looked at an entry: what work is in proportion to.
+#[cfg(test)]
+pub(crate) mod visits {
+    use core::cell::Cell;
+
+    std::thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
+
+    pub(super) fn add() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    pub(crate) fn take() -> u64 {
+        COUNT.replace(0)
+    }
 }
 
 #[cfg(test)]

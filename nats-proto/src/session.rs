@@ -270,13 +270,15 @@ impl<S: Store> Session<S> {
         if line.encoded_len() - 2 > self.settings.max_control_line {
             return Err(SubscribeError::LineTooLong);
         }
-        Ok(self.subscriptions.insert(filter, queue, route)?)
+        Ok(self.subscriptions.insert(filter, queue, route, &mut self.pings)?)
     }
 
     /// Ends a subscription now, or when it has got `max` messages in its whole life. Returns
     /// whether it was still going. A maximum that was set before can be lowered, not raised.
     pub fn unsubscribe(&mut self, sid: Sid, max: Option<NonZeroU64>) -> bool {
-        self.subscriptions.unsubscribe(sid, max)
+        let was_live = self.subscriptions.unsubscribe(sid, max);
+        self.check_drained();
+        was_live
     }
 
     /// Ends a subscription when the messages that are on their way have come. Returns whether it
@@ -397,7 +399,7 @@ impl<S: Store> Session<S> {
                 self.subscriptions.transmit(&mut self.pings, out)?;
                 self.note_unsubscribed();
                 self.check_drained();
-                self.pings.transmit_ping(out)
+                self.pings.transmit_pings(out)
             }
             _ => Ok(()),
         }

@@ -77,7 +77,8 @@ pub enum Event<'b> {
         error: Option<ServerError<'b>>,
     },
     /// The server refused something; the connection goes on. A subscription that is not permitted
-    /// has [ended](Ended::NotPermitted).
+    /// has [ended](Ended::NotPermitted), and so has one that is [refused](Ended::Refused) for
+    /// another reason, unless it is one of [several](super::Session::doubtful).
     ServerError(ServerError<'b>),
     /// INFO came again: limits and servers may have changed.
     InfoChanged,
@@ -161,6 +162,8 @@ pub enum Ended {
     Drained,
     /// The server does not permit it.
     NotPermitted,
+    /// The server does not take it: there are too many, or it does not like the subject.
+    Refused,
     /// The session is over.
     Stopped,
 }

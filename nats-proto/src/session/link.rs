@@ -139,7 +139,7 @@ impl<S: Store> Session<S> {
         self.start_ping_timer(now);
         self.pool.note_success();
         self.attempts = 0;
-        self.subscriptions.link_up();
+        self.subscriptions.link_up(&mut self.pings);
         if self.info.lame_duck() {
             self.plan_to_leave(now);
         }
@@ -159,12 +159,25 @@ impl<S: Store> Session<S> {
     ) -> Option<Event<'b>> {
         let kind = error.kind();
         if self.is_connected() && kind.consequence() == Consequence::Continues {
-            if let Some(violation) = error.violation() {
-                self.subscriptions.refuse(&violation);
-            }
+            self.refuse_subscription(error);
             return Some(Event::ServerError(error));
         }
         self.lost(Lost::Server(kind), Some(error), now)
+    }
+
+    /// Ends the subscription that the server does not take, if it is known which.
+    fn refuse_subscription(&mut self, error: ServerError<'_>) {
+        match error.kind() {
+            ErrorKind::MaximumSubscriptions | ErrorKind::InvalidSubject => {
+                self.subscriptions.refuse_any(&mut self.pings);
+            }
+            _ => {
+                if let Some(violation) = error.violation() {
+                    self.subscriptions.refuse(&violation);
+                }
+            }
+        }
+        self.check_drained();
     }
 
     pub(super) fn check_drained(&mut self) {

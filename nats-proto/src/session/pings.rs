@@ -34,8 +34,8 @@ pub(super) struct Pings {
     written: u32,
     /// How many of them were answered.
     answered: u32,
-    /// Whether another one is to be written.
-    is_due: bool,
+    /// How many were asked for.
+    asked: u32,
     /// How many PINGs of the keep-alive timer went unanswered. Those of a flush do not count.
     unanswered: u8,
     /// How many PONGs the server is waiting for.
@@ -46,8 +46,23 @@ impl Pings {
     /// Asks for a PING behind everything that was handed to the connection so far, and returns its
     /// number. One that is not yet written serves all who ask.
     pub(super) const fn request(&mut self) -> u32 {
-        self.is_due = true;
+        if self.asked == self.written { self.request_another() } else { self.asked }
+    }
+
+    /// Asks for a PING that nobody has asked for so far, and returns its number.
+    pub(super) const fn request_another(&mut self) -> u32 {
+        self.asked = self.asked.wrapping_add(1);
+        self.asked
+    }
+
+    /// The number of the PING that is written next.
+    pub(super) const fn next(&self) -> u32 {
         self.written.wrapping_add(1)
+    }
+
+    /// The number of the PING that the next PONG answers.
+    pub(super) const fn awaited(&self) -> u32 {
+        self.answered.wrapping_add(1)
     }
 
     /// A keep-alive PING is due. Returns how many were left unanswered before.
@@ -85,7 +100,7 @@ impl Pings {
     }
 
     pub(super) const fn has_transmit(&self) -> bool {
-        self.is_due || self.owed > 0
+        self.asked != self.written || self.owed > 0
     }
 
     pub(super) fn transmit_pongs(&mut self, out: &mut impl Sink) -> Result<(), Full> {
@@ -97,11 +112,20 @@ impl Pings {
         Ok(())
     }
 
-    pub(super) fn transmit_ping(&mut self, out: &mut impl Sink) -> Result<(), Full> {
-        if self.is_due {
+    /// Writes the PINGs that were asked for.
+    pub(super) fn transmit_pings(&mut self, out: &mut impl Sink) -> Result<(), Full> {
+        self.transmit_up_to(self.asked, out)
+    }
+
+    /// Writes the PINGs that come before that of `number`.
+    pub(super) fn transmit_before(&mut self, number: u32, out: &mut impl Sink) -> Result<(), Full> {
+        self.transmit_up_to(number.wrapping_sub(1), out)
+    }
+
+    fn transmit_up_to(&mut self, number: u32, out: &mut impl Sink) -> Result<(), Full> {
+        while self.written != number {
             out.reserve(PING.len())?;
             out.put(PING);
-            self.is_due = false;
             self.written = self.written.wrapping_add(1);
         }
         Ok(())
@@ -120,9 +144,9 @@ mod tests {
         let mut out = Line::new();
         let (first, second) = (pings.request(), pings.request());
         assert_eq!(first, second);
-        pings.transmit_ping(&mut out).unwrap();
+        pings.transmit_pings(&mut out).unwrap();
         let third = pings.request();
-        pings.transmit_ping(&mut out).unwrap();
+        pings.transmit_pings(&mut out).unwrap();
         assert_eq!(out, b"PING\r\nPING\r\n");
         assert!(!pings.is_answered(first));
         pings.handle_pong();
@@ -133,11 +157,24 @@ mod tests {
     }
 
     #[test]
+    fn one_of_ones_own_comes_before_those_that_were_asked_for_later() {
+        let mut pings = Pings::default();
+        let (first, own, all) = (pings.request(), pings.request_another(), pings.request());
+        assert_eq!((first, own, all), (1, 2, 2));
+        let mut out = Line::new();
+        pings.transmit_before(own, &mut out).unwrap();
+        assert_eq!(out, b"PING\r\n");
+        pings.transmit_pings(&mut out).unwrap();
+        assert_eq!((out.as_slice(), pings.has_transmit()), (&b"PING\r\nPING\r\n"[..], false));
+    }
+
+    #[test]
     fn numbers_wrap_around() {
-        let mut pings = Pings { written: u32::MAX - 1, answered: u32::MAX - 1, ..Pings::default() };
+        let last = u32::MAX - 1;
+        let mut pings = Pings { written: last, answered: last, asked: last, ..Pings::default() };
         for _ in 0..3 {
             let number = pings.request();
-            pings.transmit_ping(&mut Line::new()).unwrap();
+            pings.transmit_pings(&mut Line::new()).unwrap();
             assert!(!pings.is_answered(number));
             pings.handle_pong();
             assert!(pings.is_answered(number));

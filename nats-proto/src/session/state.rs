@@ -31,6 +31,18 @@ impl<S: Store> Session<S> {
         self.subscriptions.iter_mut()
     }
 
+    /// The subscriptions of which the server has refused one or more, and did not say which: their
+    /// numbers, and `filter` or `filter queue`. To be asked behind an
+    /// [`Event::ServerError`](super::Event::ServerError).
+    ///
+    /// Servers that have enough subscriptions do not say which one they refuse. As they refuse in
+    /// order, it is known in most cases, and always once such a refusal was seen: from then on a
+    /// PING follows every SUB. Those here were sent together before that.
+    pub fn doubtful(&self) -> impl Iterator<Item = (Sid, &str)> {
+        let doubtful = self.subscriptions.doubtful(&self.pings);
+        doubtful.map(|(sid, text)| (sid, core::str::from_utf8(text).unwrap_or_default()))
+    }
+
     /// How many subscriptions there are, those included that are to be handed back.
     pub const fn subscriptions(&self) -> usize {
         self.subscriptions.len()

@@ -30,10 +30,27 @@ pub struct Subscription<R, T> {
     /// Whether the server does not yet know `max`.
     pub(super) is_max_due: bool,
     pub(super) ending: Option<Ending>,
+    /// The PING behind its UNSUB, if it is draining.
     pub(super) until: u32,
-    /// The chain it is in, and what follows there.
+    /// The PING behind its SUB: at that PONG it is known what became of it.
+    pub(super) confirmed_by: u32,
+    /// Whether that PING is behind no other's.
+    pub(super) has_ping: bool,
+    /// The chain of work it is in, and its neighbours there.
     pub(super) chain: Option<ChainName>,
-    pub(super) next: Place,
+    pub(super) links: Links,
+    /// Whether the server is known to have read SUB.
+    pub(super) is_confirmed: bool,
+    /// Whether SUB was written on this connection, and the neighbours in the chain of those.
+    pub(super) is_written: bool,
+    pub(super) written: Links,
+}
+
+/// Who is before and behind a subscription in a chain.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Links {
+    pub(super) before: Place,
+    pub(super) behind: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,23 +68,43 @@ pub(super) enum ChainName {
     Due,
     Draining,
     Over,
+    /// Beside the others.
+    Written,
 }
 
 impl<R, T: Buffer> Subscription<R, T> {
-    /// Writes what is due of it.
-    pub(super) fn transmit(&mut self, sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
-        if !self.is_sent {
-            put_sub(self.text.as_ref(), sid, out)?;
-            self.is_sent = true;
-            self.delivered_before = self.delivered;
-            self.is_max_due = self.max.is_some();
-        }
+    /// Writes SUB.
+    pub(super) fn transmit_sub(&mut self, sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
+        put_sub(self.text.as_ref(), sid, out)?;
+        self.is_sent = true;
+        self.delivered_before = self.delivered;
+        self.is_max_due = self.max.is_some();
+        Ok(())
+    }
+
+    /// Writes the maximum, if that is due.
+    pub(super) fn transmit_max(&mut self, sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
         if self.is_max_due {
             let left = self.max.map_or(0, |max| max.get() - self.delivered_before);
             Unsubscription { sid, max: NonZeroU64::new(left) }.encode(out)?;
             self.is_max_due = false;
         }
         Ok(())
+    }
+
+    /// Notes whether it is in a chain.
+    pub(super) const fn note_chain(&mut self, name: ChainName, is_in: bool) {
+        match name {
+            ChainName::Written => self.is_written = is_in,
+            _ => self.chain = if is_in { Some(name) } else { None },
+        }
+    }
+
+    pub(super) const fn links_mut(&mut self, name: ChainName) -> &mut Links {
+        match name {
+            ChainName::Written => &mut self.written,
+            _ => &mut self.links,
+        }
     }
 
     /// Whether it has the names of which a violation tells.

@@ -1,17 +1,22 @@
 //! The subscriptions: what the server should know of them, and what it knows.
 //!
 //! Nothing that is to be sent is queued. A subscription says itself what is due (`SUB`, `UNSUB`, or
-//! nothing), and three chains through the table keep the work short: of those where something is
-//! due, of those that wait for the end of their draining, and of those that are over.
+//! nothing), and chains through the table keep the work short: of those where something is due, of
+//! those that wait for the end of their draining, and of those that are over. Beside them goes the
+//! chain of those whose SUB was written, in which [refusals] look.
+
+mod refusals;
 
 use core::num::NonZeroU64;
 
+use self::refusals::Doubts;
 use super::Ended;
 use super::Released;
 use super::pings::Pings;
 use super::pool::Pool;
 use super::subscription::ChainName;
 use super::subscription::Ending;
+use super::subscription::Links;
 use super::subscription::Subscription;
 use crate::arena::Arena;
 use crate::arena::Place;
@@ -21,9 +26,7 @@ use crate::message::Unsubscription;
 use crate::store::Store;
 use crate::subject::Filter;
 use crate::subject::Queue;
-use crate::wire::Action;
 use crate::wire::Sink;
-use crate::wire::Violation;
 use crate::wire::put_all;
 
 /// The first and the last of those in a chain.
@@ -44,6 +47,11 @@ pub(super) struct Subscriptions<S: Store> {
     due: Chain,
     draining: Chain,
     over: Chain,
+    /// In the order of their SUBs, in which servers refuse them.
+    written: Chain,
+    /// The first of those of which the server has not confirmed that it has read SUB.
+    unconfirmed: Place,
+    doubts: Doubts,
     link: Link,
 }
 
@@ -69,6 +77,9 @@ impl<S: Store> Subscriptions<S> {
             due: Chain::default(),
             draining: Chain::default(),
             over: Chain::default(),
+            written: Chain::default(),
+            unconfirmed: Place::NONE,
+            doubts: Doubts::default(),
             link: Link::Down,
         }
     }
@@ -87,6 +98,7 @@ impl<S: Store> Subscriptions<S> {
         filter: Filter<'_>,
         queue: Option<Queue<'_>>,
         route: S::Route,
+        pings: &mut Pings,
     ) -> Result<Sid, Full> {
         let mut text = S::Text::default();
         let (separator, queue) = queue.map_or(("", ""), |queue| (" ", queue.as_str()));
@@ -103,9 +115,14 @@ impl<S: Store> Subscriptions<S> {
             ending: None,
             until: 0,
             chain: None,
-            next: Place::NONE,
+            links: Links::default(),
+            confirmed_by: 0,
+            has_ping: false,
+            is_confirmed: false,
+            is_written: false,
+            written: Links::default(),
         })?;
-        self.set_due(key);
+        self.set_sub_due(key, pings);
         Ok(Sid(key))
     }
 
@@ -188,12 +205,12 @@ impl<S: Store> Subscriptions<S> {
     }
 
     /// There is a connection: the server is to know everything.
-    pub(super) fn link_up(&mut self) {
+    pub(super) fn link_up(&mut self, pings: &mut Pings) {
         self.link = Link::Up;
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
             if self.live(Sid(key)).is_some() {
-                self.set_due(key);
+                self.set_sub_due(key, pings);
             }
         }
     }
@@ -203,12 +220,17 @@ impl<S: Store> Subscriptions<S> {
         self.link = Link::Down;
         self.due = Chain::default();
         self.draining = Chain::default();
+        self.written = Chain::default();
+        self.unconfirmed = Place::NONE;
+        self.doubts.forget_link();
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
             let Some(subscription) = self.table.get_mut(key) else {
                 continue;
             };
             subscription.is_sent = false;
+            subscription.is_written = false;
+            subscription.is_confirmed = false;
             if subscription.chain == Some(ChainName::Over) {
                 continue;
             }
@@ -227,43 +249,23 @@ impl<S: Store> Subscriptions<S> {
         self.link = Link::Leaving { at: 0, is_done: false };
         while let Some((key, subscription)) = self.table.at_mut(self.due.first) {
             let ending = subscription.ending;
-            self.unchain(ChainName::Due);
+            self.unchain(ChainName::Due, key);
             if let Some(Ending::Over(how)) = ending {
                 self.end(key, how);
             }
         }
     }
 
-    /// The server does not permit a subscription, or several that are the same to it.
-    pub(super) fn refuse(&mut self, violation: &Violation<'_>) {
-        if violation.action != Action::Subscribe {
-            return;
-        }
-        let mut at = 0;
-        while let Some(key) = self.table.key_at_or_after(&mut at) {
-            let is_it = self.live(Sid(key)).is_some_and(|subscription| {
-                subscription.is_sent
-                    && match violation.sid {
-                        Some(sid) => sid.0 == key,
-                        None => subscription.is_of(violation),
-                    }
-            });
-            if is_it && let Some(subscription) = self.table.get_mut(key) {
-                subscription.is_sent = false;
-                self.end(key, Ended::NotPermitted);
-            }
-        }
-    }
-
     /// A PONG of that number came.
     pub(super) fn handle_pong(&mut self, is_answered: impl Fn(u32) -> bool) {
+        self.confirm(&is_answered);
         while let Some((key, subscription)) = self.table.at_mut(self.draining.first) {
             let how = match subscription.ending {
                 Some(Ending::Flushing) if !is_answered(subscription.until) => return,
                 Some(Ending::Over(how)) => how,
                 _ => Ended::Drained,
             };
-            self.unchain(ChainName::Draining);
+            self.unchain(ChainName::Draining, key);
             self.end(key, how);
         }
     }
@@ -277,16 +279,26 @@ impl<S: Store> Subscriptions<S> {
         while let Some((key, subscription)) = self.table.at_mut(self.due.first) {
             let end = Unsubscription { sid: Sid(key), max: None };
             match subscription.ending {
+                None if subscription.is_sent => {
+                    subscription.transmit_max(Sid(key), out)?;
+                    self.unchain(ChainName::Due, key);
+                }
+                // What else is due of it follows.
                 None => {
-                    subscription.transmit(Sid(key), out)?;
-                    self.unchain(ChainName::Due);
+                    if subscription.has_ping {
+                        pings.transmit_before(subscription.confirmed_by, out)?;
+                    } else {
+                        subscription.confirmed_by = pings.next();
+                    }
+                    subscription.transmit_sub(Sid(key), out)?;
+                    self.note_written(key);
                 }
                 Some(Ending::Over(how)) => {
                     if subscription.is_sent {
                         end.encode(out)?;
                         subscription.is_sent = false;
                     }
-                    self.unchain(ChainName::Due);
+                    self.unchain(ChainName::Due, key);
                     self.end(key, how);
                 }
                 Some(Ending::Draining | Ending::Flushing) => {
@@ -294,7 +306,7 @@ impl<S: Store> Subscriptions<S> {
                     subscription.is_sent = false;
                     subscription.ending = Some(Ending::Flushing);
                     subscription.until = pings.request();
-                    self.unchain(ChainName::Due);
+                    self.unchain(ChainName::Due, key);
                     self.chain(ChainName::Draining, key);
                 }
             }
@@ -323,7 +335,8 @@ impl<S: Store> Subscriptions<S> {
     /// Takes one that is over out of the table.
     pub(super) fn release(&mut self) -> Option<Released<S::Route>> {
         let (key, _) = self.table.at_mut(self.over.first)?;
-        self.unchain(ChainName::Over);
+        self.unchain(ChainName::Over, key);
+        self.forget_written(key);
         let subscription = self.table.remove(key)?;
         let ended = match subscription.ending {
             Some(Ending::Over(how)) => how,
@@ -356,14 +369,14 @@ impl<S: Store> Subscriptions<S> {
             return;
         };
         subscription.ending = Some(Ending::Over(how));
-        match subscription.chain {
-            // Whoever goes through that chain finds out.
-            Some(_) => {}
-            None if is_linked && subscription.is_sent => {
-                self.chain(ChainName::Due, key);
-            }
-            None => self.chain(ChainName::Over, key),
+        let is_told = !(is_linked && subscription.is_sent);
+        match (subscription.chain, is_told) {
+            (Some(ChainName::Over), _) | (Some(ChainName::Due), false) => return,
+            // Nothing is due of it any more, and no PONG will tell anything.
+            (Some(name), _) => self.unchain(name, key),
+            (None, _) => {}
         }
+        self.chain(if is_told { ChainName::Over } else { ChainName::Due }, key);
     }
 
     fn set_due(&mut self, key: u64) {
@@ -373,43 +386,58 @@ impl<S: Store> Subscriptions<S> {
         }
     }
 
+    /// SUB is due, and perhaps a PING of its own behind it.
+    fn set_sub_due(&mut self, key: u64, pings: &mut Pings) {
+        if self.link == Link::Up
+            && let Some(subscription) = self.table.get_mut(key)
+        {
+            subscription.has_ping = self.doubts.confirms_each();
+            if subscription.has_ping {
+                subscription.confirmed_by = pings.request_another();
+            }
+        }
+        self.set_due(key);
+    }
+
     const fn chain_mut(&mut self, name: ChainName) -> &mut Chain {
         match name {
             ChainName::Due => &mut self.due,
             ChainName::Draining => &mut self.draining,
             ChainName::Over => &mut self.over,
+            ChainName::Written => &mut self.written,
         }
     }
 
     /// Puts one at the end of a chain.
     fn chain(&mut self, name: ChainName, key: u64) {
+        let place = Place::of(key);
+        let before = core::mem::replace(&mut self.chain_mut(name).last, place);
+        if let Some(subscription) = self.table.get_mut(key) {
+            subscription.note_chain(name, true);
+            *subscription.links_mut(name) = Links { before, behind: Place::NONE };
+        }
+        self.set_behind(name, before, place);
+    }
+
+    /// Takes one out of the chain that it is in.
+    fn unchain(&mut self, name: ChainName, key: u64) {
         let Some(subscription) = self.table.get_mut(key) else {
             return;
         };
-        subscription.chain = Some(name);
-        subscription.next = Place::NONE;
-        let place = Place::of(key);
-        let chain = self.chain_mut(name);
-        let before = core::mem::replace(&mut chain.last, place);
-        if before.is_none() {
-            chain.first = place;
-        } else if let Some((_, before)) = self.table.at_mut(before) {
-            before.next = place;
+        subscription.note_chain(name, false);
+        let Links { before, behind } = *subscription.links_mut(name);
+        self.set_behind(name, before, behind);
+        match self.table.at_mut(behind) {
+            Some((_, subscription)) => subscription.links_mut(name).before = before,
+            None => self.chain_mut(name).last = before,
         }
     }
 
-    /// Takes the first one out of a chain.
-    fn unchain(&mut self, name: ChainName) {
-        let first = self.chain_mut(name).first;
-        let Some((_, subscription)) = self.table.at_mut(first) else {
-            return;
-        };
-        subscription.chain = None;
-        let next = subscription.next;
-        let chain = self.chain_mut(name);
-        chain.first = next;
-        if next.is_none() {
-            chain.last = next;
+    /// Says what follows a subscription in a chain, or the chain's beginning.
+    fn set_behind(&mut self, name: ChainName, place: Place, behind: Place) {
+        match self.table.at_mut(place) {
+            Some((_, subscription)) => subscription.links_mut(name).behind = behind,
+            None => self.chain_mut(name).first = behind,
         }
     }
 }

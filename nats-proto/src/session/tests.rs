@@ -4,6 +4,7 @@ mod ending;
 mod leaving;
 mod model;
 mod reconnecting;
+mod refusing;
 mod subscribing;
 
 use std::format;

@@ -189,13 +189,14 @@ impl App {
         });
     }
 
-    /// A route is handed back.
+    /// A route is handed back. Where the reason is not the application's, somebody else knows whether
+    /// it is true.
     pub(crate) fn released(
         &mut self,
         route: Route,
         sid: u64,
         ended: Ended,
-        is_stopped: bool,
+        is_true: bool,
         checks: &mut Checks,
     ) {
         let Some(wanted) = self.get_mut(route) else {
@@ -203,15 +204,16 @@ impl App {
         };
         let is_first = wanted.released.is_none() && wanted.sid == sid;
         checks.that(Invariant::ReleasedOnce, is_first, || format!("{wanted:?} again as {sid}"));
-        let is_true = match ended {
-            // What was on its way to a draining one may have been lost.
-            Ended::Unsubscribed => wanted.is_unsubscribed || wanted.drained_on.is_some(),
-            Ended::MaxReached => wanted.has_max(),
-            Ended::Drained => wanted.drained_on.is_some(),
-            Ended::NotPermitted => wanted.is_refusable(),
-            Ended::Stopped => is_stopped,
-            _ => false,
-        };
+        let is_true = is_true
+            && match ended {
+                // What was on its way to a draining one may have been lost.
+                Ended::Unsubscribed => wanted.is_unsubscribed || wanted.drained_on.is_some(),
+                Ended::MaxReached => wanted.has_max(),
+                Ended::Drained => wanted.drained_on.is_some(),
+                Ended::NotPermitted => wanted.is_refusable(),
+                Ended::Refused | Ended::Stopped => true,
+                _ => false,
+            };
         checks.that(Invariant::ReleasedRightly, is_true, || format!("{wanted:?} as {ended:?}"));
         wanted.released = Some(ended);
     }

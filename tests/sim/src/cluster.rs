@@ -34,6 +34,8 @@ pub(crate) struct Server {
     /// Which servers it tells of: one bit each, and one for one that does not exist.
     pub(crate) tells_of: u8,
     pub(crate) max_payload: usize,
+    /// How many subscriptions it takes.
+    pub(crate) max_subscriptions: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,7 @@ impl Cluster {
             padding: if variety && rng.percent(20) { 3000 } else { 0 },
             tells_of: if variety { u8::try_from(rng.below(32)).unwrap_or_default() } else { 0 },
             max_payload: if variety && rng.percent(20) { 200 } else { 4096 },
+            max_subscriptions: (variety && rng.percent(15)).then_some(2),
             ..Server::default()
         });
         Self { servers }
@@ -68,6 +71,7 @@ impl Cluster {
         let mut peer = Peer::default();
         peer.max_payload = server.max_payload;
         peer.has_headers = !server.lacks_headers;
+        peer.max_subscriptions = server.max_subscriptions;
         peer.needs_tls = server.needs_tls;
         peer.is_locked = server.mood == Mood::Locks;
         self.inform(index, &mut peer);
@@ -106,6 +110,7 @@ impl Cluster {
             server.mood = Mood::Accepts;
             server.is_lame = false;
             server.shuts_down = None;
+            server.max_subscriptions = None;
         }
     }
 }

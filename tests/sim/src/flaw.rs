@@ -43,6 +43,8 @@ pub enum Flaw {
     ServerLosesMessages,
     /// A server sends messages twice.
     ServerSendsTwice,
+    /// A server refuses subscriptions when it has confirmed them.
+    ServerRefusesLate,
 }
 
 impl Flaw {
@@ -68,5 +70,6 @@ impl Flaw {
         Self::ServerForgetsMaxima,
         Self::ServerLosesMessages,
         Self::ServerSendsTwice,
+        Self::ServerRefusesLate,
     ];
 }

@@ -90,6 +90,11 @@ pub(crate) struct Peer {
     pub(crate) has_headers: bool,
     /// Whether TLS comes before everything else.
     pub(crate) needs_tls: bool,
+    /// How many subscriptions it takes, and which it did not.
+    pub(crate) max_subscriptions: Option<usize>,
+    pub(crate) refused: BTreeSet<u64>,
+    /// What it says behind the next PONG: too late.
+    late: Vec<u64>,
     /// Whether nobody is let in.
     pub(crate) is_locked: bool,
     pings: u32,
@@ -151,7 +156,12 @@ impl Peer {
         match request {
             Request::Connect(_) if self.is_locked => self.leave(Some("Authorization Violation")),
             Request::Connect(_) => self.is_logged_in = true,
-            Request::Ping => self.say("PONG"),
+            Request::Ping => {
+                self.say("PONG");
+                for _ in std::mem::take(&mut self.late) {
+                    self.say(TOO_MANY);
+                }
+            }
             Request::Pong => {
                 self.pongs += 1;
                 around
@@ -203,7 +213,15 @@ impl Peer {
         around.checks.that(Invariant::FreshSid, self.seen.insert(sid), || {
             format!("SUB {filter} {sid} again")
         });
-        if body::is_permitted(&filter) {
+        let max = self.max_subscriptions;
+        if body::is_permitted(&filter) && max.is_some_and(|max| self.subscriptions.len() >= max) {
+            self.ended.insert(sid);
+            self.refused.insert(sid);
+            match around.flaw {
+                Some(Flaw::ServerRefusesLate) => self.late.push(sid),
+                _ => self.say(TOO_MANY),
+            }
+        } else if body::is_permitted(&filter) {
             let known = KnownSubscription { filter, queue, delivered: 0, max: None };
             self.subscriptions.insert(sid, known);
         } else {
@@ -300,6 +318,8 @@ impl Peer {
         self.sent.entry(sid).or_default().push(id);
     }
 }
+
+const TOO_MANY: &str = "-ERR 'maximum subscriptions exceeded'";
 
 fn violation(filter: &str, queue: Option<&str>) -> String {
     let queue = queue.map(|queue| format!(" using queue \"{queue}\"")).unwrap_or_default();

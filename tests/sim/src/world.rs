@@ -6,6 +6,7 @@ mod link;
 mod settle;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -33,8 +34,9 @@ use crate::server::Messages;
 use crate::setup::Setup;
 use crate::wire::Cut;
 
-/// How many turns a life may take.
-const MAX_TURNS: u64 = 300_000;
+/// How many turns may be taken while no time passes. A life may take more: one in which every
+/// attempt comes to its end, and all fail, has many.
+const MAX_TURNS_AT_ONCE: u64 = 100_000;
 
 /// How long it may take until there is a connection once everything works: long enough to notice
 /// that a server is silent, to wait for the longest back-off, and to leave a lame duck.
@@ -62,6 +64,10 @@ pub struct World<S: Store<Route = Route>> {
     /// When servers were tried last.
     attempts: BTreeMap<String, Instant>,
     known_changes: u32,
+    /// The subscriptions of which the session said that they may have been refused.
+    doubtful: BTreeSet<u64>,
+    /// How many turns were taken at this moment.
+    turns: u64,
     /// Whether the application has connected.
     has_begun: bool,
 
@@ -152,6 +158,8 @@ impl<S: Store<Route = Route>> World<S> {
             links: 0,
             attempts: BTreeMap::new(),
             known_changes: 0,
+            doubtful: BTreeSet::new(),
+            turns: 0,
             has_begun: false,
             decoder: Decoder::default(),
             input: Vec::new(),
@@ -261,19 +269,29 @@ impl<S: Store<Route = Route>> World<S> {
                 return true;
             }
             match self.next_moment() {
-                Some(moment) if moment <= until => self.now = self.now.max(moment),
+                Some(moment) if moment <= until => self.pass_to(self.now.max(moment)),
                 _ => {
-                    self.now = until;
+                    self.pass_to(until);
                     return false;
                 }
             }
         }
     }
 
+    const fn pass_to(&mut self, moment: Instant) {
+        self.now = moment;
+        self.turns = 0;
+    }
+
+    fn count_turn(&mut self) {
+        self.counts.turns += 1;
+        self.turns += 1;
+        self.checks.that(Invariant::Terminates, self.turns < MAX_TURNS_AT_ONCE, || "no end".into());
+    }
+
     /// Does one thing after the other. Returns whether there was any: if not, only time helps.
     fn turn(&mut self) -> bool {
-        self.counts.turns += 1;
-        self.checks.that(Invariant::Terminates, self.counts.turns < MAX_TURNS, || "no end".into());
+        self.count_turn();
         let mut is_busy = self.expire();
         is_busy |= self.follow();
         is_busy |= self.send();

@@ -45,5 +45,6 @@ const fn expected(flaw: Flaw) -> Invariant {
         Flaw::ServerForgetsMaxima => Invariant::ServerAgrees,
         Flaw::ServerLosesMessages => Invariant::FlushDone,
         Flaw::ServerSendsTwice => Invariant::DeliveredOnce,
+        Flaw::ServerRefusesLate => Invariant::ServerAgrees,
     }
 }

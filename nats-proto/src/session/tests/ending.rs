@@ -125,12 +125,15 @@ fn draining_does_not_wait_for_what_no_pong_will_tell() {
             world.session.drain(world.now);
         },
     ];
-    for (begin, sent) in begin.into_iter().zip(["UNSUB 1", "UNSUB 1", ""]) {
+    // The last one, of which the server never learnt, leaves nothing to wait for at all.
+    let (before, arrived) = (Some(Draining::Subscriptions), Some(Draining::Arrived));
+    let expected = [(before, "UNSUB 1"), (before, "UNSUB 1"), (arrived, "")];
+    for (begin, (state, sent)) in begin.into_iter().zip(expected) {
         let mut world = World::<Small>::connected();
         world.subscribe("a", 1);
         world.sent();
         begin(&mut world);
-        assert_eq!(world.session.draining(), Some(Draining::Subscriptions));
+        assert_eq!(world.session.draining(), state);
         assert_eq!(world.sent(), sent);
         assert_eq!(world.session.draining(), Some(Draining::Arrived));
     }

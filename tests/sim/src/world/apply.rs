@@ -27,7 +27,7 @@ use crate::wire::Direction;
 /// What `-ERR` says, and whether the server closes the link then.
 const ERRORS: [(&str, bool); 6] = [
     ("Unknown Error Of Another Year", false),
-    ("Invalid Subject", false),
+    ("Invalid Publish Subject", false),
     ("Stale Connection", true),
     ("Slow Consumer", true),
     ("User Authentication Expired", true),

@@ -49,8 +49,8 @@ impl<S: Store<Route = Route>> World<S> {
             }
             self.release();
             has_expired = true;
-            self.counts.turns += 1;
-            if self.counts.turns > super::MAX_TURNS {
+            self.count_turn();
+            if self.is_over() {
                 break;
             }
         }
@@ -342,6 +342,9 @@ impl<S: Store<Route = Route>> World<S> {
                 }
             }
             Event::Resubscribed => self.check_resubscribed(),
+            Event::ServerError(_) => {
+                self.doubtful.extend(self.session.doubtful().map(|(sid, _)| sid.0));
+            }
             Event::LameDuck => {
                 if let Some(link) = self.link_mut() {
                     link.is_lame_known = true;
@@ -351,6 +354,7 @@ impl<S: Store<Route = Route>> World<S> {
                 if *cause == Lost::LameDuck && is_answer {
                     self.check_left();
                 }
+                self.doubtful.clear();
                 self.hang_up();
             }
             _ => {}
@@ -368,8 +372,12 @@ impl<S: Store<Route = Route>> World<S> {
             if released.ended == Ended::Drained {
                 self.check_drained(route);
             }
-            let is_stopped = self.stop().is_some();
-            self.app.released(route, sid, released.ended, is_stopped, &mut self.checks);
+            let is_true = match released.ended {
+                Ended::Stopped => self.stop().is_some(),
+                Ended::Refused => self.link().is_some_and(|link| link.peer.refused.contains(&sid)),
+                _ => true,
+            };
+            self.app.released(route, sid, released.ended, is_true, &mut self.checks);
         }
     }
 
