@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use bytes::Bytes;
 use nats_proto::Full;
 use nats_proto::wire::Publish;
+use nats_proto::wire::Sink;
 use zeroize::Zeroizing;
 
 use crate::control::Control;
@@ -21,6 +22,33 @@ pub(crate) const MAX_SLICES: usize = 64;
 /// A buffer that grew beyond this is given back when it is empty.
 const KEPT: usize = 1024 * 1024;
 
+/// How many bytes of control lines wait in a queue, unless a single one is longer. What there is no
+/// room for stays due in the session, which says it later.
+pub(crate) const CONTROL: usize = 64 * 1024;
+
+/// Room for control lines.
+pub(crate) struct Lines<'b> {
+    bytes: &'b mut Vec<u8>,
+    room: usize,
+    /// Whether no line waits: then there is room for one of any length.
+    is_first: bool,
+}
+
+impl Sink for Lines<'_> {
+    fn reserve(&mut self, len: usize) -> Result<(), Full> {
+        if len > self.room && !self.is_first {
+            return Err(Full);
+        }
+        Sink::reserve(self.bytes, len)
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.room = self.room.saturating_sub(bytes.len());
+        self.is_first = false;
+        self.bytes.put(bytes);
+    }
+}
+
 /// The bytes of whole frames, in order.
 ///
 /// Large payloads stay where they are; `large` says in front of which byte each of them belongs.
@@ -36,6 +64,8 @@ pub(crate) struct Batch {
     messages: u64,
     /// Where there are control lines in `bytes`.
     control: Vec<(usize, usize)>,
+    /// How long they are together.
+    control_len: usize,
 }
 
 impl Batch {
@@ -55,8 +85,8 @@ impl Batch {
 
     /// Appends what the session has to say before the connection is ready.
     pub(crate) fn put_control(&mut self, control: &mut Control) {
-        // What finds no memory stays due.
-        let _ = self.put(|out| control.session.poll_transmit(out));
+        // What finds no room stays due.
+        let _ = self.put_lines(self.control_len, |out| control.session.poll_transmit(out));
     }
 
     pub(crate) const fn messages(&self) -> u64 {
@@ -79,20 +109,33 @@ impl Batch {
         Ok(())
     }
 
-    /// Appends control lines.
+    /// Appends control lines, where that many bytes of them wait already.
     pub(crate) fn put_lines(
         &mut self,
-        put: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
+        waiting: usize,
+        put: impl FnOnce(&mut Lines<'_>) -> Result<(), Full>,
     ) -> Result<(), Full> {
         let start = self.bytes.len();
-        let result = self.put(put);
+        let room = CONTROL.saturating_sub(waiting);
+        let result = self.put(|bytes| put(&mut Lines { bytes, room, is_first: waiting == 0 }));
         let end = self.bytes.len();
+        self.control_len += end - start;
         match self.control.last_mut() {
             _ if start == end => {}
             Some((_, before)) if *before == start => *before = end,
             _ => self.control.push((start, end)),
         }
         result
+    }
+
+    /// How many bytes of control lines there are.
+    pub(crate) const fn control_len(&self) -> usize {
+        self.control_len
+    }
+
+    /// How many bytes of messages there are, if nothing was written.
+    pub(crate) const fn message_len(&self) -> usize {
+        self.left.saturating_sub(self.control_len)
     }
 
     /// Drops the control lines of a batch of which nothing was written.
@@ -112,6 +155,7 @@ impl Batch {
             at = end;
         }
         self.bytes = kept;
+        self.control_len = 0;
     }
 
     /// Appends another batch of which nothing was written.
@@ -121,6 +165,7 @@ impl Batch {
         self.large.extend(other.large.into_iter().map(|(at, payload)| (at + before, payload)));
         let moved = |(start, end)| (start + before, end + before);
         self.control.extend(other.control.into_iter().map(moved));
+        self.control_len += other.control_len;
         self.left += other.left;
         self.messages += other.messages;
     }
@@ -199,6 +244,7 @@ impl Batch {
         self.bytes.shrink_to(KEPT);
         self.large.clear();
         self.control.clear();
+        self.control_len = 0;
         self.messages = 0;
         self.written = (0, 0, 0);
         self.left = 0;

@@ -140,10 +140,10 @@ impl Control {
                 self.later.tell(Event::ServerError { kind: error.kind(), text: error.to_string() });
             }
             session::Event::InfoChanged => {
-                lock(&shared.outbound).set_limits(self.session.publish_limits());
+                self.note_limits(shared);
             }
             session::Event::LameDuck => {
-                lock(&shared.outbound).set_limits(self.session.publish_limits());
+                self.note_limits(shared);
                 self.later.tell(Event::LameDuck);
             }
             _ => {}
@@ -155,7 +155,12 @@ impl Control {
     fn note_connected(&mut self, shared: &Shared) {
         self.failure = None;
         shared.counters.connects.add(1);
-        lock(&shared.outbound).set_limits(self.session.publish_limits());
+        self.note_limits(shared);
+    }
+
+    fn note_limits(&mut self, shared: &Shared) {
+        let limits = self.session.publish_limits();
+        lock(&shared.outbound).set_limits(limits, &mut self.later.wake);
     }
 
     /// What is known of the reason why there is no connection.
@@ -175,14 +180,13 @@ impl Control {
             let last = outbound.handed_over();
             outbound.confirm(last);
         }
-        let unconfirmed = outbound.lose();
+        let unconfirmed = outbound.lose(&mut self.later.wake);
         let last = outbound.handed_over();
         drop(outbound);
         shared.counters.unconfirmed_messages.add(unconfirmed);
         if !shared.settings.requests_wait {
             lock(&shared.requests).fail_lost(last, &mut self.later.wake);
         }
-        shared.room.notify_waiters();
         unconfirmed
     }
 

@@ -290,7 +290,7 @@ impl Driver {
             return;
         }
         let mut outbound = lock(&self.shared.outbound);
-        outbound.close();
+        outbound.close(&mut control.later.wake);
         let has_unsent = outbound.held() > 0;
         drop(outbound);
         if control.session.is_connected() {
@@ -299,7 +299,6 @@ impl Driver {
             control.session.finish_unconnected();
         }
         self.shared.pump(control);
-        self.shared.room.notify_waiters();
     }
 
     /// When requests are to be looked through next.

@@ -88,15 +88,23 @@ impl Driver {
         }
     }
 
-    /// Takes over what was published, if the connection is ready for it.
+    /// Takes over what is to be written: what the session has to say before the connection is
+    /// ready, and then what was published.
     fn take_batch(&mut self, driver: &Waker) -> bool {
-        if !lock(&self.shared.control).session.is_connected() {
-            return false;
+        let mut control = lock(&self.shared.control);
+        if !control.session.is_connected() {
+            self.batch.put_control(&mut control);
+            return !self.batch.is_empty();
         }
         let mut outbound = lock(&self.shared.outbound);
         let has_taken = outbound.take(&mut self.batch);
         if !has_taken {
             outbound.wake_on_data(driver);
+        }
+        let owes = outbound.owes();
+        drop(outbound);
+        if owes && has_taken {
+            self.shared.pump(&mut control);
         }
         has_taken
     }
@@ -105,13 +113,9 @@ impl Driver {
         self.batch.advance(written);
         self.is_unflushed = true;
         self.shared.counters.out_bytes.add(written as u64);
-        let mut outbound = lock(&self.shared.outbound);
-        outbound.set_in_flight(self.batch.left());
-        let has_room = outbound.has_room();
-        drop(outbound);
-        if has_room {
-            self.shared.room.notify_waiters();
-        }
+        let mut wake = Vec::new();
+        lock(&self.shared.outbound).set_in_flight(self.batch.left(), &mut wake);
+        wake.into_iter().for_each(Waker::wake);
     }
 
     /// Has a stream that buffers send what it has.
@@ -140,7 +144,7 @@ impl Driver {
             Poll::Ready(Ok(read)) => self.shared.counters.in_bytes.add(read as u64),
             Poll::Ready(Err(error)) => return Err(broken(error)),
         }
-        let outcome = self.inbound.process(&self.shared, &mut self.batch);
+        let outcome = self.inbound.process(&self.shared);
         if outcome.is_behind {
             self.rest = Some(Box::pin(tokio::time::sleep(REST)));
         }

@@ -23,7 +23,6 @@ use nats_proto::wire::Limits;
 use nats_proto::wire::Oversized;
 use nats_proto::wire::ServerOp;
 
-use crate::batch::Batch;
 use crate::control::Control;
 use crate::control::Route;
 use crate::event::Event;
@@ -131,9 +130,8 @@ impl Inbound {
         &mut self.buffer
     }
 
-    /// Deals with everything in the buffer. What is to be sent before the connection is ready goes
-    /// into `batch`.
-    pub(crate) fn process(&mut self, shared: &Shared, batch: &mut Batch) -> Outcome {
+    /// Deals with everything in the buffer.
+    pub(crate) fn process(&mut self, shared: &Shared) -> Outcome {
         let mut control = lock(&shared.control);
         let mut outcome = Outcome::default();
         let (consumed, messages) = self.decode(shared, &mut control, &mut outcome);
@@ -142,9 +140,6 @@ impl Inbound {
         self.wake.extend(control.release());
         if outcome.has_control {
             control.note_confirmed(shared);
-        }
-        if !control.session.is_connected() {
-            batch.put_control(&mut control);
         }
         shared.pump(&mut control);
         drop(control);

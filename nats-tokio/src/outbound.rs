@@ -5,6 +5,9 @@
 //!  publish ─┤             ▲
 //!          not ready ─▶ held, until there is a connection again
 //! ```
+//!
+//! Messages and control lines each have room of their own, so that neither has to wait for the
+//! other. Control lines for which there is none stay due in the session.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +20,10 @@ use nats_proto::wire::PublishError as Refusal;
 use nats_proto::wire::PublishLimits;
 
 use crate::batch::Batch;
+use crate::batch::Lines;
 use crate::payload::Payload;
+use crate::room::Ticket;
+use crate::room::Turns;
 
 /// How much is kept for the next connection while there is none.
 ///
@@ -56,14 +62,22 @@ pub(crate) struct Outbound {
     held: Batch,
     /// Whether there is a connection to publish to.
     is_ready: bool,
-    /// How much the driver took and did not yet write.
+    /// How many bytes of messages wait: in the queues and with the driver.
+    waiting: usize,
+    /// How many of them the driver took and did not yet write.
     in_flight: usize,
-    /// How much may wait: in the queue and with the driver.
+    /// How much may wait.
     limit: usize,
+    /// How much may wait for now, if nobody is to be overtaken.
+    open_limit: usize,
     /// How much may wait for a connection.
     held_limit: ReconnectBuffer,
     limits: PublishLimits,
     is_open: bool,
+    /// Whether lines are due for which there was no room. Nothing may overtake them.
+    owes: bool,
+    /// Those who wait for room.
+    turns: Turns,
     /// How many messages were accepted.
     messages: u64,
     /// The number of the last message that a server is known to have processed, or that was
@@ -117,18 +131,22 @@ impl Outbound {
             queued: Batch::default(),
             held: Batch::default(),
             is_ready: false,
+            waiting: 0,
             in_flight: 0,
             limit,
+            open_limit: limit,
             held_limit,
             limits: PublishLimits { payload: usize::MAX, line: 4096, headers: true },
             is_open: true,
+            owes: false,
+            turns: Turns::default(),
             messages: 0,
             settled: 0,
             driver: None,
         }
     }
 
-    /// Queues a message, `publish` with `payload`.
+    /// Queues a message, `publish` with `payload`, without overtaking anybody.
     #[inline]
     pub(crate) fn publish(
         &mut self,
@@ -140,22 +158,68 @@ impl Outbound {
         }
         self.limits.check(publish).map_err(NotQueued::Refused)?;
         if self.is_ready {
-            let waiting = self.waiting();
-            // However long it is, one message can always wait. Most need not be measured.
-            if waiting > 0
-                && waiting + publish.encoded_len_bound() > self.limit
-                && waiting + publish.encoded_len() > self.limit
+            // Most need not be measured.
+            if self.waiting + publish.encoded_len_bound() > self.open_limit
+                && !self.admits(publish.encoded_len())
             {
                 return Err(NotQueued::Full);
             }
-        } else if self.held.left() + publish.encoded_len() > self.held_limit.bytes
-            || self.held.messages() >= self.held_limit.messages
-        {
-            return Err(NotQueued::Disconnected);
+        } else {
+            self.check_held(publish.encoded_len(), 1)?;
         }
-        self.tail().put_message(publish, payload)?;
+        self.put(publish, payload)
+    }
+
+    /// The same for somebody whose turn it is.
+    pub(crate) fn publish_in_turn(
+        &mut self,
+        publish: &Publish<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<Queued, NotQueued> {
+        if !self.is_open {
+            return Err(NotQueued::Closed);
+        }
+        self.limits.check(publish).map_err(NotQueued::Refused)?;
+        let len = publish.encoded_len();
+        if !self.is_ready {
+            self.check_held(len, 1)?;
+        } else if !self.fits(len) {
+            return Err(NotQueued::Full);
+        }
+        self.put(publish, payload)
+    }
+
+    #[inline]
+    fn put(&mut self, publish: &Publish<'_>, payload: &Payload<'_>) -> Result<Queued, NotQueued> {
+        let tail = self.tail();
+        let before = tail.left();
+        tail.put_message(publish, payload)?;
+        let len = tail.left() - before;
+        self.waiting += len;
         self.messages += 1;
         Ok(Queued { number: self.messages, wake: self.driver.take() })
+    }
+
+    /// Whether so much fits. However long it is, one message fits where none waits.
+    const fn fits(&self, len: usize) -> bool {
+        self.waiting == 0 || self.waiting + len <= self.limit
+    }
+
+    /// Whether so much fits without overtaking anybody.
+    #[cold]
+    const fn admits(&self, len: usize) -> bool {
+        self.waiting + len <= self.open_limit
+            || (self.waiting == 0 && self.turns.is_empty() && !self.owes)
+    }
+
+    const fn check_held(&self, len: usize, count: u64) -> Result<(), NotQueued> {
+        if self.held.left().saturating_add(len) <= self.held_limit.bytes
+            && self.held.messages().saturating_add(count) <= self.held_limit.messages
+        {
+            Ok(())
+        } else {
+            Err(NotQueued::Disconnected)
+        }
     }
 
     /// Where messages go: never past those that are held.
@@ -163,35 +227,133 @@ impl Outbound {
         if self.is_ready && self.held.is_empty() { &mut self.queued } else { &mut self.held }
     }
 
-    /// Queues control lines behind everything else, without limit: there are no more of them than
-    /// things in the session's tables.
+    // Those who wait -----------------------------------------------------------------------------
+
+    /// Somebody who needs so much room comes to wait.
+    pub(crate) fn enter(&mut self, need: usize, wake: &mut Vec<Waker>) -> Ticket {
+        let ticket = self.turns.enter(need);
+        if self.is_ready && self.is_open {
+            self.open_limit = self.open_limit.min(self.waiting);
+            self.call(false, wake);
+        } else {
+            // Nobody is called without a connection.
+            self.turns.look_at(ticket);
+        }
+        ticket
+    }
+
+    /// Whether somebody may try now.
+    pub(crate) fn is_turn_of(&self, ticket: Ticket) -> bool {
+        let (is_called, may_look) = self.turns.is_called(ticket);
+        is_called || (may_look && !(self.is_ready && self.owes))
+    }
+
+    /// Somebody has to wait, or to wait on.
+    pub(crate) fn wait(&mut self, ticket: Ticket, waker: &Waker, wake: &mut Vec<Waker>) {
+        self.turns.wait(ticket, waker);
+        self.call(false, wake);
+    }
+
+    /// Somebody waits no more.
+    pub(crate) fn leave(&mut self, ticket: Ticket, wake: &mut Vec<Waker>) {
+        self.turns.leave(ticket);
+        self.call(false, wake);
+        self.open();
+    }
+
+    /// Calls those who wait longest, if there is room for them.
+    ///
+    /// Not for each message that is written, but when half of the room is free: waking somebody
+    /// takes longer than copying a message. And not before those who were called last have come,
+    /// unless something was written: else whoever comes first would be called again and again.
+    fn call(&mut self, is_written: bool, wake: &mut Vec<Waker>) {
+        if !self.is_ready || self.owes || !self.turns.has_waiting() {
+            return;
+        }
+        let (waiting, limit) = (self.waiting, self.limit);
+        let (called, bytes) = self.turns.called();
+        let is_too_soon = (called > 0 && !is_written) || waiting.saturating_add(bytes) > limit / 2;
+        if waiting > 0 && is_too_soon {
+            return;
+        }
+        self.turns.call(wake, |turns, need, count| {
+            let (_, bytes) = turns.called();
+            waiting.saturating_add(bytes).saturating_add(need) <= limit
+                || (waiting == 0 && count == 0)
+        });
+    }
+
+    /// Says how much may be published without waiting. Whoever has waited and published goes on
+    /// until his share of the room is used up, and then queues behind the others.
+    fn open(&mut self) {
+        let (called, bytes) = self.turns.called();
+        self.open_limit = if self.owes {
+            0
+        } else if self.turns.is_empty() {
+            self.limit
+        } else {
+            let room = self.limit.saturating_sub(self.waiting.saturating_add(bytes));
+            self.waiting + room / (called + 1)
+        };
+    }
+
+    /// Something was written: those who wait are next.
+    fn note_written(&mut self, wake: &mut Vec<Waker>) {
+        if !self.turns.is_empty() {
+            self.open_limit = 0;
+            self.call(true, wake);
+        }
+    }
+
+    // What the session does ----------------------------------------------------------------------
+
+    /// Queues control lines behind everything else, as many as there is room for; the others stay
+    /// due, and nothing is published before them.
     pub(crate) fn put_control(
         &mut self,
-        put: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>,
-    ) -> Option<Waker> {
+        wake: &mut Vec<Waker>,
+        put: impl FnOnce(&mut Lines<'_>) -> Result<(), Full>,
+    ) {
+        let before = self.queued.control_len() + self.held.control_len();
         let tail = if self.is_ready { self.tail() } else { &mut self.queued };
-        // What finds no memory stays due.
-        let _ = tail.put_lines(put);
-        self.wake_if_data()
+        let owes = tail.put_lines(before, put).is_err();
+        if owes != std::mem::replace(&mut self.owes, owes) {
+            self.open();
+            self.call(true, wake);
+        }
+        wake.extend(self.wake_if_data());
+    }
+
+    /// Whether lines are due for which there was no room.
+    pub(crate) const fn owes(&self) -> bool {
+        self.owes
     }
 
     /// There is a connection to publish to, or there is none any more. What was held is next, or
     /// what is published will be held.
-    pub(crate) fn set_ready(&mut self, is_ready: bool) -> Option<Waker> {
-        if self.is_ready && !is_ready {
+    pub(crate) fn set_ready(&mut self, is_ready: bool, wake: &mut Vec<Waker>) {
+        if is_ready == std::mem::replace(&mut self.is_ready, is_ready) {
+            return;
+        }
+        if is_ready {
+            self.open();
+            self.call(true, wake);
+        } else {
             // It was handed over while the connection was ready.
             let held = core::mem::take(&mut self.held);
             self.queued.append(held);
+            self.turns.look(wake);
         }
-        self.is_ready = is_ready;
-        self.wake_if_data()
+        wake.extend(self.wake_if_data());
     }
 
     /// The connection is lost. What the driver did not take waits for the next one. Returns how
     /// many messages may be lost, since the server has not confirmed that it got them.
-    pub(crate) fn lose(&mut self) -> u64 {
-        self.set_ready(false);
+    pub(crate) fn lose(&mut self, wake: &mut Vec<Waker>) -> u64 {
+        self.set_ready(false, wake);
+        self.waiting -= self.in_flight;
         self.in_flight = 0;
+        self.owes = false;
         self.queued.remove_control();
         let held = core::mem::take(&mut self.held);
         self.queued.append(held);
@@ -217,23 +379,6 @@ impl Outbound {
         self.held.messages()
     }
 
-    const fn waiting(&self) -> usize {
-        self.queued.left() + self.held.left() + self.in_flight
-    }
-
-    /// Whether a message of average length can be queued.
-    pub(crate) const fn has_room(&self) -> bool {
-        if !self.is_open {
-            return true;
-        }
-        if self.is_ready {
-            self.waiting() < self.limit / 2
-        } else {
-            self.held.left() < self.held_limit.bytes
-                && self.held.messages() < self.held_limit.messages
-        }
-    }
-
     /// Exchanges what is next for an empty batch, if there is something.
     pub(crate) fn take(&mut self, batch: &mut Batch) -> bool {
         let next = if !self.queued.is_empty() {
@@ -245,13 +390,17 @@ impl Outbound {
         };
         batch.clear();
         core::mem::swap(next, batch);
-        self.in_flight = batch.left();
+        self.waiting -= self.in_flight;
+        self.in_flight = batch.message_len();
         true
     }
 
     /// The driver wrote something, and has this much left.
-    pub(crate) const fn set_in_flight(&mut self, left: usize) {
+    pub(crate) fn set_in_flight(&mut self, left: usize, wake: &mut Vec<Waker>) {
+        let left = left.min(self.in_flight);
+        self.waiting -= self.in_flight - left;
         self.in_flight = left;
+        self.note_written(wake);
     }
 
     /// Wakes `driver` as soon as there is something to take.
@@ -266,8 +415,11 @@ impl Outbound {
         if has_data { self.driver.take() } else { None }
     }
 
-    pub(crate) const fn set_limits(&mut self, limits: PublishLimits) {
-        self.limits = limits;
+    pub(crate) fn set_limits(&mut self, limits: PublishLimits, wake: &mut Vec<Waker>) {
+        if limits != std::mem::replace(&mut self.limits, limits) {
+            // What waits may not do any more.
+            self.turns.look(wake);
+        }
     }
 
     pub(crate) const fn limits(&self) -> PublishLimits {
@@ -275,8 +427,9 @@ impl Outbound {
     }
 
     /// Refuses all that is published from now on.
-    pub(crate) const fn close(&mut self) {
+    pub(crate) fn close(&mut self, wake: &mut Vec<Waker>) {
         self.is_open = false;
+        self.turns.look(wake);
     }
 
     /// How many messages were queued so far.

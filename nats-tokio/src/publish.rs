@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 
 use nats_proto::Subject;
 use nats_proto::wire;
@@ -18,7 +19,7 @@ use crate::name::Name;
 use crate::outbound::NotQueued;
 use crate::outbound::Queued;
 use crate::payload::Payload;
-use crate::room::Room;
+use crate::room::Turn;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -40,7 +41,7 @@ pub struct Publish<'a> {
     reply: Option<Name<Subject<'a>>>,
     headers: Block<'a>,
     payload: Payload<'a>,
-    room: Room<'a>,
+    turn: Turn<'a>,
 }
 
 impl<'a> Publish<'a> {
@@ -50,8 +51,8 @@ impl<'a> Publish<'a> {
         subject: Name<Subject<'a>>,
         payload: Payload<'a>,
     ) -> Self {
-        let (reply, headers, room) = (None, Block::NONE, Room::default());
-        Self { handle, subject, reply, headers, payload, room }
+        let (reply, headers, turn) = (None, Block::NONE, Turn::new(&handle.shared));
+        Self { handle, subject, reply, headers, payload, turn }
     }
 
     /// Says where answers are to be published.
@@ -101,8 +102,8 @@ impl<'a> Publish<'a> {
             (self.subject.into_owned(), self.reply.map(Name::<Subject<'_>>::into_owned));
         let (headers, payload) = (self.headers.into_owned(), self.payload.into_owned());
         async move {
-            let room = Room::default();
-            Publish { handle: &handle, subject, reply, headers, payload, room }.await
+            let turn = Turn::new(&handle.shared);
+            Publish { handle: &handle, subject, reply, headers, payload, turn }.await
         }
     }
 
@@ -118,24 +119,36 @@ impl<'a> Publish<'a> {
 
     #[inline]
     fn attempt(&self) -> Result<(), PublishError> {
-        let reply = self.reply.as_ref().map(Name::<Subject<'_>>::get).transpose();
-        let message = wire::Publish {
-            subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
-            reply: reply.map_err(PublishError::InvalidSubject)?,
-            headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
-            payload: self.payload.as_bytes(),
-        };
+        let message = message(&self.subject, self.reply.as_ref(), &self.headers, &self.payload)?;
         self.handle.shared.publish(&message, &self.payload)
     }
 
     #[cold]
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
-        let mut room = std::mem::take(&mut self.room);
-        let shared = &self.handle.shared;
-        let sent = shared.poll_room(&mut room, cx, || self.attempt());
-        self.room = room;
-        sent
+    fn wait(&mut self, cx: &Context<'_>) -> Poll<Result<(), PublishError>> {
+        let message = message(&self.subject, self.reply.as_ref(), &self.headers, &self.payload)?;
+        let queued = ready!(self.turn.poll(cx, message.encoded_len(), |outbound| {
+            outbound.publish_in_turn(&message, &self.payload)
+        }))?;
+        queued.wake();
+        Poll::Ready(Ok(()))
     }
+}
+
+/// The parts of a message, if they are right.
+#[inline]
+fn message<'m>(
+    subject: &'m Name<Subject<'_>>,
+    reply: Option<&'m Name<Subject<'_>>>,
+    headers: &'m Block<'_>,
+    payload: &'m Payload<'_>,
+) -> Result<wire::Publish<'m>, PublishError> {
+    let reply = reply.map(Name::<Subject<'_>>::get).transpose();
+    Ok(wire::Publish {
+        subject: subject.get().map_err(PublishError::InvalidSubject)?,
+        reply: reply.map_err(PublishError::InvalidSubject)?,
+        headers: headers.get().map_err(PublishError::InvalidHeader)?,
+        payload: payload.as_bytes(),
+    })
 }
 
 impl Future for Publish<'_> {
@@ -143,8 +156,11 @@ impl Future for Publish<'_> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.turn.is_waiting() {
+            return self.get_mut().wait(cx);
+        }
         match self.attempt() {
-            Err(error) if self.handle.shared.may_wait(&error) => self.get_mut().wait(cx),
+            Err(error) if self.handle.shared.is_worth_waiting(&error) => self.get_mut().wait(cx),
             result => Poll::Ready(result),
         }
     }
@@ -178,34 +194,36 @@ impl Shared {
         message: &wire::Publish<'_>,
         payload: &Payload<'_>,
     ) -> Result<Queued, PublishError> {
-        let queued = lock(&self.outbound).publish(message, payload);
-        queued.map_err(|refused| match refused {
-            NotQueued::Full => PublishError::Full,
-            NotQueued::Disconnected => PublishError::Disconnected,
-            NotQueued::Closed => PublishError::Closed,
-            NotQueued::Refused(refusal) => refusal.into(),
-        })
+        Ok(lock(&self.outbound).publish(message, payload)?)
     }
 
-    /// Makes `attempt` now, and whenever there may be room, as long as waiting may help.
-    pub(crate) fn poll_room<'s, T>(
-        &'s self,
-        room: &mut Room<'s>,
-        cx: &mut Context<'_>,
-        attempt: impl Fn() -> Result<T, PublishError>,
-    ) -> Poll<Result<T, PublishError>> {
-        room.poll(&self.room, cx, || match attempt() {
-            Err(error) if self.may_wait(&error) => None,
-            result => Some(result),
-        })
-    }
-
-    /// Whether an attempt to publish that failed is to be made again when there is room.
-    pub(crate) const fn may_wait(&self, error: &PublishError) -> bool {
+    /// Whether an attempt to publish failed for a reason that may pass.
+    pub(crate) const fn is_worth_waiting(&self, error: &PublishError) -> bool {
         match error {
             PublishError::Full => true,
             PublishError::Disconnected => self.settings.waits_for_connection,
             _ => false,
+        }
+    }
+
+    /// The same of somebody who waits already.
+    pub(crate) const fn may_wait<T>(&self, made: &Result<T, NotQueued>) -> bool {
+        match made {
+            Err(NotQueued::Full) => true,
+            Err(NotQueued::Disconnected) => self.settings.waits_for_connection,
+            _ => false,
+        }
+    }
+}
+
+impl From<NotQueued> for PublishError {
+    #[cold]
+    fn from(refused: NotQueued) -> Self {
+        match refused {
+            NotQueued::Full => Self::Full,
+            NotQueued::Disconnected => Self::Disconnected,
+            NotQueued::Closed => Self::Closed,
+            NotQueued::Refused(refusal) => refusal.into(),
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::message::Message;
 use crate::name::Name;
 use crate::outbound::Queued;
 use crate::payload::Payload;
-use crate::room::Room;
+use crate::room::Turn;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -210,7 +210,7 @@ pub struct Request<'a> {
     headers: Block<'a>,
     payload: Payload<'a>,
     timeout: Duration,
-    room: Room<'a>,
+    turn: Turn<'a>,
     /// Once the request is in the table.
     token: Option<Token>,
     is_sent: bool,
@@ -228,7 +228,7 @@ impl<'a> Request<'a> {
             headers: Block::NONE,
             payload,
             timeout: handle.shared.settings.request_timeout,
-            room: Room::default(),
+            turn: Turn::new(&handle.shared),
             token: None,
             is_sent: false,
         }
@@ -310,21 +310,36 @@ impl<'a> Request<'a> {
                 queued.wake();
                 Ok(Poll::Ready(()))
             }
-            Err(error) if shared.may_wait(&error) => Ok(Poll::Pending),
+            Err(error) if shared.is_worth_waiting(&error) => Ok(Poll::Pending),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Sends the request when there is room to.
     #[cold]
-    fn poll_send(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
-        let shared = &self.handle.shared;
-        let mut room = std::mem::take(&mut self.room);
-        let sent = shared.poll_room(&mut room, cx, || self.send(token));
-        self.room = room;
-        let queued = ready!(sent)?;
-        lock(&shared.requests).note_sent(token, queued.number);
-        queued.wake();
+    fn poll_send(&mut self, token: Token, cx: &Context<'_>) -> Poll<Result<(), PublishError>> {
+        let mut memory = [0; MAX_INBOX];
+        let mut text = SendBuf::new(&mut memory);
+        let Self { handle, turn, payload, .. } = self;
+        let shared = &handle.shared;
+        let message = wire::Publish {
+            subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
+            reply: Some(shared.reply_subject(token, &mut text)?),
+            headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
+            payload: payload.as_bytes(),
+        };
+        let mut wake = Vec::new();
+        // Under the lock, so that whoever loses the connection finds the number.
+        let mut requests = lock(&shared.requests);
+        let sent = turn.poll_locked(cx, message.encoded_len(), &mut wake, |outbound| {
+            outbound.publish_in_turn(&message, payload)
+        });
+        if let Poll::Ready(Ok(queued)) = &sent {
+            requests.note_sent(token, queued.number);
+        }
+        drop(requests);
+        wake.into_iter().for_each(Waker::wake);
+        ready!(sent)?.wake();
         Poll::Ready(Ok(()))
     }
 
@@ -332,15 +347,14 @@ impl<'a> Request<'a> {
     fn send(&self, token: Token) -> Result<Queued, PublishError> {
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
-        let reply = self.handle.shared.inbox.reply(token, &mut text);
-        let reply = reply.map_err(|Full| PublishError::Closed)?;
+        let shared = &self.handle.shared;
         let message = wire::Publish {
             subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
-            reply: Some(reply),
+            reply: Some(shared.reply_subject(token, &mut text)?),
             headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
             payload: self.payload.as_bytes(),
         };
-        self.handle.shared.queue(&message, &self.payload)
+        shared.queue(&message, &self.payload)
     }
 }
 
@@ -393,6 +407,15 @@ impl std::fmt::Debug for Request<'_> {
 }
 
 impl Shared {
+    /// Where the reply to a request comes to.
+    fn reply_subject<'t>(
+        &self,
+        token: Token,
+        text: &'t mut SendBuf<'_>,
+    ) -> Result<Subject<'t>, PublishError> {
+        self.inbox.reply(token, text).map_err(|Full| PublishError::Closed)
+    }
+
     /// Subscribes to the replies of all requests, once.
     fn subscribe_to_replies(&self) -> Result<(), RequestError> {
         if self.has_inbox.load(Acquire) {

@@ -1,42 +1,244 @@
-//! Waiting for room in the queue of what is to be written.
+//! Waiting for room in the queue of what is to be written: first come, first served.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::VecDeque;
 use std::task::Context;
 use std::task::Poll;
-use std::task::ready;
+use std::task::Waker;
 
-use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
+use crate::outbound::NotQueued;
+use crate::outbound::Outbound;
+use crate::shared::Shared;
+use crate::sync::lock;
 
-/// A place among those who wait, taken only when it is needed.
-#[derive(Default)]
-pub(crate) struct Room<'n>(Option<Pin<Box<Notified<'n>>>>);
+/// The place in the queue of a future that may have to wait. It is given up when it is dropped.
+pub(crate) struct Turn<'s> {
+    pub(crate) shared: &'s Shared,
+    ticket: Option<Ticket>,
+}
 
-impl<'n> Room<'n> {
-    /// Calls `attempt` now, and whenever there may be room, until it returns something.
+impl<'s> Turn<'s> {
+    pub(crate) const fn new(shared: &'s Shared) -> Self {
+        Self { shared, ticket: None }
+    }
+
+    /// Whether it was necessary to wait, and is not over.
+    #[inline]
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.ticket.is_some()
+    }
+
+    /// Makes `attempt`, which needs that much room, when it is its turn, and as often as it has to
+    /// wait for something else.
+    #[cold]
     pub(crate) fn poll<T>(
         &mut self,
-        notify: &'n Notify,
-        cx: &mut Context<'_>,
-        mut attempt: impl FnMut() -> Option<T>,
-    ) -> Poll<T> {
-        loop {
-            if let Some(result) = attempt() {
-                self.0 = None;
-                return Poll::Ready(result);
+        cx: &Context<'_>,
+        need: usize,
+        attempt: impl FnOnce(&mut Outbound) -> Result<T, NotQueued>,
+    ) -> Poll<Result<T, NotQueued>> {
+        let mut wake = Vec::new();
+        let polled = self.poll_locked(cx, need, &mut wake, attempt);
+        wake.into_iter().for_each(Waker::wake);
+        polled
+    }
+
+    /// The same for somebody who holds a lock, and wakes the others later.
+    pub(crate) fn poll_locked<T>(
+        &mut self,
+        cx: &Context<'_>,
+        need: usize,
+        wake: &mut Vec<Waker>,
+        attempt: impl FnOnce(&mut Outbound) -> Result<T, NotQueued>,
+    ) -> Poll<Result<T, NotQueued>> {
+        let mut outbound = lock(&self.shared.outbound);
+        let ticket = match self.ticket {
+            Some(ticket) => ticket,
+            None => *self.ticket.insert(outbound.enter(need, wake)),
+        };
+        if outbound.is_turn_of(ticket) {
+            let made = attempt(&mut outbound);
+            if !self.shared.may_wait(&made) {
+                self.ticket = None;
+                outbound.leave(ticket, wake);
+                return Poll::Ready(made);
             }
-            match &mut self.0 {
-                // Take the place first, and try once more: room may have been made in between.
-                None => {
-                    let mut place = Box::pin(notify.notified());
-                    place.as_mut().enable();
-                    self.0 = Some(place);
-                }
-                Some(place) => {
-                    ready!(place.as_mut().poll(cx));
-                    self.0 = None;
-                }
+        }
+        outbound.wait(ticket, cx.waker(), wake);
+        Poll::Pending
+    }
+
+    #[cold]
+    fn give_up(&self, ticket: Ticket) {
+        let mut wake = Vec::new();
+        lock(&self.shared.outbound).leave(ticket, &mut wake);
+        wake.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Turn<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.give_up(ticket);
+        }
+    }
+}
+
+/// Somebody's number in the order in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// Those who wait.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// In the order of their tickets.
+    waiters: VecDeque<Waiter>,
+    last: u64,
+    /// How many there are in each state, those who are gone left out.
+    waiting: usize,
+    called: usize,
+    looking: usize,
+    /// How much room those who were called need together.
+    called_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: Ticket,
+    need: usize,
+    state: State,
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    /// There is room: it is its turn.
+    Called,
+    /// Something changed that may end the wait in another way.
+    Looking,
+    Gone,
+}
+
+impl Turns {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.waiting + self.called + self.looking == 0
+    }
+
+    /// Whether somebody waits who was not called.
+    pub(crate) const fn has_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    /// How many were called and did not come yet, and how much room is for them.
+    pub(crate) const fn called(&self) -> (usize, usize) {
+        (self.called, self.called_bytes)
+    }
+
+    /// Somebody comes who needs so much room.
+    pub(crate) fn enter(&mut self, need: usize) -> Ticket {
+        self.last += 1;
+        let ticket = Ticket(self.last);
+        self.waiters.push_back(Waiter { ticket, need, state: State::Waiting, waker: None });
+        self.waiting += 1;
+        ticket
+    }
+
+    /// Whether it was called, and whether it may only look.
+    pub(crate) fn is_called(&self, ticket: Ticket) -> (bool, bool) {
+        let state = self.position(ticket).and_then(|at| self.waiters.get(at)).map(|one| one.state);
+        (state == Some(State::Called), state == Some(State::Looking))
+    }
+
+    /// It may look whether it has to wait at all.
+    pub(crate) fn look_at(&mut self, ticket: Ticket) {
+        self.set(ticket, State::Looking);
+    }
+
+    /// It goes on waiting where it was.
+    pub(crate) fn wait(&mut self, ticket: Ticket, waker: &Waker) {
+        self.set(ticket, State::Waiting);
+        if let Some(waiter) = self.position(ticket).and_then(|at| self.waiters.get_mut(at))
+            && !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+        {
+            waiter.waker = Some(waker.clone());
+        }
+    }
+
+    /// It has what it waited for, or wants it no more.
+    pub(crate) fn leave(&mut self, ticket: Ticket) {
+        self.set(ticket, State::Gone);
+        while self.waiters.front().is_some_and(|first| first.state == State::Gone) {
+            self.waiters.pop_front();
+        }
+        let present = self.waiting + self.called + self.looking;
+        if self.waiters.len() > 16 + 2 * present {
+            self.waiters.retain(|one| one.state != State::Gone);
+        }
+    }
+
+    /// Calls one after the other, as long as `fits`, which is told what the next one needs and how
+    /// many were called just now.
+    pub(crate) fn call(
+        &mut self,
+        wake: &mut Vec<Waker>,
+        mut fits: impl FnMut(&Self, usize, usize) -> bool,
+    ) {
+        let mut count = 0;
+        for at in 0..self.waiters.len() {
+            let Some(waiter) = self.waiters.get_mut(at) else { return };
+            if waiter.state != State::Waiting {
+                continue;
+            }
+            let (ticket, need) = (waiter.ticket, waiter.need);
+            if !fits(self, need, count) {
+                return;
+            }
+            count += 1;
+            self.set(ticket, State::Called);
+            wake.extend(self.waiters.get_mut(at).and_then(|waiter| waiter.waker.take()));
+        }
+    }
+
+    /// Lets everybody look at what has changed.
+    pub(crate) fn look(&mut self, wake: &mut Vec<Waker>) {
+        for waiter in self.waiters.iter_mut().filter(|one| one.state != State::Gone) {
+            waiter.state = State::Looking;
+            wake.extend(waiter.waker.take());
+        }
+        self.looking += self.waiting + self.called;
+        (self.waiting, self.called, self.called_bytes) = (0, 0, 0);
+    }
+
+    fn position(&self, ticket: Ticket) -> Option<usize> {
+        self.waiters.binary_search_by_key(&ticket, |one| one.ticket).ok()
+    }
+
+    fn set(&mut self, ticket: Ticket, state: State) {
+        let Some(waiter) = self.position(ticket).and_then(|at| self.waiters.get_mut(at)) else {
+            return;
+        };
+        let need = waiter.need;
+        let before = std::mem::replace(&mut waiter.state, state);
+        if state == State::Gone {
+            waiter.waker = None;
+        }
+        match before {
+            State::Waiting => self.waiting -= 1,
+            State::Looking => self.looking -= 1,
+            State::Gone => {}
+            State::Called => {
+                self.called -= 1;
+                self.called_bytes -= need;
+            }
+        }
+        match state {
+            State::Waiting => self.waiting += 1,
+            State::Looking => self.looking += 1,
+            State::Gone => {}
+            State::Called => {
+                self.called += 1;
+                self.called_bytes += need;
             }
         }
     }

@@ -38,8 +38,6 @@ pub(crate) struct Shared {
     pub(crate) control: ControlLock,
     pub(crate) outbound: Mutex<Outbound>,
     pub(crate) requests: Mutex<RequestTable>,
-    /// There is room in `outbound` again.
-    pub(crate) room: Notify,
     /// Something changed in `control`.
     pub(crate) changed: Arc<Notify>,
     pub(crate) events: broadcast::Sender<Event>,
@@ -92,7 +90,6 @@ impl Shared {
             ),
             outbound: Mutex::new(outbound),
             requests: Mutex::new(requests),
-            room: Notify::new(),
             changed,
             events,
             status,
@@ -120,23 +117,26 @@ impl Shared {
     }
 
     /// Sends what is due in the session, behind everything that was published before.
+    ///
+    /// As much as there is room for: the rest stays due, and follows when the driver has taken what
+    /// waits.
     pub(crate) fn pump(&self, control: &mut Control) {
-        let session = &mut control.session;
+        let Control { session, later, ping, .. } = control;
         if session.is_connected() {
             let before = session.last_ping();
             let mut outbound = lock(&self.outbound);
             // Nothing may slip behind the last PING of a connection that is to end, and nothing in
-            // front of the first SUB of another one.
+            // front of the first SUBs of another one.
             if !session.is_ready() {
-                let _ = outbound.set_ready(false);
+                outbound.set_ready(false, &mut later.wake);
             }
-            let woken = outbound.put_control(|out| session.poll_transmit(out));
-            let wake = outbound.set_ready(session.is_ready()).or(woken);
-            if session.last_ping() != before && control.ping.is_none() {
-                control.ping = Some((session.last_ping(), outbound.handed_over()));
+            outbound.put_control(&mut later.wake, |out| session.poll_transmit(out));
+            if session.is_ready() && !outbound.owes() {
+                outbound.set_ready(true, &mut later.wake);
             }
-            drop(outbound);
-            control.later.wake.extend(wake);
+            if session.last_ping() != before && ping.is_none() {
+                *ping = Some((session.last_ping(), outbound.handed_over()));
+            }
         } else if session.has_transmit() {
             control.wake_driver();
         }
@@ -147,7 +147,7 @@ impl Shared {
     pub(crate) fn finish(&self) {
         let mut control = lock(&self.control);
         let mut outbound = lock(&self.outbound);
-        outbound.close();
+        outbound.close(&mut control.later.wake);
         let has_unsent = outbound.held() > 0;
         drop(outbound);
         if has_unsent || control.session.is_connected() {
@@ -158,7 +158,6 @@ impl Shared {
         self.pump(&mut control);
         control.wake_driver();
         drop(control);
-        self.room.notify_waiters();
     }
 
     /// Notes when the requests need the driver, and says whether that is before it wakes up by
@@ -193,13 +192,13 @@ impl Shared {
         let mut wake = control.release();
         let reason = control.stopped().unwrap_or(Stop::Closed);
         let mut outbound = lock(&self.outbound);
-        outbound.close();
+        outbound.close(&mut wake);
         if reason == Stop::Drained {
             // The last PING was answered.
             let last = outbound.handed_over();
             outbound.confirm(last);
         }
-        let unconfirmed = outbound.lose();
+        let unconfirmed = outbound.lose(&mut wake);
         let unsent = outbound.held();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
@@ -210,7 +209,6 @@ impl Shared {
         later.note_changed();
         later.wake.append(&mut wake);
         drop(control);
-        self.room.notify_waiters();
     }
 
     /// Whether nothing will happen any more.

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 
 use futures_core::Stream;
 use nats_proto::Filter;
@@ -14,6 +15,7 @@ use nats_proto::Queue as QueueName;
 use nats_proto::Sid;
 use nats_proto::session::Ended;
 use nats_proto::session::SubscribeError as Refusal;
+use tokio::task::coop;
 
 use crate::client::Handle;
 use crate::control::Route;
@@ -25,7 +27,6 @@ use crate::name::Names;
 use crate::pending::PendingLimits;
 use crate::queue::Queue;
 use crate::queue::Taker;
-use crate::room::Room;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -48,13 +49,12 @@ pub struct Subscribe<'a> {
     queue: Option<Name<QueueName<'a>>>,
     limits: PendingLimits,
     max: Option<NonZeroU64>,
-    room: Room<'a>,
 }
 
 impl<'a> Subscribe<'a> {
     pub(crate) fn new(handle: &'a Arc<Handle>, filter: Name<Filter<'a>>) -> Self {
         let limits = handle.shared.settings.pending_limits;
-        Self { handle, filter, queue: None, limits, max: None, room: Room::default() }
+        Self { handle, filter, queue: None, limits, max: None }
     }
 
     /// Shares the messages with the other members of a queue group: each goes to one of them.
@@ -93,10 +93,7 @@ impl<'a> Subscribe<'a> {
         let (filter, queue) =
             (self.filter.into_owned(), self.queue.map(Name::<QueueName<'_>>::into_owned));
         let (limits, max) = (self.limits, self.max);
-        async move {
-            let room = Room::default();
-            Subscribe { handle: &handle, filter, queue, limits, max, room }.await
-        }
+        async move { Subscribe { handle: &handle, filter, queue, limits, max }.await }
     }
 
     fn make(&self) -> Result<Subscriber, SubscribeError> {
@@ -125,16 +122,10 @@ impl<'a> Subscribe<'a> {
 impl Future for Subscribe<'_> {
     type Output = Result<Subscriber, SubscribeError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut room = std::mem::take(&mut self.room);
-        let shared = &self.handle.shared;
-        // Control lines are not limited themselves, so they wait for room like messages.
-        let made = room.poll(&shared.room, cx, || {
-            let has_room = lock(&shared.outbound).has_room();
-            has_room.then(|| self.make())
-        });
-        self.room = room;
-        made
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // There is nothing to wait for, but a task that subscribes in a loop gives way.
+        ready!(coop::poll_proceed(cx)).made_progress();
+        Poll::Ready(self.make())
     }
 }
 

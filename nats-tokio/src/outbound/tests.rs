@@ -18,13 +18,14 @@ fn message(payload: &[u8]) -> Publish<'_> {
 /// A queue with a connection behind it.
 fn ready(limit: usize) -> Outbound {
     let mut outbound = Outbound::new(limit, ReconnectBuffer::DEFAULT);
-    outbound.set_ready(true);
+    outbound.set_ready(true, &mut Vec::new());
     outbound
 }
 
 fn lines(outbound: &mut Outbound, text: &str) {
-    outbound.put_control(|out| {
-        out.extend_from_slice(text.as_bytes());
+    outbound.put_control(&mut Vec::new(), |out| {
+        out.reserve(text.len())?;
+        out.put(text.as_bytes());
         Ok(())
     });
 }
@@ -36,7 +37,7 @@ fn taken(outbound: &mut Outbound) -> String {
     while outbound.take(&mut batch) {
         all.extend(written(&mut batch, usize::MAX));
     }
-    outbound.set_in_flight(0);
+    outbound.set_in_flight(0, &mut Vec::new());
     String::from_utf8(all).unwrap().replace("\r\n", "|")
 }
 
@@ -121,24 +122,22 @@ fn what_waits_is_limited() {
     outbound.take(&mut batch);
     assert_eq!(outbound.publish(&message, &payload).unwrap_err(), NotQueued::Full);
     batch.advance(22);
-    outbound.set_in_flight(batch.left());
-    assert!(!outbound.has_room());
+    outbound.set_in_flight(batch.left(), &mut Vec::new());
     assert!(outbound.publish(&message, &payload).is_ok());
     batch.advance(22);
-    outbound.set_in_flight(batch.left());
+    outbound.set_in_flight(batch.left(), &mut Vec::new());
     outbound.take(&mut batch);
     batch.advance(22);
-    outbound.set_in_flight(0);
-    assert!(outbound.has_room());
+    outbound.set_in_flight(0, &mut Vec::new());
     assert_eq!(outbound.messages(), 3);
-    outbound.close();
+    outbound.close(&mut Vec::new());
     assert_eq!(outbound.publish(&message, &payload).unwrap_err(), NotQueued::Closed);
 }
 
 #[test]
 fn refusals_leave_nothing_behind() {
     let mut outbound = ready(1000);
-    outbound.set_limits(PublishLimits { payload: 3, line: 10, headers: false });
+    outbound.set_limits(PublishLimits { payload: 3, line: 10, headers: false }, &mut Vec::new());
     let refused = |outbound: &mut Outbound, message: Publish<'_>| {
         matches!(outbound.publish(&message, &"".into()), Err(NotQueued::Refused(_)))
     };
@@ -160,8 +159,11 @@ fn the_driver_is_woken_by_the_first_message_alone() {
 
     let mut outbound = ready(1000);
     outbound.wake_on_data(Waker::noop());
-    assert!(outbound.put_control(|_| Ok(())).is_none(), "there was nothing to say");
-    assert!(outbound.put_control(|out| Sink::reserve(out, 1).map(|()| out.push(1))).is_some());
+    let mut wake = Vec::new();
+    outbound.put_control(&mut wake, |_| Ok(()));
+    assert!(wake.is_empty(), "there was nothing to say");
+    outbound.put_control(&mut wake, |out| out.reserve(1).map(|()| out.put(b"x")));
+    assert_eq!(wake.len(), 1);
 }
 
 #[test]
@@ -169,8 +171,7 @@ fn secrets_are_written_in_order_and_dropped() {
     for step in [1, 5, 1000] {
         let mut batch = Batch::default();
         batch.put_secret(Zeroizing::new(b"CONNECT {}\r\n".to_vec()));
-        let ping = |out: &mut Vec<u8>| Sink::reserve(out, 6).map(|()| out.put(b"PING\r\n"));
-        batch.put_lines(ping).unwrap();
+        batch.put_lines(0, |out| out.reserve(6).map(|()| out.put(b"PING\r\n"))).unwrap();
         assert_eq!(written(&mut batch, step), b"CONNECT {}\r\nPING\r\n", "in steps of {step}");
         assert!(batch.is_empty());
     }
@@ -182,7 +183,7 @@ fn without_a_connection_messages_are_held_and_come_behind_its_first_lines() {
     publish(&mut outbound, "1");
     assert_eq!((taken(&mut outbound).as_str(), outbound.held()), ("", 1));
     lines(&mut outbound, "SUB a 1\r\n");
-    outbound.set_ready(true);
+    outbound.set_ready(true, &mut Vec::new());
     publish(&mut outbound, "2");
     lines(&mut outbound, "PING\r\n");
     assert_eq!(outbound.handed_over(), 2);
@@ -202,12 +203,12 @@ fn what_the_driver_did_not_take_is_kept_without_its_control_lines() {
     lines(&mut outbound, "PING\r\n");
     lines(&mut outbound, "PONG\r\n");
     publish(&mut outbound, "kept");
-    assert_eq!(outbound.lose(), 1, "may be lost");
+    assert_eq!(outbound.lose(&mut Vec::new()), 1, "may be lost");
     publish(&mut outbound, "later");
     assert_eq!(outbound.held(), 3);
-    outbound.set_ready(true);
+    outbound.set_ready(true, &mut Vec::new());
     assert_eq!(taken(&mut outbound), format!("PUB a 5000|{large}|PUB a 4|kept|PUB a 5|later|"));
-    assert_eq!(outbound.lose(), 3);
+    assert_eq!(outbound.lose(&mut Vec::new()), 3);
 }
 
 #[test]
@@ -220,8 +221,8 @@ fn confirmed_messages_are_not_lost() {
     publish(&mut outbound, "2");
     taken(&mut outbound);
     outbound.confirm(number);
-    assert_eq!(outbound.lose(), 1);
-    assert_eq!(outbound.lose(), 0, "reported once");
+    assert_eq!(outbound.lose(&mut Vec::new()), 1);
+    assert_eq!(outbound.lose(&mut Vec::new()), 0, "reported once");
 }
 
 #[test]
@@ -246,9 +247,9 @@ fn what_is_held_is_limited_in_bytes_and_messages() {
 fn a_connection_that_ends_in_good_order_gets_what_was_handed_to_it() {
     let mut outbound = Outbound::new(1000, ReconnectBuffer::DEFAULT);
     publish(&mut outbound, "1");
-    outbound.set_ready(true);
+    outbound.set_ready(true, &mut Vec::new());
     publish(&mut outbound, "2");
-    outbound.set_ready(false);
+    outbound.set_ready(false, &mut Vec::new());
     publish(&mut outbound, "3");
     lines(&mut outbound, "PING\r\n");
     assert_eq!(taken(&mut outbound), "PUB a 1|1|PUB a 1|2|PING|");
