@@ -43,7 +43,7 @@ pub trait Store {
 /// Everything inside the session itself: no allocator, all sizes known when the program is built.
 ///
 /// `SUBS` subscriptions, `SERVERS` servers, and texts of up to `TEXT` bytes each: a filter with its
-/// queue, `nats://host:port`, a nonce. There is room for `NOTE` bytes of each of five texts that a
+/// queue, `nats://host:port`, a nonce. There is room for `NOTE` bytes of each of the texts that a
 /// server says about itself, like its version: as many as `TEXT`, if it is not said, and with zero
 /// they are left out. Neither can be more than 65,535, which no control line reaches.
 ///

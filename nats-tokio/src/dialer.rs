@@ -39,7 +39,8 @@ impl Dialer {
     pub(crate) fn new(options: &ConnectOptions) -> Result<Self, ConnectError> {
         let config = options.config;
         let tcp = || -> Arc<dyn Connector> {
-            Arc::new(Tcp { timeout: config.connect_timeout, keep_order: config.keep_order })
+            let (timeout, keep_order) = (config.connect_timeout, config.keep_order);
+            Arc::new(Tcp { timeout, keep_order, socket: options.socket })
         };
         Ok(Self {
             connector: options.connector.clone().unwrap_or_else(tcp),

@@ -29,6 +29,7 @@ mod request;
 mod room;
 mod server;
 mod shared;
+mod socket;
 mod statistics;
 mod status;
 mod subscriber;

@@ -20,6 +20,7 @@ use crate::options::ConnectOptions;
 pub(crate) struct Login {
     name: Option<String>,
     echo: bool,
+    pedantic: bool,
     source: Source,
 }
 
@@ -34,7 +35,12 @@ impl Login {
         if let Source::Invalid(error) = options.auth {
             return Err(error);
         }
-        Ok(Self { name: options.name.clone(), echo: options.echo, source: options.auth.clone() })
+        Ok(Self {
+            name: options.name.clone(),
+            echo: options.echo,
+            pedantic: options.pedantic,
+            source: options.auth.clone(),
+        })
     }
 
     /// Answers a server that wants to know who we are. Nothing happens before it is polled.
@@ -58,6 +64,7 @@ impl Login {
         proof.fill(Connect {
             name: self.name.as_deref(),
             echo: self.echo,
+            pedantic: self.pedantic,
             version: env!("CARGO_PKG_VERSION"),
             headers,
             no_responders: headers,
@@ -153,5 +160,8 @@ mod tests {
         assert!(connect.headers && connect.no_responders);
         let connect = login.connect(false, &proof);
         assert!(!connect.headers && !connect.no_responders, "no responders need headers");
+        assert!(!connect.pedantic);
+        let login = Login::new(&ConnectOptions::new().pedantic()).unwrap();
+        assert!(login.connect(true, &proof).pedantic);
     }
 }

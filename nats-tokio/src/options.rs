@@ -26,6 +26,7 @@ use crate::error::ConnectError;
 use crate::outbound::ReconnectBuffer;
 use crate::pending::PendingLimits;
 use crate::reconnect::Hooks;
+use crate::socket::SocketOptions;
 use crate::tls::TlsOptions;
 
 /// How to connect, and how the connection behaves. Everything has a default.
@@ -50,6 +51,7 @@ pub struct ConnectOptions {
     pub(crate) name: Option<String>,
     pub(crate) auth: Source,
     pub(crate) echo: bool,
+    pub(crate) pedantic: bool,
     pub(crate) inbox_prefix: String,
     pub(crate) request_timeout: Duration,
     pub(crate) max_requests: usize,
@@ -60,6 +62,7 @@ pub struct ConnectOptions {
     pub(crate) requests_wait: bool,
     pub(crate) hooks: Hooks,
     pub(crate) max_message: usize,
+    pub(crate) socket: SocketOptions,
     pub(crate) tls: TlsOptions,
     #[cfg(feature = "websocket")]
     pub(crate) websocket_headers: Vec<(String, String)>,
@@ -76,6 +79,7 @@ impl ConnectOptions {
             name: None,
             auth: Source::Fixed(Auth::none()),
             echo: true,
+            pedantic: false,
             inbox_prefix: "_INBOX".to_owned(),
             request_timeout: Duration::from_secs(10),
             max_requests: 65_536,
@@ -86,6 +90,7 @@ impl ConnectOptions {
             requests_wait: false,
             hooks: Hooks::default(),
             max_message: 64 * 1024 * 1024,
+            socket: SocketOptions::default(),
             tls: TlsOptions::default(),
             #[cfg(feature = "websocket")]
             websocket_headers: Vec::new(),
@@ -105,6 +110,15 @@ impl ConnectOptions {
     #[must_use]
     pub const fn no_echo(mut self) -> Self {
         self.echo = false;
+        self
+    }
+
+    /// Lets the server check subjects and options more strictly, and say what it finds as an
+    /// [`Event::ServerError`](crate::Event::ServerError). The client checks subjects itself, so this
+    /// is for those who test one. Default off.
+    #[must_use]
+    pub const fn pedantic(mut self) -> Self {
+        self.pedantic = true;
         self
     }
 
@@ -283,6 +297,8 @@ impl fmt::Debug for ConnectOptions {
             .field("config", &self.config)
             .field("name", &self.name)
             .field("echo", &self.echo)
+            .field("pedantic", &self.pedantic)
+            .field("socket", &self.socket)
             .field("inbox_prefix", &self.inbox_prefix)
             .field("request_timeout", &self.request_timeout)
             .field("max_requests", &self.max_requests)

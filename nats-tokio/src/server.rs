@@ -23,6 +23,14 @@ pub struct ServerInfo {
     pub headers: bool,
     /// Whether it has JetStream.
     pub jetstream: bool,
+    /// Whether it insists on credentials.
+    pub auth_required: bool,
+    /// Whether it insists on TLS.
+    pub tls_required: bool,
+    /// Whether it insists on a client certificate.
+    pub tls_verify: bool,
+    /// Whether it speaks TLS with those who want it.
+    pub tls_available: bool,
     /// Whether it is about to shut down.
     pub lame_duck: bool,
     /// The number that it gave to this client.
@@ -31,6 +39,8 @@ pub struct ServerInfo {
     pub client_ip: String,
     /// The JetStream domain; empty for the default one.
     pub domain: String,
+    /// The name of the cluster that it is a part of; empty if it is in none.
+    pub cluster: String,
 }
 
 impl ServerInfo {
@@ -44,10 +54,15 @@ impl ServerInfo {
             max_payload: info.max_payload(),
             headers: info.headers(),
             jetstream: info.jetstream(),
+            auth_required: info.auth_required(),
+            tls_required: info.tls_required(),
+            tls_verify: info.tls_verify(),
+            tls_available: info.tls_available(),
             lame_duck: info.lame_duck(),
             client_id: info.client_id(),
             client_ip: info.client_ip().to_owned(),
             domain: info.domain().to_owned(),
+            cluster: info.cluster().to_owned(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::connector::Connector;
 use crate::connector::Opening;
 use crate::connector::Target;
 use crate::connector::Transport;
+use crate::socket::SocketOptions;
 
 /// The ordinary way.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Tcp {
     pub(crate) timeout: Duration,
     /// Whether addresses are tried in the order in which the resolver returns them.
     pub(crate) keep_order: bool,
+    pub(crate) socket: SocketOptions,
 }
 
 impl Connector for Tcp {
@@ -26,8 +28,6 @@ impl Connector for Tcp {
         let tcp = *self;
         Box::pin(async move {
             let stream = tcp.connect(&target.host, target.port).await?;
-            // We write in large pieces, and want small ones to leave at once.
-            stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Transport>)
         })
     }
@@ -59,7 +59,7 @@ impl Tcp {
         let mut failure: Option<io::Error> = None;
         for (number, address) in addresses.iter().enumerate() {
             let left = self.timeout.saturating_sub(start.elapsed());
-            let connecting = TcpStream::connect(address);
+            let connecting = self.socket.connect(*address);
             let connected = match fair_share(left, addresses.len() - number) {
                 Some(share) => tokio::time::timeout(share, connecting)
                     .await
@@ -116,7 +116,8 @@ mod tests {
 
     use super::*;
 
-    const TCP: Tcp = Tcp { timeout: Duration::from_secs(2), keep_order: false };
+    const SOCKET: SocketOptions = SocketOptions { keepalive: None, local_address: None };
+    const TCP: Tcp = Tcp { timeout: Duration::from_secs(2), keep_order: false, socket: SOCKET };
 
     async fn closed_address() -> SocketAddr {
         TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()

@@ -36,6 +36,8 @@ pub struct ServerInfo<T, N = T> {
     nonce: T,
     client_ip: N,
     domain: N,
+    #[cfg(feature = "alloc")]
+    cluster: N,
     client_id: u64,
     max_payload: u32,
     proto: u8,
@@ -75,16 +77,16 @@ pub struct InfoScanner<T> {
 struct Flags(u16);
 
 macro_rules! keys {
-    ($($key:ident = $name:literal),* $(,)?) => {
+    ($($(#[$on:meta])? $key:ident = $name:literal),* $(,)?) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         enum Key {
-            $($key,)*
+            $($(#[$on])? $key,)*
             Unknown,
         }
 
         impl Key {
             /// The keys and their names, in the order of their bits.
-            const TABLE: &'static [(&'static str, Self)] = &[$(($name, Self::$key)),*];
+            const TABLE: &'static [(&'static str, Self)] = &[$($(#[$on])? ($name, Self::$key)),*];
 
             fn from_name(name: &[u8]) -> Self {
                 let row = Self::TABLE.iter().find(|(known, _)| known.as_bytes() == name);
@@ -112,6 +114,8 @@ keys! {
     Nonce = "nonce",
     ClientIp = "client_ip",
     Domain = "domain",
+    #[cfg(feature = "alloc")]
+    Cluster = "cluster",
     ClientId = "client_id",
     MaxPayload = "max_payload",
     Proto = "proto",
@@ -241,6 +245,12 @@ impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
         domain;
     }
 
+    #[cfg(feature = "alloc")]
+    texts! {
+        /// The name of the cluster; empty if it is in none.
+        cluster;
+    }
+
     flags! {
         /// Whether messages may have headers.
         headers = Headers;
@@ -297,6 +307,8 @@ impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
             Key::Version => Some(&mut self.version),
             Key::ClientIp => Some(&mut self.client_ip),
             Key::Domain => Some(&mut self.domain),
+            #[cfg(feature = "alloc")]
+            Key::Cluster => Some(&mut self.cluster),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ mod publishing;
 mod reconnecting;
 mod requesting;
 mod runtime;
+mod server_info;
 mod subscribing;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls;

@@ -31,6 +31,8 @@ fn assert_cluster(reader: &Reader) {
     assert_eq!((info.max_payload(), info.client_id()), (1_048_576, u64::MAX));
     assert_eq!((info.client_ip(), info.domain()), ("127.0.0.1", "hub"));
     assert_eq!(info.nonce(), "nRzzSFMjNlYSrGI");
+    #[cfg(feature = "alloc")]
+    assert_eq!(info.cluster(), "C1");
     assert!(info.headers() && info.auth_required() && info.tls_required());
     assert!(!info.tls_verify() && !info.tls_available());
     assert!(info.lame_duck() && info.jetstream() && !info.is_cut());
