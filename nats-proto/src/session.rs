@@ -310,6 +310,14 @@ impl<S: Store> Session<S> {
         }
     }
 
+    /// Gives draining that has begun until `deadline`, in place of what
+    /// [`Config::drain_timeout`] allows.
+    pub fn set_drain_deadline(&mut self, deadline: Instant) {
+        if self.draining.is_some() && !matches!(self.state, State::Stopped(_)) {
+            self.timers.set(Timer::Drain, deadline);
+        }
+    }
+
     /// Ends the session as soon as everything published has reached the server. Nothing may be
     /// published after this.
     ///

@@ -1,12 +1,14 @@
 //! The control plane as the driver and the handles share it: the session, and what follows from
 //! its events.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
 
 use nats_proto::Growable;
 use nats_proto::Sid;
 use nats_proto::session;
+use nats_proto::session::Ended;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
 use nats_proto::session::Lost;
@@ -17,6 +19,7 @@ use nats_proto::wire::Action;
 use nats_proto::wire::ServerError;
 
 use crate::error::Failure;
+use crate::error::RequestError;
 use crate::event::Event;
 use crate::later::Later;
 use crate::login::UrlCredentials;
@@ -25,6 +28,7 @@ use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::status::ConnectionStatus;
 use crate::sync::lock;
+use crate::unread::Unread;
 
 /// The control plane.
 pub(crate) struct Control {
@@ -35,8 +39,10 @@ pub(crate) struct Control {
     pub(crate) driver: Option<Waker>,
     /// What more is known of the last thing that went wrong.
     pub(crate) failure: Option<Failure>,
-    /// The queues of drained subscriptions whose subscribers may still be busy.
-    pub(crate) undrained: Vec<Arc<Queue>>,
+    /// The subscriptions that are over, and have messages waiting.
+    pub(crate) unread: Unread,
+    /// Whether the application has closed the connection.
+    pub(crate) is_closing: bool,
     /// Whether the driver is gone, and nothing will happen any more.
     pub(crate) is_over: bool,
     /// Whether a server could not be connected to.
@@ -77,7 +83,8 @@ impl Control {
             inbox: None,
             driver: None,
             failure: None,
-            undrained: Vec::new(),
+            unread: Unread::default(),
+            is_closing: false,
             is_over: false,
             has_failed: false,
             url_credentials: UrlCredentials::default(),
@@ -89,21 +96,51 @@ impl Control {
         }
     }
 
-    /// Ends the streams of subscriptions that are over, and says whom to wake.
-    pub(crate) fn release(&mut self) -> Vec<Waker> {
-        let mut wake = Vec::new();
+    /// Ends the streams of subscriptions that are over.
+    pub(crate) fn release(&mut self, shared: &Shared) {
         while let Some(released) = self.session.poll_released() {
             match released.route {
                 Route::Subscriber { queue, .. } => {
-                    wake.extend(queue.end(released.ended));
-                    if self.session.draining().is_some() {
-                        self.undrained.push(queue);
-                    }
+                    self.end_stream(released.sid, queue, released.ended);
                 }
-                Route::Replies => self.inbox = None,
+                Route::Replies => {
+                    self.inbox = None;
+                    shared.lose_inbox(released.ended, &mut self.later.wake);
+                }
             }
         }
-        wake
+    }
+
+    /// Ends a subscription after so many messages in all. Returns whether it was still going.
+    pub(crate) fn end_after(&mut self, sid: Sid, max: u64) -> bool {
+        let max = NonZeroU64::new(max);
+        if let (None, Some(Route::Subscriber { queue, .. })) = (max, self.session.route_mut(sid)) {
+            // That many it has got.
+            self.later.wake.extend(queue.end(Ended::MaxReached));
+        }
+        self.session.unsubscribe(sid, max)
+    }
+
+    /// Ends the stream of a subscription now if that is over, though the server may not know it yet.
+    pub(crate) fn end_if_over(&mut self, sid: Sid) {
+        if let Some((Route::Subscriber { queue, .. }, Some(how))) =
+            self.session.route_and_end_mut(sid)
+        {
+            self.later.wake.extend(queue.end(how));
+        }
+    }
+
+    fn end_stream(&mut self, sid: Sid, queue: Arc<Queue>, how: Ended) {
+        self.later.wake.extend(queue.end(how));
+        self.unread.put(sid, queue);
+    }
+
+    /// The queues of all subscriptions that are not handed back.
+    pub(crate) fn queues(&mut self) -> impl Iterator<Item = (Sid, &Arc<Queue>)> {
+        self.session.routes_mut().filter_map(|(sid, route)| match route {
+            Route::Subscriber { queue, .. } => Some((sid, &*queue)),
+            Route::Replies => None,
+        })
     }
 
     /// Passes on what the session tells, and does what follows from it.
@@ -255,6 +292,18 @@ impl Control {
     pub(crate) fn wake_if_draining(&mut self) {
         if self.session.draining().is_some() {
             self.wake_driver();
+        }
+    }
+
+    /// Why a request would have no reply, or one that waits has none any more.
+    pub(crate) fn request_error(&self) -> Option<RequestError> {
+        match self.stopped() {
+            Some(Stop::Lost(_) | Stop::NoServers) => Some(RequestError::Disconnected),
+            None if self.session.draining().is_none() => None,
+            _ if self.session.draining().is_some() && !self.is_closing => {
+                Some(RequestError::Draining)
+            }
+            _ => Some(RequestError::Closed),
         }
     }
 

@@ -42,6 +42,10 @@ const REQUESTS_PER_MILLI: usize = 8192;
 /// How long saying goodbye to a server may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How often to look at what draining waits for. Whoever takes the last message tells; unless that
+/// was taken at the very moment at which draining began.
+const LOOK: Duration = Duration::from_millis(250);
+
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     dialer: Dialer,
@@ -62,6 +66,8 @@ pub(crate) struct Driver {
     armed: Option<Instant>,
     /// When requests were last looked through for late ones.
     swept: Instant,
+    /// When to look again whether everything is drained, if somebody is waited for.
+    look: Option<Instant>,
 }
 
 /// What the driver is doing: a [`Step`] that borrows nothing.
@@ -112,6 +118,7 @@ impl Driver {
             rest: None,
             armed: None,
             swept,
+            look: None,
         }
     }
 
@@ -252,14 +259,14 @@ impl Driver {
                 }
                 self.shared.pump(&mut control);
             }
-            self.check_drained(&mut control, now);
+            self.look = check_drained(&self.shared, &mut control, now);
             if Task::of(&control) != task {
                 return Poll::Ready(());
             }
             let deadline = control.session.poll_timeout().map(|(deadline, _)| deadline);
             drop(control);
             self.sweep_requests(now);
-            let deadline = [deadline, self.sweep_due()].into_iter().flatten().min();
+            let deadline = [deadline, self.sweep_due(), self.look].into_iter().flatten().min();
             if self.armed != deadline {
                 self.arm(deadline);
                 // A request may have come before that, and relied on another time.
@@ -280,27 +287,6 @@ impl Driver {
         }
     }
 
-    /// Goes from draining subscriptions to flushing, once all subscribers are done.
-    fn check_drained(&self, control: &mut Control, now: Instant) {
-        if control.session.draining() != Some(Draining::Arrived) {
-            return;
-        }
-        control.undrained.retain(|queue| !queue.is_done());
-        if !control.undrained.is_empty() {
-            return;
-        }
-        let mut outbound = lock(&self.shared.outbound);
-        outbound.close(&mut control.later.wake);
-        let has_unsent = outbound.held() > 0;
-        drop(outbound);
-        if control.session.is_connected() {
-            control.session.finish(now);
-        } else if !has_unsent {
-            control.session.finish_unconnected();
-        }
-        self.shared.pump(control);
-    }
-
     /// When requests are to be looked through next.
     fn sweep_due(&self) -> Option<Instant> {
         let earliest = self.shared.request_deadline()?;
@@ -314,13 +300,36 @@ impl Driver {
             return;
         }
         let mut wake = Vec::new();
+        let handed_over = self.shared.handed_over();
         let mut requests = lock(&self.shared.requests);
-        requests.expire(now, &mut wake);
+        requests.expire(now, handed_over, &mut wake);
         self.shared.note_request_deadline(requests.poll_timeout());
         drop(requests);
         self.swept = now;
         wake.into_iter().for_each(std::task::Waker::wake);
     }
+}
+
+/// Goes from draining subscriptions to flushing, once everything that came is dealt with. Returns
+/// when to look again, if it is not.
+fn check_drained(shared: &Shared, control: &mut Control, now: Instant) -> Option<Instant> {
+    if control.session.draining() != Some(Draining::Arrived) {
+        return None;
+    }
+    if !control.is_closing && !control.unread.is_empty() {
+        return Some(now + LOOK);
+    }
+    let mut outbound = lock(&shared.outbound);
+    outbound.close(&mut control.later.wake);
+    let has_unsent = outbound.held() > 0;
+    drop(outbound);
+    if control.session.is_connected() {
+        control.session.finish(now);
+    } else if !has_unsent {
+        control.session.finish_unconnected();
+    }
+    shared.pump(control);
+    None
 }
 
 impl Drop for Driver {

@@ -116,14 +116,27 @@ pub enum RequestError {
     Publish(PublishError),
     /// Too many requests are in flight: wait for some of them.
     TooManyInFlight,
-    /// Nobody listens to the subject.
+    /// Nobody listens to the subject: the server said so.
     NoResponders,
     /// No reply came in time. The request may have been dealt with all the same.
     TimedOut,
+    /// The time-out passed, and there was no connection to send the request to.
+    NotConnected,
     /// The connection was lost. The request may have been dealt with all the same.
     Disconnected,
-    /// The server does not permit publishing to the subject.
+    /// The server does not permit publishing to the subject, or not with that reply subject.
     NotPermitted,
+    /// The server refused the subscription that replies come to. The next request asks for it
+    /// again.
+    NoInbox,
+    /// The reply is longer than this client [takes](crate::ConnectOptions::max_message).
+    ReplyTooLong,
+    /// The client is [draining](crate::Client::drain): replies do not reach it any more.
+    Draining,
+    /// The client was closed while the request waited. The request may have been dealt with all
+    /// the same. One that is made on a closed client is not sent, which is
+    /// [`PublishError::Closed`].
+    Closed,
 }
 
 /// Why it is not known whether the server has processed what was published.
@@ -132,9 +145,11 @@ pub enum RequestError {
 pub enum FlushError {
     /// The server did not answer in time.
     TimedOut,
+    /// The time-out passed, and there was no connection: nobody was asked.
+    NotConnected,
     /// The connection was lost: what was published may have been processed, or not.
     Disconnected,
-    /// The connection is closed.
+    /// The client is closed.
     Closed,
 }
 
@@ -144,8 +159,10 @@ pub enum FlushError {
 pub enum DrainError {
     /// It took too long: a subscriber did not take its messages, or the server did not answer.
     TimedOut,
-    /// The connection was lost, or closed, in between.
+    /// The connection was lost for good, before or while it was drained.
     Closed,
+    /// The application had closed the client.
+    ClientClosed,
 }
 
 impl ConnectError {
@@ -195,7 +212,11 @@ impl From<PublishError> for RequestError {
 
 impl From<Stop> for DrainError {
     fn from(stop: Stop) -> Self {
-        if stop == Stop::DrainTimedOut { Self::TimedOut } else { Self::Closed }
+        match stop {
+            Stop::DrainTimedOut => Self::TimedOut,
+            Stop::Closed | Stop::Drained => Self::ClientClosed,
+            _ => Self::Closed,
+        }
     }
 }
 
@@ -271,7 +292,12 @@ impl fmt::Display for RequestError {
             Self::NoResponders => f.write_str("nobody listens to the subject"),
             Self::NotPermitted => f.write_str("publishing to the subject is not permitted"),
             Self::TimedOut => f.write_str("no reply came in time"),
+            Self::NotConnected => f.write_str("there was no connection in time"),
             Self::Disconnected => f.write_str("the connection was lost"),
+            Self::NoInbox => f.write_str("the server refused the subscription for replies"),
+            Self::ReplyTooLong => f.write_str("the reply is longer than this client takes"),
+            Self::Draining => f.write_str("the client is draining"),
+            Self::Closed => f.write_str("the client was closed"),
         }
     }
 }
@@ -280,6 +306,7 @@ impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut => "the server did not answer in time",
+            Self::NotConnected => "there was no connection in time",
             Self::Disconnected => "the connection was lost",
             Self::Closed => "the connection is closed",
         })
@@ -291,6 +318,7 @@ impl fmt::Display for DrainError {
         f.write_str(match self {
             Self::TimedOut => "it took too long to drain",
             Self::Closed => "the connection was lost before it was drained",
+            Self::ClientClosed => "the client is closed",
         })
     }
 }

@@ -25,6 +25,7 @@ use nats_proto::wire::ServerOp;
 
 use crate::control::Control;
 use crate::control::Route;
+use crate::error::RequestError;
 use crate::event::Event;
 use crate::message::Message;
 use crate::queue::Entry;
@@ -137,7 +138,6 @@ impl Inbound {
         let (consumed, messages) = self.decode(shared, &mut control, &mut outcome);
         shared.counters.in_messages.add(messages);
         outcome.is_behind = self.deliver(shared, &mut control, consumed);
-        self.wake.extend(control.release());
         if outcome.has_control {
             control.note_confirmed(shared);
         }
@@ -200,6 +200,7 @@ impl Inbound {
                     }
                 }
                 Ok(Decoded::Frame { op: ServerOp::Oversized(message), len }) => {
+                    messages += 1;
                     note_oversized(shared, control, &message);
                     at += len;
                 }
@@ -226,11 +227,13 @@ impl Inbound {
         let mut is_behind = false;
         let block = self.buffer.split_to(consumed).freeze();
         for sid in self.touched.drain(..) {
-            let route = control.session.route_mut(sid);
-            let Some(Route::Subscriber { queue, entries, len }) = route else { continue };
+            let route = control.session.route_and_end_mut(sid);
+            let Some((Route::Subscriber { queue, entries, len }, ended)) = route else { continue };
             let dropped_before = queue.dropped();
             let pushed = queue.push(&block, entries, std::mem::take(len));
             self.wake.extend(pushed.wake);
+            // The server may have to be told first before it is handed back.
+            self.wake.extend(ended.and_then(|how| queue.end(how)));
             is_behind |= pushed.is_behind;
             let dropped = queue.dropped();
             shared.counters.dropped_messages.add(dropped - dropped_before);
@@ -253,8 +256,20 @@ impl Inbound {
     }
 }
 
+/// Counts a message that was passed over as delivered, as the server does, and tells of it.
 fn note_oversized(shared: &Shared, control: &mut Control, message: &Oversized<'_>) {
     shared.counters.oversized_messages.add(1);
+    match control.session.deliver(message.sid) {
+        Some(Route::Subscriber { .. }) => control.end_if_over(message.sid),
+        Some(Route::Replies) => {
+            let token = shared.inbox.token(message.subject);
+            let failed = token.and_then(|token| {
+                lock(&shared.requests).fail_one(token, RequestError::ReplyTooLong)
+            });
+            control.later.wake.extend(failed);
+        }
+        None => {}
+    }
     control.later.tell(Event::Oversized {
         sid: message.sid,
         subject: String::from_utf8_lossy(message.subject).into_owned(),

@@ -4,46 +4,37 @@
 //! wakes the subscriber only if nothing was waiting. Limits and counters are exact per message all
 //! the same: the subscriber counts what it takes out of a block.
 
+mod block;
+mod taken;
+mod taker;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::Release;
-use std::task::Context;
-use std::task::Poll;
 use std::task::Waker;
 
 use bytes::Bytes;
 use nats_proto::Layout;
-use nats_proto::Sid;
 use nats_proto::session::Ended;
 
-use crate::message::Message;
+pub(crate) use self::block::Block;
+pub(crate) use self::block::Entry;
+use self::taken::Taken;
+pub(crate) use self::taker::Taker;
 use crate::name::Names;
 use crate::pending::Overflow;
 use crate::pending::PendingLimits;
+use crate::shared::Shared;
 use crate::sync::lock;
-
-/// Where a message is in its block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) at: u32,
-    pub(crate) layout: Layout,
-}
-
-/// Messages for one subscriber out of one read.
-#[derive(Debug, Default)]
-pub(crate) struct Block {
-    pub(crate) bytes: Bytes,
-    pub(crate) entries: Vec<Entry>,
-    /// The length of the messages together.
-    pub(crate) len: usize,
-}
 
 /// The driver's and the subscriber's common part of a subscription.
 #[derive(Debug)]
@@ -57,6 +48,8 @@ pub(crate) struct Queue {
     dropped: AtomicU64,
     /// Whether the subscriber is done with it: it saw the end, or is gone.
     is_done: AtomicBool,
+    /// What was taken since the connection began to drain, and is not dealt with.
+    taken: OnceLock<Arc<Taken>>,
 }
 
 #[derive(Debug)]
@@ -105,6 +98,7 @@ impl Queue {
             taken_bytes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             is_done: AtomicBool::new(false),
+            taken: OnceLock::new(),
         }
     }
 
@@ -144,10 +138,10 @@ impl Queue {
         Pushed { wake: waiting.subscriber.take(), is_newly_slow, is_behind }
     }
 
-    /// Nothing comes any more. What is waiting can still be taken.
+    /// Nothing comes any more. What is waiting can still be taken. The first reason counts.
     pub(crate) fn end(&self, how: Ended) -> Option<Waker> {
         let mut waiting = lock(&self.waiting);
-        waiting.ended = Some(how);
+        waiting.ended.get_or_insert(how);
         waiting.subscriber.take()
     }
 
@@ -167,9 +161,26 @@ impl Queue {
         lock(&self.waiting).ended
     }
 
-    /// Whether the subscriber has dealt with everything, or wants nothing any more.
-    pub(crate) fn is_done(&self) -> bool {
-        self.is_done.load(Acquire)
+    /// The connection is about to end: what is taken from now on is kept an eye on until it is
+    /// dealt with.
+    pub(crate) fn begin_to_drain(&self, shared: &Weak<Shared>) {
+        self.taken.get_or_init(|| Arc::new(Taken::new(Weak::clone(shared))));
+    }
+
+    /// Whether nothing comes any more, nothing waits, and what was taken since draining began is
+    /// dealt with: it was dropped, or the subscriber came back for more, or is gone.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.is_done.load(Acquire) || {
+            let waiting = lock(&self.waiting);
+            let has_ended = waiting.ended.is_some();
+            has_ended && self.pending_of(&waiting).0 == 0 && self.taken() == 0
+        }
+    }
+
+    /// How many messages were taken since draining began, and are not dealt with.
+    pub(crate) fn taken(&self) -> u64 {
+        let is_done = self.is_done.load(Acquire);
+        self.taken.get().filter(|_| !is_done).map_or(0, |taken| taken.count())
     }
 
     pub(crate) fn set_limits(&self, limits: PendingLimits) {
@@ -187,7 +198,8 @@ impl Queue {
 
     fn pending_of(&self, waiting: &Waiting) -> (u64, u64) {
         (
-            waiting.pushed_messages.saturating_sub(self.taken_messages.load(Relaxed)),
+            // Whoever sees that a message was taken sees that it is not dealt with, too.
+            waiting.pushed_messages.saturating_sub(self.taken_messages.load(Acquire)),
             waiting.pushed_bytes.saturating_sub(self.taken_bytes.load(Relaxed)),
         )
     }
@@ -240,166 +252,5 @@ impl Waiting {
             self.is_slow = false;
         }
         false
-    }
-}
-
-/// A block of fewer bytes than this is copied if the subscriber lags behind.
-const SPARSE: usize = 16 * 1024;
-
-impl Block {
-    /// Cuts off the newest messages until there are at most so many, of so many bytes, and returns
-    /// how many were cut off.
-    fn cut_to(&mut self, messages: u64, bytes: u64) -> u64 {
-        let before = self.entries.len();
-        let most = usize::try_from(messages).unwrap_or(usize::MAX);
-        if before <= most && self.len as u64 <= bytes {
-            return 0;
-        }
-        let mut len: u64 = 0;
-        let fits = self.entries.iter().take(most).take_while(|entry| {
-            len += entry.layout.frame_len() as u64;
-            len <= bytes
-        });
-        let count = fits.count();
-        self.entries.truncate(count);
-        self.len = self.entries.iter().map(|entry| entry.layout.frame_len()).sum();
-        (before - count) as u64
-    }
-
-    /// Cuts off the oldest messages until there are at most so many, of so many bytes, and returns
-    /// how many were cut off.
-    fn cut_front_to(&mut self, messages: u64, bytes: u64) -> u64 {
-        let before = self.entries.len();
-        let most = usize::try_from(messages).unwrap_or(usize::MAX);
-        let mut len: u64 = 0;
-        let fits = self.entries.iter().rev().take(most).take_while(|entry| {
-            len += entry.layout.frame_len() as u64;
-            len <= bytes
-        });
-        let count = before - fits.count();
-        if count > 0 {
-            self.entries.drain(..count);
-            self.len = self.entries.iter().map(|entry| entry.layout.frame_len()).sum();
-        }
-        count as u64
-    }
-
-    /// Copies a few messages out of a large read, of which they would keep all of the memory.
-    ///
-    /// A subscriber that keeps up never sees this. One that lags behind may have as many blocks
-    /// waiting as messages, each of which would hold a whole read buffer.
-    fn loosen(&mut self) {
-        if self.len >= SPARSE {
-            return;
-        }
-        let mut copy = Vec::with_capacity(self.len);
-        for entry in &mut self.entries {
-            let at = entry.at as usize;
-            let frame = self.bytes.get(at..at + entry.layout.frame_len()).unwrap_or_default();
-            entry.at = u32::try_from(copy.len()).unwrap_or(u32::MAX);
-            copy.extend_from_slice(frame);
-        }
-        self.bytes = copy.into();
-    }
-}
-
-/// The subscriber's end of a [`Queue`].
-#[derive(Debug, Default)]
-pub(crate) struct Taker {
-    sid: Sid,
-    /// Blocks taken from the queue; the messages of the first one are handed out.
-    blocks: VecDeque<Block>,
-    next: usize,
-    taken_messages: u64,
-    taken_bytes: u64,
-}
-
-impl Taker {
-    pub(crate) fn new(sid: Sid) -> Self {
-        Self { sid, ..Self::default() }
-    }
-
-    /// The next message, or `None` behind the last one.
-    #[inline]
-    pub(crate) fn poll_next(
-        &mut self,
-        queue: &Queue,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Message>> {
-        loop {
-            if let Some(message) = self.next_of_block(queue) {
-                return Poll::Ready(Some(message));
-            }
-            match self.next_block(queue, Some(cx)) {
-                Poll::Ready(true) => {}
-                Poll::Ready(false) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-
-    /// The next message if there is one now.
-    pub(crate) fn try_next(&mut self, queue: &Queue) -> Option<Message> {
-        loop {
-            if let Some(message) = self.next_of_block(queue) {
-                return Some(message);
-            }
-            if self.next_block(queue, None) != Poll::Ready(true) {
-                return None;
-            }
-        }
-    }
-
-    #[inline]
-    fn next_of_block(&mut self, queue: &Queue) -> Option<Message> {
-        let block = self.blocks.front()?;
-        let Entry { at, layout } = *block.entries.get(self.next)?;
-        self.next += 1;
-        let at = at as usize;
-        let len = layout.frame_len();
-        let frame = block.bytes.slice(at..at + len);
-        // Nobody else writes these, so there is nothing to be atomic about.
-        self.taken_messages += 1;
-        self.taken_bytes += len as u64;
-        queue.taken_messages.store(self.taken_messages, Relaxed);
-        queue.taken_bytes.store(self.taken_bytes, Relaxed);
-        Some(Message::new(frame, self.sid, layout))
-    }
-
-    /// Turns to the next block, taking all that wait. `false` if there is none and will be none.
-    fn next_block(&mut self, queue: &Queue, cx: Option<&mut Context<'_>>) -> Poll<bool> {
-        self.next = 0;
-        let finished = self.blocks.pop_front();
-        if !self.blocks.is_empty() {
-            return Poll::Ready(true);
-        }
-        let mut waiting = lock(&queue.waiting);
-        if let Some(Block { mut entries, .. }) = finished {
-            entries.clear();
-            waiting.spare = entries;
-        }
-        if waiting.limits.overflow == Overflow::DropOldest {
-            // What waits stays where it can still be dropped.
-            if let Some(((bytes, layout), len)) = waiting.take_one() {
-                self.blocks.push_back(Block { bytes, entries: vec![Entry { at: 0, layout }], len });
-                return Poll::Ready(true);
-            }
-        } else if !waiting.blocks.is_empty() {
-            self.next = core::mem::take(&mut waiting.next);
-            core::mem::swap(&mut self.blocks, &mut waiting.blocks);
-            return Poll::Ready(true);
-        }
-        if waiting.ended.is_some() {
-            drop(waiting);
-            queue.is_done.store(true, Release);
-            return Poll::Ready(false);
-        }
-        if let Some(cx) = cx {
-            let is_known = waiting.subscriber.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
-            if !is_known {
-                waiting.subscriber = Some(cx.waker().clone());
-            }
-        }
-        Poll::Pending
     }
 }

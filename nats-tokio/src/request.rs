@@ -6,6 +6,7 @@ mod tests;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Release;
 use std::task::Context;
@@ -98,16 +99,28 @@ impl RequestTable {
         settle(self.table.get_mut(token)?, Waiting::Answered(reply))
     }
 
-    /// Fails the requests that are late, and hands over those who wait for them.
-    pub(crate) fn expire(&mut self, now: Instant, wake: &mut Vec<Waker>) {
+    /// Fails the requests that are late, and hands over those who wait for them. Without a
+    /// connection, `handed_over` is the number of the last message that went to one.
+    pub(crate) fn expire(&mut self, now: Instant, handed_over: Option<u64>, wake: &mut Vec<Waker>) {
         self.table.expire(now, |_, waiting| {
-            wake.extend(settle(waiting, Waiting::Failed(RequestError::TimedOut)));
+            let error = match (handed_over, &*waiting) {
+                (Some(last), Waiting::Reply(sent)) if sent.number == 0 || sent.number > last => {
+                    RequestError::NotConnected
+                }
+                _ => RequestError::TimedOut,
+            };
+            wake.extend(settle(waiting, Waiting::Failed(error)));
         });
     }
 
+    /// Fails one request, and hands over who waits for it.
+    pub(crate) fn fail_one(&mut self, token: Token, error: RequestError) -> Option<Waker> {
+        settle(self.table.get_mut(token)?, Waiting::Failed(error))
+    }
+
     /// Fails all requests, and hands over those who wait for them.
-    pub(crate) fn fail_all(&mut self, wake: &mut Vec<Waker>) {
-        self.fail(wake, RequestError::Disconnected, |_, _| true);
+    pub(crate) fn fail_all(&mut self, error: RequestError, wake: &mut Vec<Waker>) {
+        self.fail(wake, error, |_, _| true);
     }
 
     /// Fails the requests up to the message of that number, which went to a connection that is
@@ -288,9 +301,8 @@ impl<'a> Request<'a> {
         let shared = &self.handle.shared;
         let subject = self.subject.get().map_err(PublishError::InvalidSubject)?;
         self.headers.get().map_err(PublishError::InvalidHeader)?;
-        shared.subscribe_to_replies()?;
         let deadline = shared.now() + self.timeout;
-        let mut requests = lock(&shared.requests);
+        let mut requests = shared.lock_requests()?;
         let token = requests
             .open(subject.as_str(), deadline, cx.waker().clone())
             .map_err(|Full| RequestError::TooManyInFlight)?;
@@ -413,21 +425,40 @@ impl Shared {
         token: Token,
         text: &'t mut SendBuf<'_>,
     ) -> Result<Subject<'t>, PublishError> {
-        self.inbox.reply(token, text).map_err(|Full| PublishError::Closed)
+        let too_long = |Full| PublishError::LineTooLong { len: MAX_INBOX + 1, max: MAX_INBOX };
+        self.inbox.reply(token, text).map_err(too_long)
     }
 
-    /// Subscribes to the replies of all requests, once.
-    fn subscribe_to_replies(&self) -> Result<(), RequestError> {
-        if self.has_inbox.load(Acquire) {
-            return Ok(());
+    /// The requests, with the subscription for their replies made.
+    fn lock_requests(&self) -> Result<MutexGuard<'_, RequestTable>, RequestError> {
+        loop {
+            let requests = lock(&self.requests);
+            // Under the lock: whoever loses the subscription clears the flag, and then fails the
+            // requests that are in the table.
+            if self.has_inbox.load(Acquire) {
+                return Ok(requests);
+            }
+            drop(requests);
+            self.subscribe_to_replies()?;
         }
+    }
+
+    /// Subscribes to the replies of all requests, unless that is done.
+    #[cold]
+    fn subscribe_to_replies(&self) -> Result<(), RequestError> {
         let mut control = lock(&self.control);
+        match control.request_error() {
+            None => {}
+            Some(RequestError::Draining) => return Err(RequestError::Draining),
+            Some(_) => return Err(PublishError::Closed.into()),
+        }
         if control.inbox.is_none() {
             let sid = control.session.subscribe(self.inbox.filter(), None, Route::Replies);
-            control.inbox = Some(sid.map_err(|_| PublishError::Closed)?);
-            self.pump(&mut control);
+            control.inbox = Some(sid.map_err(|_| RequestError::NoInbox)?);
         }
+        // Before anything is sent: what follows may end it.
         self.has_inbox.store(true, Release);
+        self.pump(&mut control);
         Ok(())
     }
 }

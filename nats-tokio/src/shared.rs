@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Release;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use nats_proto::Growable;
 use nats_proto::Inbox;
 use nats_proto::Instant;
+use nats_proto::session::Ended;
 use nats_proto::session::Session;
 use nats_proto::session::Stop;
 use tokio::runtime::Handle;
@@ -24,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::control::Control;
 use crate::control::Route;
+use crate::error::RequestError;
 use crate::event::Event;
 use crate::later::ControlLock;
 use crate::outbound::Outbound;
@@ -140,12 +143,22 @@ impl Shared {
         } else if session.has_transmit() {
             control.wake_driver();
         }
+        control.release(self);
         control.note_status();
     }
 
-    /// Ends the connection as soon as the server has everything that was published.
+    /// Ends the connection as soon as the server has everything that was published. Streams and
+    /// requests end now.
     pub(crate) fn finish(&self) {
         let mut control = lock(&self.control);
+        control.is_closing = true;
+        self.has_inbox.store(false, Release);
+        let mut wake = Vec::new();
+        for (_, queue) in control.queues() {
+            wake.extend(queue.end(Ended::Stopped));
+        }
+        lock(&self.requests).fail_all(RequestError::Closed, &mut wake);
+        control.later.wake.append(&mut wake);
         let mut outbound = lock(&self.outbound);
         outbound.close(&mut control.later.wake);
         let has_unsent = outbound.held() > 0;
@@ -158,6 +171,30 @@ impl Shared {
         self.pump(&mut control);
         control.wake_driver();
         drop(control);
+    }
+
+    /// The subscription for replies is over.
+    pub(crate) fn lose_inbox(&self, how: Ended, wake: &mut Vec<Waker>) {
+        // First the flag, so that whoever is woken does not rely on it.
+        self.has_inbox.store(false, Release);
+        let error = match how {
+            // Everything ends then, and says why.
+            Ended::Stopped => return,
+            Ended::Drained => RequestError::Draining,
+            _ => RequestError::NoInbox,
+        };
+        lock(&self.requests).fail_all(error, wake);
+    }
+
+    /// Requests that are made from now on find out why not. To be called with `control` locked.
+    pub(crate) fn refuse_requests(&self) {
+        self.has_inbox.store(false, Release);
+    }
+
+    /// Without a connection, the number of the last message that was handed to one.
+    pub(crate) fn handed_over(&self) -> Option<u64> {
+        let is_connected = lock(&self.control).session.is_connected();
+        (!is_connected).then(|| lock(&self.outbound).handed_over())
     }
 
     /// Notes when the requests need the driver, and says whether that is before it wakes up by
@@ -179,7 +216,7 @@ impl Shared {
         self.armed.store(deadline.map_or(u64::MAX, Instant::as_millis), SeqCst);
     }
 
-    /// A subscriber has seen the end of its stream.
+    /// A subscriber has seen the end of its stream, or a message was dealt with.
     pub(crate) fn note_done(&self) {
         lock(&self.control).wake_if_draining();
     }
@@ -189,8 +226,10 @@ impl Shared {
         let mut control = lock(&self.control);
         control.session.close();
         control.is_over = true;
-        let mut wake = control.release();
+        control.release(self);
         let reason = control.stopped().unwrap_or(Stop::Closed);
+        let error = control.request_error().unwrap_or(RequestError::Closed);
+        self.has_inbox.store(false, Release);
         let mut outbound = lock(&self.outbound);
         outbound.close(&mut wake);
         if reason == Stop::Drained {
@@ -202,12 +241,11 @@ impl Shared {
         let unsent = outbound.held();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
-        lock(&self.requests).fail_all(&mut wake);
         control.note_status();
         let later = &mut control.later;
+        lock(&self.requests).fail_all(error, &mut later.wake);
         later.tell(Event::Closed { reason, unsent, unconfirmed });
         later.note_changed();
-        later.wake.append(&mut wake);
         drop(control);
     }
 

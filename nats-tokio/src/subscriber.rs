@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -48,7 +47,7 @@ pub struct Subscribe<'a> {
     filter: Name<Filter<'a>>,
     queue: Option<Name<QueueName<'a>>>,
     limits: PendingLimits,
-    max: Option<NonZeroU64>,
+    max: Option<u64>,
 }
 
 impl<'a> Subscribe<'a> {
@@ -70,9 +69,10 @@ impl<'a> Subscribe<'a> {
         self
     }
 
-    /// Ends the subscription after so many messages in its whole life; zero is no limit.
+    /// Ends the subscription after so many messages in all: with zero, at once. Without this call
+    /// there is no maximum. Messages that were dropped or passed over count.
     pub const fn max_messages(mut self, max: u64) -> Self {
-        self.max = NonZeroU64::new(max);
+        self.max = Some(max);
         self
     }
 
@@ -111,7 +111,7 @@ impl<'a> Subscribe<'a> {
             _ => SubscribeError::Closed,
         })?;
         if let Some(max) = self.max {
-            control.session.unsubscribe(sid, Some(max));
+            control.end_after(sid, max);
         }
         shared.pump(&mut control);
         drop(control);
@@ -170,9 +170,9 @@ impl Subscriber {
     /// Ends the subscription now. What waits is dropped.
     pub fn unsubscribe(self) {}
 
-    /// Ends the subscription after `max` messages in its whole life; now, if it has got them
-    /// already. What waits can still be taken. Can be repeated with lower numbers, not with higher
-    /// ones.
+    /// Ends the subscription after `max` messages in all, counted from its beginning; now, if it has
+    /// got them already, or `max` is zero. What waits can still be taken. Can be repeated with lower
+    /// numbers, not with higher ones. Messages that were dropped or passed over count.
     pub fn unsubscribe_after(&self, max: u64) {
         self.handle().unsubscribe_after(max);
     }
@@ -293,7 +293,7 @@ impl SubscriptionHandle {
 
     /// Like [`Subscriber::unsubscribe_after`].
     pub fn unsubscribe_after(&self, max: u64) {
-        self.change(|control| control.session.unsubscribe(self.sid, NonZeroU64::new(max)));
+        self.change(|control| control.end_after(self.sid, max));
     }
 
     /// Like [`Subscriber::subject`].
@@ -329,8 +329,8 @@ impl SubscriptionHandle {
         let mut control = lock(&self.shared.control);
         if change(&mut control) {
             self.shared.pump(&mut control);
-            // What is over at once has no PONG to wait for.
-            control.wake_driver();
+            control.end_if_over(self.sid);
+            control.wake_if_draining();
         }
     }
 }

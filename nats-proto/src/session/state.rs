@@ -2,6 +2,7 @@
 
 use super::Drain;
 use super::Draining;
+use super::Ended;
 use super::FlushId;
 use super::FlushState;
 use super::Session;
@@ -24,6 +25,12 @@ impl<S: Store> Session<S> {
     /// Where messages for `sid` go, as long as it was not handed back.
     pub fn route_mut(&mut self, sid: Sid) -> Option<&mut S::Route> {
         self.subscriptions.get_mut(sid)
+    }
+
+    /// The same, and why no more messages come, if that is so: a subscription is handed back once
+    /// the server has been told of its end, which may take a while.
+    pub fn route_and_end_mut(&mut self, sid: Sid) -> Option<(&mut S::Route, Option<Ended>)> {
+        self.subscriptions.ended_mut(sid)
     }
 
     /// Where messages go, for all subscriptions that were not handed back.

@@ -147,6 +147,17 @@ impl<S: Store> Subscriptions<S> {
         self.table.get_mut(sid.0).map(|subscription| &mut subscription.route)
     }
 
+    /// Where messages went, and why none come any more, if that is so.
+    pub(super) fn ended_mut(&mut self, sid: Sid) -> Option<(&mut S::Route, Option<Ended>)> {
+        self.table.get_mut(sid.0).map(|subscription| {
+            let ended = match subscription.ending {
+                Some(Ending::Over(how)) => Some(how),
+                _ => None,
+            };
+            (&mut subscription.route, ended)
+        })
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Route)> {
         self.table.iter_mut().map(|(key, subscription)| (Sid(key), &mut subscription.route))
     }

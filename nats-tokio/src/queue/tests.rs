@@ -1,8 +1,13 @@
+use std::task::Context;
+use std::task::Poll;
+
+use nats_proto::Sid;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
 use nats_proto::wire::ServerOp;
 
+use super::block::SPARSE;
 use super::*;
 
 /// A block as the driver makes one, of messages with these payloads.
@@ -69,7 +74,7 @@ fn only_a_sleeping_subscriber_is_woken() {
     assert!(queue.end(Ended::Unsubscribed).is_none());
     assert!(taker.poll_next(&queue, &mut cx).is_ready());
     assert_eq!(taker.poll_next(&queue, &mut cx), Poll::Ready(None));
-    assert!(queue.is_done());
+    assert!(queue.is_drained());
 }
 
 #[test]
@@ -85,7 +90,7 @@ fn nothing_is_taken_after_the_end_but_what_was_there() {
     queue.abandon();
     push(&queue, &["2"]);
     assert_eq!(take_all(&queue, &mut taker), [""; 0]);
-    assert!(queue.is_done());
+    assert!(queue.is_drained());
 }
 
 #[test]

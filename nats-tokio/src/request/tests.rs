@@ -38,7 +38,7 @@ fn a_reply_in_the_last_moment_beats_the_clock_or_does_not() {
     let mut table = RequestTable::new(2);
     let (first, second) = (open(&mut table, 10).unwrap(), open(&mut table, 10).unwrap());
     table.answer(first, reply());
-    table.expire(at(10), &mut Vec::new());
+    table.expire(at(10), None, &mut Vec::new());
     table.answer(second, reply());
     assert!(matches!(poll(&mut table, first), Poll::Ready(Ok(_))));
     assert_eq!(poll(&mut table, second), Poll::Ready(Err(RequestError::TimedOut)));
@@ -52,8 +52,8 @@ fn all_fail_when_the_connection_is_lost() {
         assert!(poll(&mut table, token).is_pending());
     }
     let mut woken = Vec::new();
-    table.expire(at(5), &mut woken);
-    table.fail_all(&mut woken);
+    table.expire(at(5), None, &mut woken);
+    table.fail_all(RequestError::Disconnected, &mut woken);
     assert_eq!(woken.len(), 3);
     let outcomes = tokens.map(|token| poll(&mut table, token));
     assert_eq!(outcomes[0], Poll::Ready(Err(RequestError::TimedOut)));
