@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Release;
 use std::sync::atomic::Ordering::SeqCst;
+use std::task::Waker;
 use std::time::Duration;
 
 use nats_proto::Growable;
@@ -152,7 +153,7 @@ impl Shared {
     pub(crate) fn finish(&self) {
         let mut control = lock(&self.control);
         control.is_closing = true;
-        self.has_inbox.store(false, Release);
+        self.refuse_requests();
         let mut wake = Vec::new();
         for (_, queue) in control.queues() {
             wake.extend(queue.end(Ended::Stopped));
@@ -170,13 +171,12 @@ impl Shared {
         }
         self.pump(&mut control);
         control.wake_driver();
-        drop(control);
     }
 
     /// The subscription for replies is over.
     pub(crate) fn lose_inbox(&self, how: Ended, wake: &mut Vec<Waker>) {
         // First the flag, so that whoever is woken does not rely on it.
-        self.has_inbox.store(false, Release);
+        self.refuse_requests();
         let error = match how {
             // Everything ends then, and says why.
             Ended::Stopped => return,
@@ -229,15 +229,15 @@ impl Shared {
         control.release(self);
         let reason = control.stopped().unwrap_or(Stop::Closed);
         let error = control.request_error().unwrap_or(RequestError::Closed);
-        self.has_inbox.store(false, Release);
+        self.refuse_requests();
         let mut outbound = lock(&self.outbound);
-        outbound.close(&mut wake);
+        outbound.close(&mut control.later.wake);
         if reason == Stop::Drained {
             // The last PING was answered.
             let last = outbound.handed_over();
             outbound.confirm(last);
         }
-        let unconfirmed = outbound.lose(&mut wake);
+        let unconfirmed = outbound.lose(&mut control.later.wake);
         let unsent = outbound.held();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
@@ -246,7 +246,6 @@ impl Shared {
         lock(&self.requests).fail_all(error, &mut later.wake);
         later.tell(Event::Closed { reason, unsent, unconfirmed });
         later.note_changed();
-        drop(control);
     }
 
     /// Whether nothing will happen any more.

@@ -7,6 +7,7 @@ mod auth;
 mod cancel;
 mod closing;
 mod connecting;
+mod draining;
 mod forms;
 mod peer;
 mod publishing;
@@ -14,6 +15,7 @@ mod reconnecting;
 mod requesting;
 mod runtime;
 mod server_info;
+mod servers;
 mod subscribing;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls;

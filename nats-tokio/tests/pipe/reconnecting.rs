@@ -1,7 +1,3 @@
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use nats_tokio::Backoff;
@@ -17,55 +13,13 @@ use nats_tokio::PublishError;
 use nats_tokio::ReconnectBuffer;
 use nats_tokio::RequestError;
 use nats_tokio::Stop;
-use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::peer::INFO;
 use crate::peer::Peer;
-
-/// Servers that the test plays, one connection after the other.
-struct Servers {
-    dialled: UnboundedReceiver<(String, DuplexStream)>,
-    is_down: Arc<AtomicBool>,
-}
-
-impl Servers {
-    fn new(options: ConnectOptions) -> (ConnectOptions, Self) {
-        let (sender, dialled) = mpsc::unbounded_channel();
-        let is_down = Arc::new(AtomicBool::new(false));
-        let down = Arc::clone(&is_down);
-        let options =
-            options.connector(move |target| {
-                let (ours, theirs) = tokio::io::duplex(64 * 1024);
-                let is_down = down.load(SeqCst);
-                let _ = sender.send((target.host, theirs));
-                async move {
-                    if is_down { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(ours) }
-                }
-            });
-        (options, Self { dialled, is_down })
-    }
-
-    /// The next server that is dialled.
-    async fn next(&mut self) -> (String, Peer) {
-        let (host, stream) = self.dialled.recv().await.unwrap();
-        (host, Peer::new(stream))
-    }
-
-    async fn accept(&mut self) -> Peer {
-        let (_, mut peer) = self.next().await;
-        peer.accept().await;
-        peer
-    }
-
-    fn set_down(&self, is_down: bool) {
-        self.is_down.store(is_down, SeqCst);
-    }
-}
+use crate::servers::Servers;
 
 async fn connected(options: ConnectOptions) -> (Client, Servers, Peer) {
     let (options, mut servers) = Servers::new(options);
