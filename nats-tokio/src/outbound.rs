@@ -119,6 +119,11 @@ pub(crate) enum NotQueued {
     Closed,
 }
 
+/// How many of those who need all of the room are called at once when it is free. One would do, but
+/// for futures that nobody polls: when nothing waits to be written any more, nothing would happen
+/// that could call the next one.
+const SPARE: usize = 4;
+
 impl From<Full> for NotQueued {
     fn from(Full: Full) -> Self {
         Self::Full
@@ -279,7 +284,7 @@ impl Outbound {
         self.turns.call(wake, |turns, need, count| {
             let (_, bytes) = turns.called();
             waiting.saturating_add(bytes).saturating_add(need) <= limit
-                || (waiting == 0 && count == 0)
+                || (waiting == 0 && count < SPARE)
         });
     }
 

@@ -9,6 +9,7 @@ use std::task::ready;
 
 use nats_proto::Subject;
 use nats_proto::wire;
+use tokio::task::coop;
 
 use crate::client::Handle;
 use crate::error::PublishError;
@@ -22,6 +23,20 @@ use crate::payload::Payload;
 use crate::room::Turn;
 use crate::shared::Shared;
 use crate::sync::lock;
+
+/// How many messages, or how long a one, take a unit of a task's budget, of which Tokio gives 128 for
+/// each poll. A task that publishes in a loop gives way after 2048 messages at the latest: with one
+/// thread, the driver gets that many to write at once.
+const PER_UNIT: u64 = 16;
+const LONG: usize = 4096;
+
+/// Takes a unit of the task's budget.
+#[cold]
+fn spend(cx: &mut Context<'_>) {
+    if let Poll::Ready(unit) = coop::poll_proceed(cx) {
+        unit.made_progress();
+    }
+}
 
 /// A message to publish, made by [`Client::publish`](crate::Client::publish): await it, or
 /// [`try_send`](Self::try_send) it.
@@ -114,13 +129,13 @@ impl<'a> Publish<'a> {
     /// [`PublishError`], before anything is sent; [`PublishError::Full`] if too much is waiting to
     /// be written.
     pub fn try_send(self) -> Result<(), PublishError> {
-        self.attempt()
+        self.attempt().map(Queued::wake)
     }
 
     #[inline]
-    fn attempt(&self) -> Result<(), PublishError> {
+    fn attempt(&self) -> Result<Queued, PublishError> {
         let message = message(&self.subject, self.reply.as_ref(), &self.headers, &self.payload)?;
-        self.handle.shared.publish(&message, &self.payload)
+        self.handle.shared.queue(&message, &self.payload)
     }
 
     #[cold]
@@ -159,9 +174,20 @@ impl Future for Publish<'_> {
         if self.turn.is_waiting() {
             return self.get_mut().wait(cx);
         }
+        if !coop::has_budget_remaining() {
+            // The next poll finds some.
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
         match self.attempt() {
+            Ok(queued) => {
+                if queued.number % PER_UNIT == 0 || self.payload.as_bytes().len() >= LONG {
+                    spend(cx);
+                }
+                queued.wake();
+                Poll::Ready(Ok(()))
+            }
             Err(error) if self.handle.shared.is_worth_waiting(&error) => self.get_mut().wait(cx),
-            result => Poll::Ready(result),
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 }
@@ -177,16 +203,6 @@ impl std::fmt::Debug for Publish<'_> {
 }
 
 impl Shared {
-    /// Queues a message, and wakes the driver if it was idle.
-    #[inline]
-    fn publish(
-        &self,
-        message: &wire::Publish<'_>,
-        payload: &Payload<'_>,
-    ) -> Result<(), PublishError> {
-        self.queue(message, payload).map(Queued::wake)
-    }
-
     /// Queues a message. Somebody has to wake the driver.
     #[inline]
     pub(crate) fn queue(

@@ -19,4 +19,5 @@ mod servers;
 mod subscribing;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls;
+mod waiting;
 mod waking;
