@@ -9,6 +9,7 @@ use crate::Headers;
 use crate::Message;
 use crate::Seed;
 use crate::ServerUrl;
+use crate::UrlError;
 use crate::creds::Credentials;
 use crate::nkeys::PublicKey;
 use crate::nkeys::SignatureText;
@@ -40,6 +41,7 @@ like_debug! {
     Seed,
     ServerError<'_>,
     ServerUrl<'_>,
+    UrlError,
     SignatureText,
 }
 

@@ -13,7 +13,13 @@ use crate::wire::put_all;
 /// A server's address, as people write it.
 ///
 /// The scheme (`nats://`), the port (4222) and the credentials may be left out; an IPv6 address
-/// stands in brackets. [`list`](Self::list) takes several, separated by commas.
+/// stands in brackets, and may have a zone, by name or number: `[fe80::1%eth0]`.
+/// [`list`](Self::list) takes several, separated by commas.
+///
+/// In a user's name, a password and a token, `/`, `?`, `#` and `,` are written `%2F`, `%3F`, `%23`
+/// and `%2C`. An address with an `@` behind its host is refused, as that is what becomes of such a
+/// secret that is not escaped; in a path it is `%40`. A comma that is not escaped is the end of the
+/// address, and cannot be told from one between two.
 ///
 /// ```
 /// use nats_proto::{Scheme, ServerUrl};
@@ -54,7 +60,6 @@ pub struct Encoded<'a>(&'a str);
 
 /// Why a text is no server's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum UrlError {
     /// The scheme is none of `nats`, `tls`, `ws` and `wss`.
@@ -63,6 +68,16 @@ pub enum UrlError {
     Host,
     /// The port is not a number from 1 to 65535.
     Port,
+    /// There is an `@` behind the host, as if a password or token had a `/`, `?` or `#` in it that
+    /// is not [escaped](ServerUrl).
+    Unescaped,
+    /// One of the addresses in a list is none.
+    Entry {
+        /// Which, from 1. Those that are empty count.
+        number: usize,
+        /// Why.
+        error: &'static Self,
+    },
 }
 
 impl Scheme {
@@ -97,6 +112,9 @@ impl<'a> ServerUrl<'a> {
     pub fn new(text: &'a str) -> Result<Self, UrlError> {
         let (scheme, text) = scheme(text.trim_ascii()).ok_or(UrlError::Scheme)?;
         let (authority, path) = split(text, |byte| matches!(byte, b'/' | b'?' | b'#'));
+        if path.bytes().any(|byte| byte == b'@') {
+            return Err(UrlError::Unescaped);
+        }
         let path = if path == "/" { "" } else { path };
         // A password may contain an `@`, a host may not.
         let (info, address) = match authority.bytes().rposition(|byte| byte == b'@') {
@@ -114,14 +132,24 @@ impl<'a> ServerUrl<'a> {
         let port = match behind.as_bytes() {
             [] => None,
             [b':', digits @ ..] => Some(port(digits).ok_or(UrlError::Port)?),
-            _ => return Err(UrlError::Port),
+            _ if address.starts_with('[') => return Err(UrlError::Port),
+            // Something that is in no host's name.
+            _ => return Err(UrlError::Host),
         };
         Ok(Self { scheme, user, password, host, port, path })
     }
 
-    /// Reads the addresses in a list that is separated by commas.
+    /// Reads the addresses in a list that is separated by commas. Empty ones are left out, so there
+    /// may be none at all.
+    ///
+    /// An error says [which](UrlError::Entry) address it is about, if there is a comma.
     pub fn list(text: &'a str) -> impl Iterator<Item = Result<Self, UrlError>> + Clone {
-        text.split([',']).map(Self::new)
+        let is_one = text.bytes().all(|byte| byte != b',');
+        let entries = (1..).zip(text.split([',']));
+        entries.filter(|(_, entry)| !entry.trim_ascii().is_empty()).map(move |(number, entry)| {
+            let url = Self::new(entry);
+            if is_one { url } else { url.map_err(|error| error.of_entry(number)) }
+        })
     }
 
     /// How the connection is made.
@@ -163,13 +191,20 @@ impl<'a> ServerUrl<'a> {
         self.password.map(Encoded)
     }
 
-    /// What follows the port, slash included: a WebSocket's path.
+    /// What follows the port, slash included: a WebSocket's path. There may be a secret in it,
+    /// behind a `?`.
     #[must_use]
     pub const fn path(&self) -> &'a str {
         self.path
     }
 
-    /// Writes the address without credentials: `nats://host:4222`.
+    /// The path without what stands behind `?` or `#`, which may be a secret.
+    fn public_path(&self) -> &'a str {
+        split(self.path, |byte| matches!(byte, b'?' | b'#')).0
+    }
+
+    /// Writes the address without credentials: `nats://host:4222`. A path is written whole, to be
+    /// connected to; what is to be shown is [`Display`](fmt::Display)'s.
     ///
     /// # Errors
     ///
@@ -213,16 +248,17 @@ impl<'a> ServerUrl<'a> {
 }
 
 impl fmt::Display for ServerUrl<'_> {
-    /// Without credentials.
+    /// Without credentials, and without what stands behind `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        let (scheme, host, port, path) = (self.scheme.as_str(), self.host, self.port(), self.path);
+        let (scheme, host, port) = (self.scheme.as_str(), self.host, self.port());
+        let path = self.public_path();
         write!(f, "{scheme}://{open}{host}{close}:{port}{path}")
     }
 }
 
 impl fmt::Debug for ServerUrl<'_> {
-    /// Without credentials.
+    /// Like [`Display`](fmt::Display).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerUrl({self})")
     }
@@ -259,9 +295,29 @@ impl fmt::Debug for Encoded<'_> {
     }
 }
 
+impl UrlError {
+    /// The same of an address in a list: the one of that number, from 1.
+    #[must_use]
+    pub const fn of_entry(self, number: usize) -> Self {
+        let error = match self {
+            Self::Scheme => &Self::Scheme,
+            Self::Host => &Self::Host,
+            Self::Port => &Self::Port,
+            Self::Unescaped => &Self::Unescaped,
+            Self::Entry { error, .. } => error,
+        };
+        Self::Entry { number, error }
+    }
+}
+
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Entry { number, .. } => return write!(f, "address {number} of the list"),
+            Self::Unescaped => {
+                "there is an @ behind the host: in credentials, / ? # are written %2F %3F %23, and \
+                 in a path @ is written %40"
+            }
             Self::Scheme => "the scheme is none of nats, tls, ws and wss",
             Self::Host => "the host is missing or malformed",
             Self::Port => "the port is not a number from 1 to 65535",
@@ -269,7 +325,14 @@ impl fmt::Display for UrlError {
     }
 }
 
-impl core::error::Error for UrlError {}
+impl core::error::Error for UrlError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Entry { error, .. } => Some(*error),
+            _ => None,
+        }
+    }
+}
 
 /// What stands in front of `://`, and the rest.
 fn scheme(text: &str) -> Option<(Scheme, &str)> {
@@ -286,8 +349,18 @@ fn scheme(text: &str) -> Option<(Scheme, &str)> {
 fn host(address: &str) -> Option<(&str, &str)> {
     let (host, behind) = match address.strip_prefix('[') {
         Some(address) => {
-            let ends = |byte: u8| !byte.is_ascii_hexdigit() && !matches!(byte, b':' | b'.' | b'%');
-            let (host, behind) = split(address, ends);
+            let ends = |byte: u8| !byte.is_ascii_hexdigit() && !matches!(byte, b':' | b'.');
+            let (ip, mut behind) = split(address, ends);
+            if let Some(zone) = behind.strip_prefix('%') {
+                // An interface's name or number, with or without the escape of RFC 6874.
+                let ends = |byte: u8| {
+                    !byte.is_ascii_alphanumeric()
+                        && !matches!(byte, b'.' | b'-' | b'_' | b'~' | b'%')
+                };
+                let (zone, behind_zone) = split(zone, ends);
+                behind = if zone.is_empty() { "" } else { behind_zone };
+            }
+            let host = address.get(..address.len() - behind.len()).filter(|_| !ip.is_empty())?;
             (host, behind.strip_prefix(']')?)
         }
         None => {

@@ -25,6 +25,8 @@ fn every_form_of_the_documentation() {
         ("nats://u:@host", (Nats, Some("u"), Some(""), "host", 4222, "")),
         ("nats://%41%2f:%40@host", (Nats, Some("A/"), Some("@"), "host", 4222, "")),
         ("nats://[::1]:4223", (Nats, None, None, "::1", 4223, "")),
+        ("[fe80::1%eth0.1]:4223", (Nats, None, None, "fe80::1%eth0.1", 4223, "")),
+        ("[fe80::1%25wlp2s0]", (Nats, None, None, "fe80::1%25wlp2s0", 4222, "")),
         ("[fe80::1%25]", (Nats, None, None, "fe80::1%25", 4222, "")),
         ("tls://[::1]:4443", (Tls, None, None, "::1", 4443, "")),
         ("wss://tok@[2001:db8::1]/p", (Wss, Some("tok"), None, "2001:db8::1", 443, "/p")),
@@ -44,7 +46,7 @@ fn every_form_of_the_documentation() {
         let mut kept = heapless::Vec::<u8, 64>::new();
         url.encode(&mut kept).unwrap();
         let kept = core::str::from_utf8(&kept).unwrap();
-        assert_eq!(kept, url.to_string());
+        assert_eq!(kept.split('?').next().unwrap(), url.to_string());
         let again = ServerUrl::new(kept).unwrap();
         assert!(again.is_same_server(&url) && again.user().is_none(), "{kept}");
     }
@@ -70,7 +72,12 @@ fn what_is_no_address() {
         ("host:-1", UrlError::Port),
         ("host:x", UrlError::Port),
         ("::1", UrlError::Host),
-        ("host name", UrlError::Port),
+        ("host name", UrlError::Host),
+        ("nats://bad url", UrlError::Host),
+        ("nats://user@bad url:4222", UrlError::Host),
+        ("[%eth0]", UrlError::Host),
+        ("[fe80::1%]", UrlError::Host),
+        ("[fe80::1%e th]", UrlError::Host),
         ("[::1]x", UrlError::Port),
     ] {
         assert_eq!(ServerUrl::new(text), Err(error), "{text:?}");
@@ -83,7 +90,28 @@ fn lists() {
         .map(|url| url.map(|url| (url.host(), url.port())))
         .collect();
     assert_eq!(hosts, [Ok(("a", 1)), Ok(("b", 4222)), Ok(("c", 3))]);
-    assert!(ServerUrl::list("a,,b").any(|url| url.is_err()));
+    for (text, count) in [("a,,b", 2), ("a,", 1), (",a , ", 1), ("", 0), (" ", 0), (",, ", 0)] {
+        assert_eq!(ServerUrl::list(text).filter(Result::is_ok).count(), count, "{text:?}");
+        assert!(ServerUrl::list(text).all(|url| url.is_ok()), "{text:?}");
+    }
+}
+
+#[test]
+fn which_address_of_a_list_is_none() {
+    let error = |text| ServerUrl::list(text).find_map(Result::err).unwrap();
+    assert_eq!(error("a:x"), UrlError::Port);
+    for (text, number, reason) in [
+        ("a:x,b", 1, UrlError::Port),
+        ("a,,nats://b c", 3, UrlError::Host),
+        ("a,http://b", 2, UrlError::Scheme),
+        ("a,nats://u:p/q@b", 2, UrlError::Unescaped),
+    ] {
+        assert_eq!(error(text), reason.of_entry(number), "{text}");
+        assert_eq!(error(text).of_entry(7), reason.of_entry(7), "{text}");
+        assert_eq!(error(text).to_string(), format!("address {number} of the list"));
+        let source = core::error::Error::source(&reason.of_entry(number)).map(ToString::to_string);
+        assert_eq!(source, Some(reason.to_string()));
+    }
 }
 
 #[test]
@@ -102,7 +130,37 @@ fn same_server_whatever_the_spelling() {
 
 #[test]
 fn credentials_are_not_shown() {
-    let url = ServerUrl::new("nats://mary:secret@host").unwrap();
-    let shown = format!("{url} {url:?} {:?}", url.password());
-    assert!(!shown.contains("secret") && !shown.contains("mary"), "{shown}");
+    for text in [
+        "nats://mary:secret@host",
+        "secret@host",
+        "wss://host/nats?access_token=secret",
+        "wss://mary:secret@host/nats#secret",
+        "ws://host?secret",
+    ] {
+        let url = ServerUrl::new(text).unwrap();
+        let shown = format!("{url} {url:?} {:?} {:?}", url.user(), url.password());
+        assert!(!shown.contains("secret") && !shown.contains("mary"), "{shown}");
+    }
+    let url = ServerUrl::new("wss://host/nats?access_token=secret").unwrap();
+    assert_eq!(url.to_string(), "wss://host:443/nats");
+}
+
+#[test]
+fn secrets_that_are_not_escaped_are_refused() {
+    for text in [
+        "nats://mary:sec/ret@host",
+        "nats://mary:sec?ret@host:4222",
+        "nats://mary:sec#ret@host",
+        "nats://4/2@host",
+        "tok/en@host",
+        "nats://mary:/@host",
+        "ws://host/a@b",
+    ] {
+        let error = ServerUrl::new(text).unwrap_err();
+        assert_eq!(error, UrlError::Unescaped, "{text}");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("ret") && !shown.contains("mary"), "{shown}");
+    }
+    let url = ServerUrl::new("nats://mary:sec%2Fr%3Fe%23t%2C@host").unwrap();
+    assert!(url.password().is_some_and(|password| password.is("sec/r?e#t,")));
 }

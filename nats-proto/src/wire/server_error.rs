@@ -102,8 +102,9 @@ kinds! {
         "authorization violation",
         "authentication error"
     ];
-    /// The credentials did not come in time.
-    AuthenticationTimeout = "authentication_timeout", Reauthenticate, ["authentication timeout"];
+    /// The login did not come to its end in time. That says nothing about the credentials: a server
+    /// that is busy, or a slow line, is a reason as well.
+    AuthenticationTimeout = "authentication_timeout", Reconnect, ["authentication timeout"];
     /// The user's or the account's credentials are no longer valid.
     AuthenticationExpired = "authentication_expired", Reauthenticate, [
         "user authentication expired",

@@ -23,7 +23,7 @@ fn every_text_of_the_servers_source() {
         ("Server Shutdown", ServerShutdown, Reconnect),
         ("Failed Account Registration", AccountRegistration, Reconnect),
         ("Authorization Violation", AuthorizationViolation, Reauthenticate),
-        ("Authentication Timeout", AuthenticationTimeout, Reauthenticate),
+        ("Authentication Timeout", AuthenticationTimeout, Reconnect),
         ("User Authentication Expired", AuthenticationExpired, Reauthenticate),
         ("Account Authentication Expired", AuthenticationExpired, Reauthenticate),
         ("User Authentication Revoked", AuthenticationRevoked, Reauthenticate),
