@@ -40,6 +40,7 @@ use core::num::NonZeroU64;
 
 pub use config::Backoff;
 pub use config::Config;
+pub use config::LASTING;
 pub use config::Tls;
 pub use event::Challenge;
 pub use event::Draining;
@@ -99,6 +100,8 @@ pub struct Session<S: Store> {
     was_connected: bool,
     /// How many attempts there were since a connection was lost.
     attempts: u32,
+    /// When the connection was ready.
+    ready_at: Instant,
     /// The PING behind the subscriptions that were made again.
     resubscribing: Option<u32>,
     /// How many connections were lost: what was begun on one is not finished on another.
@@ -155,6 +158,7 @@ impl<S: Store> Session<S> {
             leaving: None,
             was_connected: false,
             attempts: 0,
+            ready_at: Instant::default(),
             resubscribing: None,
             link: 0,
             rng: Rng::new(seed),

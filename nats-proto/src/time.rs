@@ -52,7 +52,7 @@ impl Add<Duration> for Instant {
 }
 
 /// A length of time in milliseconds. The longest one, 49 days, is for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Millis(pub(crate) u32);
 

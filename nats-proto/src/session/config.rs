@@ -31,8 +31,10 @@ pub struct Config {
     pub retry_first: bool,
     /// How long to wait between two attempts at the same server. Default [`Backoff::DEFAULT`].
     pub backoff: Backoff,
-    /// After how many failed attempts in a row a server is given up; `None` is never. Does not
-    /// count before the first connection. Default 60.
+    /// After how many failed attempts in a row a server is given up; `None` is never, and zero is
+    /// one. A login is the end of a row, however soon the connection is lost. Before the first
+    /// connection it counts with [`retry_first`](Self::retry_first); without, each server is tried
+    /// once anyway. Default 60.
     pub max_attempts: Option<u32>,
     /// Whether to go on with a server that has refused the credentials twice for the same reason.
     /// Default false: it is given up.
@@ -48,6 +50,10 @@ pub struct Config {
     pub max_control_line: usize,
 }
 
+/// How long a connection has to last, from the login on, until the failures before it are forgotten:
+/// 10 s.
+pub const LASTING: Duration = Duration::from_secs(10);
+
 /// When to use TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -62,8 +68,12 @@ pub enum Tls {
 }
 
 /// How long to wait between two attempts at the same server, counted from the start of the first
-/// one. A server that was not tried yet, or that kept a connection for longer than that, is tried
-/// at once; one that another server told of, no sooner than that one.
+/// one, and at least 20 ms. A server that was not tried yet, or that kept a connection for longer
+/// than that, is tried at once; one that another server told of, no sooner than that one. So with
+/// several servers there is one wait for each round of them.
+///
+/// A failure is an attempt that failed, and also a connection that was lost within [`LASTING`]: a
+/// server that takes us and drops us is no better than one that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

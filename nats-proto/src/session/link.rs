@@ -3,6 +3,7 @@
 use super::Drain;
 use super::Ended;
 use super::Event;
+use super::LASTING;
 use super::Lost;
 use super::Session;
 use super::State;
@@ -137,6 +138,7 @@ impl<S: Store> Session<S> {
         self.end_list();
         self.timers.stop(Timer::Handshake);
         self.start_ping_timer(now);
+        self.ready_at = now;
         self.pool.note_success();
         self.attempts = 0;
         self.subscriptions.link_up(&mut self.pings);
@@ -210,7 +212,12 @@ impl<S: Store> Session<S> {
         if is_drain_cut {
             self.stop(Stop::Lost(cause));
         } else if was_ready {
-            self.pool.leave_first();
+            let has_lasted = now >= self.ready_at + Millis::from(LASTING);
+            // Whoever leaves on purpose has nothing against the server.
+            if has_lasted || !matches!(cause, Lost::Requested | Lost::LameDuck) {
+                self.pool.note_loss(has_lasted);
+            }
+            self.leave_server(cause);
             if self.settings.reconnect || cause == Lost::Requested {
                 self.try_others(cause, now);
             } else {
@@ -218,7 +225,7 @@ impl<S: Store> Session<S> {
             }
         } else if self.was_connected || self.settings.retry_first {
             if cause == Lost::Requested {
-                self.pool.leave_first();
+                self.leave_server(cause);
             } else {
                 self.pool.note_failure(&self.settings, refusal(cause));
             }
@@ -236,6 +243,13 @@ impl<S: Store> Session<S> {
         } else {
             Event::ConnectFailed { cause, error }
         })
+    }
+
+    fn leave_server(&mut self, cause: Lost) {
+        self.pool.leave_first();
+        if cause == Lost::Requested {
+            self.pool.forgive();
+        }
     }
 
     /// What was begun on the connection is over with it.

@@ -2,25 +2,37 @@
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
+use super::settings::MIN_DELAY;
 use super::settings::Settings;
 use crate::error::Full;
 use crate::rng::Rng;
 use crate::store::Store;
 use crate::store::Table;
 use crate::time::Instant;
+use crate::time::Millis;
 use crate::url::Scheme;
 use crate::url::ServerUrl;
 use crate::wire::Buffer;
 use crate::wire::ErrorKind;
 use crate::wire::Sink;
 
+/// How many servers are kept that others told of. nats-server tells of every address of every server
+/// in its cluster.
+pub(super) const MAX_DISCOVERED: usize = 256;
+/// The longest name that such a server may have: there are no longer ones in DNS.
+const MAX_HOST: usize = 255;
+
 /// One server in a session's table.
 #[derive(Clone, Debug)]
 pub struct Server<T> {
     /// `scheme://host:port`, without credentials.
     address: T,
+    /// The same for the same server, and seldom for two.
+    hash: u32,
     /// How many attempts have failed in a row.
     failures: u32,
+    /// How many attempts in a row have failed, or led to a connection that did not last.
+    setbacks: u32,
     /// When it may be tried again.
     not_before: Instant,
     /// Why it refused the credentials the last time.
@@ -28,6 +40,8 @@ pub struct Server<T> {
     is_discovered: bool,
     /// Whether the INFO that is being read tells of it.
     is_listed: bool,
+    /// Whether it was lost last, and the application may say when to try it again.
+    is_left: bool,
     /// Whether it was tried at all.
     is_tried: bool,
     /// Whether the application does not want it any more. It goes with its connection.
@@ -44,7 +58,8 @@ pub struct Server<T> {
 pub struct KnownServer<'s> {
     /// Its address.
     pub url: ServerUrl<'s>,
-    /// How many attempts to connect to it have failed in a row.
+    /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
+    /// within [`LASTING`](super::LASTING).
     pub failures: u32,
     /// Whether another server told of it.
     pub is_discovered: bool,
@@ -74,7 +89,7 @@ impl<S: Store> Pool<S> {
             known.is_discovered = false;
             known.is_unwanted = false;
             if core::mem::take(&mut known.is_given_up) {
-                (known.failures, known.refusal) = (0, None);
+                (known.failures, known.setbacks, known.refusal) = (0, 0, None);
                 self.changes = self.changes.wrapping_add(1);
             }
             return Ok(());
@@ -87,7 +102,11 @@ impl<S: Store> Pool<S> {
 
     /// Removes all servers, but the first one only with its connection.
     pub(super) fn remove_all(&mut self, keeps_first: bool) {
-        while self.remove(usize::from(keeps_first)) {}
+        while let Some(last) = self.servers.as_ref().len().checked_sub(1)
+            && last >= usize::from(keeps_first)
+        {
+            self.remove(last);
+        }
         if let Some(first) = self.first_mut() {
             first.is_unwanted = true;
         }
@@ -112,7 +131,8 @@ impl<S: Store> Pool<S> {
     ) {
         if let Some(first) = self.first_mut() {
             first.is_tried = true;
-            first.not_before = now + settings.delay(first.failures, is_tls, rng);
+            first.is_left = false;
+            first.not_before = now + settings.delay(first.setbacks, is_tls, rng);
         }
     }
 
@@ -131,6 +151,7 @@ impl<S: Store> Pool<S> {
             return;
         };
         first.failures = first.failures.saturating_add(1);
+        first.setbacks = first.setbacks.saturating_add(1);
         let is_refused_again = refusal.is_some() && first.refusal == refusal;
         first.refusal = refusal.or(first.refusal);
         let is_given_up = settings.max_attempts.is_some_and(|max| first.failures >= max)
@@ -140,8 +161,22 @@ impl<S: Store> Pool<S> {
         self.leave_first();
     }
 
-    /// The connection to the first server is no more: the others come first.
+    /// The connection to the first server is lost, after a while or soon after it was made. That
+    /// server's back-off begins anew only if it has lasted.
+    pub(super) fn note_loss(&mut self, has_lasted: bool) {
+        if let Some(first) = self.first_mut() {
+            first.setbacks = if has_lasted { 0 } else { first.setbacks.saturating_add(1) };
+        }
+    }
+
+    /// The first server is no more to be tried at once: the others come first.
     pub(super) fn leave_first(&mut self) {
+        for server in self.servers.as_mut() {
+            server.is_left = false;
+        }
+        if let Some(first) = self.first_mut() {
+            first.is_left = true;
+        }
         if self.first_mut().is_some_and(|first| first.is_unwanted) {
             self.remove(0);
         } else if Self::HAS_CHOICE {
@@ -167,7 +202,26 @@ impl<S: Store> Pool<S> {
     pub(super) fn forgive(&mut self) {
         for server in self.servers.as_mut() {
             server.not_before = Instant::default();
+            server.is_left = false;
         }
+    }
+
+    /// Has the server that was lost last wait for as long as `delay` says, which is told how often
+    /// that has happened in a row.
+    pub(super) fn delay_last(&mut self, delay: impl FnOnce(u32) -> Millis, now: Instant) -> bool {
+        let Some(left) = self.servers.as_mut().iter_mut().find(|server| server.is_left) else {
+            return false;
+        };
+        left.is_left = false;
+        left.not_before = now + delay(left.setbacks).max(MIN_DELAY);
+        true
+    }
+
+    /// When the first server may be tried if the application says at `at`: not too soon after the
+    /// last time.
+    pub(super) fn not_too_soon(&self, at: Instant, now: Instant) -> Instant {
+        let first = self.servers.as_ref().first();
+        first.map_or(at, |first| at.max(first.not_before.min(now + MIN_DELAY)))
     }
 
     /// Puts the server that can be tried soonest first, and says when; `None` if there is none.
@@ -223,11 +277,22 @@ impl<S: Store> Pool<S> {
         let url = url.with_scheme(scheme);
         if let Some(known) = self.find_mut(&url) {
             known.is_listed = true;
-        } else if self.push(&url, true).is_err()
-            && !(self.remove_unlisted() && self.push(&url, true).is_ok())
+        } else if self.discover(&url).is_err()
+            && !(self.remove_unlisted() && self.discover(&url).is_ok())
         {
             self.left_out = self.left_out.saturating_add(1);
         }
+    }
+
+    fn discover(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
+        let is_full = || {
+            let discovered = self.servers.as_ref().iter().filter(|server| server.is_discovered);
+            discovered.count() >= MAX_DISCOVERED
+        };
+        if url.host().len() > MAX_HOST || (S::MAX_SERVERS > MAX_DISCOVERED && is_full()) {
+            return Err(Full);
+        }
+        self.push(url, true)
     }
 
     /// Keeps the name of the first server, if it has one.
@@ -307,11 +372,14 @@ impl<S: Store> Pool<S> {
             return "";
         };
         let is_discovered = self.servers.as_ref().first().is_some_and(|first| first.is_discovered);
+        // A zone is of no certificate's concern.
+        let host = server.host();
+        let end = host.bytes().position(|byte| byte == b'%').unwrap_or(host.len());
         let name = core::str::from_utf8(self.name.as_ref()).unwrap_or_default();
         if is_discovered && !name.is_empty() && server.is_ip_address() {
             name
         } else {
-            server.host()
+            host.get(..end).unwrap_or(host)
         }
     }
 
@@ -320,7 +388,7 @@ impl<S: Store> Pool<S> {
         known.filter_map(|server| {
             Some(KnownServer {
                 url: server.url()?,
-                failures: server.failures,
+                failures: server.setbacks,
                 is_discovered: server.is_discovered,
             })
         })
@@ -343,8 +411,9 @@ impl<S: Store> Pool<S> {
     }
 
     fn find_mut(&mut self, url: &ServerUrl<'_>) -> Option<&mut Server<S::Text>> {
+        let hash = hash(url);
         let is_it = |server: &&mut Server<S::Text>| {
-            server.url().is_some_and(|known| known.is_same_server(url))
+            server.hash == hash && server.url().is_some_and(|known| known.is_same_server(url))
         };
         self.servers.as_mut().iter_mut().find(is_it)
     }
@@ -358,11 +427,14 @@ impl<S: Store> Pool<S> {
         let not_before = teller.map(|teller| teller.not_before).unwrap_or_default();
         self.servers.push(Server {
             address,
+            hash: hash(url),
             failures: 0,
+            setbacks: 0,
             not_before,
             refusal: None,
             is_discovered,
             is_listed: is_discovered,
+            is_left: false,
             is_tried: false,
             is_unwanted: false,
             is_given_up: false,
@@ -376,6 +448,14 @@ impl<S: Store> Pool<S> {
         self.changes = self.changes.wrapping_add(is_removed.into());
         is_removed
     }
+}
+
+/// Looking for a server among many is comparing numbers, most of the time.
+fn hash(url: &ServerUrl<'_>) -> u32 {
+    let start = u32::from(url.port());
+    url.host().bytes().fold(start, |hash, byte| {
+        hash.wrapping_mul(0x0100_0193) ^ u32::from(byte.to_ascii_lowercase())
+    })
 }
 
 impl<T: Buffer> Server<T> {

@@ -73,18 +73,36 @@ impl<S: Store> Session<S> {
     }
 
     /// How many servers others told of that there was no room for, or whose addresses were too
-    /// long for the table.
+    /// long for the table. Whatever the table, no more than 256 are kept that others told of.
     pub const fn servers_left_out(&self) -> u32 {
         self.pool.left_out()
     }
 
+    /// Says when to try the server again whose connection was lost last, or that could not be
+    /// connected to, in place of the [`backoff`](super::Config::backoff): after what `delay`
+    /// returns, which is told how many attempts in a row have failed, or led to a connection that did
+    /// not last. To be called while the session waits; does nothing if it was called since, or the
+    /// application wanted to leave that server.
+    ///
+    /// The others are tried first, those at once that are not waited for: with several servers there
+    /// is one wait for each round of them. As with any back-off, it is at least 20 ms.
+    pub fn delay_retry(&mut self, delay: impl FnOnce(u32) -> Duration, now: Instant) {
+        if matches!(self.state, State::Waiting)
+            && self.pool.delay_last(|failures| delay(failures).into(), now)
+        {
+            self.wait(now);
+        }
+    }
+
     /// Tries another server next, or at another time: the one of that number in
-    /// [`servers`](Self::servers), after `delay`. Returns whether that was possible: while the
-    /// session waits after a loss, when [`step`](Self::step) is [`Step::Wait`](super::Step::Wait).
+    /// [`servers`](Self::servers), after `delay`, and no sooner than 20 ms after it failed. Returns
+    /// whether that was possible: while the session waits after a loss, when [`step`](Self::step) is
+    /// [`Step::Wait`](super::Step::Wait).
     pub fn choose_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
         let is_possible = matches!(self.state, State::Waiting) && self.pool.put_first(number);
         if is_possible {
-            self.timers.set(Timer::Reconnect, now + delay);
+            let at = self.pool.not_too_soon(now + delay, now);
+            self.timers.set(Timer::Reconnect, at);
         }
         is_possible
     }

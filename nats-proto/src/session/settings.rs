@@ -6,6 +6,9 @@ use super::Tls;
 use crate::rng::Rng;
 use crate::time::Millis;
 
+/// No server is tried again sooner, whatever the back-off.
+pub(super) const MIN_DELAY: Millis = Millis(20);
+
 /// What a session keeps of its [`Config`]: a [`Duration`](core::time::Duration) takes four times
 /// what a number of milliseconds does.
 pub(super) struct Settings {
@@ -35,9 +38,9 @@ enum Delays {
 
 impl Settings {
     /// How long it takes until a server may be tried again that has failed `failures` times in a
-    /// row before.
+    /// row before, or did not keep the connection.
     pub(super) fn delay(&self, failures: u32, is_tls: bool, rng: &mut Rng) -> Millis {
-        match self.delays {
+        let delay = match self.delays {
             Delays::Fixed { wait, jitter, jitter_tls } => {
                 let jitter = if is_tls { jitter_tls } else { jitter };
                 Millis(wait.0.saturating_add(rng.up_to(jitter.0)))
@@ -50,7 +53,8 @@ impl Settings {
                 let longest = longest.min(max);
                 Millis(longest - rng.up_to(longest / 2))
             }
-        }
+        };
+        delay.max(MIN_DELAY)
     }
 }
 

@@ -2,6 +2,8 @@ use core::time::Duration;
 
 use super::*;
 
+const ORDERED: Config = Config { keep_order: true, ..Config::DEFAULT };
+
 fn hosts<S: Store<Route = u8>>(world: &World<S>) -> Vec<&str> {
     let mut hosts: Vec<_> = world.session.servers().map(|known| known.url.host()).collect();
     hosts.sort_unstable();
@@ -155,4 +157,63 @@ fn what_is_not_permitted_ends() {
     world.sent();
     world.receive("-ERR 'Permissions Violation for Publish to \"p\"'");
     assert_eq!(world.released(), []);
+}
+
+/// INFO with servers of those numbers.
+fn info_of(numbers: core::ops::Range<u32>) -> String {
+    let urls: Vec<_> = numbers.map(|number| format!("\"x{number}:1\"")).collect();
+    format!("INFO {{\"connect_urls\":[{}]}}", urls.join(","))
+}
+
+#[test]
+fn there_is_one_bound_for_what_servers_tell() {
+    use crate::session::pool::MAX_DISCOVERED;
+    use crate::store::Growable;
+
+    // Before the login, in many INFOs; and after it, in one.
+    let mut world = World::<Growable<u8>>::new(Config::DEFAULT, &["a", "b"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    for at in 0..100 {
+        world.receive(&info_of(at * 50..(at + 1) * 50));
+    }
+    assert_eq!(world.session.servers().count(), MAX_DISCOVERED + 2);
+    assert_eq!(world.session.servers_left_out() as usize, 5_000 - MAX_DISCOVERED);
+    world.login();
+    assert_eq!(world.receive("PONG"), ["Connected"]);
+    assert_eq!(world.session.servers().count(), MAX_DISCOVERED + 2);
+    world.receive(&info_of(7_000..17_000));
+    assert_eq!(world.session.servers().count(), MAX_DISCOVERED + 2);
+    assert!(hosts(&world).contains(&"x7000") && !hosts(&world).contains(&"x0"), "new ones count");
+    let left_out = world.session.servers_left_out() as usize;
+    assert_eq!(left_out, 5_000 + 10_000 - 2 * MAX_DISCOVERED);
+
+    // The application's own are not counted, and are kept.
+    for number in 0..600 {
+        let url = format!("own{number}");
+        world.session.add_server(&ServerUrl::new(&url).unwrap()).unwrap();
+    }
+    assert_eq!(world.session.servers().count(), MAX_DISCOVERED + 602);
+    world.receive(&info_of(0..1));
+    assert_eq!(world.session.servers().count(), 603);
+
+    // A name that is longer than any.
+    world.receive(&format!("INFO {{\"connect_urls\":[\"{}:1\",\"x0:1\"]}}", "n".repeat(256)));
+    assert_eq!(world.session.servers().count(), 603);
+    assert_eq!(world.session.servers_left_out() as usize, left_out + 1);
+}
+
+#[test]
+fn zones_are_kept_and_are_of_no_certificates_concern() {
+    let mut world = World::<Small>::new(ORDERED, &["tls://[fe80::1%eth0]"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    assert_eq!(world.session.tls_name(), "fe80::1");
+    world.receive("INFO {\"tls_required\":true,\"connect_urls\":[\"[fe80::2%eth0]:4222\"]}");
+    world.session.handle_secured();
+    world.login();
+    world.receive("PONG");
+    world.lose(Lost::Closed);
+    assert_eq!(world.redial().1, "fe80::2%eth0");
+    assert_eq!(world.session.tls_name(), "fe80::2");
 }

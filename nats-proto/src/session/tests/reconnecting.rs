@@ -139,8 +139,104 @@ fn exponential_back_off() {
     world.establish();
     world.lose(Lost::Closed);
     assert!(world.redial().0 <= 1_000, "as long as the attempt asked for");
+    world.establish();
+    world.now = world.now + LASTING;
     world.lose(Lost::Closed);
-    assert!(world.redial().0 <= 100, "success starts it again");
+    world.redial();
+    world.lose(Lost::Unreachable);
+    assert!(world.redial().0 <= 100, "a connection that has lasted starts it again");
+}
+
+#[test]
+fn a_server_that_takes_us_and_drops_us_is_backed_off_from() {
+    let backoff =
+        Backoff::Exponential { min: Duration::from_millis(100), max: Duration::from_secs(10) };
+    let config = Config { backoff, max_attempts: Some(2), ..Config::DEFAULT };
+    let mut world = settled(config, &["a"]);
+    world.lose(Lost::Closed);
+    let start = world.now;
+    assert_eq!(world.redial().0, 0);
+    for times in 0..10 {
+        // It lets us in, and that is the end of a row of attempts.
+        assert_eq!(world.establish(), "Reconnected");
+        world.now = world.now + Duration::from_millis(3);
+        world.lose(Lost::Closed);
+        let known = world.session.servers().next().unwrap().failures;
+        assert_eq!(known, times + 1);
+        let (waited, _) = world.redial();
+        let longest = (100 << times).min(10_000);
+        assert!((longest / 2 - 3..=longest).contains(&waited), "{waited} ms of {longest}");
+    }
+    assert!(world.now.since(start) > Duration::from_secs(15));
+
+    // Not if we wanted to leave.
+    let mut world = settled(config, &["a"]);
+    for _ in 0..3 {
+        world.session.reconnect(world.now);
+        assert_eq!(world.redial().0, 0);
+        world.establish();
+        assert_eq!(world.session.servers().next().unwrap().failures, 0);
+    }
+}
+
+#[test]
+fn no_back_off_is_too_short() {
+    let zero = Duration::ZERO;
+    for backoff in [
+        Backoff::Fixed { wait: zero, jitter: zero, jitter_tls: zero },
+        Backoff::Exponential { min: zero, max: zero },
+    ] {
+        let config = Config { backoff, max_attempts: None, ..Config::DEFAULT };
+        let mut world = settled(config, &["a"]);
+        world.lose(Lost::Closed);
+        assert_eq!(world.redial().0, 0);
+        for attempt in 0..5 {
+            if attempt % 2 == 0 {
+                world.establish();
+            }
+            world.lose(Lost::Closed);
+            assert_eq!(world.redial().0, 20);
+            world.lose(Lost::Closed);
+            world.session.delay_retry(|_| zero, world.now);
+            assert_eq!(world.redial().0, 20);
+            world.lose(Lost::Closed);
+            world.session.choose_server(0, zero, world.now);
+            assert_eq!(world.redial().0, 20);
+        }
+    }
+}
+
+#[test]
+fn the_application_says_when_to_try_a_server_again() {
+    // Instead of two seconds, also when there was a connection.
+    let mut world = World::<Small>::connected();
+    for times in 1..5 {
+        world.lose(Lost::Closed);
+        let millis = |failures| Duration::from_millis(u64::from(failures) * 30);
+        world.session.delay_retry(millis, world.now);
+        world.session.delay_retry(|_| panic!("asked again"), world.now);
+        assert_eq!(world.redial(), (30 * times, "a".into()));
+        assert_eq!(world.establish(), "Reconnected");
+    }
+    world.session.reconnect(world.now);
+    world.session.delay_retry(|_| panic!("it is to be at once"), world.now);
+    assert_eq!(world.redial().0, 0);
+
+    // Once for each round of servers.
+    let mut world = settled(ORDERED, &["a", "b", "c"]);
+    world.lose(Lost::Closed);
+    let mut tried = Vec::new();
+    for _ in 0..9 {
+        world.session.delay_retry(|_| Duration::from_millis(250), world.now);
+        tried.push(world.redial());
+        world.lose(Lost::Unreachable);
+    }
+    let round = |wait| [(0, "b"), (0, "c"), (wait, "a")];
+    let expected: Vec<_> = round(250).into_iter().chain(round(0)).chain(round(0)).collect();
+    let waits: Vec<_> = tried.iter().map(|(wait, host)| (*wait, host.as_str())).collect();
+    assert_eq!(&waits[..3], &expected[..3]);
+    let total: u64 = tried.iter().map(|(wait, _)| wait).sum();
+    assert_eq!(total, 3 * 250, "{tried:?}");
 }
 
 #[test]
@@ -193,6 +289,35 @@ fn the_first_connection_can_be_retried() {
     world.redial();
     world.lose(Lost::Unreachable);
     assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Unreachable)));
+}
+
+#[test]
+fn a_server_that_is_too_busy_to_check_a_password_is_not_given_up() {
+    for retry_refused in [false, true] {
+        let mut world = settled(Config { retry_refused, ..ORDERED }, &["a", "b"]);
+        world.lose(Lost::Closed);
+        for _ in 0..8 {
+            world.redial();
+            world.decoder = Decoder::default();
+            world.session.handle_open();
+            world.receive(INFO);
+            world.login();
+            let told = world.receive("-ERR 'Authentication Timeout'");
+            assert!(told[0].starts_with("ConnectFailed"), "{told:?}");
+        }
+        world.redial();
+        assert_eq!(world.establish(), "Reconnected");
+    }
+
+    // At first, each server is tried once: one that is busy does not keep us from the next.
+    let mut world = World::<Small>::new(ORDERED, &["a", "b"]);
+    world.session.connect(world.now);
+    world.session.handle_open();
+    world.receive(INFO);
+    world.login();
+    world.receive("-ERR 'Authentication Timeout'");
+    assert_eq!(world.host(), "b");
+    assert_eq!(world.establish(), "Connected");
 }
 
 #[test]
