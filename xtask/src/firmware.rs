@@ -40,10 +40,19 @@ const BOARDS: &[Board] = &[
     },
 ];
 
-/// Builds all firmware, boots it and has it talk to a hub behind a leaf node.
+/// Builds all firmware, or that of the board that is named, boots it and has it talk to a hub behind a leaf
+/// node.
 pub(crate) fn firmware() -> Outcome {
+    // Of `ci` there is nothing else to be read.
+    let name = std::env::args().nth(2);
+    let is_meant = |board: &&Board| name.as_deref().is_none_or(|name| name == board.name);
+    let boards: Vec<_> = BOARDS.iter().filter(is_meant).collect();
+    if boards.is_empty() {
+        let names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+        return Err(format!("usage: cargo xtask firmware [{}]", names.join("|")));
+    }
     let server = tools::server()?;
-    for board in BOARDS {
+    for board in boards {
         install(board.emulator, board.debian)?;
         let image = build(board.package, board.package, board.target, &[])?;
         run(cargo(&["run", "--quiet", "--package", "nats-tests", "--example", "firmware"])

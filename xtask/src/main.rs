@@ -47,7 +47,7 @@ const TASKS: &[Task] = &[
     Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
     Task {
         name: "firmware",
-        about: "firmware in QEMU, which it obtains, against real servers",
+        about: "firmware in QEMU, which it obtains, against real servers; [BOARD]",
         run: firmware::firmware,
     },
     Task {

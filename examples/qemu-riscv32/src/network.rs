@@ -166,26 +166,26 @@ impl Outgoing {
 
 impl RxToken for Received<'_> {
     fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, f: F) -> T {
-        let Incoming { token, buffer } = self.incoming;
-        let mut card = self.card.borrow_mut();
+        let Self { card, incoming: Incoming { token, buffer } } = self;
         // SAFETY: these are the token and the buffer that it was begun with.
-        let received = unsafe { card.receive_complete(*token, buffer) };
+        let received = unsafe { card.borrow_mut().receive_complete(*token, buffer) };
         let (start, len) = received.expect("the card has received it");
+        // The network may answer from in there, with the card.
         let value = f(&mut buffer[start..start + len]);
         // SAFETY: nobody touches the buffer until the card is done with it.
-        *token = unsafe { card.receive_begin(buffer) }.expect("there is room for one");
+        let begun = unsafe { card.borrow_mut().receive_begin(buffer) };
+        *token = begun.expect("there is room for one");
         value
     }
 }
 
 impl TxToken for Sending<'_> {
     fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, len: usize, f: F) -> T {
-        let Outgoing { pending, buffer } = self.outgoing;
-        let mut card = self.card.borrow_mut();
-        let start = card.fill_buffer_header(buffer).expect("it is long enough");
+        let Self { card, outgoing: Outgoing { pending, buffer } } = self;
+        let start = card.borrow().fill_buffer_header(buffer).expect("it is long enough");
         let value = f(&mut buffer[start..start + len]);
         // SAFETY: nobody touches the buffer until the card is done with it.
-        let token = unsafe { card.transmit_begin(&buffer[..start + len]) };
+        let token = unsafe { card.borrow_mut().transmit_begin(&buffer[..start + len]) };
         *pending = Some((token.expect("there is room for one"), start + len));
         value
     }

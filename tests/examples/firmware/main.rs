@@ -1,42 +1,78 @@
 //! Devices in QEMU, a leaf node that they connect to, and a hub behind it: does what is published here
 //! arrive there, whatever fails in between? `cargo xtask firmware` builds the firmware and runs this.
 
+mod alarm;
 mod device;
 mod output;
 mod proxy;
 mod site;
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::process::ExitCode;
 use std::time::Duration;
 use std::time::Instant;
 
 use nats_proto::HeaderBuf;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use crate::device::Device;
 use crate::device::PASSWORD;
+use crate::device::Setup;
 use crate::device::TIME_IS_UP;
 use crate::site::Site;
+use crate::site::free_port;
 use crate::site::next_number;
 use crate::site::within;
 
 #[tokio::main]
-async fn main() {
-    step("a device and a hub talk to each other", talk()).await;
-    step("headers, both ways", trace()).await;
-    step("two devices share their work", share()).await;
-    step("as many messages as it can, both ways", hurry()).await;
-    step("an INFO of 8 KB", be_informed()).await;
-    step("the leaf is killed, hangs, floods; a message is too long", survive()).await;
-    step("a wrong password, until it is right", be_refused()).await;
-    step("a leaf says that it will shut down", leave()).await;
-    step("a device that does not stop is switched off", never_stop()).await;
+async fn main() -> ExitCode {
+    alarm::comes_first();
+    let all = async {
+        panic().await;
+        step("a device and a hub talk to each other", talk()).await?;
+        step("packets to a port where nobody listens", knock()).await?;
+        step("headers, both ways", trace()).await?;
+        step("two devices share their work", share()).await?;
+        step("as many messages as it can, both ways", hurry()).await?;
+        step("an INFO of 8 KB", be_informed()).await?;
+        step("the leaf is killed, hangs, floods; a message is too long", survive()).await?;
+        step("a wrong password, until it is right", be_refused()).await?;
+        step("a leaf says that it will shut down", leave()).await?;
+        step("a device that does not stop is switched off", never_stop()).await
+    };
+    match all.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-async fn step(name: &str, test: impl Future<Output = ()>) {
+/// Fails as soon as one of its devices does.
+async fn step(name: &str, test: impl Future<Output = ()>) -> Result<(), String> {
     println!("{name}");
     let start = Instant::now();
-    test.await;
+    tokio::select! {
+        biased;
+        failure = alarm::raised() => return Err(format!("{failure} ({name})")),
+        () = test => {}
+    }
     println!("    passed in {:.1} s", start.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// Not a step: it waits for what would end one.
+async fn panic() {
+    println!("a device that panics is told of");
+    // No device takes such an address.
+    let setup = Setup { servers: "nats://".to_owned(), ..Setup::new("zero", &[], PASSWORD) };
+    let device = Device::boot_with(&setup);
+    let told = within("a panic", alarm::raised()).await;
+    assert!(told.starts_with("device zero: panicked at src/main.rs:"), "{told}");
+    drop(device);
 }
 
 async fn talk() {
@@ -55,6 +91,27 @@ async fn talk() {
     // A command that nobody waits for.
     site.client.publish("device.seven.command", "blink 1").await.expect("it is sent");
     stop(&site, "seven", device).await;
+}
+
+/// What nobody listens to is answered at once, from where it was received.
+async fn knock() {
+    const KNOCKS: usize = 20;
+    let site = Site::start(1).await;
+    let port = free_port();
+    let setup = Setup { closed_port: Some(port), ..Setup::new("three", &site.ports(), PASSWORD) };
+    let device = Device::boot_with(&setup);
+    assert_eq!(site.status("three", "connections").await, 1);
+    for _ in 0..KNOCKS {
+        let knocking = async {
+            let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
+            socket.read(&mut [0; 16]).await
+        };
+        let answer = within("a refusal", knocking).await.map_err(|error| error.kind());
+        let is_refused = matches!(answer, Ok(0) | Err(ErrorKind::ConnectionReset));
+        assert!(is_refused, "{answer:?}");
+    }
+    assert_eq!(site.status("three", "connections").await, 1);
+    stop(&site, "three", device).await;
 }
 
 async fn trace() {
@@ -203,13 +260,14 @@ async fn leave() {
 
 async fn never_stop() {
     let site = Site::start(1).await;
-    let device = Device::boot_for(Duration::from_secs(2), "eleven", &site.ports(), PASSWORD);
-    assert_eq!(device.exit_code(), Some(TIME_IS_UP));
+    let lifetime = Duration::from_secs(2);
+    let setup = Setup { lifetime, ..Setup::new("eleven", &site.ports(), PASSWORD) };
+    assert_eq!(Device::boot_with(&setup).exit_code().await, Some(TIME_IS_UP));
 }
 
 /// The last command, after which a device has nothing left to say.
 async fn stop(site: &Site, id: &str, device: Device) {
     let command = format!("device.{id}.command");
     assert_eq!(site.ask(&command, "stop").await, "stopping");
-    assert_eq!(device.exit_code(), Some(0), "the device's exit code");
+    assert_eq!(device.exit_code().await, Some(0), "the device's exit code");
 }

@@ -133,7 +133,8 @@ fn leaf_config(leaf_port: u16, password: &str) -> String {
     )
 }
 
-fn free_port() -> u16 {
+/// A port of this machine that is free now.
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its number").port()
 }
