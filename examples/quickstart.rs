@@ -3,14 +3,28 @@
 //! Talks to the server at `NATS_URL`, or to a small broker in this process.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use nats_examples::command;
+use nats_examples::command::Misuse;
 use nats_tokio::Client;
 use nats_tokio::HeaderMap;
 use nats_tokio::RequestError;
 
+const USAGE: &str = "usage: quickstart
+
+Shows what core NATS can do, with the server at NATS_URL, or with a small broker in this process.";
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    command::end(show(&command::arguments(USAGE)).await)
+}
+
+async fn show(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    if !arguments.is_empty() {
+        return Err(Misuse(USAGE).into());
+    }
     let client = nats_tokio::connect(nats_examples::server_url()?).await?;
     let server = client.server_info();
     println!("connected to {} {} at {}", server.server_name, server.version, server.address);

@@ -4,10 +4,12 @@
 //! pedantic mode, `max_payload`, a password: what core NATS is for a client. No clusters, no
 //! accounts, no TLS, no persistence.
 //!
-//! One task for each client reads, and another one writes what the [router](Router) put into the
-//! client's mailbox. A client that does not read its mailbox is disconnected, as by nats-server.
+//! One task for each client reads, and writes what the [router](Router) put into the client's mailbox. A
+//! client that does not read, and for which more than [`Options::max_pending`] waits, is disconnected at
+//! once, as by nats-server: `Slow Consumer`, if there is room to say so. Nobody else waits for it.
 
 mod connection;
+mod mailbox;
 mod router;
 
 use std::io;
@@ -22,7 +24,8 @@ pub use router::Router;
 pub struct Options {
     /// The longest headers and payload together in bytes. Default 1 MiB.
     pub max_payload: usize,
-    /// How many bytes may wait for a client that does not read. Default 64 MiB.
+    /// How many bytes may wait for a client that does not read, besides what the operating system keeps
+    /// for it. Default 64 MiB.
     pub max_pending: usize,
     /// The user and the password to log in with. Default none.
     pub user: Option<(String, String)>,

@@ -1,6 +1,8 @@
-//! What the example programs have in common: a small broker, so that they need no server.
+//! What the example programs have in common: a small broker, so that they need no server, and what a
+//! program for a command line needs.
 
 pub mod broker;
+pub mod command;
 
 use std::io;
 
@@ -14,7 +16,8 @@ use broker::Options;
 /// If there is no address to listen on.
 pub fn server_url() -> io::Result<String> {
     if let Ok(url) = std::env::var("NATS_URL") {
-        println!("using the server at {url}");
+        // Which may have a password in it.
+        println!("using the server at NATS_URL");
         return Ok(url);
     }
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +28,12 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::Options;
-use super::router::Mailbox;
+use super::mailbox::Mailbox;
 use super::router::Publisher;
 use super::router::Router;
+
+/// How long the last words to a client may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the broker hangs up, in its own words.
 struct Goodbye(&'static str);
@@ -67,23 +71,33 @@ pub(super) async fn serve(
     };
     client.greet(address);
     let mailbox = Arc::clone(&client.mailbox);
+    let mut writing = pin!(write(writer, &mailbox));
+    // What either failed with is of no interest then: the client is gone, or has to be.
     tokio::select! {
-        // Both end when the client is gone; what they failed with is of no interest then.
-        _ = client.read(reader) => {}
-        _ = write(writer, &mailbox) => {}
+        _ = client.read(reader) => {
+            mailbox.end();
+            let _ = tokio::time::timeout(PATIENCE, writing).await;
+        }
+        _ = &mut writing => {}
     }
     client.router.forget(id);
 }
 
-/// Writes what comes into the mailbox.
+/// Writes what comes into the mailbox, until it ends or nobody reads.
 async fn write(mut writer: OwnedWriteHalf, mailbox: &Mailbox) -> io::Result<()> {
-    loop {
-        mailbox.changed.notified().await;
-        match mailbox.take() {
-            Ok(bytes) => writer.write_all(&bytes).await?,
-            Err(_) => return writer.write_all(b"-ERR 'Slow Consumer'\r\n").await,
+    while let Some(mut bytes) = mailbox.taken().await {
+        while bytes.has_remaining() {
+            tokio::select! {
+                written = writer.write_buf(&mut bytes) => mailbox.note_written(written?),
+                () = mailbox.overflowed() => {
+                    // If there is room for it.
+                    let _ = writer.try_write(b"-ERR 'Slow Consumer'\r\n");
+                    return Ok(());
+                }
+            }
         }
     }
+    writer.shutdown().await
 }
 
 impl Client {
@@ -114,8 +128,6 @@ impl Client {
                 let mut line = Vec::new();
                 let _ = encode_error(text, &mut line);
                 self.mailbox.put(&line);
-                // Time for the writer to say it.
-                tokio::time::sleep(Duration::from_millis(100)).await;
                 break;
             }
         }
@@ -199,6 +211,7 @@ impl Client {
             return Err(Goodbye("no responders requires headers support"));
         }
         self.is_welcome = true;
+        self.mailbox.takes_headers(has_headers);
         self.is_verbose = connect.flag("verbose").unwrap_or(true);
         self.is_pedantic = connect.flag("pedantic").unwrap_or(true);
         self.publisher.wants_echo = connect.flag("echo").unwrap_or(true);

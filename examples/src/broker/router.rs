@@ -1,6 +1,7 @@
 //! Who gets which message.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -16,7 +17,9 @@ use nats_proto::Unsubscription;
 use nats_proto::wire::Deliver;
 use nats_proto::wire::SubscribeArgs;
 use nats_proto::wire::matches;
-use tokio::sync::Notify;
+
+use super::mailbox::Mailbox;
+use super::mailbox::Wake;
 
 const NO_RESPONDERS: Headers<'static> = Headers::from_bytes(b"NATS/1.0 503\r\n\r\n");
 
@@ -30,10 +33,14 @@ pub struct Router {
 /// Those without wildcards by subject, the others in a list.
 #[derive(Debug, Default)]
 struct Subscriptions {
+    /// The filter of each, by which it is found.
+    filters: HashMap<(u64, Sid), Vec<u8>>,
     literal: HashMap<Vec<u8>, Vec<Subscription>>,
     wildcard: Vec<Subscription>,
     /// Picks members of queue groups.
     turn: usize,
+    /// Mailboxes whose owners are to be woken.
+    woken: Vec<Arc<Mailbox>>,
 }
 
 #[derive(Debug)]
@@ -46,19 +53,6 @@ struct Subscription {
     delivered: u64,
     max: Option<NonZeroU64>,
 }
-
-/// What waits to be written to one client.
-#[derive(Debug)]
-pub(super) struct Mailbox {
-    bytes: Mutex<Vec<u8>>,
-    limit: usize,
-    /// There is something, or too much.
-    pub(super) changed: Notify,
-}
-
-/// A client did not read its mailbox.
-#[derive(Debug)]
-pub(super) struct Overflow;
 
 /// Who publishes.
 #[derive(Clone, Copy, Debug)]
@@ -83,22 +77,11 @@ impl Router {
             delivered: 0,
             max: None,
         };
-        let mut subscriptions = lock(&self.subscriptions);
-        let known = subscriptions.iter().any(|s| s.client == client && s.sid == args.sid);
-        if !known {
-            subscriptions.list(args.subject).push(subscription);
-        }
+        lock(&self.subscriptions).insert(subscription);
     }
 
     pub(super) fn unsubscribe(&self, args: Unsubscription, client: u64) {
-        let mut subscriptions = lock(&self.subscriptions);
-        subscriptions.retain(|subscription| {
-            if subscription.client != client || subscription.sid != args.sid {
-                return true;
-            }
-            subscription.max = args.max;
-            args.max.is_some() && !subscription.is_over()
-        });
+        lock(&self.subscriptions).unsubscribe(args, client);
     }
 
     pub(super) fn forget(&self, client: u64) {
@@ -108,22 +91,60 @@ impl Router {
     /// Delivers a message to all who are to have it, and to one member of each queue group. Tells
     /// the publisher of a request if there is nobody.
     pub(super) fn publish(&self, message: &Message<&[u8]>, publisher: Publisher) {
-        let mut subscriptions = lock(&self.subscriptions);
-        let is_heard = subscriptions.deliver(message, publisher);
-        if let Some(reply) = message.reply_bytes().filter(|_| !is_heard)
-            && publisher.wants_no_responders
-        {
-            subscriptions.deliver_no_responders(reply, publisher.client);
+        let woken = {
+            let mut subscriptions = lock(&self.subscriptions);
+            let is_heard = subscriptions.deliver(message, publisher);
+            if let Some(reply) = message.reply_bytes().filter(|_| !is_heard)
+                && publisher.wants_no_responders
+            {
+                subscriptions.deliver_no_responders(reply, publisher.client);
+            }
+            std::mem::take(&mut subscriptions.woken)
+        };
+        for mailbox in woken {
+            mailbox.wake();
         }
     }
 }
 
 impl Subscriptions {
+    fn insert(&mut self, subscription: Subscription) {
+        let Entry::Vacant(entry) = self.filters.entry((subscription.client, subscription.sid))
+        else {
+            return;
+        };
+        entry.insert(subscription.filter.clone());
+        self.list(&subscription.filter.clone()).push(subscription);
+    }
+
+    fn unsubscribe(&mut self, args: Unsubscription, client: u64) {
+        let Some(filter) = self.filters.get(&(client, args.sid)).cloned() else { return };
+        let list = self.list(&filter);
+        let at = list.iter().position(|known| known.client == client && known.sid == args.sid);
+        let Some(subscription) = at.and_then(|at| list.get_mut(at)) else { return };
+        subscription.max = args.max;
+        if args.max.is_none() || subscription.is_over() {
+            self.filters.remove(&(client, args.sid));
+            let list = self.list(&filter);
+            at.map(|at| list.remove(at));
+            if list.is_empty() {
+                self.literal.remove(&filter);
+            }
+        }
+    }
+
     fn deliver(&mut self, message: &Message<&[u8]>, publisher: Publisher) -> bool {
         let subject = message.subject_bytes();
         let is_for = |subscription: &&mut Subscription| {
             (publisher.wants_echo || subscription.client != publisher.client)
                 && matches(&subscription.filter, subject)
+        };
+        let message = Deliver {
+            subject,
+            sid: Sid(0),
+            reply: message.reply_bytes(),
+            headers: message.headers(),
+            payload: message.payload(),
         };
         let literal = self.literal.get_mut(subject).into_iter().flatten();
         let mut groups: HashMap<Vec<u8>, Vec<&mut Subscription>> = HashMap::new();
@@ -133,14 +154,14 @@ impl Subscriptions {
             is_heard = true;
             match &subscription.queue {
                 Some(queue) => groups.entry(queue.clone()).or_default().push(subscription),
-                None => is_over |= subscription.take(message),
+                None => is_over |= subscription.take(&message, &mut self.woken),
             }
         }
         for mut members in groups.into_values() {
             self.turn = self.turn.wrapping_add(1);
             let turn = self.turn % members.len();
             if let Some(member) = members.get_mut(turn) {
-                is_over |= member.take(message);
+                is_over |= member.take(&message, &mut self.woken);
             }
         }
         if is_over {
@@ -149,17 +170,24 @@ impl Subscriptions {
         is_heard
     }
 
-    fn deliver_no_responders(&self, reply: &[u8], client: u64) {
-        for subscription in self.iter() {
+    /// As every other message, it counts.
+    fn deliver_no_responders(&mut self, reply: &[u8], client: u64) {
+        let message = Deliver {
+            subject: reply,
+            sid: Sid(0),
+            reply: None,
+            headers: NO_RESPONDERS,
+            payload: &[],
+        };
+        let literal = self.literal.get_mut(reply).into_iter().flatten();
+        let mut is_over = false;
+        for subscription in literal.chain(&mut self.wildcard) {
             if subscription.client == client && matches(&subscription.filter, reply) {
-                subscription.mailbox.deliver(&Deliver {
-                    subject: reply,
-                    sid: subscription.sid,
-                    reply: None,
-                    headers: NO_RESPONDERS,
-                    payload: &[],
-                });
+                is_over |= subscription.take(&message, &mut self.woken);
             }
+        }
+        if is_over {
+            self.retain(|subscription| !subscription.is_over());
         }
     }
 
@@ -172,11 +200,15 @@ impl Subscriptions {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Subscription> {
-        self.literal.values().flatten().chain(&self.wildcard)
-    }
-
-    fn retain(&mut self, mut keep: impl FnMut(&mut Subscription) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&Subscription) -> bool) {
+        let filters = &mut self.filters;
+        let mut keep = |subscription: &mut Subscription| {
+            let is_kept = keep(subscription);
+            if !is_kept {
+                filters.remove(&(subscription.client, subscription.sid));
+            }
+            is_kept
+        };
         self.literal.retain(|_, list| {
             list.retain_mut(&mut keep);
             !list.is_empty()
@@ -187,15 +219,11 @@ impl Subscriptions {
 
 impl Subscription {
     /// Takes a message, and says whether it was the last one.
-    fn take(&mut self, message: &Message<&[u8]>) -> bool {
+    fn take(&mut self, message: &Deliver<'_>, woken: &mut Vec<Arc<Mailbox>>) -> bool {
         self.delivered += 1;
-        self.mailbox.deliver(&Deliver {
-            subject: message.subject_bytes(),
-            sid: self.sid,
-            reply: message.reply_bytes(),
-            headers: message.headers(),
-            payload: message.payload(),
-        });
+        if self.mailbox.deliver(&Deliver { sid: self.sid, ..*message }) == Wake::Writer {
+            woken.push(Arc::clone(&self.mailbox));
+        }
         self.is_over()
     }
 
@@ -204,38 +232,9 @@ impl Subscription {
     }
 }
 
-impl Mailbox {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { bytes: Mutex::default(), limit, changed: Notify::new() }
-    }
-
-    /// Puts control lines into the mailbox.
-    pub(super) fn put(&self, lines: &[u8]) {
-        lock(&self.bytes).extend_from_slice(lines);
-        self.changed.notify_one();
-    }
-
-    fn deliver(&self, message: &Deliver<'_>) {
-        let mut bytes = lock(&self.bytes);
-        // A full mailbox stays full, so that its owner sees it.
-        if bytes.len() <= self.limit {
-            // A vector takes what fits into memory.
-            let _ = message.encode(&mut *bytes);
-        }
-        drop(bytes);
-        self.changed.notify_one();
-    }
-
-    /// Empties the mailbox.
-    pub(super) fn take(&self) -> Result<Vec<u8>, Overflow> {
-        let mut bytes = lock(&self.bytes);
-        if bytes.len() > self.limit {
-            return Err(Overflow);
-        }
-        Ok(std::mem::take(&mut *bytes))
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
