@@ -1,0 +1,138 @@
+//! Every program in the READMEs, the guides and the documentation, as it stands: each has to end, and well,
+//! with the broker of the examples and with the nats-server at `NATS_SERVER`; with a broker that refuses them,
+//! somehow.
+//!
+//! They say `127.0.0.1:4222`, so that is where the servers are: in a network of their own where the system
+//! has one to give, else on this machine's, for which no other server may be there.
+//!
+//! `build.rs` collects them: all blocks of Rust that are compiled and not run. A block with a `main` is run as
+//! it is. `async fn example(client: nats_tokio::Client)` gets a client, and if it goes on for ever, it has to
+//! end with its client. Whoever waits for Ctrl-C gets it. What needs something else stands in `not_run.rs`.
+
+mod children;
+mod not_run;
+mod servers;
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::children::Failed;
+use crate::children::run;
+use crate::not_run::NOT_RUN;
+use crate::servers::Server;
+
+include!(concat!(env!("OUT_DIR"), "/programs.rs"));
+
+/// Where the texts say that the server is.
+const ADDRESS: &str = "127.0.0.1:4222";
+/// The program that is to be run, for a child of this process.
+const PROGRAM: &str = "NATS_TESTS_PROGRAM";
+/// How long an example may go on before its client is closed.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A block of Rust in a text.
+struct Block {
+    name: &'static str,
+    /// `None` if it is no program.
+    run: Option<fn() -> ExitCode>,
+    is_interrupted: bool,
+}
+
+/// How an example may end.
+trait Ended {
+    /// What went wrong.
+    fn failure(self) -> Option<String>;
+}
+
+impl Ended for () {
+    fn failure(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: Display> Ended for Result<(), E> {
+    fn failure(self) -> Option<String> {
+        self.err().map(|error| error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    if let Ok(name) = std::env::var(PROGRAM) {
+        let block = BLOCKS.iter().find(|block| block.name == name);
+        return block.and_then(|block| block.run).expect("a program of that name")();
+    }
+    // What cargo's own harness would understand.
+    let filters: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if std::env::args().any(|word| word == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let is_meant = |block: &&Block| {
+        block.run.is_some()
+            && (filters.is_empty() || filters.iter().any(|filter| block.name.contains(filter)))
+    };
+    let meant: Vec<_> = BLOCKS.iter().filter(is_meant).collect();
+    let mut failures = check_list();
+    if !meant.is_empty() {
+        if let Some(code) = servers::in_a_network_of_our_own() {
+            return code;
+        }
+        for server in [Server::broker, Server::real, Server::refusing] {
+            let server = server();
+            for block in &meant {
+                let what = format!("{} with {}", block.name, server.name());
+                match run(block) {
+                    Ok(()) => println!("program {what}: ok"),
+                    Err(Failed::Status(_)) if server.is_refusing() => {
+                        println!("program {what}: ended");
+                    }
+                    Err(failure) => failures.push(format!("{what}: {failure}")),
+                }
+            }
+        }
+    }
+    for failure in &failures {
+        println!("program {failure}");
+    }
+    println!("{} programs, {} of which fail", meant.len(), failures.len());
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is not run has a reason, and is there.
+fn check_list() -> Vec<String> {
+    let known: BTreeSet<_> = NOT_RUN.iter().map(|(name, _)| *name).collect();
+    let found = BLOCKS.iter().filter(|block| block.run.is_none()).map(|block| block.name);
+    let found: BTreeSet<_> = found.collect();
+    let unknown = found.difference(&known).map(|name| {
+        format!("{name}: make it a program that runs, or say in not_run.rs what it needs")
+    });
+    let gone =
+        known.difference(&found).map(|name| format!("{name}: not_run.rs has it, no text does"));
+    unknown.chain(gone).collect()
+}
+
+/// Runs an example with a client. If it goes on for ever, it has to end with its client.
+fn with_client(example: impl AsyncFnOnce(nats_tokio::Client) -> Option<String>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let failure = runtime.expect("a runtime").block_on(async {
+        let client = nats_tokio::connect(ADDRESS).await.expect("a connection");
+        let mut example = std::pin::pin!(example(client.clone()));
+        match tokio::time::timeout(PATIENCE, &mut example).await {
+            Ok(failure) => failure,
+            Err(_) => {
+                client.close().await;
+                // That it was closed may be an error to it.
+                let _ = example.await;
+                None
+            }
+        }
+    });
+    match failure {
+        None => ExitCode::SUCCESS,
+        Some(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Blocks of Rust in the texts that do not run here, and why.
+
+/// What they need.
+const DEVICE: &str = "a device";
+const HOST: &str = "hosts that are not here";
+
+/// The file, the heading above or the item below, and which of several.
+pub const NOT_RUN: &[(&str, &str)] = &[
+    ("README.md, Ten lines each, 2", DEVICE),
+    ("nats-embassy/README.md, A device", DEVICE),
+    ("nats-embassy/README.md, One task, and no queues", DEVICE),
+    ("nats-embassy/README.md, TLS", DEVICE),
+    ("nats-embassy/src/link.rs, Link", DEVICE),
+    ("nats-tokio/README.md, Authentication", HOST),
+    ("nats-tokio/README.md, Authentication, 2", HOST),
+    ("nats-tokio/README.md, TLS", HOST),
+    ("nats-tokio/README.md, WebSocket", HOST),
+    ("nats-tokio/README.md, When the connection is lost", HOST),
+    ("nats-tokio/src/auth/options.rs, auth_with", HOST),
+    ("nats-tokio/src/client.rs, Client", HOST),
+    ("nats-tokio/src/options.rs, ConnectOptions", HOST),
+];
