@@ -32,7 +32,7 @@ const USAGE: &str = "usage: inspect decode [--from server|client] [--chunk N] [-
                      inspect valid subject|filter|queue TEXT";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = nats_examples::command::arguments(USAGE);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["decode", options @ ..] => decode(options),

@@ -155,6 +155,7 @@ impl UntilStopped {
     /// If it was not.
     pub fn ended(&self) -> Result<(), &'static str> {
         match self.subscriber.ended() {
+            _ if self.is_stopping => Ok(()),
             Some(Ended::NotPermitted) => Err("the server does not permit the subscription"),
             Some(Ended::Stopped) => Err("the connection is closed"),
             _ => Ok(()),
@@ -162,25 +163,25 @@ impl UntilStopped {
     }
 }
 
-/// Waits for Ctrl-C, or for SIGTERM.
-///
-/// # Cancel safety
-///
-/// A signal that comes when the future is gone, or was not polled yet, is passed over.
+/// Ctrl-C, or SIGTERM, from this call on: the future may be polled late.
 #[cfg(unix)]
-pub async fn interrupted() {
+pub fn interrupted() -> impl Future<Output = ()> {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        Ok(()) = tokio::signal::ctrl_c() => {}
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async {
+        let [Ok(mut interrupt), Ok(mut terminate)] = signals else {
+            // Then they end the program as they always do.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 
-/// Waits for Ctrl-C.
+/// Ctrl-C, from the first poll on.
 #[cfg(not(unix))]
 pub async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {

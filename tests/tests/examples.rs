@@ -1,7 +1,10 @@
 //! The example programs, run as people run them.
 
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Child;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
@@ -65,11 +68,72 @@ fn blocking_with_the_broker_and_with_a_server() {
 }
 
 #[test]
-fn pub_sub_request_and_reply() {
+fn blocking_survives_a_restart() {
     let server = NatsServer::start("");
+    let mut command = example("blocking");
+    command.arg("20000").env("NATS_URL", server.url()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    // It cannot be far ahead: nobody reads what it says.
+    assert_eq!(lines.by_ref().take(100).last().as_deref(), Some("demo got hello"));
+    let port = server.port();
+    drop(server);
+    let _server = NatsServer::start_on(Some(port), "");
+    let rest: Vec<_> = lines.collect();
+    assert!(process.wait().unwrap().success(), "{:?}", rest.last());
+    assert!(rest.iter().any(|line| line.starts_with("Disconnected")), "it was not cut");
+    assert!(rest.iter().any(|line| line.starts_with("Reconnected")), "it is back");
+    assert_eq!(rest.last().map(String::as_str), Some("the server has everything"));
+}
+
+/// The broker, as a program.
+struct Broker {
+    process: Child,
+    url: String,
+}
+
+impl Broker {
+    fn start() -> Self {
+        let mut process =
+            example("broker").arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+        let line = first_line(&mut process);
+        let (_, url) = line.split_once("listening at ").unwrap();
+        let url = url.split(',').next().unwrap().to_owned();
+        Self { process, url }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a program says first. What it says later is read by nobody.
+fn first_line(process: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn pub_sub_request_and_reply_with_the_broker() {
+    let broker = Broker::start();
+    talk(&broker.url);
+}
+
+#[test]
+fn pub_sub_request_and_reply_with_a_server() {
+    let server = NatsServer::start("");
+    talk(&server.url());
+}
+
+fn talk(url: &str) {
     let start = |name: &str, arguments: &[&str]| {
         let mut command = example(name);
-        command.args(arguments).env("NATS_URL", server.url()).stdout(Stdio::piped());
+        command.args(arguments).env("NATS_URL", url).stdout(Stdio::piped());
         command.spawn().unwrap()
     };
     let sub = start("sub", &["a.*", "", "2"]);
@@ -93,6 +157,125 @@ fn pub_sub_request_and_reply() {
     }
     for child in listening {
         assert_shows(&text(&child.wait_with_output().unwrap()), &["a.b hello\na.b hello\n"]);
+    }
+}
+
+/// How long a program may take to end that was told to.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Tells a program to end, by this signal, and waits until it has.
+fn stop(mut process: Child, signal: &str) -> Output {
+    let status = Command::new("kill").args(["-s", signal, &process.id().to_string()]).status();
+    assert!(status.unwrap().success());
+    let begin = Instant::now();
+    while process.try_wait().unwrap().is_none() {
+        if begin.elapsed() > PATIENCE {
+            let _ = process.kill();
+            panic!("it does not end with SIG{signal}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    process.wait_with_output().unwrap()
+}
+
+/// A program that listens: it has said so.
+fn listening(name: &str, url: &str) -> Child {
+    let mut command = example(name);
+    command.arg("lab.>").env("NATS_URL", url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    first_line(&mut process);
+    process
+}
+
+#[test]
+fn a_signal_ends_programs_that_listen() {
+    let server = NatsServer::start("");
+    for name in ["sub", "reply"] {
+        for signal in ["INT", "TERM"] {
+            let output = stop(listening(name, &server.url()), signal);
+            assert!(output.status.success(), "{name}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_programs_that_listen_to_a_server_that_hangs_or_is_gone() {
+    for name in ["sub", "reply"] {
+        let server = NatsServer::start("");
+        let process = listening(name, &server.url());
+        server.signal("STOP");
+        let output = stop(process, "TERM");
+        assert!(output.status.success(), "{name}: {output:?}");
+        server.signal("CONT");
+
+        let mut process = listening(name, &server.url());
+        drop(server);
+        let mut complaints = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        complaints.read_line(&mut line).unwrap();
+        assert!(line.starts_with("the connection is lost"), "{line}");
+        let output = stop(process, "INT");
+        assert!(output.status.success(), "{name}: {output:?}");
+    }
+}
+
+#[test]
+fn programs_explain_themselves() {
+    for name in ["pub", "sub", "request", "reply", "quickstart", "blocking", "broker", "inspect"] {
+        for help in ["--help", "-h"] {
+            let shown = text(&example(name).arg(help).output().unwrap());
+            assert!(shown.starts_with(&format!("usage: {name}")), "{shown}");
+        }
+    }
+    for (name, arguments) in [
+        ("pub", &["only.one"][..]),
+        ("pub", &["a", "b", "c"]),
+        ("sub", &[]),
+        ("sub", &["a", "", "many"]),
+        ("request", &["a"]),
+        ("reply", &["a", "-1"]),
+        ("quickstart", &["now"]),
+        ("blocking", &["now"]),
+        ("broker", &["a", "b"]),
+        ("inspect", &["what"]),
+    ] {
+        let output = example(name).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name} {arguments:?}");
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(complaint.contains(&format!("usage: {name}")), "{complaint}");
+    }
+}
+
+#[test]
+fn programs_say_what_went_wrong_and_keep_passwords_to_themselves() {
+    let server = NatsServer::start("authorization { user: alice, password: s3cret }");
+    let host = server.url().replace("nats://", "");
+    for url in [
+        format!("nats://alice:s3cret@{host}"),
+        format!("nats://alice:s3cre@{host}"),
+        "nats://alice:s3cret@127.0.0.1:1".to_owned(),
+        "nats://alice:s3cret@bad host".to_owned(),
+    ] {
+        let is_right = url.contains(&format!("s3cret@{host}"));
+        for (name, arguments) in [
+            ("pub", &["a", "hello"][..]),
+            ("request", &["a", "hello"]),
+            ("sub", &["a", "", "1"]),
+            ("reply", &["a", "1"]),
+            ("quickstart", &[]),
+        ] {
+            if is_right && name != "pub" && name != "quickstart" {
+                continue;
+            }
+            let output = example(name).args(arguments).env("NATS_URL", &url).output().unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8(said).unwrap();
+            assert_eq!(output.status.success(), is_right, "{name}: {said}");
+            assert!(!said.contains("s3cre"), "{said}");
+            // In words, and not as the fields of a type.
+            assert_eq!(said.contains("error: "), !is_right, "{said}");
+            assert!(!said.contains('{'), "{said}");
+        }
     }
 }
 
