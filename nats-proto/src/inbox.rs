@@ -74,13 +74,33 @@ impl<T: Buffer> Inbox<T> {
     ///
     /// [`Full`] if it does not fit into `text`.
     pub fn reply<'t, B: Buffer>(&self, token: Token, text: &'t mut B) -> Result<Subject<'t>, Full> {
+        self.put(b".", token, text)
+    }
+
+    /// The subject for the replies to a request that may get several, and a subscription of its own
+    /// for them: [`filter`](Self::filter) does not match it. As long as [`reply`](Self::reply).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit into `text`.
+    pub fn replies<'t, B: Buffer>(
+        &self,
+        token: Token,
+        text: &'t mut B,
+    ) -> Result<Subject<'t>, Full> {
+        self.put(b"-", token, text)
+    }
+
+    fn put<'t, B: Buffer>(
+        &self,
+        separator: &[u8],
+        token: Token,
+        text: &'t mut B,
+    ) -> Result<Subject<'t>, Full> {
         text.truncate(0);
-        let prefix = self.prefix();
         let mut digits = [0; 11];
-        let digits = token.digits(&mut digits);
-        text.reserve(prefix.len() + digits.len())?;
-        text.put(prefix);
-        text.put(digits);
+        let name = self.name();
+        put_all(&[name, separator, token.digits(&mut digits)], text)?;
         let text: &'t B = text;
         let text = core::str::from_utf8(text.as_ref()).map_err(|_| Full)?;
         // A filter without its wildcard, and digits in its place.
@@ -92,6 +112,17 @@ impl<T: Buffer> Inbox<T> {
     #[must_use]
     pub fn token(&self, subject: &[u8]) -> Option<Token> {
         Token::parse(subject.strip_prefix(self.prefix())?)
+    }
+
+    /// Which request with several replies has this subject for them; `None` if none of this inbox.
+    #[must_use]
+    pub fn replies_token(&self, subject: &[u8]) -> Option<Token> {
+        Token::parse(subject.strip_prefix(self.name())?.strip_prefix(b"-")?)
+    }
+
+    /// The filter without what follows its name.
+    fn name(&self) -> &[u8] {
+        self.filter.as_ref().strip_suffix(b".*").unwrap_or_default()
     }
 
     /// The filter without its wildcard.
@@ -204,6 +235,11 @@ mod tests {
             let reply = inbox(3).reply(token, &mut text).unwrap();
             prop_assert_eq!(inbox(3).token(reply.as_bytes()), Some(token));
             prop_assert!(reply.as_str().ends_with(&token.to_string()));
+            let len = reply.as_bytes().len();
+            let several = inbox(3).replies(token, &mut text).unwrap();
+            prop_assert!(!inbox(3).filter().matches(several) && several.as_bytes().len() == len);
+            prop_assert_eq!(inbox(3).replies_token(several.as_bytes()), Some(token));
+            prop_assert_eq!(inbox(3).token(several.as_bytes()), None);
         }
     }
 }

@@ -269,6 +269,21 @@ impl<'b> Quoted<'b> {
         text.is_empty()
     }
 
+    /// The text's bytes, with what is escaped as it is meant; they end at an escape that is none.
+    pub fn unquoted(self) -> impl Iterator<Item = u8> + 'b {
+        let (mut rest, mut unit, mut at) = (self.0, None::<Utf8>, 0);
+        core::iter::from_fn(move || {
+            loop {
+                if let Some(byte) = unit.as_ref().and_then(|unit| unit.as_bytes().get(at)) {
+                    at += 1;
+                    return Some(*byte);
+                }
+                let (next, behind) = unquote(rest)?;
+                (rest, unit, at) = (behind, Some(next), 0);
+            }
+        })
+    }
+
     /// What stands between the quotes, escapes and all.
     #[must_use]
     pub const fn as_bytes(self) -> &'b [u8] {

@@ -78,6 +78,7 @@ fn violations() {
         assert_eq!(violation.action, action, "{text}");
         assert!(violation.subject.is(subject), "{text}");
         assert!(!violation.subject.is("other"), "{text}");
+        assert!(violation.subject.unquoted().eq(subject.bytes()), "{text}");
         assert_eq!(violation.queue.is_some(), queue.is_some(), "{text}");
         assert!(violation.queue.is_none_or(|name| name.is(queue.unwrap_or(""))), "{text}");
         assert_eq!(violation.sid, sid.map(Sid), "{text}");
