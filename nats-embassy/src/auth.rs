@@ -46,7 +46,64 @@ pub trait Signer {
     async fn sign(&mut self, nonce: &[u8]) -> Result<[u8; 64], SignError>;
 }
 
-/// No signature can be made.
+/// Says who logs in, anew for every attempt: for tokens that are renewed, JWTs that come from
+/// somewhere else, secure elements that hold all of it. See
+/// [`Runner::with_credentials`](crate::Runner::with_credentials).
+///
+/// ```
+/// use nats_embassy::{Credentials, Login, Proof, SignError};
+///
+/// struct Renewed {
+///     token: heapless::String<64>,
+/// }
+///
+/// impl Credentials for Renewed {
+///     async fn log_in(&mut self, _: &[u8]) -> Result<Proof<'_>, SignError> {
+///         // Asks somebody for a new one, if this one is too old.
+///         Ok(Proof::new(Login::Token(&self.token)))
+///     }
+/// }
+/// ```
+pub trait Credentials {
+    /// Who logs in to a server that wants to have `nonce` signed, if it is not empty. What is lent is
+    /// written to the server, and no copy of it is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] if nobody can log in now; the server is tried again later.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped if it takes longer than connecting may take.
+    async fn log_in(&mut self, nonce: &[u8]) -> Result<Proof<'_>, SignError>;
+}
+
+/// Who logs in this time, and the signature that proves it.
+pub struct Proof<'a> {
+    pub(crate) login: Login<'a>,
+    pub(crate) signature: Option<[u8; 64]>,
+}
+
+impl<'a> Proof<'a> {
+    /// Somebody who needs no signature.
+    #[must_use]
+    pub const fn new(login: Login<'a>) -> Self {
+        Self { login, signature: None }
+    }
+
+    /// Somebody with a signature: the nonce, signed with Ed25519.
+    #[must_use]
+    pub const fn signed(login: Login<'a>, signature: [u8; 64]) -> Self {
+        Self { login, signature: Some(signature) }
+    }
+}
+
+/// Has a runner ask for [`Credentials`] at every attempt.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PerAttempt<P>(pub(crate) P);
+
+/// There is no signature, or nobody to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SignError;
@@ -62,7 +119,7 @@ impl Signer for NoSigner {
     }
 }
 
-/// Signs with a seed, in software. Takes about 42 KB of flash.
+/// Signs with a seed, in software. What that takes of flash is in the README.
 #[cfg(feature = "nkeys")]
 pub struct KeySigner(nats_proto::nkeys::KeyPair);
 
@@ -92,6 +149,14 @@ impl Signer for KeySigner {
     }
 }
 
+/// What else is in CONNECT.
+pub(crate) struct Identity<'c> {
+    pub(crate) name: Option<&'c str>,
+    pub(crate) no_echo: bool,
+    pub(crate) signature: Option<&'c str>,
+    pub(crate) is_secure: bool,
+}
+
 impl Login<'_> {
     pub(crate) const fn needs_signature(&self) -> bool {
         matches!(self, Self::Nkey { .. } | Self::Jwt(_))
@@ -100,18 +165,17 @@ impl Login<'_> {
     /// CONNECT for somebody who logs in like this.
     pub(crate) const fn connect<'c>(
         &'c self,
-        name: Option<&'c str>,
+        identity: &Identity<'c>,
         headers: bool,
-        signature: Option<&'c str>,
-        is_secure: bool,
     ) -> Connect<'c> {
         let plain = Connect {
-            name,
+            name: identity.name,
             version: env!("CARGO_PKG_VERSION"),
-            tls_required: is_secure,
+            tls_required: identity.is_secure,
+            echo: !identity.no_echo,
             headers,
             no_responders: headers,
-            sig: signature,
+            sig: identity.signature,
             ..Connect::DEFAULT
         };
         match *self {
@@ -136,6 +200,13 @@ impl fmt::Debug for Login<'_> {
             Self::Nkey { .. } => "Nkey { .. }",
             Self::Jwt(_) => "Jwt(..)",
         })
+    }
+}
+
+impl fmt::Debug for Proof<'_> {
+    /// Shows the kind, and not the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proof").field("login", &self.login).finish_non_exhaustive()
     }
 }
 

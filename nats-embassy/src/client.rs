@@ -1,32 +1,22 @@
 //! The handle that tasks have.
 
+mod publishing;
+mod receiving;
+
 use core::fmt;
-use core::time::Duration;
 
-use nats_proto::Filter;
-use nats_proto::Message;
-use nats_proto::Queue;
-use nats_proto::Subject;
-use nats_proto::SubjectError;
+use embassy_time::Duration;
+use embassy_time::Instant;
 use nats_proto::session::Stop;
-use nats_proto::wire::Publish;
 
+use crate::clock::now;
 use crate::error::FlushError;
-use crate::error::PublishError;
-use crate::error::RequestError;
-use crate::error::SubscribeError;
 use crate::event::Event;
 use crate::event::Statistics;
-use crate::mailbox::Queueing;
-use crate::request;
-use crate::resources::Memory;
 use crate::resources::sealed::Sizes;
+use crate::server::ServerInfo;
 use crate::shared::Shared;
-use crate::shared::now;
 use crate::state::State;
-use crate::subscription::Received;
-use crate::subscription::Subscription;
-use crate::subscription::reply_subject;
 
 /// A client, to be copied to every task that needs one. It does nothing by itself: a
 /// [`Runner`](crate::Runner) has to be running.
@@ -39,134 +29,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         Self { shared }
     }
 
-    // Publishing ---------------------------------------------------------------------------------
-
-    /// Publishes a message. It is copied once, to where it is written from.
-    ///
-    /// Waits for room, and for a connection, unless
-    /// [`Config::offline`](crate::Config::offline) says otherwise. What was not written when a
-    /// connection is lost, is lost with it: [`flush`](Self::flush) tells.
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError`]; nothing is sent then.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is ready, the future publishes nothing.
-    pub fn publish<'a, S>(
-        &self,
-        subject: S,
-        payload: &[u8],
-    ) -> impl Future<Output = Result<(), PublishError>>
-    where
-        S: TryInto<Subject<'a>>,
-        S::Error: Into<SubjectError>,
-    {
-        self.publish_if(subject.try_into().map_err(Into::into).map(Some), payload)
-    }
-
-    /// Publishes to a subject, if there is one.
-    fn publish_if(
-        &self,
-        subject: Result<Option<Subject<'_>>, SubjectError>,
-        payload: &[u8],
-    ) -> impl Future<Output = Result<(), PublishError>> {
-        self.shared.wait(move |state| match subject {
-            Ok(Some(subject)) => state.poll_publish(&Publish::new(subject, payload)),
-            Ok(None) => Some(Ok(())),
-            Err(error) => Some(Err(error.into())),
-        })
-    }
-
-    /// Publishes a message with a reply subject, or with headers.
-    ///
-    /// # Errors
-    ///
-    /// Like [`publish`](Self::publish).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is ready, the future publishes nothing.
-    pub fn publish_message(
-        &self,
-        message: &Publish<'_>,
-    ) -> impl Future<Output = Result<(), PublishError>> {
-        self.shared.wait(move |state| state.poll_publish(message))
-    }
-
-    /// Publishes a message without waiting.
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError`], also if there is no room or no connection now. Nothing is sent then.
-    pub fn try_publish(&self, message: &Publish<'_>) -> Result<(), PublishError> {
-        self.shared.lock(|state| state.publish(message))
-    }
-
-    /// Publishes a payload that is made in place, where it is written from: `payload` gets `max`
-    /// bytes of any value and says how many of them it has filled. Nothing is copied.
-    ///
-    /// The payload of `message` does not count. `payload` is called with all other tasks of the
-    /// client locked out, and must not use the client.
-    ///
-    /// # Errors
-    ///
-    /// Like [`publish`](Self::publish).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is ready, the future publishes nothing.
-    pub fn publish_in_place(
-        &self,
-        message: &Publish<'_>,
-        max: usize,
-        payload: impl FnOnce(&mut [u8]) -> usize,
-    ) -> impl Future<Output = Result<(), PublishError>> {
-        let mut payload = Some(payload);
-        let attempt = move |state: &mut State<'d, R>| match state.publish_in_place(
-            message,
-            max,
-            &mut payload,
-        ) {
-            Err(error) if state.may_wait(error) => None,
-            result => Some(result),
-        };
-        self.shared.wait(attempt)
-    }
-
-    /// Answers a request; does nothing if no answer is wanted.
-    ///
-    /// # Errors
-    ///
-    /// Like [`publish`](Self::publish).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it is ready, the future publishes nothing.
-    pub fn respond<B: AsRef<[u8]>>(
-        &self,
-        request: &Message<B>,
-        payload: &[u8],
-    ) -> impl Future<Output = Result<(), PublishError>> {
-        self.publish_if(Ok(reply_subject(request)), payload)
-    }
-
-    /// Answers a request without waiting; does nothing if no answer is wanted.
-    ///
-    /// # Errors
-    ///
-    /// Like [`try_publish`](Self::try_publish).
-    pub fn try_respond<B: AsRef<[u8]>>(
-        &self,
-        request: &Message<B>,
-        payload: &[u8],
-    ) -> Result<(), PublishError> {
-        match reply_subject(request) {
-            Some(subject) => self.try_publish(&Publish::new(subject, payload)),
-            None => Ok(()),
-        }
-    }
+    // The connection -----------------------------------------------------------------------------
 
     /// Waits until the server has processed everything that was published before.
     ///
@@ -186,7 +49,36 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         self.shared.wait(move |state| state.flush(&mut begun))
     }
 
-    // The connection -----------------------------------------------------------------------------
+    /// How long a message takes to the server and back. Waits like [`flush`](Self::flush), for room
+    /// and for a connection, but that does not count.
+    ///
+    /// ```
+    /// # use nats_embassy::{Client, FlushError, Memory};
+    /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), FlushError> {
+    /// let millis = client.rtt().await?.as_millis();
+    /// # let _ = millis;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub fn rtt(&self) -> impl Future<Output = Result<Duration, FlushError>> {
+        let (mut begun, mut at) = (None, Instant::MIN);
+        self.shared.wait(move |state| {
+            let now = Instant::now();
+            if begun.is_none() {
+                at = now;
+            }
+            let flushed = state.flush(&mut begun)?;
+            Some(flushed.map(|()| now.saturating_duration_since(at)))
+        })
+    }
 
     /// Whether there is a connection.
     #[must_use]
@@ -214,6 +106,20 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// Waits for the next event; `None` when the client is over. Up to 6 events wait for whoever
     /// asks first.
     ///
+    /// ```
+    /// # use nats_embassy::{Client, Memory};
+    /// use nats_embassy::Event;
+    ///
+    /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) {
+    /// while let Some(event) = client.next_event().await {
+    ///     if let Event::Disconnected(why) = event {
+    ///         // `event` and `why` have `Display`.
+    /// #       let _ = why;
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
@@ -223,6 +129,22 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
             None => state.stopped().is_some().then_some(None),
         };
         self.shared.wait(attempt)
+    }
+
+    /// What the server said about itself last; `None` without a connection.
+    ///
+    /// ```
+    /// # use nats_embassy::{Client, Memory};
+    /// # fn device<'d, R: Memory<'d>>(client: Client<'d, R>) {
+    /// if let Some(server) = client.server_info() {
+    ///     let longest = server.max_payload;
+    /// #   let _ = longest;
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn server_info(&self) -> Option<ServerInfo> {
+        self.shared.lock(|state| ServerInfo::of(&state.session))
     }
 
     /// What was counted so far.
@@ -238,13 +160,13 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
                 state.handle_event(&event);
             }
             state.settle(now());
-            state.runner.wake();
+            state.wake_runner();
         });
     }
 
     /// Ends all subscriptions when what is on its way has come and was dealt with, then the
-    /// connection when the server has everything. Subscribing fails from now on, publishing in the
-    /// end. Takes up to [`drain_timeout`](nats_proto::session::Config::drain_timeout).
+    /// connection when the server has everything. Subscribing and requests fail from now on, publishing
+    /// in the end. Takes up to [`drain_timeout`](nats_proto::session::Config::drain_timeout).
     ///
     /// # Errors
     ///
@@ -258,8 +180,10 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         self.stopped().await
     }
 
-    /// Ends all subscriptions now, and the connection when the server has everything that was
-    /// published. Takes up to [`flush_timeout`](nats_proto::session::Config::flush_timeout).
+    /// Ends all subscriptions and requests now, and the connection when the server has everything that
+    /// was published. Messages that wait for subscribers are not waited for, and without a connection
+    /// it ends at once, unless a message was [kept](crate::Offline::KeepLatest) for one. Takes up
+    /// to [`flush_timeout`](nats_proto::session::Config::flush_timeout).
     ///
     /// # Errors
     ///
@@ -269,7 +193,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// Dropping the future does not stop the closing.
     pub async fn close(&self) -> Result<(), Stop> {
-        self.shared.lock(|state| state.change(|session| session.finish(now())));
+        self.shared.lock(|state| state.close(now()));
         self.stopped().await
     }
 
@@ -278,107 +202,6 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
             Stop::Drained | Stop::Closed => Some(Ok(())),
             stop => Some(Err(stop)),
         })
-    }
-}
-
-/// Receiving, where messages wait in [`Resources`](crate::Resources).
-impl<'d, R: Memory<'d>> Client<'d, R> {
-    /// Subscribes to `filter`, now and on every connection to come.
-    ///
-    /// # Errors
-    ///
-    /// [`SubscribeError`], among others if there are too few places for messages.
-    pub fn subscribe<'a, F>(
-        &self,
-        filter: F,
-        queueing: Queueing,
-    ) -> Result<Subscription<'d, R>, SubscribeError>
-    where
-        F: TryInto<Filter<'a>>,
-        F::Error: Into<SubjectError>,
-    {
-        self.subscribe_to(filter.try_into().map_err(Into::into)?, None, queueing)
-    }
-
-    /// Subscribes to `filter` and shares the messages with the others in the same queue group.
-    ///
-    /// # Errors
-    ///
-    /// Like [`subscribe`](Self::subscribe).
-    pub fn queue_subscribe<'a, F, Q>(
-        &self,
-        filter: F,
-        group: Q,
-        queueing: Queueing,
-    ) -> Result<Subscription<'d, R>, SubscribeError>
-    where
-        F: TryInto<Filter<'a>>,
-        F::Error: Into<SubjectError>,
-        Q: TryInto<Queue<'a>>,
-        Q::Error: Into<SubjectError>,
-    {
-        let group = group.try_into().map_err(Into::into)?;
-        self.subscribe_to(filter.try_into().map_err(Into::into)?, Some(group), queueing)
-    }
-
-    fn subscribe_to(
-        &self,
-        filter: Filter<'_>,
-        group: Option<Queue<'_>>,
-        queueing: Queueing,
-    ) -> Result<Subscription<'d, R>, SubscribeError> {
-        self.shared.lock(|state| {
-            let owner = state.delivery.mailbox.open(queueing).ok_or(SubscribeError::NoSlots)?;
-            let subscribed = state.subscribe(filter, group, owner);
-            let sid = subscribed.inspect_err(|_| state.delivery.mailbox.close(owner))?;
-            if let Some(queue) = state.delivery.mailbox.queue(owner) {
-                queue.sid = sid;
-                queue.is_live = true;
-            }
-            Ok(Subscription::new(self.shared, owner, sid))
-        })
-    }
-
-    /// Publishes a request and waits for the first reply, no longer than `timeout` in all.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future gives the request up. It may have been published.
-    pub async fn request<'a, S>(
-        &self,
-        subject: S,
-        payload: &[u8],
-        timeout: Duration,
-    ) -> Result<Received<'d, R>, RequestError>
-    where
-        S: TryInto<Subject<'a>>,
-        S::Error: Into<SubjectError>,
-    {
-        let subject = subject.try_into().map_err(|error| PublishError::Subject(error.into()))?;
-        let message = Publish { payload, ..Publish::new(subject, &[]) };
-        request::request(self.shared, &message, timeout).await
-    }
-
-    /// Like [`request`](Self::request), with headers. The reply subject of `message` does not
-    /// count.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future gives the request up. It may have been published.
-    pub async fn request_message(
-        &self,
-        message: &Publish<'_>,
-        timeout: Duration,
-    ) -> Result<Received<'d, R>, RequestError> {
-        request::request(self.shared, message, timeout).await
     }
 }
 

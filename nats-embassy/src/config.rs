@@ -10,6 +10,18 @@ use nats_proto::session::Backoff;
 use crate::auth::Login;
 
 /// How a client behaves. All of it but the servers has a default.
+///
+/// ```
+/// use nats_embassy::{Config, Login, Offline};
+///
+/// let config = Config::new("nats://10.0.0.1,nats://10.0.0.2")
+///     .name("sensor-7")
+///     .login(Login::Password { user: "sensor", password: "s3cret" })
+///     .offline(Offline::KeepLatest)
+///     .no_echo();
+/// // The password is not shown.
+/// assert!(!format!("{config:?}").contains("s3cret"));
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -21,6 +33,8 @@ pub struct Config<'d> {
     pub name: Option<&'d str>,
     /// Who logs in. Default [`Login::Anonymous`].
     pub login: Login<'d>,
+    /// Whether the server is not to send this client what it published itself. Default false.
+    pub no_echo: bool,
     /// What publishing does while there is no connection. Default [`Offline::Wait`].
     pub offline: Offline,
     /// What the subjects for replies begin with: 35 bytes less than a text of the resources has, at
@@ -76,6 +90,7 @@ impl<'d> Config<'d> {
             servers,
             name: None,
             login: Login::Anonymous,
+            no_echo: false,
             offline: Offline::Wait,
             inbox_prefix: Inbox::<()>::DEFAULT_PREFIX,
             session: Self::SESSION,
@@ -93,6 +108,13 @@ impl<'d> Config<'d> {
     #[must_use]
     pub const fn name(mut self, name: &'d str) -> Self {
         self.name = Some(name);
+        self
+    }
+
+    /// Has the server not send this client what it published itself.
+    #[must_use]
+    pub const fn no_echo(mut self) -> Self {
+        self.no_echo = true;
         self
     }
 

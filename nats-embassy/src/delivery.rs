@@ -1,5 +1,7 @@
 //! Where messages go: to places where they wait, or to one reader who looks at them where they are.
 
+use core::task::Waker;
+
 use nats_proto::Layout;
 use nats_proto::Message;
 use nats_proto::Sid;
@@ -25,8 +27,14 @@ pub trait Delivery<'d> {
     /// A message of a subscription was passed over.
     fn note_too_long(&mut self, owner: Owner);
 
-    /// The reply to a request was passed over.
+    /// A request is published.
+    fn note_sent(&mut self, token: Token);
+
+    /// There will be no reply to a request.
     fn end_reply(&mut self, token: Token, state: ReplyState);
+
+    /// The server refused requests to a subject with this [`fingerprint`](crate::request::fingerprint).
+    fn refuse(&mut self, subject: u32);
 
     /// Messages of a subscription are dropped. Says whether that is new.
     fn begins_dropping(&mut self, owner: Owner) -> bool;
@@ -36,6 +44,12 @@ pub trait Delivery<'d> {
 
     /// A subscription is over. Says whether its owner will find out.
     fn end(&mut self, owner: Owner, how: Ended) -> bool;
+
+    /// Whether anybody is to be woken.
+    fn has_due(&self) -> bool;
+
+    /// Somebody who is to be woken.
+    fn take_due(&mut self) -> Option<Waker>;
 
     /// Whether no message waits for anybody, or is being looked at.
     fn is_dealt_with(&self) -> bool;

@@ -1,5 +1,6 @@
 //! What can go wrong, by what was wanted.
 
+use core::error::Error;
 use core::fmt;
 
 use nats_proto::SubjectError;
@@ -16,9 +17,12 @@ pub enum ConfigError {
     Url(UrlError),
     /// An address has credentials in it. They belong into [`Config::login`](crate::Config::login).
     CredentialsInUrl,
-    /// There are more servers than places, or an address or the inbox' prefix is too long for one.
+    /// There are more servers than places for them, `SERVERS`.
     TooManyServers,
-    /// There is no room for the subjects of replies.
+    /// An address is longer than the memory for a text, `TEXT`.
+    AddressTooLong,
+    /// With this [prefix](crate::Config::inbox_prefix), the subjects of replies are longer than the
+    /// memory for a text, `TEXT`.
     InboxTooLong,
 }
 
@@ -36,12 +40,25 @@ pub enum PublishError {
         /// The longest frame in bytes, line ends included.
         max: usize,
     },
-    /// There is no room now. Only where nothing waits.
+    /// There is no room now, or others wait for it. Only where nothing waits.
     Full,
     /// There is no connection. Only where nothing waits.
     Disconnected,
+    /// The message to be answered has no reply subject: whoever published it wants no answer.
+    NoReply,
     /// The client is closed, or about to be.
     Closed,
+}
+
+/// Why nothing of a batch was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct BatchError {
+    /// Which message it is about, from 0.
+    pub index: usize,
+    /// What is the matter with it.
+    pub error: PublishError,
 }
 
 /// Why there is no subscription.
@@ -57,7 +74,25 @@ pub enum SubscribeError {
     Session(session::SubscribeError),
 }
 
-/// Why there is no reply.
+/// Why there is no reply. A request ends as soon as that is known, and no later than its time.
+///
+/// | what becomes of it | in a client | in a link |
+/// |---|---|---|
+/// | a reply comes | [`Received`](crate::Received) | [`Message`](nats_proto::Message), lent |
+/// | a reply comes and does not fit | [`ReplyTooLong`](Self::ReplyTooLong): into a place, or `RX` | the same: into `RX` |
+/// | nobody listens to the subject | [`NoResponders`](Self::NoResponders) | the same |
+/// | nobody answers in time | [`TimedOut`](Self::TimedOut) | the same |
+/// | there is no connection when its time is over | [`NotConnected`](Self::NotConnected) | the same |
+/// | there is none, and [`Config::offline`](crate::Config::offline) does not wait for one | [`Publish`](Self::Publish)([`Disconnected`](PublishError::Disconnected)) | the same |
+/// | the connection is lost after it was published | [`Disconnected`](Self::Disconnected) | the same |
+/// | the server does not permit the subject, or the reply subject | [`NotPermitted`](Self::NotPermitted) | the same |
+/// | the server refuses the subscription for replies | [`NoInbox`](Self::NoInbox) | the same |
+/// | there is no room for that subscription | [`Subscribe`](Self::Subscribe) | the same |
+/// | it is too long, or not to the server's liking | [`Publish`](Self::Publish) | the same |
+/// | there are too many, or no place for the reply | [`TooMany`](Self::TooMany) | a link has one at a time |
+/// | the client drains, before or meanwhile | [`Draining`](Self::Draining) | the same |
+/// | the client is closed, before or meanwhile | [`Closed`](Self::Closed) | the same |
+/// | its future is dropped | what was taken for it is free again | the same |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -72,10 +107,20 @@ pub enum RequestError {
     NoResponders,
     /// There was no reply in time.
     TimedOut,
+    /// There was no connection in all that time, or none any more at its end. Nothing was sent.
+    NotConnected,
     /// The connection was lost before the reply came.
     Disconnected,
-    /// The reply is too long for its place.
+    /// The server does not permit to publish to the subject, or to ask for replies.
+    NotPermitted,
+    /// The server refused the subscription for replies. The next request subscribes again.
+    NoInbox,
+    /// The reply came and is too long for its place, or for the memory for receiving.
     ReplyTooLong,
+    /// The client drains: nobody would receive the reply.
+    Draining,
+    /// The client is closed, or about to be.
+    Closed,
 }
 
 /// Why it is not known whether the server has everything.
@@ -133,48 +178,61 @@ impl From<SubscribeError> for RequestError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(error) => error.fmt(f),
-            Self::CredentialsInUrl => f.write_str("credentials in an address are not used"),
-            Self::TooManyServers => f.write_str("the servers are too many, or an address too long"),
-            Self::InboxTooLong => f.write_str("the prefix for replies is too long"),
-        }
+        f.write_str(match self {
+            Self::Url(_) => "not a server's address",
+            Self::CredentialsInUrl => "credentials in an address are not used",
+            Self::TooManyServers => "there are more servers than places for them",
+            Self::AddressTooLong => "a server's address is too long",
+            Self::InboxTooLong => "the prefix for replies is too long",
+        })
     }
 }
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Subject(error) => write!(f, "not a subject: {error}"),
-            Self::Refused(error) => error.fmt(f),
-            Self::TooLong { max } => write!(f, "the message does not fit into {max} bytes"),
-            Self::Full => f.write_str("there is no room for the message now"),
-            Self::Disconnected => f.write_str("there is no connection"),
-            Self::Closed => f.write_str("the client is closed"),
-        }
+        f.write_str(match self {
+            Self::Subject(_) => "not a valid subject",
+            Self::Refused(_) => "the server would not take the message",
+            Self::TooLong { max } => return write!(f, "the message does not fit into {max} bytes"),
+            Self::Full => "there is no room for the message now",
+            Self::Disconnected => "there is no connection",
+            Self::NoReply => "the message has no reply subject",
+            Self::Closed => "the client is closed",
+        })
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing was published because of message {}", self.index)
     }
 }
 
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Subject(error) => write!(f, "not a filter: {error}"),
-            Self::NoSlots => f.write_str("there are no places left for so many messages"),
-            Self::Session(error) => error.fmt(f),
-        }
+        f.write_str(match self {
+            Self::Subject(_) => "not a valid filter or queue group",
+            Self::NoSlots => "there are no places left for so many messages",
+            Self::Session(_) => "the session does not take the subscription",
+        })
     }
 }
 
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Publish(error) => return error.fmt(f),
-            Self::Subscribe(error) => return error.fmt(f),
+            Self::Publish(_) => "the request could not be published",
+            Self::Subscribe(_) => "there is no subscription for replies",
             Self::TooMany => "too many requests are waiting for replies",
             Self::NoResponders => "nobody listens to the subject",
             Self::TimedOut => "there was no reply in time",
+            Self::NotConnected => "there was no connection in time",
             Self::Disconnected => "the connection was lost before the reply came",
+            Self::NotPermitted => "publishing to the subject is not permitted",
+            Self::NoInbox => "the server refused the subscription for replies",
             Self::ReplyTooLong => "the reply is too long for its place",
+            Self::Draining => "the client drains",
+            Self::Closed => "the client is closed",
         })
     }
 }
@@ -188,8 +246,49 @@ impl fmt::Display for FlushError {
     }
 }
 
-impl core::error::Error for ConfigError {}
-impl core::error::Error for PublishError {}
-impl core::error::Error for SubscribeError {}
-impl core::error::Error for RequestError {}
-impl core::error::Error for FlushError {}
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Url(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Error for PublishError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Subject(error) => Some(error),
+            Self::Refused(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Error for BatchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl Error for SubscribeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Subject(error) => Some(error),
+            Self::Session(error) => Some(error),
+            Self::NoSlots => None,
+        }
+    }
+}
+
+impl Error for RequestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Publish(error) => Some(error),
+            Self::Subscribe(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Error for FlushError {}

@@ -1,5 +1,7 @@
 //! What happens to a connection, for those who want to know.
 
+use core::fmt;
+
 use heapless::Vec;
 use nats_proto::Sid;
 use nats_proto::session;
@@ -80,6 +82,10 @@ pub struct Statistics {
     pub replaced: u32,
     /// How many connections there were.
     pub connections: u32,
+    /// How many bytes were received, on all connections.
+    pub in_bytes: u64,
+    /// How many bytes were sent, on all connections.
+    pub out_bytes: u64,
 }
 
 /// How many events wait for somebody who asks.
@@ -101,6 +107,8 @@ impl Statistics {
         streamed: 0,
         replaced: 0,
         connections: 0,
+        in_bytes: 0,
+        out_bytes: 0,
     };
 }
 
@@ -147,5 +155,42 @@ impl Event {
             session::Event::LameDuck => Self::LameDuck,
             _ => return None,
         })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connected => "connected",
+            Self::Reconnected => "connected again",
+            Self::Resubscribed => "the server knows of all subscriptions again",
+            Self::Reconnecting { attempt } => return write!(f, "attempt {attempt} to connect"),
+            Self::ConnectFailed(cause) => return write!(f, "could not connect: {cause}"),
+            Self::Disconnected(cause) => return write!(f, "disconnected: {cause}"),
+            Self::ServerError(kind) => return write!(f, "the server refused something: {kind}"),
+            Self::InfoChanged => "the server's servers or limits may have changed",
+            Self::LameDuck => "the server is about to shut down",
+            Self::SlowConsumer { sid } => {
+                return write!(f, "messages of subscription {sid} are dropped");
+            }
+            Self::Oversized { sid, size } => {
+                return write!(f, "a message of subscription {sid} is too long: {size} bytes");
+            }
+            Self::Ended { sid, how } => {
+                return write!(f, "subscription {sid} is over: {}", reason(*how));
+            }
+            Self::Missed(count) => return write!(f, "{count} events were missed"),
+        })
+    }
+}
+
+const fn reason(how: Ended) -> &'static str {
+    match how {
+        Ended::Unsubscribed => "unsubscribed",
+        Ended::MaxReached => "it got all that it was to get",
+        Ended::Drained => "drained",
+        Ended::NotPermitted => "not permitted",
+        Ended::Stopped => "the client is closed",
+        _ => "the server refused it",
     }
 }

@@ -1,12 +1,14 @@
-//! Logging with `defmt`, with `log`, or not at all.
+//! Logging with `defmt`, with `log`, or not at all. Nothing that is logged has a secret in it.
 
-/// Something that happened to the connection.
+use crate::event::Event;
+
+/// Something that happened to the connection, at a level: `note!(warn, event)`.
 macro_rules! note {
-    ($value:expr) => {{
+    ($level:ident, $value:expr) => {{
         #[cfg(feature = "defmt")]
-        defmt::debug!("{}", $value);
+        defmt::$level!("{}", $value);
         #[cfg(all(feature = "log", not(feature = "defmt")))]
-        log::debug!("{:?}", $value);
+        log::$level!("{}", $value);
         #[cfg(not(any(feature = "defmt", feature = "log")))]
         let _ = &$value;
     }};
@@ -22,3 +24,16 @@ macro_rules! note {
 }
 
 pub(crate) use note;
+
+/// Logs an event: what is wrong is a warning, what one may want to know of a device is information.
+pub(crate) fn note_event(event: &Event) {
+    match event {
+        Event::Connected | Event::Reconnected | Event::LameDuck => note!(info, event),
+        Event::Disconnected(_)
+        | Event::ServerError(_)
+        | Event::SlowConsumer { .. }
+        | Event::Oversized { .. }
+        | Event::Ended { .. } => note!(warn, event),
+        _ => note!(debug, event),
+    }
+}

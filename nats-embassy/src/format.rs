@@ -5,9 +5,11 @@ use defmt::Format;
 use defmt::Formatter;
 
 use crate::auth::Login;
+use crate::auth::Proof;
 use crate::client::Client;
 use crate::link::Link;
 use crate::link::LinkMemory;
+use crate::replies::Replies;
 use crate::resources::Memory;
 use crate::resources::sealed::Sizes;
 use crate::runner::Runner;
@@ -26,9 +28,11 @@ macro_rules! like_debug {
 
 like_debug! {
     [] Login<'_>,
+    [] Proof<'_>,
     ['d, R: Sizes<'d>] Client<'d, R>,
     ['d, R: LinkMemory<'d>] Link<'_, 'd, R>,
     ['d, R: Memory<'d>] Received<'d, R>,
+    ['d, R: Memory<'d>] Replies<'d, R>,
     ['d, R: Memory<'d>] Subscription<'d, R>,
     ['d, R: Sizes<'d>, C, A] Runner<'d, R, C, A>,
 }

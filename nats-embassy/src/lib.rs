@@ -2,12 +2,17 @@
 #![doc = include_str!("../README.md")]
 #![expect(async_fn_in_trait, reason = "nothing here needs futures to be Send")]
 
+#[cfg(test)]
+extern crate std;
+
 mod fmt;
 
 mod auth;
 mod client;
+mod clock;
 mod config;
 mod connector;
+mod count;
 mod delivery;
 mod error;
 mod event;
@@ -23,27 +28,35 @@ mod net;
 mod outbound;
 mod pieces;
 mod places;
+mod replies;
 mod request;
 mod resources;
 mod runner;
+mod server;
 mod shared;
 mod state;
 mod subscription;
 #[cfg(feature = "tls")]
 mod tls;
+mod wakers;
 
+pub use auth::Credentials;
 #[cfg(feature = "nkeys")]
 pub use auth::KeySigner;
 pub use auth::Login;
 pub use auth::NoSigner;
+pub use auth::PerAttempt;
+pub use auth::Proof;
 pub use auth::SignError;
 pub use auth::Signer;
 pub use client::Client;
+pub use clock::Timeout;
 pub use config::Config;
 pub use config::Offline;
 pub use connector::Connection;
 pub use connector::Connector;
 pub use connector::Failed;
+pub use error::BatchError;
 pub use error::ConfigError;
 pub use error::FlushError;
 pub use error::PublishError;
@@ -74,10 +87,12 @@ pub use net::NetConnector;
 #[cfg(feature = "net")]
 pub use net::NetWriter;
 pub use pieces::Piece;
+pub use replies::Replies;
 pub use resources::Memory;
 pub use resources::Resources;
 pub use runner::Runner;
 pub use runner::new;
+pub use server::ServerInfo;
 pub use subscription::Frame;
 pub use subscription::Received;
 pub use subscription::Subscription;

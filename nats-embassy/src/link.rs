@@ -1,39 +1,31 @@
 //! A client for a single task, which looks at messages where they were received.
 
 mod letterbox;
+mod requesting;
 mod resources;
 
 use core::fmt;
 use core::future::poll_fn;
-use core::num::NonZeroU64;
 use core::pin::Pin;
 use core::pin::pin;
 use core::task::Context;
 use core::task::Poll;
-use core::time::Duration;
 
 use nats_proto::Filter;
-use nats_proto::Instant;
 use nats_proto::Message;
 use nats_proto::Queue;
 use nats_proto::Sid;
 use nats_proto::SubjectError;
-use nats_proto::Token;
 use nats_proto::session::Stop;
-use nats_proto::wire::Publish;
 
 use self::letterbox::Letterbox;
 pub use self::resources::LinkResources;
 use crate::client::Client;
+use crate::count::MessageCount;
 use crate::delivery::Letter;
-use crate::error::PublishError;
-use crate::error::RequestError;
 use crate::error::SubscribeError;
 use crate::mailbox::Owner;
-use crate::request::ReplyState;
 use crate::resources::sealed::Sizes;
-use crate::shared::now;
-use crate::shared::wake_at;
 
 /// What [`LinkResources`] are, whatever their sizes.
 pub trait LinkMemory<'d>: Sizes<'d, Delivery = Letterbox<'d>> {}
@@ -62,7 +54,7 @@ impl<'d, R: Sizes<'d, Delivery = Letterbox<'d>>> LinkMemory<'d> for R {}
 ///     let command = link.recv().await?;
 ///     let is_on = command.payload() == b"on";
 ///     // Without waiting: `command` is lent by the link.
-///     client.try_respond(&command, if is_on { b"is on" } else { b"is off" })?;
+///     client.try_respond(&command, if is_on { "is on" } else { "is off" })?;
 /// }
 /// # }
 /// ```
@@ -142,75 +134,6 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         self.until(|_, cx| future.as_mut().poll(cx), other).await
     }
 
-    /// Publishes a request, waits for the first reply, no longer than `timeout` in all, and lends
-    /// it. Other messages that come before it go to `other`.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future gives the request up. It may have been published.
-    pub async fn request(
-        &mut self,
-        message: &Publish<'_>,
-        timeout: Duration,
-        other: impl FnMut(Message<&[u8]>),
-    ) -> Result<Message<&[u8]>, RequestError> {
-        let deadline = now() + timeout;
-        let client = self.client;
-        let token = client.shared.lock(|state| {
-            state.open_inbox()?;
-            Ok::<_, RequestError>(state.delivery.ask())
-        })?;
-        let asking = Asking { client };
-        self.until(|link, cx| link.poll_reply(token, message, deadline, cx), other).await?;
-        drop(asking);
-        self.letter.as_ref().map(Letter::message).ok_or(RequestError::Disconnected)
-    }
-
-    fn poll_reply(
-        &mut self,
-        token: Token,
-        message: &Publish<'_>,
-        deadline: Instant,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), RequestError>> {
-        if self.take_letter(true, cx) {
-            return Poll::Ready(Ok(()));
-        }
-        let polled = self.client.shared.lock(|state| {
-            let Some(asking) = &state.delivery.asking else {
-                return Poll::Ready(Err(RequestError::TimedOut));
-            };
-            Poll::Ready(Err(match asking.state {
-                ReplyState::Waiting if now() >= deadline => RequestError::TimedOut,
-                ReplyState::Waiting if asking.is_sent => return Poll::Pending,
-                ReplyState::Waiting => match state.publish_request(token, message) {
-                    Ok(()) => {
-                        state.delivery.note_sent();
-                        return Poll::Pending;
-                    }
-                    Err(error) if state.may_wait(error) => {
-                        state.waiters.register(cx.waker());
-                        return Poll::Pending;
-                    }
-                    Err(error) => error.into(),
-                },
-                // It was answered, and the answer was lost with the connection.
-                ReplyState::Answered | ReplyState::Disconnected => RequestError::Disconnected,
-                ReplyState::NoResponders => RequestError::NoResponders,
-                ReplyState::TooLong => RequestError::ReplyTooLong,
-                ReplyState::Closed => RequestError::Publish(PublishError::Closed),
-            }))
-        });
-        if polled.is_pending() {
-            wake_at(deadline, cx);
-        }
-        polled
-    }
-
     // Subscriptions ------------------------------------------------------------------------------
 
     /// Subscribes to `filter`, now and on every connection to come. Messages tell by their
@@ -256,10 +179,12 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         self.client.shared.lock(|state| state.change(|session| session.unsubscribe(sid, None)))
     }
 
-    /// Ends a subscription when it has got `max` messages in its whole life. Returns whether it was
-    /// still going. A maximum that was set before can be lowered, not raised.
-    pub fn unsubscribe_after(&mut self, sid: Sid, max: NonZeroU64) -> bool {
-        self.client.shared.lock(|state| state.change(|session| session.unsubscribe(sid, Some(max))))
+    /// Ends a subscription when it has got `max` messages in its whole life, in all: a `u64` or a
+    /// `NonZeroU64`. Zero, or what it has got already, ends it at once. Returns whether it was still
+    /// going. A maximum that was set before can be lowered, not raised.
+    pub fn unsubscribe_after(&mut self, sid: Sid, max: impl MessageCount) -> bool {
+        let max = max.get();
+        self.client.shared.lock(|state| state.unsubscribe_after(sid, max))
     }
 
     /// Ends a subscription when the messages that are on their way have come. Returns whether it
@@ -329,17 +254,6 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
                 }
             });
         }
-    }
-}
-
-/// A request of a link, given up when it is dropped.
-struct Asking<'d, R: LinkMemory<'d>> {
-    client: Client<'d, R>,
-}
-
-impl<'d, R: LinkMemory<'d>> Drop for Asking<'d, R> {
-    fn drop(&mut self) {
-        self.client.shared.lock(|state| state.delivery.end_request());
     }
 }
 

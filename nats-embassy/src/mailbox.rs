@@ -1,13 +1,15 @@
 //! Where messages wait for whoever asked for them: places of one size, each of which belongs to a
 //! subscription or to a request.
 
-use embassy_sync::waitqueue::WakerRegistration;
+use core::task::Waker;
+
 use nats_proto::Layout;
 use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::session::Ended;
 
 use crate::delivery::Kept;
+use crate::wakers::Sleeper;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl Place<'_> {
 /// What a subscriber has to know.
 pub(crate) struct Queue {
     pub(crate) sid: Sid,
-    pub(crate) waker: WakerRegistration,
+    pub(crate) reader: Sleeper,
     has_ended: bool,
     /// Why, if it has.
     how: Ended,
@@ -111,7 +113,7 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) const EMPTY: Self = Self {
         sid: Sid(0),
-        waker: WakerRegistration::new(),
+        reader: Sleeper::new(),
         has_ended: false,
         how: Ended::Unsubscribed,
         dropped: 0,
@@ -122,10 +124,9 @@ impl Queue {
         is_live: false,
     };
 
-    /// The session has given the subscription back.
-    pub(crate) fn end(&mut self, how: Ended) {
+    const fn end(&mut self, how: Ended) {
         (self.has_ended, self.how, self.is_live) = (true, how, false);
-        self.waker.wake();
+        self.reader.wake();
     }
 
     pub(crate) fn ended(&self) -> Option<Ended> {
@@ -143,8 +144,10 @@ pub(crate) struct Loan<'d> {
 
 pub(crate) struct Mailbox<'d> {
     places: &'d mut [Place<'d>],
-    pub(crate) queues: &'d mut [Queue],
+    queues: &'d mut [Queue],
     turn: u32,
+    /// Whether a subscriber is to be woken.
+    pub(crate) has_due: bool,
 }
 
 impl<'d> Mailbox<'d> {
@@ -157,7 +160,7 @@ impl<'d> Mailbox<'d> {
             *place = Place { memory: Some(memory), ..Place::EMPTY };
         }
         queues.fill_with(|| Queue::EMPTY);
-        Self { places, queues, turn: 0 }
+        Self { places, queues, turn: 0, has_due: false }
     }
 
     /// Takes a queue and places for a subscription.
@@ -186,6 +189,30 @@ impl<'d> Mailbox<'d> {
 
     pub(crate) fn queue(&mut self, owner: Owner) -> Option<&mut Queue> {
         self.queues.get_mut(owner.queue()?)
+    }
+
+    /// A subscription of the session has begun.
+    pub(crate) fn begin(&mut self, owner: Owner, sid: Sid) {
+        if let Some(queue) = self.queue(owner) {
+            (queue.sid, queue.is_live) = (sid, true);
+        }
+    }
+
+    /// The session has given a subscription back.
+    pub(crate) fn end(&mut self, owner: Owner, how: Ended) {
+        if let Some(queue) = self.queue(owner) {
+            queue.end(how);
+            self.has_due = true;
+        }
+    }
+
+    pub(crate) fn take_due(&mut self) -> Option<Waker> {
+        if !self.has_due {
+            return None;
+        }
+        let due = self.queues.iter_mut().find_map(|queue| queue.reader.take_due());
+        self.has_due = due.is_some();
+        due
     }
 
     /// Gives up a subscription's places, with the messages in them. One that is on loan follows.
@@ -218,7 +245,7 @@ impl<'d> Mailbox<'d> {
         if memory.is_some_and(|memory| memory.len() < len) {
             return Kept::TooLong;
         }
-        queue.waker.wake();
+        self.has_due |= queue.reader.wake();
         let mut places = self.places.iter_mut();
         let is_free = |place: &&mut Place<'_>| {
             place.owner == owner && !place.is_taken && place.memory.is_some()

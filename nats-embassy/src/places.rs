@@ -1,5 +1,7 @@
 //! Places for messages, and the requests that wait for theirs.
 
+use core::task::Waker;
+
 use nats_proto::Message;
 use nats_proto::Pending;
 use nats_proto::Requests;
@@ -13,6 +15,7 @@ use crate::delivery::Kept;
 use crate::delivery::is_no_responders;
 use crate::mailbox::Mailbox;
 use crate::mailbox::Owner;
+use crate::request::NO_PLACE;
 use crate::request::Reply;
 use crate::request::ReplyState;
 
@@ -21,11 +24,33 @@ use crate::request::ReplyState;
 pub struct Places<'d, L> {
     pub(crate) mailbox: Mailbox<'d>,
     pub(crate) requests: Requests<Reply, L>,
+    /// Whether somebody who waits for a reply is to be woken.
+    has_due: bool,
 }
 
 impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Places<'d, L> {
     pub(crate) fn new(mailbox: Mailbox<'d>) -> Self {
-        Self { mailbox, requests: Requests::default() }
+        Self { mailbox, requests: Requests::default(), has_due: false }
+    }
+}
+
+impl<L: Table<Slot<Pending<Reply>>>> Places<'_, L> {
+    /// Whoever waits for a reply. Their deadlines are their own business.
+    fn each(&mut self, mut f: impl FnMut(&mut Reply)) {
+        self.requests.fail(|_, reply| {
+            f(reply);
+            false
+        });
+    }
+
+    fn end_all(&mut self, state: ReplyState, is_over: impl Fn(&Reply) -> bool) {
+        let mut has_due = self.has_due;
+        self.each(|reply| {
+            if is_over(reply) {
+                has_due |= reply.end(state);
+            }
+        });
+        self.has_due = has_due;
     }
 }
 
@@ -38,16 +63,18 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
 
     fn keep_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Kept {
         let Some(reply) = self.requests.get_mut(token) else { return Kept::Unwanted };
-        if reply.state != ReplyState::Waiting {
+        if reply.state != ReplyState::Waiting || reply.place == NO_PLACE {
             return Kept::Unwanted;
         }
-        if is_no_responders(message) {
-            reply.end(ReplyState::NoResponders);
-            return Kept::Yes;
-        }
-        let kept = self.mailbox.keep_reply(reply.place, message);
-        let is_kept = matches!(kept, Kept::Yes);
-        reply.end(if is_kept { ReplyState::Answered } else { ReplyState::TooLong });
+        let (state, kept) = if is_no_responders(message) {
+            (ReplyState::NoResponders, Kept::Yes)
+        } else {
+            match self.mailbox.keep_reply(reply.place, message) {
+                Kept::Yes => (ReplyState::Answered, Kept::Yes),
+                kept => (ReplyState::TooLong, kept),
+            }
+        };
+        self.has_due |= reply.end(state);
         kept
     }
 
@@ -57,10 +84,20 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
         }
     }
 
+    fn note_sent(&mut self, token: Token) {
+        if let Some(reply) = self.requests.get_mut(token) {
+            reply.is_sent = true;
+        }
+    }
+
     fn end_reply(&mut self, token: Token, state: ReplyState) {
         if let Some(reply) = self.requests.get_mut(token) {
-            reply.end(state);
+            self.has_due |= reply.end(state);
         }
+    }
+
+    fn refuse(&mut self, subject: u32) {
+        self.end_all(ReplyState::NotPermitted, |reply| reply.is_sent && reply.subject == subject);
     }
 
     fn begins_dropping(&mut self, owner: Owner) -> bool {
@@ -69,20 +106,32 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
     }
 
     fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool) {
-        self.requests.fail(|_, reply| {
-            let is_over = is_over(reply.is_sent);
-            if is_over {
-                reply.end(state);
-            }
-            is_over
-        });
+        self.end_all(state, |reply| is_over(reply.is_sent));
     }
 
     fn end(&mut self, owner: Owner, how: Ended) -> bool {
-        if let Some(queue) = self.mailbox.queue(owner) {
-            queue.end(how);
-        }
+        self.mailbox.end(owner, how);
         true
+    }
+
+    fn has_due(&self) -> bool {
+        self.has_due || self.mailbox.has_due
+    }
+
+    fn take_due(&mut self) -> Option<Waker> {
+        if self.has_due {
+            let mut due = None;
+            self.each(|reply| {
+                if due.is_none() {
+                    due = reply.requester.take_due();
+                }
+            });
+            if due.is_some() {
+                return due;
+            }
+            self.has_due = false;
+        }
+        self.mailbox.take_due()
     }
 
     fn is_dealt_with(&self) -> bool {

@@ -1,24 +1,23 @@
 //! Requests and their replies.
 
-use core::future::poll_fn;
 use core::task::Context;
 use core::task::Poll;
-use core::time::Duration;
 
-use embassy_sync::waitqueue::WakerRegistration;
 use nats_proto::Instant;
 use nats_proto::Token;
 use nats_proto::wire::Publish;
 
+use crate::clock::now;
+use crate::clock::wake_at;
 use crate::error::PublishError;
 use crate::error::RequestError;
-use crate::places::Places;
 use crate::resources::Memory;
+use crate::resources::sealed::Sizes;
+use crate::shared::Publisher;
 use crate::shared::Shared;
-use crate::shared::now;
-use crate::shared::wake_at;
 use crate::state::State;
 use crate::subscription::Received;
+use crate::wakers::Sleeper;
 
 /// A request that waits for its reply.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -28,7 +27,9 @@ pub struct Reply {
     pub(crate) state: ReplyState,
     /// Whether the request is published.
     pub(crate) is_sent: bool,
-    waker: WakerRegistration,
+    /// The [`fingerprint`] of its subject.
+    pub(crate) subject: u32,
+    pub(crate) requester: Sleeper,
 }
 
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -39,101 +40,146 @@ pub enum ReplyState {
     NoResponders,
     TooLong,
     Disconnected,
+    NotPermitted,
+    NoInbox,
+    Draining,
     Closed,
 }
 
 impl Reply {
-    /// There is something to tell the requester.
-    pub(crate) fn end(&mut self, state: ReplyState) {
-        if self.state == ReplyState::Waiting {
-            self.state = state;
-            self.waker.wake();
+    /// There is something to tell the requester. Says whether anybody is to be woken for it.
+    pub(crate) const fn end(&mut self, state: ReplyState) -> bool {
+        if !matches!(self.state, ReplyState::Waiting) {
+            return false;
+        }
+        self.state = state;
+        self.requester.wake()
+    }
+}
+
+impl ReplyState {
+    /// What became of a request that has no reply at hand.
+    pub(crate) const fn failure(self) -> RequestError {
+        match self {
+            // It was answered, and the answer was lost with the connection.
+            Self::Waiting | Self::Answered | Self::Disconnected => RequestError::Disconnected,
+            Self::NoResponders => RequestError::NoResponders,
+            Self::TooLong => RequestError::ReplyTooLong,
+            Self::NotPermitted => RequestError::NotPermitted,
+            Self::NoInbox => RequestError::NoInbox,
+            Self::Draining => RequestError::Draining,
+            Self::Closed => RequestError::Closed,
         }
     }
 }
 
-/// Publishes a request and waits for the reply.
-pub(crate) async fn request<'d, R: Memory<'d>>(
-    shared: &'d Shared<'d, R>,
-    message: &Publish<'_>,
-    timeout: Duration,
-) -> Result<Received<'d, R>, RequestError> {
-    let deadline = now() + timeout;
-    let token = shared.lock(|state| open(state, deadline))?;
-    // Gives up the place, whatever comes.
-    let request = Request { shared, token };
-    poll_fn(|cx| request.poll(message, deadline, cx)).await
+/// What a subject is known by when the server refuses it: there is no memory for all of it. Another
+/// subject has the same one in one of four billion cases.
+pub(crate) fn fingerprint(subject: impl Iterator<Item = u8>) -> u32 {
+    // FNV-1a.
+    subject.fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// A request from its first moment to its last.
-struct Request<'d, R: Memory<'d>> {
-    shared: &'d Shared<'d, R>,
-    token: Token,
+impl<'d, R: Sizes<'d>> State<'d, R> {
+    /// Why a request is over whose time is.
+    pub(crate) const fn late(&self) -> RequestError {
+        if self.session.is_connected() {
+            RequestError::TimedOut
+        } else {
+            RequestError::NotConnected
+        }
+    }
 }
 
-impl<'d, R: Memory<'d>> Request<'d, R> {
-    fn poll(
-        &self,
+/// For requests whose replies go to places of a subscription.
+pub(crate) const NO_PLACE: usize = usize::MAX;
+
+/// A request in the table. Dropped, it gives up all that it has.
+pub(crate) struct Ticket<'d, R: Memory<'d>> {
+    publisher: Publisher<'d, R>,
+    pub(crate) token: Token,
+}
+
+impl<'d, R: Memory<'d>> Ticket<'d, R> {
+    /// A request to a subject, for the reply to which there is this place.
+    fn open(
+        state: &mut State<'d, R>,
+        shared: &'d Shared<'d, R>,
+        subject: &str,
+        place: usize,
+    ) -> Result<Self, RequestError> {
+        let reply = Reply {
+            place,
+            state: ReplyState::Waiting,
+            is_sent: false,
+            subject: fingerprint(subject.bytes()),
+            requester: Sleeper::new(),
+        };
+        // Who waits watches the time.
+        let token = state.delivery.requests.open(reply, Instant::from_millis(u64::MAX));
+        let token = token.map_err(|_| RequestError::TooMany)?;
+        Ok(Self { publisher: Publisher::new(shared), token })
+    }
+
+    /// A request whose replies go to a subscription.
+    pub(crate) fn of_several(
+        shared: &'d Shared<'d, R>,
+        subject: &str,
+    ) -> Result<Self, RequestError> {
+        shared.lock(|state| {
+            state.check_open()?;
+            Self::open(state, shared, subject, NO_PLACE)
+        })
+    }
+
+    /// Publishes a request with several replies.
+    pub(crate) fn poll_publish(
+        &mut self,
         message: &Publish<'_>,
         deadline: Instant,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Received<'d, R>, RequestError>> {
-        let loan = self.shared.lock(|state| {
-            let Some(reply) = state.delivery.requests.get_mut(self.token) else {
-                return Poll::Ready(Err(RequestError::TimedOut));
-            };
-            let place = reply.place;
-            let failure = match reply.state {
-                ReplyState::Answered => {
-                    let loan = state.delivery.mailbox.lend_from(place, state.inbox_sid);
-                    return Poll::Ready(loan.ok_or(RequestError::ReplyTooLong));
-                }
-                ReplyState::Waiting if now() >= deadline => RequestError::TimedOut,
-                ReplyState::Waiting => {
-                    reply.waker.register(cx.waker());
-                    if reply.is_sent {
-                        return Poll::Pending;
-                    }
-                    return self.publish(state, message, cx);
-                }
-                ReplyState::NoResponders => RequestError::NoResponders,
-                ReplyState::TooLong => RequestError::ReplyTooLong,
-                ReplyState::Disconnected => RequestError::Disconnected,
-                ReplyState::Closed => RequestError::Publish(PublishError::Closed),
-            };
-            Poll::Ready(Err(failure))
-        });
-        if loan.is_pending() {
-            wake_at(deadline, cx);
+    ) -> Poll<Result<(), RequestError>> {
+        if let Poll::Ready(error) = self.poll_failure(cx) {
+            return Poll::Ready(Err(error));
         }
-        loan.map_ok(|loan| Received::new(self.shared, loan))
+        let late = self.publisher.shared.lock(|state| state.late());
+        match self.publisher.poll_request(self.token, message, true, cx) {
+            Poll::Pending if now() >= deadline => Poll::Ready(Err(late)),
+            Poll::Pending => {
+                wake_at(deadline, cx);
+                Poll::Pending
+            }
+            ready => ready,
+        }
     }
 
-    fn publish<T>(
-        &self,
-        state: &mut State<'d, R>,
-        message: &Publish<'_>,
-        cx: &Context<'_>,
-    ) -> Poll<Result<T, RequestError>> {
-        match state.publish_request(self.token, message) {
-            Ok(()) => {
-                if let Some(reply) = state.delivery.requests.get_mut(self.token) {
-                    reply.is_sent = true;
-                }
+    /// Ready when it is known that there will be no more replies.
+    pub(crate) fn poll_failure(&self, cx: &Context<'_>) -> Poll<RequestError> {
+        self.publisher.shared.lock(|state| match state.delivery.requests.get_mut(self.token) {
+            Some(reply) if reply.state == ReplyState::Waiting => {
+                reply.requester.register(cx.waker());
                 Poll::Pending
             }
-            Err(error) if state.may_wait(error) => {
-                state.waiters.register(cx.waker());
-                Poll::Pending
+            Some(reply) => Poll::Ready(reply.state.failure()),
+            None => Poll::Ready(RequestError::Disconnected),
+        })
+    }
+
+    /// Why there are no more replies, if the subscription for them is over.
+    pub(crate) fn failure(&self) -> RequestError {
+        self.publisher.shared.lock(|state| {
+            let reply = state.delivery.requests.get_mut(self.token);
+            match reply.map(|reply| reply.state) {
+                Some(ReplyState::Waiting) | None => state.without_inbox().failure(),
+                Some(failed) => failed.failure(),
             }
-            Err(error) => Poll::Ready(Err(error.into())),
-        }
+        })
     }
 }
 
-impl<'d, R: Memory<'d>> Drop for Request<'d, R> {
+impl<'d, R: Memory<'d>> Drop for Ticket<'d, R> {
     fn drop(&mut self) {
-        self.shared.lock(|state| {
+        self.publisher.shared.lock(|state| {
             if let Some(reply) = state.delivery.requests.close(self.token) {
                 state.delivery.mailbox.close_reply(reply.place);
             }
@@ -141,22 +187,85 @@ impl<'d, R: Memory<'d>> Drop for Request<'d, R> {
     }
 }
 
-/// Takes all that a request needs.
-fn open<'d, R: Memory<'d>>(
-    state: &mut State<'d, R>,
+/// A request with one reply, from its first moment to its last.
+pub(crate) struct Request<'d, R: Memory<'d>> {
+    ticket: Ticket<'d, R>,
     deadline: Instant,
-) -> Result<Token, RequestError> {
-    state.open_inbox()?;
-    let Places { mailbox, requests } = &mut state.delivery;
-    let place = mailbox.open_reply().ok_or(RequestError::TooMany)?;
-    let reply = Reply {
-        place,
-        state: ReplyState::Waiting,
-        is_sent: false,
-        waker: WakerRegistration::new(),
-    };
-    requests.open(reply, deadline).map_err(|_| {
-        mailbox.close_reply(place);
-        RequestError::TooMany
-    })
+}
+
+impl<'d, R: Memory<'d>> Request<'d, R> {
+    /// A request to this subject, with all that it needs.
+    pub(crate) fn open(
+        shared: &'d Shared<'d, R>,
+        subject: &str,
+        deadline: Instant,
+    ) -> Result<Self, RequestError> {
+        let ticket = shared.lock(|state| {
+            state.open_inbox()?;
+            let place = state.delivery.mailbox.open_reply().ok_or(RequestError::TooMany)?;
+            let ticket = Ticket::open(state, shared, subject, place);
+            ticket.inspect_err(|_| state.delivery.mailbox.close_reply(place))
+        })?;
+        Ok(Self { ticket, deadline })
+    }
+
+    /// Publishes the request, and waits for the reply.
+    pub(crate) fn poll(
+        &mut self,
+        message: &Publish<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Received<'d, R>, RequestError>> {
+        let Ticket { publisher, token } = &mut self.ticket;
+        let (shared, deadline) = (publisher.shared, self.deadline);
+        let polled = shared.lock(|state| {
+            let late = state.late();
+            let Some(reply) = state.delivery.requests.get_mut(*token) else {
+                return Err(late);
+            };
+            match reply.state {
+                ReplyState::Waiting if now() >= deadline => Err(late),
+                ReplyState::Waiting => {
+                    reply.requester.register(cx.waker());
+                    Ok((reply.is_sent, None))
+                }
+                ReplyState::Answered => {
+                    let loan = state.delivery.mailbox.lend_from(reply.place, state.inbox_sid);
+                    Ok((true, Some(loan.ok_or(RequestError::ReplyTooLong)?)))
+                }
+                failed => Err(failed.failure()),
+            }
+        });
+        let (is_sent, loan) = match polled {
+            Ok(polled) => polled,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        if let Some(loan) = loan {
+            return Poll::Ready(Ok(Received::new(shared, loan)));
+        }
+        if !is_sent
+            && let Poll::Ready(Err(error)) = publisher.poll_request(*token, message, false, cx)
+        {
+            return Poll::Ready(Err(error));
+        }
+        wake_at(deadline, cx);
+        Poll::Pending
+    }
+}
+
+impl<'d, R: Sizes<'d>> Publisher<'d, R> {
+    /// Ready when the request is published, or will not be. Its replies may be `several`.
+    pub(crate) fn poll_request(
+        &mut self,
+        token: Token,
+        message: &Publish<'_>,
+        several: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), RequestError>> {
+        let published =
+            self.poll(cx, |state, turn| state.publish_request(token, message, several, turn));
+        published.map_err(|error| match error {
+            PublishError::Closed => RequestError::Closed,
+            error => RequestError::Publish(error),
+        })
+    }
 }

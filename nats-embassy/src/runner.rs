@@ -23,23 +23,27 @@ use nats_proto::session::Step;
 use nats_proto::session::Stop;
 use nats_proto::wire::Sink;
 
+use self::login::LogIn;
+use crate::auth::Credentials;
 use crate::auth::Login;
 use crate::auth::NoSigner;
+use crate::auth::PerAttempt;
 use crate::auth::Signer;
 use crate::client::Client;
+use crate::clock::now;
+use crate::clock::wake_at;
 use crate::config::Config;
 use crate::connector::Connection;
 use crate::connector::Connector;
 use crate::delivery::Delivery;
 use crate::error::ConfigError;
+use crate::fmt::note;
 use crate::inbound::Inbound;
 use crate::outbound::Half;
 use crate::pieces::Piece;
 use crate::pieces::Pieces;
 use crate::resources::sealed::Sizes;
 use crate::shared::Shared;
-use crate::shared::now;
-use crate::shared::wake_at;
 use crate::state::State;
 
 /// How long closing a connection may take.
@@ -56,14 +60,15 @@ const ABORT: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 ///
-/// [`ConfigError`] if the addresses are none, or do not fit.
+/// [`ConfigError`] if an address is none, has credentials in it, or does not fit; or if the prefix for
+/// replies does not.
 pub fn new<'d, R: Sizes<'d>, C: Connector>(
     config: Config<'d>,
     connector: C,
     resources: &'d mut R,
     entropy: [u8; 32],
 ) -> Result<(Client<'d, R>, Runner<'d, R, C>), ConfigError> {
-    let Config { servers, name, login, offline, inbox_prefix, session } = config;
+    let Config { servers, name, login, no_echo, offline, inbox_prefix, session } = config;
     let parts = resources.parts();
     let (jitter, unique) = halves(entropy);
     let mut session = Session::new(session, jitter);
@@ -79,7 +84,8 @@ pub fn new<'d, R: Sizes<'d>, C: Connector>(
     let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
     let inbound = Inbound::new(parts.rx);
     let (back, pieces) = (Half::new(back), Pieces::new(None));
-    let kit = parts.kit.insert(Cell::new(Kit { name, login, inbound, back, pieces })).get_mut();
+    let kit =
+        parts.kit.insert(Cell::new(Kit { name, login, no_echo, inbound, back, pieces })).get_mut();
     Ok((Client::new(shared), Runner { shared, kit, connector, signer: NoSigner }))
 }
 
@@ -99,6 +105,7 @@ pub(crate) fn add_servers<S: Store>(
         if server.user().is_some() || server.password().is_some() {
             return Err(ConfigError::CredentialsInUrl);
         }
+        server.encode(&mut S::Text::default()).map_err(|_| ConfigError::AddressTooLong)?;
         session.add_server(&server).map_err(|_| ConfigError::TooManyServers)?;
     }
     Ok(())
@@ -117,6 +124,7 @@ pub struct Runner<'d, R: Sizes<'d>, C, A = NoSigner> {
 pub(crate) struct Kit<'d> {
     name: Option<&'d str>,
     login: Login<'d>,
+    no_echo: bool,
     inbound: Inbound<'d>,
     /// What is being written.
     back: Half<'d>,
@@ -129,6 +137,17 @@ impl<'d, R: Sizes<'d>, C: Connector> Runner<'d, R, C> {
     pub fn with_signer<A: Signer>(self, signer: A) -> Runner<'d, R, C, A> {
         let Self { shared, kit, connector, .. } = self;
         Runner { shared, kit, connector, signer }
+    }
+
+    /// Asks `credentials` who logs in, at every attempt, instead of
+    /// [`Config::login`](crate::Config::login).
+    #[must_use]
+    pub fn with_credentials<P: Credentials>(
+        self,
+        credentials: P,
+    ) -> Runner<'d, R, C, PerAttempt<P>> {
+        let Self { shared, kit, connector, .. } = self;
+        Runner { shared, kit, connector, signer: PerAttempt(credentials) }
     }
 }
 
@@ -181,7 +200,7 @@ impl Task {
     }
 }
 
-impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
+impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
     /// Connects, moves bytes and connects again, until the client is over, and says why it is.
     ///
     /// # Cancel safety
@@ -199,7 +218,11 @@ impl<'d, R: Sizes<'d>, C: Connector, A: Signer> Runner<'d, R, C, A> {
                 Task::Dial(_) => self.connect().await,
                 // The connection was dropped, with the future that had it.
                 Task::Secure | Task::Login | Task::Exchange => lose(shared, Lost::Closed),
-                Task::Stop => return shared.lock(|state| state.stopped().unwrap_or(Stop::Closed)),
+                Task::Stop => {
+                    let stop = shared.lock(|state| state.stopped().unwrap_or(Stop::Closed));
+                    note!(info, stop);
+                    return stop;
+                }
             }
         }
     }
@@ -249,7 +272,7 @@ fn reclaim<'d, R: Sizes<'d>>(
             return Poll::Ready(());
         }
         let memory = shared.lock(|state| {
-            state.runner.register(cx.waker());
+            state.register_runner(cx.waker());
             state.reclaim()
         });
         memory.map_or(Poll::Pending, |memory| {
@@ -335,7 +358,7 @@ fn poll_control<'d, R: Sizes<'d>>(
 ) -> Poll<()> {
     let now = now();
     let deadline = shared.lock(|state| {
-        state.runner.register(cx.waker());
+        state.register_runner(cx.waker());
         let mut is_late = false;
         while state.session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now) {
             if let Some(event) = state.session.handle_timeout(now) {
@@ -346,7 +369,7 @@ fn poll_control<'d, R: Sizes<'d>>(
         if is_late {
             state.settle(now);
             // There may be something to write.
-            cx.waker().wake_by_ref();
+            state.wake_runner();
         }
         task.goes_on(Task::of(&state.session)).then(|| state.session.poll_timeout())
     });

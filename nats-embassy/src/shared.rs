@@ -4,13 +4,20 @@ use core::cell::RefCell;
 use core::future::poll_fn;
 use core::task::Context;
 use core::task::Poll;
+use core::time::Duration;
 
 use embassy_sync::blocking_mutex::Mutex;
-use embassy_time::Timer;
-use nats_proto::Instant;
+use nats_proto::wire::Publish;
 
+use crate::clock::now;
+use crate::clock::wake_at;
+use crate::error::PublishError;
 use crate::resources::sealed::Sizes;
 use crate::state::State;
+use crate::wakers::Turn;
+
+/// How long a task sleeps, at most, that waits for something and that there is no place for.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The state, held for moments only.
 pub(crate) struct Shared<'d, R: Sizes<'d>> {
@@ -22,38 +29,91 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
         Self { state: Mutex::new(RefCell::new(state)) }
     }
 
+    /// Has `f` look at the state, and then wakes whom that concerns.
     pub(crate) fn lock<T>(&self, f: impl FnOnce(&mut State<'d, R>) -> T) -> T {
-        self.state.lock(|state| f(&mut state.borrow_mut()))
+        let (value, has_due) = self.state.lock(|state| {
+            let mut state = state.borrow_mut();
+            (f(&mut state), state.has_due())
+        });
+        if has_due {
+            self.wake_due();
+        }
+        value
     }
 
-    /// Waits until `f` has a result. It is asked whenever something has changed for everybody.
+    #[inline(never)]
+    fn wake_due(&self) {
+        while let Some(waker) = self.state.lock(|state| state.borrow_mut().take_due()) {
+            waker.wake();
+        }
+    }
+
+    /// Ready when `f` has a result. It is asked whenever something has changed for everybody.
+    pub(crate) fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut State<'d, R>) -> Option<T>,
+    ) -> Poll<T> {
+        let result = self.lock(|state| f(state).ok_or_else(|| state.sleepers.register(cx.waker())));
+        match result {
+            Ok(value) => Poll::Ready(value),
+            Err(is_registered) => {
+                if !is_registered {
+                    wake_at(now() + LOOK_AGAIN, cx);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Waits until `f` has a result.
     ///
     /// Not an async fn, which would have `f` twice.
     pub(crate) fn wait<T>(
         &self,
         mut f: impl FnMut(&mut State<'d, R>) -> Option<T>,
     ) -> impl Future<Output = T> {
-        poll_fn(move |cx| {
-            self.lock(|state| match f(state) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    state.waiters.register(cx.waker());
-                    Poll::Pending
-                }
-            })
+        poll_fn(move |cx| self.poll(cx, &mut f))
+    }
+}
+
+/// Somebody who wants to publish, and may have to wait for that.
+pub(crate) struct Publisher<'d, R: Sizes<'d>> {
+    pub(crate) shared: &'d Shared<'d, R>,
+    pub(crate) turn: Option<Turn>,
+}
+
+impl<'d, R: Sizes<'d>> Publisher<'d, R> {
+    pub(crate) const fn new(shared: &'d Shared<'d, R>) -> Self {
+        Self { shared, turn: None }
+    }
+
+    pub(crate) fn poll_publish(
+        &mut self,
+        message: &Publish<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
+        self.poll(cx, |state, turn| state.publish(message, turn))
+    }
+
+    /// Ready when `attempt` has done it, or will not do it.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: impl FnOnce(&mut State<'d, R>, Option<Turn>) -> Result<(), PublishError>,
+    ) -> Poll<Result<(), PublishError>> {
+        let Self { shared, turn } = self;
+        shared.poll(cx, |state| {
+            let result = attempt(state, *turn);
+            state.line_up(result, turn)
         })
     }
 }
 
-/// The time.
-pub(crate) fn now() -> Instant {
-    Instant::from_millis(embassy_time::Instant::now().as_millis())
-}
-
-/// Has the task woken at `deadline`, if not before.
-pub(crate) fn wake_at(deadline: Instant, cx: &mut Context<'_>) {
-    let deadline = embassy_time::Instant::from_millis(deadline.as_millis());
-    // It only schedules, and need not be kept.
-    let mut timer = core::pin::pin!(Timer::at(deadline));
-    let _ = Future::poll(timer.as_mut(), cx);
+impl<'d, R: Sizes<'d>> Drop for Publisher<'d, R> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn {
+            self.shared.lock(|state| state.leave(turn));
+        }
+    }
 }

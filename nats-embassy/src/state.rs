@@ -2,8 +2,8 @@
 
 mod sending;
 
-use embassy_sync::waitqueue::MultiWakerRegistration;
-use embassy_sync::waitqueue::WakerRegistration;
+use core::task::Waker;
+
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::Message;
@@ -14,7 +14,9 @@ use nats_proto::session::Draining;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
 use nats_proto::session::Stop;
+use nats_proto::wire::Action;
 use nats_proto::wire::Oversized;
+use nats_proto::wire::Violation;
 
 use self::sending::KeptBody;
 use crate::config::Offline;
@@ -23,25 +25,26 @@ use crate::delivery::Kept;
 use crate::event::Event;
 use crate::event::Events;
 use crate::event::Statistics;
-use crate::fmt::note;
+use crate::fmt::note_event;
 use crate::mailbox::Owner;
 use crate::outbound::Half;
 use crate::request::ReplyState;
+use crate::request::fingerprint;
 use crate::resources::sealed::Sizes;
-
-/// How many tasks can wait for the same thing, without waking each other.
-const WAITERS: usize = 4;
+use crate::wakers::Line;
+use crate::wakers::Sleeper;
+use crate::wakers::Sleepers;
+use crate::wakers::Turn;
 
 pub(crate) struct State<'d, R: Sizes<'d>> {
     pub(crate) session: Session<R::Store>,
     /// What is to be written next.
     pub(crate) front: Half<'d>,
-    /// What is known of the message that waits in it.
-    /// What is known of the message that waits there for a connection.
+    /// What is known of the message that waits in it for a connection.
     kept: KeptBody,
     /// Where messages go.
     pub(crate) delivery: R::Delivery,
-    inbox: Inbox<<R::Store as Store>::Text>,
+    pub(crate) inbox: Inbox<<R::Store as Store>::Text>,
     /// The last subscription to the inbox.
     pub(crate) inbox_sid: Sid,
     /// Whether there is one.
@@ -49,10 +52,16 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
     pub(crate) events: Events,
     pub(crate) statistics: Statistics,
     /// The task that moves the bytes.
-    pub(crate) runner: WakerRegistration,
+    runner: Sleeper,
     /// Everybody who waits for room, for a connection, or for its end.
-    pub(crate) waiters: MultiWakerRegistration<WAITERS>,
+    pub(crate) sleepers: Sleepers,
+    /// Whether one of these is to be woken.
+    has_due: bool,
+    /// Those who wait for room.
+    line: Line,
     pub(crate) offline: Offline,
+    /// Whether it is to end without waiting for subscribers.
+    is_closing: bool,
 }
 
 impl<'d, R: Sizes<'d>> State<'d, R> {
@@ -73,9 +82,12 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             has_inbox: false,
             events: Events::new(),
             statistics: Statistics::NONE,
-            runner: WakerRegistration::new(),
-            waiters: MultiWakerRegistration::new(),
+            runner: Sleeper::new(),
+            sleepers: Sleepers::new(),
+            has_due: false,
+            line: Line::new(),
             offline,
+            is_closing: false,
         }
     }
 
@@ -84,6 +96,47 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         match self.session.step() {
             Step::Stop(stop) => Some(stop),
             _ => None,
+        }
+    }
+
+    // Waking -------------------------------------------------------------------------------------
+
+    /// The task moves the bytes, and is woken when there is something to do.
+    pub(crate) fn register_runner(&mut self, waker: &Waker) {
+        self.runner.register(waker);
+    }
+
+    /// Has the task woken that moves the bytes.
+    pub(crate) const fn wake_runner(&mut self) {
+        self.has_due |= self.runner.wake();
+    }
+
+    /// Has everybody woken who waits for something that concerns all.
+    pub(crate) fn wake_sleepers(&mut self) {
+        self.sleepers.wake();
+        self.has_due = true;
+    }
+
+    /// Whether anybody is to be woken once the state is not held any more.
+    pub(crate) fn has_due(&self) -> bool {
+        self.has_due || self.delivery.has_due()
+    }
+
+    pub(crate) fn take_due(&mut self) -> Option<Waker> {
+        if self.has_due {
+            let due = self.runner.take_due().or_else(|| self.sleepers.take_due());
+            if due.is_some() {
+                return due;
+            }
+            self.has_due = false;
+        }
+        self.delivery.take_due()
+    }
+
+    /// Somebody who waited for room does not any more.
+    pub(crate) fn leave(&mut self, turn: Turn) {
+        if self.line.leave(turn) {
+            self.wake_sleepers();
         }
     }
 
@@ -175,6 +228,11 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
                 self.front.clear();
                 self.delivery.end_replies(ReplyState::Disconnected, |is_sent| is_sent);
             }
+            session::Event::ServerError(error) => {
+                if let Some(violation) = error.violation() {
+                    self.refuse_requests(&violation);
+                }
+            }
             _ => {}
         }
         if let Some(event) = Event::of(event) {
@@ -183,9 +241,9 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     fn tell(&mut self, event: Event) {
-        note!(event);
+        note_event(&event);
         self.events.push(event);
-        self.waiters.wake();
+        self.wake_sleepers();
     }
 
     /// Does what may have become due after the session was called.
@@ -194,7 +252,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         // What does not fit follows when there is room.
         self.pump();
         if self.session.draining() == Some(Draining::Arrived)
-            && self.delivery.is_dealt_with()
+            && (self.is_closing || self.delivery.is_dealt_with())
             && !self.front.is_keeping()
         {
             if self.session.is_connected() {
@@ -209,7 +267,46 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             self.delivery.end_replies(ReplyState::Closed, |_| true);
             self.drop_kept();
         }
-        self.waiters.wake();
+        self.wake_sleepers();
+    }
+
+    /// Ends everything as soon as the server has what was published. Nobody looks any more at what
+    /// was received.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.is_closing = true;
+        self.session.finish(now);
+        self.delivery.end_replies(ReplyState::Closed, |_| true);
+        self.settle(now);
+        self.wake_runner();
+    }
+
+    /// What becomes of requests if the subscription for replies is over.
+    pub(crate) fn without_inbox(&self) -> ReplyState {
+        if self.is_closing || self.stopped().is_some() {
+            ReplyState::Closed
+        } else if self.session.draining().is_some() {
+            ReplyState::Draining
+        } else {
+            ReplyState::NoInbox
+        }
+    }
+
+    /// Requests that the server did not let through.
+    fn refuse_requests(&mut self, violation: &Violation<'_>) {
+        match violation.action {
+            Action::Publish => {
+                self.delivery.refuse(fingerprint(violation.subject.unquoted()));
+            }
+            Action::PublishReply => {
+                // What this client makes needs no quoting.
+                let subject = violation.subject.as_bytes();
+                let token = self.inbox.token(subject);
+                if let Some(token) = token.or_else(|| self.inbox.replies_token(subject)) {
+                    self.delivery.end_reply(token, ReplyState::NotPermitted);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Lets subscribers know that there is nothing more to come.
@@ -218,6 +315,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             let (sid, how) = (released.sid, released.ended);
             if released.route == Owner::REQUEST.0 {
                 self.has_inbox = false;
+                self.delivery.end_replies(self.without_inbox(), |_| true);
             } else if !self.delivery.end(Owner(released.route), how) {
                 self.tell(Event::Ended { sid, how });
             }

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::future::poll_fn;
-use core::num::NonZeroU64;
 use core::ops::Deref;
 use core::task::Context;
 use core::task::Poll;
@@ -12,6 +11,8 @@ use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::session::Ended;
 
+use crate::count::MessageCount;
+use crate::error::PublishError;
 use crate::mailbox::Loan;
 use crate::mailbox::Owner;
 use crate::resources::Memory;
@@ -57,18 +58,19 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
 
     /// Like [`next`](Self::next), for futures of one's own.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<'d, R>>> {
-        let owner = self.owner;
+        let (owner, sid) = (self.owner, self.sid);
         let loan = self.shared.lock(|state| {
             if let Some(loan) = state.delivery.mailbox.lend(owner) {
                 return Poll::Ready(Some(loan));
             }
-            match state.delivery.mailbox.queue(owner) {
-                Some(queue) if queue.ended().is_none() => {
-                    queue.waker.register(cx.waker());
-                    Poll::Pending
-                }
-                _ => Poll::Ready(None),
+            // The server may not know of the end yet.
+            if !matches!(state.session.route_and_end_mut(sid), Some((_, None))) {
+                return Poll::Ready(None);
             }
+            if let Some(queue) = state.delivery.mailbox.queue(owner) {
+                queue.reader.register(cx.waker());
+            }
+            Poll::Pending
         });
         loan.map(|loan| Some(Received::new(self.shared, loan?)))
     }
@@ -80,11 +82,25 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
         Some(Received::new(self.shared, loan))
     }
 
-    /// Ends the subscription when it has got `max` messages in its whole life. A maximum that was
-    /// set before can be lowered, not raised.
-    pub fn unsubscribe_after(&mut self, max: NonZeroU64) {
-        let sid = self.sid;
-        self.shared.lock(|state| state.change(|session| session.unsubscribe(sid, Some(max))));
+    /// Ends the subscription when it has got `max` messages in its whole life, in all: a `u64` or a
+    /// `NonZeroU64`. Zero, or what it has got already, ends it at once; messages that wait can still
+    /// be taken. A maximum that was set before can be lowered, not raised.
+    ///
+    /// ```
+    /// # use nats_embassy::{Client, Memory, SubscribeError};
+    /// use nats_embassy::Queueing;
+    ///
+    /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), SubscribeError> {
+    /// let mut settings = client.subscribe("lab.settings", Queueing::drop_newest(1))?;
+    /// settings.unsubscribe_after(1);
+    /// let first = settings.next().await;
+    /// # let _ = first;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unsubscribe_after(&mut self, max: impl MessageCount) {
+        let (sid, max) = (self.sid, max.get());
+        self.shared.lock(|state| state.unsubscribe_after(sid, max));
     }
 
     /// Ends the subscription when the messages that are on their way have come.
@@ -118,9 +134,11 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     /// Why the subscription is over, if it is. Messages may still be waiting.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
-        let owner = self.owner;
-        self.shared
-            .lock(|state| state.delivery.mailbox.queue(owner).and_then(|queue| queue.ended()))
+        let (owner, sid) = (self.owner, self.sid);
+        self.shared.lock(|state| match state.session.route_and_end_mut(sid) {
+            Some((_, how)) => how,
+            None => state.delivery.mailbox.queue(owner).and_then(|queue| queue.ended()),
+        })
     }
 }
 
@@ -144,13 +162,17 @@ impl<'d, R: Memory<'d>> Received<'d, R> {
     /// Where an answer is to be published; `None` if nowhere, or if that is no subject.
     #[must_use]
     pub fn reply_subject(&self) -> Option<Subject<'_>> {
-        reply_subject(&self.message)
+        reply_subject(&self.message).ok()
     }
 }
 
-/// Where an answer is to be published, if that is a subject.
-pub(crate) fn reply_subject<B: AsRef<[u8]>>(request: &Message<B>) -> Option<Subject<'_>> {
-    Subject::new(request.reply()?).ok()
+/// Where an answer is to be published.
+pub(crate) fn reply_subject<B: AsRef<[u8]>>(
+    request: &Message<B>,
+) -> Result<Subject<'_>, PublishError> {
+    // One that is not even UTF-8 is none.
+    let reply = request.reply_bytes().ok_or(PublishError::NoReply)?;
+    Ok(Subject::new(core::str::from_utf8(reply).unwrap_or_default())?)
 }
 
 impl<'d, R: Memory<'d>> Deref for Received<'d, R> {

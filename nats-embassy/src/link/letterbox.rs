@@ -1,6 +1,7 @@
 //! The one message that is looked at, where it was received.
 
-use embassy_sync::waitqueue::WakerRegistration;
+use core::task::Waker;
+
 use nats_proto::Message;
 use nats_proto::Token;
 use nats_proto::session::Ended;
@@ -12,6 +13,7 @@ use crate::delivery::Letter;
 use crate::delivery::is_no_responders;
 use crate::mailbox::Owner;
 use crate::request::ReplyState;
+use crate::wakers::Sleeper;
 
 /// The message for the one reader of a link, and the reply that it waits for.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -21,7 +23,9 @@ pub struct Letterbox<'d> {
     token: Token,
     /// That request, if somebody waits for the reply.
     pub(crate) asking: Option<Asking>,
-    pub(crate) reader: WakerRegistration,
+    pub(crate) reader: Sleeper,
+    /// Whether it is to be woken.
+    has_due: bool,
 }
 
 enum Content<'d> {
@@ -35,12 +39,19 @@ enum Content<'d> {
 pub(crate) struct Asking {
     pub(crate) state: ReplyState,
     pub(crate) is_sent: bool,
+    /// What its subject is known by.
+    subject: u32,
 }
 
 impl<'d> Letterbox<'d> {
     pub(crate) const fn new() -> Self {
-        let reader = WakerRegistration::new();
-        Self { content: Content::Nothing, token: Token(0), asking: None, reader }
+        Self {
+            content: Content::Nothing,
+            token: Token(0),
+            asking: None,
+            reader: Sleeper::new(),
+            has_due: false,
+        }
     }
 
     /// Takes the message out, if it is a reply, or is not.
@@ -60,18 +71,20 @@ impl<'d> Letterbox<'d> {
         self.content = Content::Read(memory);
     }
 
-    /// Begins a request.
-    pub(crate) const fn ask(&mut self) -> Token {
-        self.token.0 = self.token.0.wrapping_add(1);
-        self.asking = Some(Asking { state: ReplyState::Waiting, is_sent: false });
-        self.token
+    const fn wake(&mut self) {
+        self.has_due |= self.reader.wake();
     }
 
-    /// The request is published.
-    pub(crate) const fn note_sent(&mut self) {
-        if let Some(asking) = &mut self.asking {
-            asking.is_sent = true;
-        }
+    /// The number of the next request.
+    pub(crate) const fn next_token(&self) -> Token {
+        Token(self.token.0.wrapping_add(1))
+    }
+
+    /// Begins a request to a subject with this fingerprint.
+    pub(crate) const fn ask(&mut self, subject: u32) -> Token {
+        self.token = self.next_token();
+        self.asking = Some(Asking { state: ReplyState::Waiting, is_sent: false, subject });
+        self.token
     }
 
     /// Nobody waits for the reply any more.
@@ -100,7 +113,7 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
         let Some(asking) = self.asking(token) else { return Kept::Unwanted };
         if is_no_responders(message) {
             asking.state = ReplyState::NoResponders;
-            self.reader.wake();
+            self.wake();
             return Kept::Yes;
         }
         asking.state = ReplyState::Answered;
@@ -110,10 +123,23 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
 
     fn note_too_long(&mut self, _: Owner) {}
 
+    fn note_sent(&mut self, token: Token) {
+        if let Some(asking) = self.asking(token) {
+            asking.is_sent = true;
+        }
+    }
+
     fn end_reply(&mut self, token: Token, state: ReplyState) {
         if let Some(asking) = self.asking(token) {
             asking.state = state;
-            self.reader.wake();
+            self.wake();
+        }
+    }
+
+    fn refuse(&mut self, subject: u32) {
+        let is_it = |asking: &Asking| asking.is_sent && asking.subject == subject;
+        if self.asking.as_ref().is_some_and(is_it) {
+            self.end_reply(self.token, ReplyState::NotPermitted);
         }
     }
 
@@ -132,13 +158,22 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
         matches!(how, Ended::Unsubscribed | Ended::Stopped)
     }
 
+    fn has_due(&self) -> bool {
+        self.has_due
+    }
+
+    fn take_due(&mut self) -> Option<Waker> {
+        self.has_due = false;
+        self.reader.take_due()
+    }
+
     fn is_dealt_with(&self) -> bool {
         matches!(self.content, Content::Nothing | Content::Read(_))
     }
 
     fn lend(&mut self, letter: Letter<'d>) {
         self.content = Content::Unread(letter);
-        self.reader.wake();
+        self.wake();
     }
 
     fn take_back(&mut self) -> Option<&'d mut [u8]> {

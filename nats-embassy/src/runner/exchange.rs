@@ -15,6 +15,7 @@ use super::Kit;
 use super::Task;
 use super::lose;
 use super::poll_control;
+use crate::clock::now;
 use crate::connector::Connection;
 use crate::delivery::Delivery;
 use crate::delivery::Kept;
@@ -25,7 +26,6 @@ use crate::outbound::Half;
 use crate::pieces::Pieces;
 use crate::resources::sealed::Sizes;
 use crate::shared::Shared;
-use crate::shared::now;
 
 /// Reads and writes at the same time, until there is something else to do. Neither waits for the
 /// other: two sides that only write would wait for ever.
@@ -57,7 +57,7 @@ pub(super) async fn exchange<'d, R: Sizes<'d>>(
 fn is_over<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cx: &Context<'_>) -> bool {
     shared.lock(|state| {
         // Before anything is found not to be there: it may come from another executor any time.
-        state.runner.register(cx.waker());
+        state.register_runner(cx.waker());
         Task::of(&state.session) != Task::Exchange
     })
 }
@@ -93,6 +93,7 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
                 Ok(0) => return lose(self.shared, Lost::Closed),
                 Ok(len) => {
                     self.inbound.fill(len);
+                    self.shared.lock(|state| count(&mut state.statistics.in_bytes, len));
                     was_read = true;
                 }
                 Err(_) => return lose(self.shared, Lost::Io),
@@ -209,11 +210,17 @@ impl<'d, R: Sizes<'d>, O: Write> Outgoing<'_, 'd, R, O> {
             if state.front.is_empty() {
                 return Poll::Pending;
             }
+            count(&mut state.statistics.out_bytes, state.front.bytes().len());
             state.front.swap(self.back);
-            state.waiters.wake();
+            state.wake_sleepers();
             Poll::Ready(())
         })
     }
+}
+
+/// Counts bytes.
+pub(super) const fn count(counter: &mut u64, len: usize) {
+    *counter = counter.wrapping_add(len as u64);
 }
 
 /// Writes everything there is.

@@ -2,16 +2,22 @@
 
 use core::pin::pin;
 
+use embedded_io_async::Write;
 use nats_proto::nkeys::SignatureText;
 use nats_proto::session::Lost;
 use nats_proto::session::Step;
+use nats_proto::wire::Connect;
 use nats_proto::wire::Sink;
 
 use super::Kit;
 use super::Task;
+use super::exchange::count;
 use super::exchange::write_half;
 use super::lose;
 use super::unless_changed;
+use crate::auth::Credentials;
+use crate::auth::Identity;
+use crate::auth::PerAttempt;
 use crate::auth::Signer;
 use crate::connector::Connection;
 use crate::inbound::Inbound;
@@ -19,68 +25,139 @@ use crate::outbound::Half;
 use crate::resources::sealed::Sizes;
 use crate::shared::Shared;
 
-/// Signs what the server wants to have signed, and writes CONNECT. Nothing is read meanwhile: the
-/// server waits for it.
+/// Whoever logs in: with the configuration's credentials and signatures of a [`Signer`], or with
+/// [`Credentials`] of every attempt.
+#[expect(unnameable_types, reason = "sealed")]
+pub trait LogIn {
+    /// Has the server know who we are. Nothing is read meanwhile: the server waits for it.
+    async fn log_in<'d, R: Sizes<'d>, W: Write>(
+        &mut self,
+        desk: &mut Desk<'_, 'd, R, W>,
+    ) -> Result<(), Lost>;
+}
+
+/// Where one logs in.
+#[expect(unnameable_types, reason = "sealed")]
+pub struct Desk<'r, 'd, R: Sizes<'d>, W> {
+    shared: &'r Shared<'d, R>,
+    kit: &'r mut Kit<'d>,
+    writer: W,
+    is_secure: bool,
+}
+
+/// Logs in over a connection.
 pub(super) async fn log_in<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
     kit: &mut Kit<'d>,
-    signer: &mut impl Signer,
+    who: &mut impl LogIn,
     is_secure: bool,
 ) {
-    let Kit { name, login, inbound, back, .. } = kit;
     let result = {
-        let (_, mut writer) = connection.split();
-        let logging_in = pin!(async {
-            let signature = match login.needs_signature() {
-                true => Some(sign(shared, back, inbound, signer).await.ok_or(Lost::Login)?),
-                false => None,
-            };
-            // In pieces if need be: a JWT is longer than the memory for sending.
-            loop {
-                let is_done = shared.lock(|state| {
-                    let Step::Login(challenge) = state.session.step() else { return true };
-                    let connect = login.connect(*name, challenge.headers, signature, is_secure);
-                    back.fill(|space| state.session.login(&connect, space));
-                    false
-                });
-                if is_done {
-                    return Ok(());
-                }
-                write_half(back, &mut writer).await?;
-            }
-        });
+        let (_, writer) = connection.split();
+        let mut desk = Desk { shared, kit: &mut *kit, writer, is_secure };
+        let logging_in = pin!(who.log_in(&mut desk));
         unless_changed(shared, Task::Login, logging_in).await
     };
     // Nothing of it is left in memory.
-    back.wipe();
+    kit.back.wipe();
     if let Some(Err(cause)) = result {
         lose(shared, cause);
     }
 }
 
-/// The signature, in the spare memory for receiving; `None` if there is none.
-async fn sign<'i, 'd, R: Sizes<'d>>(
-    shared: &Shared<'d, R>,
-    back: &mut Half<'d>,
-    inbound: &'i mut Inbound<'d>,
-    signer: &mut impl Signer,
-) -> Option<&'i str> {
+impl<A: Signer> LogIn for A {
+    async fn log_in<'d, R: Sizes<'d>, W: Write>(
+        &mut self,
+        desk: &mut Desk<'_, 'd, R, W>,
+    ) -> Result<(), Lost> {
+        let Desk { shared, kit, writer, is_secure } = desk;
+        let Kit { name, login, no_echo, inbound, back, .. } = &mut **kit;
+        let signature = match login.needs_signature() {
+            true => {
+                note_nonce(shared, back);
+                // Without a nonce, the server could not check a signature.
+                if back.is_empty() {
+                    return Err(Lost::Login);
+                }
+                let signature = self.sign(back.bytes()).await.map_err(|_| Lost::Login)?;
+                Some(text(&signature, back, inbound).ok_or(Lost::Login)?)
+            }
+            false => None,
+        };
+        let identity =
+            Identity { name: *name, no_echo: *no_echo, signature, is_secure: *is_secure };
+        write(shared, back, writer, |headers| login.connect(&identity, headers)).await
+    }
+}
+
+impl<P: Credentials> LogIn for PerAttempt<P> {
+    async fn log_in<'d, R: Sizes<'d>, W: Write>(
+        &mut self,
+        desk: &mut Desk<'_, 'd, R, W>,
+    ) -> Result<(), Lost> {
+        let Desk { shared, kit, writer, is_secure } = desk;
+        let Kit { name, no_echo, inbound, back, .. } = &mut **kit;
+        note_nonce(shared, back);
+        let proof = self.0.log_in(back.bytes()).await.map_err(|_| Lost::Login)?;
+        if proof.login.needs_signature() && (proof.signature.is_none() || back.is_empty()) {
+            return Err(Lost::Login);
+        }
+        let signature = match &proof.signature {
+            Some(signature) => Some(text(signature, back, inbound).ok_or(Lost::Login)?),
+            None => {
+                back.clear();
+                None
+            }
+        };
+        let identity =
+            Identity { name: *name, no_echo: *no_echo, signature, is_secure: *is_secure };
+        write(shared, back, writer, |headers| proof.login.connect(&identity, headers)).await
+    }
+}
+
+/// Puts what is to be signed into the memory for sending.
+fn note_nonce<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, back: &mut Half<'d>) {
     shared.lock(|state| {
         if let Step::Login(challenge) = state.session.step() {
             let nonce = challenge.nonce.as_bytes();
             back.write(|out| out.reserve(nonce.len()).map(|()| out.put(nonce)).unwrap_or_default());
         }
     });
-    // Without a nonce, the server could not check a signature.
-    if back.is_empty() {
-        return None;
-    }
-    let signature = signer.sign(back.bytes()).await.ok()?;
+}
+
+/// The signature as a text, in the spare memory for receiving. What was signed is forgotten.
+fn text<'i>(
+    signature: &[u8; 64],
+    back: &mut Half<'_>,
+    inbound: &'i mut Inbound<'_>,
+) -> Option<&'i str> {
     back.clear();
     inbound.note(|out| {
-        let text = SignatureText::new(&signature);
+        let text = SignatureText::new(signature);
         let text = text.as_str().as_bytes();
         out.reserve(text.len()).map(|()| out.put(text)).is_ok()
     })
+}
+
+/// Writes CONNECT, in pieces if need be: a JWT is longer than the memory for sending.
+async fn write<'d, 'c, R: Sizes<'d>>(
+    shared: &Shared<'d, R>,
+    back: &mut Half<'d>,
+    writer: &mut impl Write,
+    connect: impl Fn(bool) -> Connect<'c>,
+) -> Result<(), Lost> {
+    loop {
+        let is_done = shared.lock(|state| {
+            let Step::Login(challenge) = state.session.step() else { return true };
+            let connect = connect(challenge.headers);
+            back.fill(|space| state.session.login(&connect, space));
+            count(&mut state.statistics.out_bytes, back.bytes().len());
+            false
+        });
+        if is_done {
+            return Ok(());
+        }
+        write_half(back, writer).await?;
+    }
 }

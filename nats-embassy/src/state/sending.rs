@@ -1,6 +1,7 @@
 //! What a client sends.
 
 use core::convert::Infallible;
+use core::num::NonZeroU64;
 
 use nats_proto::Filter;
 use nats_proto::Queue;
@@ -18,14 +19,16 @@ use nats_proto::wire::Publish;
 use nats_proto::wire::PublishLimits;
 
 use super::State;
+use crate::clock::now;
 use crate::config::Offline;
+use crate::delivery::Delivery;
 use crate::error::FlushError;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
 use crate::mailbox::Owner;
 use crate::resources::sealed::Sizes;
-use crate::shared::now;
+use crate::wakers::Turn;
 
 /// What a message that waits for a connection leaves for control lines, in bytes: PING, and SUB of
 /// a common length.
@@ -45,9 +48,14 @@ impl KeptBody {
 impl<'d, R: Sizes<'d>> State<'d, R> {
     // Messages -----------------------------------------------------------------------------------
 
-    pub(crate) fn publish(&mut self, message: &Publish<'_>) -> Result<(), PublishError> {
-        self.prepare(message.encoded_len())?;
+    /// Publishes a message, if that is somebody's turn who may have waited for it.
+    pub(crate) fn publish(
+        &mut self,
+        message: &Publish<'_>,
+        turn: Option<Turn>,
+    ) -> Result<(), PublishError> {
         self.limits().check(message)?;
+        self.prepare(message.encoded_len(), turn)?;
         self.put(message, message.body_len(), |out| {
             message.encode(out).map_err(|_| PublishError::Full)
         })
@@ -59,20 +67,48 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         message: &Publish<'_>,
         max: usize,
         payload: &mut Option<impl FnOnce(&mut [u8]) -> usize>,
+        turn: Option<Turn>,
     ) -> Result<(), PublishError> {
         let headers = message.headers.as_bytes().len();
-        // As many digits as a length can have.
-        self.prepare(message.line_len() + headers + max + 12)?;
         let limits = self.limits();
         if headers + max > limits.payload {
             let (len, max) = (headers + max, limits.payload);
             return Err(wire::PublishError::PayloadTooLarge { len, max }.into());
         }
         limits.check(&Publish { payload: &[], ..*message })?;
+        // As many digits as a length can have.
+        self.prepare(message.line_len() + headers + max + 12, turn)?;
         let Some(payload) = payload.take() else { return Ok(()) };
         self.put(message, headers + max, |out| {
             let payload = |space: &mut [u8]| Ok::<usize, Infallible>(payload(space));
             message.encode_with(out, max, payload).map_err(|_: EncodeError<_>| PublishError::Full)
+        })
+    }
+
+    /// Publishes all messages or none. `index` says which one is not taken.
+    pub(crate) fn publish_batch(
+        &mut self,
+        messages: &[Publish<'_>],
+        turn: Option<Turn>,
+        index: &mut usize,
+    ) -> Result<(), PublishError> {
+        let (limits, max, mut len) = (self.limits(), self.front.capacity(), 0);
+        for (number, message) in messages.iter().enumerate() {
+            *index = number;
+            limits.check(message)?;
+            len += message.encoded_len();
+            if len > max {
+                return Err(PublishError::TooLong { max });
+            }
+        }
+        *index = 0;
+        if !self.session.is_ready() && self.offline == Offline::KeepLatest {
+            return Err(PublishError::Disconnected);
+        }
+        self.prepare(len, turn)?;
+        // There is room for all of them.
+        messages.iter().try_for_each(|message| {
+            self.put(message, 0, |out| message.encode(out).map_err(|_| PublishError::Full))
         })
     }
 
@@ -87,7 +123,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     /// Whether a frame of `len` bytes can be published at once. Everything that is due by then is
     /// in front of it.
-    fn prepare(&mut self, len: usize) -> Result<(), PublishError> {
+    fn prepare(&mut self, len: usize, turn: Option<Turn>) -> Result<(), PublishError> {
         let is_over = self.session.draining() == Some(Draining::Publishes);
         if is_over || self.stopped().is_some() {
             return Err(PublishError::Closed);
@@ -97,7 +133,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             return Err(PublishError::TooLong { max });
         }
         if self.session.is_ready() {
-            if self.pump() && len <= self.front.room() {
+            let is_next = self.line.is_next(turn);
+            if self.pump() && is_next && len <= self.front.room() {
                 return Ok(());
             }
             return Err(PublishError::Full);
@@ -129,19 +166,26 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             self.kept = KeptBody { len: body, has_headers: !message.headers.is_empty() };
         }
         self.statistics.published = self.statistics.published.wrapping_add(1);
-        self.runner.wake();
+        self.wake_runner();
         Ok(())
     }
 
-    /// Publishes a message, unless that has to wait.
-    pub(crate) fn poll_publish(
+    /// What becomes of somebody who tried to publish: the result, or a place in the line.
+    pub(crate) fn line_up(
         &mut self,
-        message: &Publish<'_>,
+        result: Result<(), PublishError>,
+        turn: &mut Option<Turn>,
     ) -> Option<Result<(), PublishError>> {
-        match self.publish(message) {
-            Err(error) if self.may_wait(error) => None,
-            result => Some(result),
+        if result.is_err_and(|error| self.may_wait(error)) {
+            if turn.is_none() {
+                *turn = Some(self.line.join());
+            }
+            return None;
         }
+        if let Some(turn) = turn.take() {
+            self.leave(turn);
+        }
+        Some(result)
     }
 
     /// Whether to wait after such an error.
@@ -197,7 +241,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             *begun = self.session.flush();
             if begun.is_some() {
                 self.settle(now());
-                self.runner.wake();
+                self.wake_runner();
             }
             let fails = begun.is_none() && self.offline == Offline::Fail;
             return fails.then_some(Err(FlushError::Disconnected));
@@ -219,7 +263,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     ) -> Result<Sid, SubscribeError> {
         let sid = self.session.subscribe(filter, group, owner.0)?;
         self.settle(now());
-        self.runner.wake();
+        self.wake_runner();
         Ok(sid)
     }
 
@@ -230,22 +274,36 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     ) -> T {
         let changed = change(&mut self.session);
         self.settle(now());
-        self.runner.wake();
+        self.wake_runner();
         changed
+    }
+
+    /// Ends a subscription when it has got so many messages. Says whether it was still going.
+    pub(crate) fn unsubscribe_after(&mut self, sid: Sid, max: u64) -> bool {
+        // One that is to get none is over now.
+        let max = NonZeroU64::new(max);
+        self.change(|session| session.unsubscribe(sid, max))
     }
 
     // Requests -----------------------------------------------------------------------------------
 
+    /// Whether requests can be made.
+    pub(crate) fn check_open(&self) -> Result<(), RequestError> {
+        if self.is_closing || self.stopped().is_some() {
+            return Err(RequestError::Closed);
+        }
+        if self.session.draining().is_some() {
+            return Err(RequestError::Draining);
+        }
+        Ok(())
+    }
+
     /// Sees to it that there is a subscription for replies.
     pub(crate) fn open_inbox(&mut self) -> Result<(), RequestError> {
+        self.check_open()?;
         if !self.has_inbox {
             let subscribed = self.session.subscribe(self.inbox.filter(), None, Owner::REQUEST.0);
-            self.inbox_sid = subscribed.map_err(|error| match error {
-                session::SubscribeError::Draining | session::SubscribeError::Stopped => {
-                    RequestError::Publish(PublishError::Closed)
-                }
-                error => RequestError::Subscribe(error.into()),
-            })?;
+            self.inbox_sid = subscribed.map_err(|error| RequestError::Subscribe(error.into()))?;
             self.has_inbox = true;
         }
         Ok(())
@@ -256,13 +314,21 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         &mut self,
         token: Token,
         message: &Publish<'_>,
+        several: bool,
+        turn: Option<Turn>,
     ) -> Result<(), PublishError> {
         if !self.session.is_ready() && self.offline == Offline::KeepLatest {
             return Err(PublishError::Disconnected);
         }
         let mut text = <R::Store as Store>::Text::default();
-        let reply = self.inbox.reply(token, &mut text);
+        let reply = if several {
+            self.inbox.replies(token, &mut text)
+        } else {
+            self.inbox.reply(token, &mut text)
+        };
         let reply: Subject<'_> = reply.map_err(|_| PublishError::TooLong { max: 0 })?;
-        self.publish(&Publish { reply: Some(reply), ..*message })
+        self.publish(&Publish { reply: Some(reply), ..*message }, turn)?;
+        self.delivery.note_sent(token);
+        Ok(())
     }
 }

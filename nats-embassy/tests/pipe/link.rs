@@ -27,12 +27,12 @@ use crate::peer::Peer;
 use crate::peer::Script;
 use crate::transport::Network;
 
-type Floor<'d> = LinkResources<'d, 512, 512, 4>;
+pub(crate) type Floor<'d> = LinkResources<'d, 512, 512, 4>;
 
 const SUBJECT: Subject<'static> = Subject::from_static("a.b");
 
 /// Runs `app` with a link to `peer`.
-fn with_link<T>(
+pub(crate) fn with_link<T>(
     peer: &Peer,
     app: impl for<'r, 'd> AsyncFnOnce(Link<'r, 'd, Floor<'d>>, Client<'d, Floor<'d>>) -> T,
 ) -> T {

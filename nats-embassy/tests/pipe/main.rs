@@ -12,18 +12,26 @@ mod auth;
 mod cancel;
 mod clock;
 mod cut;
+mod ending;
+mod errors;
 mod exchange;
+mod executor;
 mod keep;
 mod limits;
 mod link;
+mod many;
 #[cfg(feature = "nal")]
 mod nal;
+mod outcomes;
 mod peer;
 mod pieces;
 mod reconnect;
+mod server;
 mod sizes;
 mod transport;
 mod turns;
+mod waiting;
+mod wakers;
 
 use core::time::Duration;
 

@@ -1,7 +1,9 @@
 //! The other side: a server with one client, which misbehaves when it is told to.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
@@ -21,7 +23,17 @@ use nats_embassy::nats_proto::wire::matches;
 pub(crate) const INFO: &str = r#"INFO {"server_id":"T","version":"2.15.1","headers":true,"max_payload":1048576,"proto":1,"nonce":"abc"}"#;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Peer(Rc<RefCell<State>>);
+pub(crate) struct Peer(Rc<RefCell<State>>, Rc<Hook>);
+
+/// What happens when something is published to `ask`, once.
+#[derive(Default)]
+struct Hook(Cell<Option<Box<dyn FnOnce()>>>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
+}
 
 #[derive(Debug)]
 struct State {
@@ -36,6 +48,10 @@ struct State {
     read: usize,
     written: usize,
     log: Vec<String>,
+    /// Whether something was published to `ask`.
+    was_asked: bool,
+    /// The last reply subject.
+    inbox: String,
 }
 
 /// How the peer behaves.
@@ -57,6 +73,14 @@ pub(crate) struct Script {
     pub(crate) hangs_on_close: bool,
     /// Whether what is there is read without being pending first.
     pub(crate) is_prompt: bool,
+    /// What may not be published to, or subscribed to: how that begins.
+    pub(crate) forbidden: Option<&'static str>,
+    /// Whether messages may not have reply subjects.
+    pub(crate) forbids_replies: bool,
+    /// Whether nothing that is published goes anywhere.
+    pub(crate) is_silent: bool,
+    /// Whether nothing is read.
+    pub(crate) stalls: bool,
 }
 
 impl Default for Script {
@@ -71,29 +95,59 @@ impl Default for Script {
             refusal: None,
             hangs_on_close: false,
             is_prompt: false,
+            forbidden: None,
+            forbids_replies: false,
+            is_silent: false,
+            stalls: false,
         }
     }
 }
 
 impl Peer {
     pub(crate) fn new(script: Script) -> Self {
-        Self(Rc::new(RefCell::new(State {
-            script,
-            is_open: false,
-            to_client: VecDeque::new(),
-            from_client: Vec::new(),
-            decoder: Decoder::default(),
-            subscriptions: Vec::new(),
-            reader: None,
-            read: 0,
-            written: 0,
-            log: Vec::new(),
-        })))
+        Self(
+            Rc::new(RefCell::new(State {
+                script,
+                is_open: false,
+                to_client: VecDeque::new(),
+                from_client: Vec::new(),
+                decoder: Decoder::default(),
+                subscriptions: Vec::new(),
+                reader: None,
+                read: 0,
+                written: 0,
+                log: Vec::new(),
+                was_asked: false,
+                inbox: String::new(),
+            })),
+            Rc::default(),
+        )
+    }
+
+    /// The number of the subscription to a filter.
+    pub(crate) fn sid_of(&self, filter: &str) -> Sid {
+        let state = self.0.borrow();
+        let mut all = state.subscriptions.iter();
+        all.find(|(_, known, _)| known == filter.as_bytes()).expect("known").0
+    }
+
+    /// Where the last request wants its answer.
+    pub(crate) fn inbox(&self) -> String {
+        self.0.borrow().inbox.clone()
+    }
+
+    /// Has `hook` happen when something is published to `ask`, once.
+    pub(crate) fn when_asked(&self, hook: impl FnOnce() + 'static) {
+        self.1.0.set(Some(Box::new(hook)));
     }
 
     /// Changes how the peer behaves.
     pub(crate) fn script(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.0.borrow_mut().script);
+    }
+
+    pub(crate) fn stalls(&self) -> bool {
+        self.0.borrow().script.stalls
     }
 
     pub(crate) fn hangs_on_close(&self) -> bool {
@@ -200,6 +254,12 @@ impl Peer {
         if !state.script.is_mute {
             state.handle_all();
         }
+        if std::mem::take(&mut state.was_asked)
+            && let Some(hook) = self.1.0.take()
+        {
+            drop(state);
+            hook();
+        }
         Ok(len)
     }
 }
@@ -244,6 +304,10 @@ impl State {
                 let subject = String::from_utf8_lossy(args.subject).into_owned();
                 let group = args.queue.map(String::from_utf8_lossy).unwrap_or_default();
                 self.log.push(format!("SUB {subject} {group} {}", args.sid));
+                if self.script.forbidden.is_some_and(|start| subject.starts_with(start)) {
+                    let text = "Permissions Violation for Subscription to";
+                    return self.send(format!("-ERR '{text} \"{subject}\"'\r\n").as_bytes());
+                }
                 self.subscriptions.push((args.sid, args.subject.to_vec(), None));
             }
             ClientOp::Unsubscribe(args) => {
@@ -261,16 +325,36 @@ impl State {
             }
             ClientOp::Publish(message) => {
                 let (subject, payload) = (message.subject_bytes(), message.payload());
+                self.was_asked |= subject == b"ask";
+                if let Some(reply) = message.reply_bytes() {
+                    self.inbox = String::from_utf8_lossy(reply).into_owned();
+                }
+                if let Some(text) = self.violation(subject, message.reply_bytes()) {
+                    return self.send(text.as_bytes());
+                }
+                self.log.push(format!("PUB {} {}", message.subject(), payload.escape_ascii()));
+                if self.script.is_silent {
+                    return;
+                }
                 let is_heard =
                     self.deliver(subject, message.reply_bytes(), message.headers(), payload);
                 if let (false, Some(reply)) = (is_heard, message.reply_bytes()) {
                     let status = Headers::from_bytes(b"NATS/1.0 503\r\n\r\n");
                     self.deliver(reply, None, status, b"");
                 }
-                self.log.push(format!("PUB {} {}", message.subject(), payload.escape_ascii()));
             }
             _ => {}
         }
+    }
+
+    fn violation(&self, subject: &[u8], reply: Option<&[u8]>) -> Option<String> {
+        let subject = String::from_utf8_lossy(subject);
+        let text = "-ERR 'Permissions Violation for Publish";
+        if self.script.forbidden.is_some_and(|start| subject.starts_with(start)) {
+            return Some(format!("{text} to {subject:?}'\r\n"));
+        }
+        let reply = String::from_utf8_lossy(reply.filter(|_| self.script.forbids_replies)?);
+        Some(format!("{text} with Reply of {reply:?}'\r\n"))
     }
 
     fn deliver(

@@ -34,14 +34,14 @@ fn futures_of_a_client() {
     let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
     let message = Publish::new(Subject::from_static("a"), b"");
     check("publish", &client.publish("a", b""), 48);
-    check("publish_message", &client.publish_message(&message), 16);
-    check("publish_in_place", &client.publish_in_place(&message, 8, |_| 0), 32);
+    check("publish_message", &client.publish_message(&message), 24);
+    check("publish_in_place", &client.publish_in_place(&message, 8, |_| 0), 40);
     check("flush", &client.flush(), 24);
-    check("request", &client.request("a", b"", SECOND), 216);
+    check("request", &client.request("a", b"", SECOND), 136);
     check("next", &subscription.next(), 8);
     check("next_event", &client.next_event(), 8);
     check("drain", &client.drain(), 24);
-    check("run", &runner.run(), 456);
+    check("run", &runner.run(), 536);
 }
 
 #[test]

@@ -89,6 +89,9 @@ impl Read for Half<'_> {
 impl Write for Half<'_> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
         pend().await;
+        if self.0.stalls() {
+            std::future::pending::<()>().await;
+        }
         self.0.write(bytes)
     }
 

@@ -1,0 +1,236 @@
+//! What a link asks for.
+
+use core::cell::Cell;
+use core::task::Context;
+use core::task::Poll;
+
+use nats_proto::Instant;
+use nats_proto::Message;
+use nats_proto::RepliesEnded;
+use nats_proto::ReplyLimits;
+use nats_proto::RequestMany;
+use nats_proto::Sid;
+use nats_proto::Token;
+use nats_proto::wire::Publish;
+
+use super::Link;
+use super::LinkMemory;
+use crate::client::Client;
+use crate::clock::Timeout;
+use crate::clock::now;
+use crate::clock::wake_at;
+use crate::delivery::Letter;
+use crate::error::RequestError;
+use crate::mailbox::Owner;
+use crate::replies::take;
+use crate::request::ReplyState;
+use crate::request::fingerprint;
+use crate::shared::Publisher;
+
+impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
+    /// Publishes a request, waits for the first reply, no longer than `timeout` in all, and lends
+    /// it. Other messages that come before it go to `other`. `timeout` is a `Duration` of
+    /// `embassy-time` or of `core`.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`], as soon as it is known that there will be no reply.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the request up. It may have been published.
+    pub async fn request(
+        &mut self,
+        message: &Publish<'_>,
+        timeout: impl Into<Timeout>,
+        other: impl FnMut(Message<&[u8]>),
+    ) -> Result<Message<&[u8]>, RequestError> {
+        let deadline = timeout.into().deadline();
+        let mut asking = Asking::begin(self.client, message, Owner::REQUEST, Some(deadline))?;
+        self.until(|link, cx| link.poll_reply(&mut asking, message, cx), other).await?;
+        drop(asking);
+        self.letter.as_ref().map(Letter::message).ok_or(RequestError::Disconnected)
+    }
+
+    fn poll_reply(
+        &mut self,
+        asking: &mut Asking<'d, R>,
+        message: &Publish<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), RequestError>> {
+        if self.take_letter(true, cx) {
+            return Poll::Ready(Ok(()));
+        }
+        match asking.poll(message, false, cx) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Publishes a request that may get several replies (ADR-47), and hands each of them to `reply`,
+    /// until `limits` say that these are all. Other messages that come meanwhile go to `other`.
+    ///
+    /// It has a subscription of its own, which ends with it.
+    ///
+    /// ```
+    /// # use nats_embassy::{Link, LinkMemory, RequestError};
+    /// use core::time::Duration;
+    /// use nats_embassy::nats_proto::{ReplyLimits, Subject, wire::Publish};
+    ///
+    /// # async fn device<'d, R: LinkMemory<'d>>(
+    /// #     link: &mut Link<'_, 'd, R>,
+    /// # ) -> Result<(), RequestError> {
+    /// let message = Publish::new(Subject::from_static("who"), b"");
+    /// let limits = ReplyLimits::within(Duration::from_secs(2)).max_messages(3);
+    /// let mut count = 0;
+    /// let ended = link.request_many(&message, limits, |_| count += 1, |_| {}).await?;
+    /// # let _ = ended;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if it is not known whether these are all, or there was nobody to reply.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the request up. It may have been published; replies that went to
+    /// `reply` are dealt with.
+    pub async fn request_many(
+        &mut self,
+        message: &Publish<'_>,
+        limits: ReplyLimits,
+        mut reply: impl FnMut(Message<&[u8]>),
+        mut other: impl FnMut(Message<&[u8]>),
+    ) -> Result<RepliesEnded, RequestError> {
+        let request = RequestMany::new(limits, now());
+        if let Some(ended) = request.ended() {
+            return Ok(ended);
+        }
+        let mut asking =
+            Asking::begin(self.client, message, Owner::READER, request.poll_timeout())?;
+        let (sid, request, mut has_any) = (asking.sid, Cell::new(request), false);
+        let taken = |message: Message<&[u8]>| {
+            if message.sid() != sid {
+                return other(message);
+            }
+            let mut state = request.get();
+            if take(&mut state, &message) {
+                has_any = true;
+                reply(message);
+            }
+            request.set(state);
+        };
+        let poll = |_: &mut Self, cx: &mut Context<'_>| asking.poll_several(&request, message, cx);
+        let ended = self.until(poll, taken).await?;
+        match ended {
+            RepliesEnded::NoResponders if !has_any => Err(RequestError::NoResponders),
+            ended => Ok(ended),
+        }
+    }
+}
+
+/// A request of a link, given up when it is dropped.
+struct Asking<'d, R: LinkMemory<'d>> {
+    publisher: Publisher<'d, R>,
+    token: Token,
+    /// The subscription for several replies, or to the inbox.
+    sid: Sid,
+    deadline: Instant,
+}
+
+impl<'d, R: LinkMemory<'d>> Asking<'d, R> {
+    /// A request for one reply, or with a subscription of its own if replies are the `owner`'s.
+    fn begin(
+        client: Client<'d, R>,
+        message: &Publish<'_>,
+        owner: Owner,
+        deadline: Option<Instant>,
+    ) -> Result<Self, RequestError> {
+        let subject = fingerprint(message.subject.as_str().bytes());
+        let (token, sid) = client.shared.lock(|state| {
+            let sid = if owner == Owner::REQUEST {
+                state.open_inbox()?;
+                state.inbox_sid
+            } else {
+                state.check_open()?;
+                state.subscribe_to_replies(state.delivery.next_token(), owner)?
+            };
+            Ok::<_, RequestError>((state.delivery.ask(subject), sid))
+        })?;
+        let deadline = deadline.unwrap_or(Instant::from_millis(u64::MAX));
+        Ok(Self { publisher: Publisher::new(client.shared), token, sid, deadline })
+    }
+
+    /// Publishes the request, and says what else became of it but a reply.
+    fn poll(
+        &mut self,
+        message: &Publish<'_>,
+        several: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<(), RequestError> {
+        let is_sent = self.publisher.shared.lock(|state| {
+            let late = state.late();
+            match &state.delivery.asking {
+                None => Err(late),
+                Some(request) if request.state != ReplyState::Waiting => {
+                    Err(request.state.failure())
+                }
+                Some(_) if now() >= self.deadline => Err(late),
+                Some(request) => Ok(request.is_sent),
+            }
+        })?;
+        if !is_sent
+            && let Poll::Ready(Err(error)) =
+                self.publisher.poll_request(self.token, message, several, cx)
+        {
+            return Err(error);
+        }
+        wake_at(self.deadline, cx);
+        Ok(())
+    }
+
+    /// Publishes the request, and says when there are no more replies.
+    fn poll_several(
+        &mut self,
+        request: &Cell<RequestMany>,
+        message: &Publish<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<RepliesEnded, RequestError>> {
+        let (shared, sid) = (self.publisher.shared, self.sid);
+        let (is_sent, is_over) = shared.lock(|state| {
+            let is_sent = state.delivery.asking.as_ref().is_some_and(|asking| asking.is_sent);
+            (is_sent, state.session.route_mut(sid).is_none().then(|| state.without_inbox()))
+        });
+        let mut state = request.get();
+        if is_sent {
+            state.handle_timeout(now());
+            request.set(state);
+        }
+        if let Some(ended) = state.ended() {
+            return Poll::Ready(Ok(ended));
+        }
+        self.poll(message, true, cx)?;
+        if let Some(without) = is_over {
+            return Poll::Ready(Err(without.failure()));
+        }
+        if let Some(deadline) = state.poll_timeout() {
+            wake_at(deadline, cx);
+        }
+        // Also for the end of the subscription.
+        shared.poll(cx, |_| None)
+    }
+}
+
+impl<'d, R: LinkMemory<'d>> Drop for Asking<'d, R> {
+    fn drop(&mut self) {
+        let sid = self.sid;
+        self.publisher.shared.lock(|state| {
+            state.delivery.end_request();
+            if sid != state.inbox_sid {
+                state.change(|session| session.unsubscribe(sid, None));
+            }
+        });
+    }
+}

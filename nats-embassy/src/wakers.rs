@@ -1,0 +1,192 @@
+//! Whom to wake: noted while the state is held, done when it is not. A waker may do whatever it
+//! likes, and use the client, too.
+
+use core::task::Waker;
+
+/// A task that waits for something, and whether that has come.
+pub(crate) struct Sleeper {
+    waker: Option<Waker>,
+    is_due: bool,
+}
+
+impl Sleeper {
+    pub(crate) const fn new() -> Self {
+        Self { waker: None, is_due: false }
+    }
+
+    /// The task waits, instead of whichever did before.
+    pub(crate) fn register(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    /// Has the task woken. Says whether there is one.
+    pub(crate) const fn wake(&mut self) -> bool {
+        self.is_due = self.waker.is_some();
+        self.is_due
+    }
+
+    pub(crate) fn take_due(&mut self) -> Option<Waker> {
+        if core::mem::take(&mut self.is_due) { self.waker.take() } else { None }
+    }
+}
+
+/// How many tasks are woken as soon as something changes. Those beyond look again from time to time.
+const PLACES: usize = 8;
+
+/// The tasks that wait for whatever concerns them all. However many futures of a task wait, it takes
+/// one place.
+pub(crate) struct Sleepers {
+    wakers: [Option<Waker>; PLACES],
+    /// Which of them are to be woken, a bit for each.
+    due: u8,
+}
+
+impl Sleepers {
+    pub(crate) const fn new() -> Self {
+        Self { wakers: [const { None }; PLACES], due: 0 }
+    }
+
+    /// Says whether there is a place for the task.
+    pub(crate) fn register(&mut self, waker: &Waker) -> bool {
+        let mut free = None;
+        for place in &mut self.wakers {
+            match place {
+                Some(known) if known.will_wake(waker) => return true,
+                Some(_) => {}
+                None => free = Some(place),
+            }
+        }
+        let is_free = free.is_some();
+        if let Some(place) = free {
+            *place = Some(waker.clone());
+        }
+        is_free
+    }
+
+    /// Has all of them woken.
+    pub(crate) fn wake(&mut self) {
+        for (bit, place) in self.wakers.iter().enumerate() {
+            self.due |= u8::from(place.is_some()) << bit;
+        }
+    }
+
+    /// One that is to be woken. Who waits again meanwhile is not.
+    pub(crate) fn take_due(&mut self) -> Option<Waker> {
+        for (bit, place) in self.wakers.iter_mut().enumerate() {
+            if self.due & 1 << bit != 0 {
+                self.due &= !(1 << bit);
+                return place.take();
+            }
+        }
+        None
+    }
+}
+
+/// Those who wait for room, in turn: who comes while others wait has to wait until all of these have
+/// had theirs. So a message that is longer than others gets its room, and nobody is left out.
+///
+/// Two numbers do, whatever the number of those who wait: who of a turn goes first does not matter.
+pub(crate) struct Line {
+    waiting: [u16; 2],
+    current: Turn,
+}
+
+/// The turn of somebody who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Even,
+    Odd,
+}
+
+impl Line {
+    pub(crate) const fn new() -> Self {
+        Self { waiting: [0; 2], current: Turn::Even }
+    }
+
+    /// Whether it is the turn of somebody who waits, or does not yet.
+    pub(crate) fn is_next(&self, turn: Option<Turn>) -> bool {
+        turn.map_or(self.waiting == [0; 2], |turn| turn == self.current)
+    }
+
+    /// Somebody has to wait.
+    pub(crate) const fn join(&mut self) -> Turn {
+        let turn = if *self.count(self.current) == 0 { self.current } else { self.current.other() };
+        let count = self.count(turn);
+        *count = count.saturating_add(1);
+        turn
+    }
+
+    /// Somebody waits no more. Says whether others have their turn now.
+    pub(crate) const fn leave(&mut self, turn: Turn) -> bool {
+        let count = self.count(turn);
+        *count = count.saturating_sub(1);
+        let is_over = *self.count(self.current) == 0;
+        if is_over {
+            self.current = self.current.other();
+        }
+        is_over && *self.count(self.current) > 0
+    }
+
+    const fn count(&mut self, turn: Turn) -> &mut u16 {
+        let [even, odd] = &mut self.waiting;
+        match turn {
+            Turn::Even => even,
+            Turn::Odd => odd,
+        }
+    }
+}
+
+impl Turn {
+    const fn other(self) -> Self {
+        match self {
+            Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn who_comes_later_waits_for_those_who_wait() {
+        let mut line = Line::new();
+        assert!(line.is_next(None));
+        let first = line.join();
+        assert!(line.is_next(Some(first)) && !line.is_next(None));
+        let (second, third) = (line.join(), line.join());
+        assert!(line.is_next(Some(first)) && !line.is_next(Some(second)));
+        assert!(line.leave(first));
+        assert!(line.is_next(Some(second)) && line.is_next(Some(third)) && !line.is_next(None));
+        let fourth = line.join();
+        assert!(!line.is_next(Some(fourth)) && !line.leave(second));
+        // One that gives up before its turn.
+        assert!(!line.leave(fourth) && line.is_next(Some(third)));
+        assert!(!line.leave(third) && line.is_next(None));
+        let again = line.join();
+        assert!(line.is_next(Some(again)));
+    }
+
+    #[test]
+    fn who_is_woken_and_waits_again_is_not_woken_again() {
+        let (mut sleepers, waker) = (Sleepers::new(), Waker::from(Arc::new(Nobody)));
+        assert!(sleepers.register(&waker) && sleepers.register(&waker));
+        assert!(sleepers.take_due().is_none());
+        sleepers.wake();
+        assert!(sleepers.take_due().is_some());
+        assert!(sleepers.register(&waker));
+        assert!(sleepers.take_due().is_none());
+    }
+}

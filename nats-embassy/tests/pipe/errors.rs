@@ -1,0 +1,166 @@
+//! What errors and events say.
+
+use std::error::Error;
+
+use nats_embassy::BatchError;
+use nats_embassy::Config;
+use nats_embassy::ConfigError;
+use nats_embassy::Event;
+use nats_embassy::FlushError;
+use nats_embassy::Login;
+use nats_embassy::Proof;
+use nats_embassy::PublishError;
+use nats_embassy::Queueing;
+use nats_embassy::RequestError;
+use nats_embassy::SubscribeError;
+use nats_embassy::nats_proto::ServerUrl;
+use nats_embassy::nats_proto::Sid;
+use nats_embassy::nats_proto::Subject;
+use nats_embassy::nats_proto::session;
+use nats_embassy::nats_proto::session::Ended;
+use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::wire;
+use nats_embassy::nats_proto::wire::ErrorKind;
+use nats_embassy::nats_proto::wire::Publish;
+
+use crate::Nats;
+use crate::peer::Peer;
+use crate::peer::Script;
+use crate::transport::Network;
+use crate::with_client;
+
+/// Its own words, and those of what caused it.
+fn chain(error: &dyn Error) -> Vec<String> {
+    let mut texts = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        texts.push(error.to_string());
+        source = error.source();
+    }
+    texts
+}
+
+#[test]
+fn every_error_says_its_own_and_what_caused_it() {
+    let subject = Subject::new("a b").unwrap_err();
+    let refused = wire::PublishError::PayloadTooLarge { len: 9, max: 5 };
+    let publish = PublishError::Refused(refused);
+    let subscribe = SubscribeError::Session(session::SubscribeError::Full);
+    let url = ServerUrl::new("http://a").unwrap_err();
+    let table: &[(&dyn Error, usize)] = &[
+        (&ConfigError::Url(url), 2),
+        (&ConfigError::TooManyServers, 1),
+        (&ConfigError::AddressTooLong, 1),
+        (&PublishError::Subject(subject), 2),
+        (&publish, 2),
+        (&PublishError::NoReply, 1),
+        (&PublishError::TooLong { max: 256 }, 1),
+        (&BatchError::sample(), 2),
+        (&SubscribeError::Subject(subject), 2),
+        (&subscribe, 2),
+        (&RequestError::Publish(publish), 3),
+        (&RequestError::Subscribe(subscribe), 3),
+        (&RequestError::NotConnected, 1),
+        (&FlushError::Disconnected, 1),
+    ];
+    for (error, len) in table {
+        let texts = chain(*error);
+        assert_eq!(texts.len(), *len, "{texts:?}");
+        for (text, cause) in texts.iter().zip(&texts[1..]) {
+            assert!(!text.contains(cause.as_str()), "said twice: {texts:?}");
+        }
+    }
+}
+
+trait Sample {
+    fn sample() -> Self;
+}
+
+impl Sample for BatchError {
+    fn sample() -> Self {
+        let peer = Peer::new(Script::default());
+        with_client(&peer, async |client| {
+            let [short, long] = [&[0; 10][..], &[0; 300]];
+            let subject = Subject::from_static("a");
+            let batch = [short, long].map(|payload| Publish::new(subject, payload));
+            client.try_publish_batch(&batch).unwrap_err()
+        })
+    }
+}
+
+#[test]
+fn events_are_readable() {
+    let sid = Sid(7);
+    let table = [
+        (Event::Connected, "connected"),
+        (Event::Reconnecting { attempt: 3 }, "attempt 3 to connect"),
+        (Event::Disconnected(Lost::Stale), "disconnected: the server did not answer PING"),
+        (Event::Oversized { sid, size: 9 }, "a message of subscription 7 is too long: 9 bytes"),
+        (Event::Ended { sid, how: Ended::NotPermitted }, "subscription 7 is over: not permitted"),
+        (Event::Missed(2), "2 events were missed"),
+    ];
+    for (event, expected) in table {
+        assert_eq!(event.to_string(), expected);
+    }
+    let error = Event::ServerError(ErrorKind::PermissionsViolation).to_string();
+    assert_eq!(error, "the server refused something: permissions_violation");
+}
+
+#[test]
+fn a_message_without_a_reply_subject_is_not_answered() {
+    let peer = Peer::new(Script::default());
+    with_client(&peer, async |client| {
+        let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+        client.publish("a", "no answer").await.unwrap();
+        let message = subscription.next().await.unwrap();
+        assert_eq!(client.respond(&message, "yes").await, Err(PublishError::NoReply));
+        assert_eq!(client.try_respond(&message, "yes"), Err(PublishError::NoReply));
+        // What is no subject is another matter.
+        drop(message);
+        peer.send(b"MSG a 1 b..c 1\r\nx\r\n");
+        let message = subscription.next().await.unwrap();
+        assert!(matches!(client.respond(&message, "").await, Err(PublishError::Subject(_))));
+    });
+}
+
+#[test]
+fn addresses_say_what_is_the_matter_with_them() {
+    let check = |servers: &str| {
+        let (mut resources, peer) = (Nats::new(), Peer::new(Script::default()));
+        let made =
+            nats_embassy::new(Config::new(servers), Network::new(&peer), &mut resources, [1; 32]);
+        made.map(|_| ()).unwrap_err()
+    };
+    assert_eq!(check("one,two,three"), ConfigError::TooManyServers);
+    assert_eq!(check(&"x".repeat(60)), ConfigError::AddressTooLong);
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    const SECRET: &str = "s3cr3t";
+    let peer = Peer::new(Script::default());
+    let mut texts = Vec::new();
+    for login in [
+        Login::Password { user: "sue", password: SECRET },
+        Login::Token(SECRET),
+        Login::Jwt(SECRET),
+    ] {
+        texts.push(format!("{login:?} {:?}", Proof::signed(login, [7; 64])));
+        let config = Config::new("nats://one").login(login);
+        texts.push(format!("{config:?}"));
+        let mut resources = Nats::new();
+        let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+        let (client, runner) = made.unwrap();
+        texts.push(format!("{client:?} {runner:?}"));
+    }
+    for address in ["nats://sue:s3cr3t@one", "nats://s3cr3t@one", "nats://sue:s3/cr3t@one?s3cr3t"] {
+        let mut resources = Nats::new();
+        let config = Config::new(address);
+        let error = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+        let error = error.unwrap_err();
+        texts.push(format!("{error:?} {}", chain(&error).join(": ")));
+    }
+    for text in texts {
+        assert!(!text.contains(SECRET) && !text.contains("cr3t"), "{text}");
+    }
+}
