@@ -49,11 +49,12 @@ impl Client {
         let client = Self::start(options, servers)?;
         client
             .wait_for(|control| {
-                if control.session.is_connected() || (retries && control.has_failed) {
-                    return Some(Ok(()));
+                if let Some(stop) = control.stopped() {
+                    return Some(Err(ConnectError::from_stop(stop, control.failure.take())));
                 }
-                let stop = control.stopped()?;
-                Some(Err(ConnectError::from_stop(stop, control.failure.take())))
+                // It may be lost again by now.
+                let is_made = control.session.was_connected() || (retries && control.has_failed);
+                is_made.then_some(Ok(()))
             })
             .await?;
         Ok(client)

@@ -241,13 +241,17 @@ impl Control {
     fn fail_requests(&mut self, shared: &Shared, error: &ServerError<'_>) {
         let Some(violation) = error.violation() else { return };
         let subject = violation.subject.as_bytes();
-        let reply = match violation.action {
-            Action::Publish => None,
-            Action::PublishReply => shared.inbox.token(subject),
-            _ => return,
-        };
         let wake = &mut self.later.wake;
-        lock(&shared.requests).fail_not_permitted(subject, reply, wake);
+        match violation.action {
+            Action::Publish => lock(&shared.requests).fail_not_permitted(subject, wake),
+            // The subject is that of the reply.
+            Action::PublishReply => {
+                let Some(token) = shared.inbox.token(subject) else { return };
+                let error = RequestError::NotPermitted;
+                wake.extend(lock(&shared.requests).fail_one(token, error));
+            }
+            _ => {}
+        }
     }
 
     /// Tells of servers that are new or gone.

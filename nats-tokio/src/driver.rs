@@ -101,7 +101,7 @@ impl Driver {
         dialer: Dialer,
         login: Login,
         hooks: Hooks,
-        max_message: usize,
+        max_message: Option<usize>,
     ) -> Self {
         let swept = shared.now();
         Self {

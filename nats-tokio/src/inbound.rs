@@ -16,6 +16,7 @@ use nats_proto::Sid;
 use nats_proto::Token;
 use nats_proto::session::Lost;
 use nats_proto::session::Step;
+use nats_proto::wire;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
@@ -39,14 +40,25 @@ const MIN_READ: usize = 8 * 1024;
 /// Control lines of the server may be longer than those of a client by a number or two, and a
 /// server may be set to allow longer ones.
 const MAX_LINE: usize = 65_000;
+/// How long headers and payload may be if neither the application nor the server says.
+const DEFAULT_MESSAGE: usize = 64 * 1024 * 1024;
+/// The most that a server can be set to.
+pub(crate) const LONGEST_MESSAGE: usize = i32::MAX as usize;
+/// Buffers that are longer than this are not kept.
+const KEPT: usize = 256 * 1024;
 
 pub(crate) struct Inbound {
-    limits: Limits,
+    /// The longest message that is taken, if the application has set it.
+    max_message: Option<usize>,
     decoder: Decoder<FromServer>,
     buffer: BytesMut,
+    /// How much memory `buffer` lies in.
+    size: usize,
     used: Used,
     /// How many more bytes make the frame at the end of `buffer` whole, at the least.
     need: usize,
+    /// Whether the server has not said yet how long messages may be.
+    is_unlimited: bool,
     /// The subscriptions that the read in progress has messages for.
     touched: Vec<Sid>,
     replies: Vec<(Token, Sid, Entry)>,
@@ -58,26 +70,34 @@ pub(crate) struct Inbound {
 /// more. Memory that is new has to be cleared by the operating system, page by page, and is in no
 /// cache: that takes longer than reading into it.
 #[derive(Default)]
-struct Used(VecDeque<BytesMut>);
+struct Used(VecDeque<(BytesMut, usize)>);
 
 impl Used {
     /// How many are kept. Whoever keeps messages for longer makes us take new memory.
     const MAX: usize = 4;
 
-    /// An empty buffer for `len` bytes.
-    fn take(&mut self, len: usize) -> BytesMut {
-        let is_free = |buffer: &mut BytesMut| {
+    /// An empty buffer for `len` bytes, and how much memory it lies in.
+    fn take(&mut self, len: usize) -> (BytesMut, usize) {
+        let is_free = |(buffer, _): &mut (BytesMut, usize)| {
             buffer.clear();
             buffer.try_reclaim(len)
         };
         let free = self.0.iter_mut().position(is_free);
-        free.and_then(|at| self.0.remove(at)).unwrap_or_else(|| BytesMut::with_capacity(len))
+        free.and_then(|at| self.0.remove(at)).unwrap_or_else(|| (BytesMut::with_capacity(len), len))
     }
 
-    fn put(&mut self, buffer: BytesMut) {
-        self.0.truncate(Self::MAX - 1);
-        self.0.push_front(buffer);
+    fn put(&mut self, buffer: BytesMut, size: usize) {
+        if size <= KEPT {
+            self.0.truncate(Self::MAX - 1);
+            self.0.push_front((buffer, size));
+        }
     }
+}
+
+/// A decoder in front of a connection.
+fn decoder(max_message: Option<usize>) -> Decoder<FromServer> {
+    let frame = max_message.unwrap_or(DEFAULT_MESSAGE + MAX_LINE);
+    Decoder::new(Limits { line: MAX_LINE, frame, ..Limits::DEFAULT })
 }
 
 /// What a read brought.
@@ -94,14 +114,15 @@ pub(crate) struct Outcome {
 }
 
 impl Inbound {
-    pub(crate) fn new(max_message: usize) -> Self {
-        let limits = Limits { line: MAX_LINE, frame: max_message, ..Limits::DEFAULT };
+    pub(crate) fn new(max_message: Option<usize>) -> Self {
         Self {
-            limits,
-            decoder: Decoder::new(limits),
+            max_message,
+            decoder: decoder(max_message),
             buffer: BytesMut::new(),
+            size: 0,
             used: Used::default(),
             need: 1,
+            is_unlimited: true,
             touched: Vec::new(),
             replies: Vec::new(),
             wake: Vec::new(),
@@ -110,9 +131,10 @@ impl Inbound {
 
     /// Forgets what an earlier connection left behind.
     pub(crate) fn reset(&mut self) {
-        self.decoder = Decoder::new(self.limits);
+        self.decoder = decoder(self.max_message);
         self.buffer.clear();
         self.need = 1;
+        self.is_unlimited = true;
     }
 
     /// Whether everything that was read has been dealt with.
@@ -123,12 +145,27 @@ impl Inbound {
     /// The buffer to read into, with room.
     pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         let room = self.buffer.capacity() - self.buffer.len();
-        if room < self.need.max(MIN_READ) {
-            let mut next = self.used.take(self.buffer.len() + self.need.max(READ));
+        let wanted = self.buffer.len() + self.need.max(READ);
+        // What a long message needed is given back as soon as that is dealt with.
+        if room < self.need.max(MIN_READ) || (self.size > KEPT && wanted <= KEPT) {
+            let (mut next, size) = self.used.take(wanted);
             next.extend_from_slice(&self.buffer);
-            self.used.put(std::mem::replace(&mut self.buffer, next));
+            let before = std::mem::replace(&mut self.buffer, next);
+            self.used.put(before, std::mem::replace(&mut self.size, size));
         }
         &mut self.buffer
+    }
+
+    /// Takes messages as long as the server does, unless the application wants it otherwise.
+    fn follow(&mut self, max_payload: u32) {
+        if self.max_message.is_none() && max_payload > 0 {
+            let payload = usize::try_from(max_payload).unwrap_or(usize::MAX).min(LONGEST_MESSAGE);
+            // What is longer than a limit that has come down may be on its way.
+            let before = self.decoder.limits().frame;
+            let is_first = std::mem::take(&mut self.is_unlimited);
+            let frame = payload + MAX_LINE;
+            self.decoder.set_max_frame(if is_first { frame } else { frame.max(before) });
+        }
     }
 
     /// Deals with everything in the buffer.
@@ -190,10 +227,14 @@ impl Inbound {
                 }
                 Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {
                     outcome.has_control = true;
+                    let is_info = matches!(op, wire::Control::Info(_));
                     if let Some(event) = control.session.handle_control(op, now) {
                         control.note(shared, &event);
                     }
                     at += len;
+                    if is_info {
+                        self.follow(control.session.info().max_payload());
+                    }
                     if matches!(control.session.step(), Step::Secure(_)) {
                         // What is behind it is not from the server that we are about to trust.
                         return (at, messages);

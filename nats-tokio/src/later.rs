@@ -13,10 +13,10 @@ use std::task::Waker;
 
 use tokio::sync::Notify;
 use tokio::sync::broadcast;
-use tokio::sync::watch;
 
 use crate::control::Control;
 use crate::event::Event;
+use crate::status::Board;
 use crate::status::ConnectionStatus;
 use crate::sync::Lock;
 use crate::sync::lock;
@@ -57,7 +57,7 @@ pub(crate) struct ControlLock {
     control: Mutex<Control>,
     changed: Arc<Notify>,
     events: broadcast::Sender<Event>,
-    status: watch::Sender<ConnectionStatus>,
+    status: Arc<Board>,
 }
 
 impl ControlLock {
@@ -65,7 +65,7 @@ impl ControlLock {
         control: Control,
         changed: Arc<Notify>,
         events: broadcast::Sender<Event>,
-        status: watch::Sender<ConnectionStatus>,
+        status: Arc<Board>,
     ) -> Self {
         Self { control: Mutex::new(control), changed, events, status }
     }
@@ -74,10 +74,7 @@ impl ControlLock {
     fn run(&self, later: Later) {
         if later.has_new_status {
             // Not what was true when it was noted: somebody else may be faster with what came then.
-            self.status.send_if_modified(|status| {
-                let now = ConnectionStatus::of(&lock(&self.control));
-                std::mem::replace(status, now) != now
-            });
+            self.status.show(|| ConnectionStatus::of(&lock(&self.control)));
         }
         for event in later.events {
             // Nobody listens, most of the time.

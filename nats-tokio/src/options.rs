@@ -61,7 +61,7 @@ pub struct ConnectOptions {
     pub(crate) waits_for_connection: bool,
     pub(crate) requests_wait: bool,
     pub(crate) hooks: Hooks,
-    pub(crate) max_message: usize,
+    pub(crate) max_message: Option<usize>,
     pub(crate) socket: SocketOptions,
     pub(crate) tls: TlsOptions,
     #[cfg(feature = "websocket")]
@@ -89,7 +89,7 @@ impl ConnectOptions {
             waits_for_connection: false,
             requests_wait: false,
             hooks: Hooks::default(),
-            max_message: 64 * 1024 * 1024,
+            max_message: None,
             socket: SocketOptions::default(),
             tls: TlsOptions::default(),
             #[cfg(feature = "websocket")]
@@ -204,12 +204,17 @@ impl ConnectOptions {
         self
     }
 
-    /// The longest message that is taken, in bytes on the wire. A longer one is passed over and
-    /// reported as [`Event::Oversized`](crate::Event::Oversized). Default 64 MiB, the most that
-    /// nats-server can be set to.
+    /// The longest message that is taken, in bytes on the wire: control line, headers, payload and
+    /// line ends. A longer one is passed over, reported as
+    /// [`Event::Oversized`](crate::Event::Oversized), and counts as received.
+    ///
+    /// Default: headers and payload may be as long as the server says (`max_payload` in its INFO,
+    /// 1 MiB unless it is set otherwise), and 64 MiB if it does not; a control line and headers that
+    /// servers add have 65,000 bytes beside that. So memory is bounded by what the server says; with
+    /// servers that are not trusted, say it yourself.
     #[must_use]
     pub const fn max_message(mut self, bytes: usize) -> Self {
-        self.max_message = bytes;
+        self.max_message = Some(bytes);
         self
     }
 

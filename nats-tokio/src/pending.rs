@@ -1,5 +1,7 @@
 //! How far a subscriber may be behind.
 
+use crate::queue::Entry;
+
 /// How much may wait for a subscriber before messages are dropped.
 ///
 /// When more than half of it waits, the connection is read a little at a time, 64 KiB a millisecond:
@@ -9,7 +11,8 @@
 pub struct PendingLimits {
     /// How many messages. Default 500,000.
     pub messages: u64,
-    /// How many bytes on the wire, control lines included. Default 64 MiB.
+    /// How many bytes on the wire, control lines included. One message can always wait, however long
+    /// it is; unless this is zero. Default 64 MiB.
     pub bytes: u64,
     /// Which messages are dropped when there are more. Default the newest.
     pub overflow: Overflow,
@@ -32,6 +35,14 @@ impl PendingLimits {
         Self { messages: 500_000, bytes: 64 * 1024 * 1024, overflow: Overflow::DropNewest };
     /// No limits: a subscriber that is too slow for ever takes memory for ever.
     pub const NONE: Self = Self { messages: u64::MAX, bytes: u64::MAX, ..Self::DEFAULT };
+
+    /// How many bytes may wait if this message is the only one.
+    pub(crate) fn bytes_for(&self, message: Option<&Entry>) -> u64 {
+        match message {
+            Some(message) if self.bytes > 0 => self.bytes.max(message.layout.frame_len() as u64),
+            _ => self.bytes,
+        }
+    }
 
     pub(crate) const fn are_half_used(&self, messages: u64, bytes: u64) -> bool {
         messages > self.messages / 2 || bytes > self.bytes / 2

@@ -58,8 +58,9 @@ struct Waiting {
     limits: PendingLimits,
     pushed_messages: u64,
     pushed_bytes: u64,
-    /// Whether messages were dropped, and the subscriber has not caught up since.
-    is_slow: bool,
+    /// How many messages had been taken when some were dropped, if the subscriber has not caught up
+    /// since.
+    slow_since: Option<u64>,
     ended: Option<Ended>,
     /// How many messages of the first block were taken, or dropped, one by one.
     next: usize,
@@ -88,7 +89,7 @@ impl Queue {
                 limits,
                 pushed_messages: 0,
                 pushed_bytes: 0,
-                is_slow: false,
+                slow_since: None,
                 ended: None,
                 next: 0,
                 subscriber: None,
@@ -114,14 +115,19 @@ impl Queue {
         let mut block =
             Block { bytes: bytes.clone(), entries: core::mem::replace(entries, spare), len };
         let (messages, pending_bytes) = self.pending_of(&waiting);
+        let taken = self.taken_messages.load(Relaxed);
+        waiting.note_caught_up(taken, messages, pending_bytes);
         let dropped = match waiting.limits.overflow {
-            Overflow::DropNewest => block.cut_to(
-                waiting.limits.messages.saturating_sub(messages),
-                waiting.limits.bytes.saturating_sub(pending_bytes),
-            ),
+            Overflow::DropNewest => {
+                let first = block.entries.first().filter(|_| messages == 0);
+                block.cut_to(
+                    waiting.limits.messages.saturating_sub(messages),
+                    waiting.limits.bytes_for(first).saturating_sub(pending_bytes),
+                )
+            }
             Overflow::DropOldest => waiting.make_room(&mut block, messages, pending_bytes),
         };
-        let is_newly_slow = waiting.note_dropped(dropped, messages, pending_bytes);
+        let is_newly_slow = waiting.note_dropped(dropped, taken);
         if dropped > 0 {
             self.dropped.fetch_add(dropped, Relaxed);
         }
@@ -134,7 +140,8 @@ impl Queue {
         waiting.pushed_messages += block.entries.len() as u64;
         waiting.pushed_bytes += block.len as u64;
         waiting.blocks.push_back(block);
-        let is_behind = !waiting.is_slow && waiting.limits.are_half_used(messages, pending_bytes);
+        let is_behind =
+            waiting.slow_since.is_none() && waiting.limits.are_half_used(messages, pending_bytes);
         Pushed { wake: waiting.subscriber.take(), is_newly_slow, is_behind }
     }
 
@@ -209,7 +216,8 @@ impl Waiting {
     /// Drops the oldest messages until a block fits, and of the block itself what does not fit
     /// alone. Returns how many that were.
     fn make_room(&mut self, block: &mut Block, mut messages: u64, mut bytes: u64) -> u64 {
-        let PendingLimits { messages: most, bytes: most_bytes, .. } = self.limits;
+        let most = self.limits.messages;
+        let most_bytes = self.limits.bytes_for(block.entries.last());
         let mut dropped = block.cut_front_to(most, most_bytes);
         while messages + block.entries.len() as u64 > most || bytes + block.len as u64 > most_bytes
         {
@@ -240,17 +248,24 @@ impl Waiting {
         }
     }
 
-    /// Begins or ends an episode of slowness, and says whether one began.
-    ///
-    /// It ends when less than half of the limits is in use: a subscriber at the limit would begin
-    /// a new one with every message else.
-    const fn note_dropped(&mut self, dropped: u64, messages: u64, bytes: u64) -> bool {
-        if dropped > 0 {
-            return !core::mem::replace(&mut self.is_slow, true);
+    /// Ends an episode of slowness if the subscriber has caught up: it has taken something since, and
+    /// less than half of the limits is in use. A subscriber at the limit would begin a new one with
+    /// every message else.
+    const fn note_caught_up(&mut self, taken: u64, messages: u64, bytes: u64) {
+        if let Some(before) = self.slow_since
+            && taken > before
+            && !self.limits.are_half_used(messages, bytes)
+        {
+            self.slow_since = None;
         }
-        if !self.limits.are_half_used(messages, bytes) {
-            self.is_slow = false;
+    }
+
+    /// Begins an episode of slowness if messages were dropped, and says whether it is new.
+    const fn note_dropped(&mut self, dropped: u64, taken: u64) -> bool {
+        let is_new = dropped > 0 && self.slow_since.is_none();
+        if is_new {
+            self.slow_since = Some(taken);
         }
-        false
+        is_new
     }
 }

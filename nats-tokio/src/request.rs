@@ -1,7 +1,6 @@
 //! Requests: one subscription for all replies, and a table of those who wait for them.
 
-#[cfg(test)]
-mod tests;
+mod table;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,16 +15,13 @@ use std::task::ready;
 use std::time::Duration;
 
 use nats_proto::Full;
-use nats_proto::Instant;
-use nats_proto::Pending;
-use nats_proto::Requests;
-use nats_proto::Slot;
 use nats_proto::StatusCode;
 use nats_proto::Subject;
 use nats_proto::Token;
 use nats_proto::wire;
 use nats_proto::wire::SendBuf;
 
+pub(crate) use self::table::RequestTable;
 use crate::client::Handle;
 use crate::control::Route;
 use crate::error::PublishError;
@@ -42,169 +38,6 @@ use crate::sync::lock;
 
 /// The longest subject for a reply.
 pub(crate) const MAX_INBOX: usize = 256;
-
-/// The requests in flight.
-pub(crate) struct RequestTable {
-    table: Requests<Waiting, Vec<Slot<Pending<Waiting>>>>,
-    max: usize,
-    /// The number of the last message that was lost, if requests are to fail for that.
-    lost: u64,
-}
-
-/// How a request stands.
-enum Waiting {
-    Reply(Sent),
-    Answered(Message),
-    Failed(RequestError),
-}
-
-/// A request that waits for its reply.
-#[derive(Default)]
-struct Sent {
-    /// The number of the message that it was; zero if it is not sent yet.
-    number: u64,
-    /// The hash of the subject.
-    subject: u64,
-    /// Who is to be woken.
-    waker: Option<Waker>,
-}
-
-impl RequestTable {
-    pub(crate) fn new(max: usize) -> Self {
-        Self { table: Requests::default(), max, lost: 0 }
-    }
-
-    fn open(&mut self, subject: &str, deadline: Instant, waker: Waker) -> Result<Token, Full> {
-        if self.table.len() >= self.max {
-            return Err(Full);
-        }
-        let sent = Sent { number: 0, subject: hash(subject.as_bytes()), waker: Some(waker) };
-        self.table.open(Waiting::Reply(sent), deadline)
-    }
-
-    /// The request is the message of that number.
-    fn note_sent(&mut self, token: Token, number: u64) {
-        if number <= self.lost {
-            // So soon.
-            if let Some(waiting) = self.table.get_mut(token) {
-                settle(waiting, Waiting::Failed(RequestError::Disconnected));
-            }
-        } else if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
-            sent.number = number;
-        }
-    }
-
-    /// A reply came. Later ones to the same request are dropped.
-    pub(crate) fn answer(&mut self, token: Token, reply: Message) -> Option<Waker> {
-        settle(self.table.get_mut(token)?, Waiting::Answered(reply))
-    }
-
-    /// Fails the requests that are late, and hands over those who wait for them. Without a
-    /// connection, `handed_over` is the number of the last message that went to one.
-    pub(crate) fn expire(&mut self, now: Instant, handed_over: Option<u64>, wake: &mut Vec<Waker>) {
-        self.table.expire(now, |_, waiting| {
-            let error = match (handed_over, &*waiting) {
-                (Some(last), Waiting::Reply(sent)) if sent.number == 0 || sent.number > last => {
-                    RequestError::NotConnected
-                }
-                _ => RequestError::TimedOut,
-            };
-            wake.extend(settle(waiting, Waiting::Failed(error)));
-        });
-    }
-
-    /// Fails one request, and hands over who waits for it.
-    pub(crate) fn fail_one(&mut self, token: Token, error: RequestError) -> Option<Waker> {
-        settle(self.table.get_mut(token)?, Waiting::Failed(error))
-    }
-
-    /// Fails all requests, and hands over those who wait for them.
-    pub(crate) fn fail_all(&mut self, error: RequestError, wake: &mut Vec<Waker>) {
-        self.fail(wake, error, |_, _| true);
-    }
-
-    /// Fails the requests up to the message of that number, which went to a connection that is
-    /// lost.
-    pub(crate) fn fail_lost(&mut self, number: u64, wake: &mut Vec<Waker>) {
-        self.lost = number;
-        self.fail(wake, RequestError::Disconnected, |_, sent| {
-            sent.number != 0 && sent.number <= number
-        });
-    }
-
-    /// Fails the requests that the server does not permit: to that subject, or with that token in
-    /// the subject for replies.
-    pub(crate) fn fail_not_permitted(
-        &mut self,
-        subject: &[u8],
-        reply: Option<Token>,
-        wake: &mut Vec<Waker>,
-    ) {
-        let subject = hash(subject);
-        self.fail(wake, RequestError::NotPermitted, |token, sent| {
-            sent.subject == subject || Some(token) == reply
-        });
-    }
-
-    fn fail(
-        &mut self,
-        wake: &mut Vec<Waker>,
-        error: RequestError,
-        concerns: impl Fn(Token, &Sent) -> bool,
-    ) {
-        self.table.fail(|token, waiting| {
-            let fails = matches!(waiting, Waiting::Reply(sent) if concerns(token, sent));
-            if fails {
-                wake.extend(settle(waiting, Waiting::Failed(error)));
-            }
-            fails
-        });
-    }
-
-    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
-        self.table.poll_timeout()
-    }
-
-    pub(crate) const fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// The outcome of a request, or a place to be woken from.
-    fn poll(&mut self, token: Token, cx: &Context<'_>) -> Poll<Result<Message, RequestError>> {
-        if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
-            match &sent.waker {
-                Some(waker) if waker.will_wake(cx.waker()) => {}
-                _ => sent.waker = Some(cx.waker().clone()),
-            }
-            return Poll::Pending;
-        }
-        Poll::Ready(match self.table.close(token) {
-            Some(Waiting::Answered(reply)) => Ok(reply),
-            Some(Waiting::Failed(error)) => Err(error),
-            Some(Waiting::Reply(_)) | None => Err(RequestError::Disconnected),
-        })
-    }
-}
-
-/// Settles a request that is not settled yet.
-fn settle(waiting: &mut Waiting, outcome: Waiting) -> Option<Waker> {
-    match waiting {
-        Waiting::Reply(sent) => {
-            let waker = sent.waker.take();
-            *waiting = outcome;
-            waker
-        }
-        _ => None,
-    }
-}
-
-/// FNV-1a: a few nanoseconds for a subject. It tells subjects apart that are not made to be
-/// mistaken, and those are the application's own.
-fn hash(subject: &[u8]) -> u64 {
-    subject.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
 
 /// A request, made by [`Client::request`](crate::Client::request): await it for its reply.
 ///
@@ -402,7 +235,7 @@ impl Future for Request<'_> {
 impl Drop for Request<'_> {
     fn drop(&mut self) {
         if let Some(token) = self.token {
-            let waiting = lock(&self.handle.shared.requests).table.close(token);
+            let waiting = lock(&self.handle.shared.requests).close(token);
             drop(waiting);
         }
     }

@@ -23,7 +23,6 @@ use nats_proto::session::Stop;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::broadcast;
-use tokio::sync::watch;
 
 use crate::control::Control;
 use crate::control::Route;
@@ -34,7 +33,7 @@ use crate::outbound::Outbound;
 use crate::pending::PendingLimits;
 use crate::request::RequestTable;
 use crate::statistics::Counters;
-use crate::status::ConnectionStatus;
+use crate::status::Board;
 use crate::sync::lock;
 
 /// What a connection's handles and its driver share.
@@ -45,7 +44,7 @@ pub(crate) struct Shared {
     /// Something changed in `control`.
     pub(crate) changed: Arc<Notify>,
     pub(crate) events: broadcast::Sender<Event>,
-    pub(crate) status: watch::Sender<ConnectionStatus>,
+    pub(crate) status: Arc<Board>,
     pub(crate) counters: Counters,
     pub(crate) settings: Settings,
     pub(crate) inbox: Inbox<Vec<u8>>,
@@ -83,14 +82,14 @@ impl Shared {
     ) -> Self {
         let changed = Arc::new(Notify::new());
         let events = broadcast::channel(crate::event::CAPACITY).0;
-        let status = watch::channel(ConnectionStatus::Connecting).0;
+        let status = Arc::new(Board::new());
         let control = Control::new(session);
         Self {
             control: ControlLock::new(
                 control,
                 Arc::clone(&changed),
                 events.clone(),
-                status.clone(),
+                Arc::clone(&status),
             ),
             outbound: Mutex::new(outbound),
             requests: Mutex::new(requests),

@@ -1,5 +1,7 @@
 //! How a connection stands.
 
+use std::sync::Mutex;
+
 use nats_proto::session::Step;
 use tokio::sync::watch;
 
@@ -40,6 +42,35 @@ impl ConnectionStatus {
     }
 }
 
+/// Shows how a connection stands, until it is closed.
+#[derive(Debug)]
+pub(crate) struct Board(Mutex<Option<watch::Sender<ConnectionStatus>>>);
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Some(watch::channel(ConnectionStatus::Connecting).0)))
+    }
+
+    /// Shows what `now` returns. To be called without any lock: somebody may be woken.
+    pub(crate) fn show(&self, now: impl Fn() -> ConnectionStatus) {
+        let Some(sender) = lock(&self.0).clone() else { return };
+        sender.send_if_modified(|status| {
+            let now = now();
+            std::mem::replace(status, now) != now
+        });
+        if *sender.borrow() == ConnectionStatus::Closed {
+            // Nothing will change any more: whoever waits for something else is told.
+            let last = lock(&self.0).take();
+            drop(last);
+        }
+    }
+
+    fn watch(&self) -> watch::Receiver<ConnectionStatus> {
+        let sender = lock(&self.0).clone();
+        sender.unwrap_or_else(|| watch::channel(ConnectionStatus::Closed).0).subscribe()
+    }
+}
+
 impl Client {
     /// How the connection stands.
     #[must_use]
@@ -48,7 +79,9 @@ impl Client {
     }
 
     /// How the connection stands, now and whenever that changes. What changes back before anybody
-    /// looks is not seen; [`events`](Self::events) tell everything.
+    /// looks is not seen; [`events`](Self::events) tell everything. Behind
+    /// [`Closed`](ConnectionStatus::Closed) the channel ends: waiting for another status is an error
+    /// then.
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -61,6 +94,6 @@ impl Client {
     /// ```
     #[must_use]
     pub fn watch_status(&self) -> watch::Receiver<ConnectionStatus> {
-        self.handle.shared.status.subscribe()
+        self.handle.shared.status.watch()
     }
 }

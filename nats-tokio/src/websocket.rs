@@ -30,6 +30,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use crate::connector::Target;
 use crate::connector::Transport;
 use crate::error::ConnectError;
+use crate::inbound::LONGEST_MESSAGE;
 use crate::options::ConnectOptions;
 
 /// The longest frame that is sent.
@@ -57,7 +58,8 @@ impl ConnectOptions {
 #[derive(Clone)]
 pub(crate) struct WebSocketOptions {
     headers: Vec<(HeaderName, HeaderValue)>,
-    max_message: usize,
+    /// If the application has set it.
+    max_message: Option<usize>,
 }
 
 impl WebSocketOptions {
@@ -75,7 +77,9 @@ impl WebSocketOptions {
         target: &Target,
     ) -> io::Result<Box<dyn Transport>> {
         let request = self.request(target).map_err(into_io)?;
-        let limit = Some(self.max_message.saturating_add(MAX_PENDING));
+        // What the server takes is not known yet.
+        let max_message = self.max_message.unwrap_or(LONGEST_MESSAGE);
+        let limit = Some(max_message.saturating_add(MAX_PENDING));
         let config = WebSocketConfig::default()
             .write_buffer_size(MAX_FRAME)
             // A buffer that is due, one more frame, and something small of WebSocket's own.

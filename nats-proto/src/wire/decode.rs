@@ -208,6 +208,11 @@ impl<R: Role> Decoder<R> {
         self.oversized
     }
 
+    /// Takes frames of another length from the next one on.
+    pub const fn set_max_frame(&mut self, frame: usize) {
+        self.limits.frame = frame;
+    }
+
     /// How long things may be.
     #[must_use]
     pub const fn limits(&self) -> Limits {

@@ -90,7 +90,8 @@ fn defaults_in_the_readme() {
     );
     assert_eq!(row("waiting for a subscriber"), pending);
     assert_eq!(limits.overflow, crate::Overflow::DropNewest);
-    assert_eq!(row("one message"), bytes(options.max_message as u64));
+    assert_eq!(row("one message"), "as long as the server takes");
+    assert_eq!(options.max_message, None);
     assert_eq!(row("a control line to the server"), bytes(config.max_control_line as u64));
     assert_eq!(row("events waiting for a listener"), count(crate::event::CAPACITY as u64));
 
@@ -136,7 +137,6 @@ fn defaults_of_the_options() {
         ("pub fn inbox_prefix", format!("`{}`", options.inbox_prefix)),
         ("pub const fn max_requests", count(options.max_requests as u64)),
         ("pub const fn send_buffer", bytes(options.send_buffer as u64)),
-        ("pub const fn max_message", bytes(options.max_message as u64)),
         ("pub const fn max_control_line", config.max_control_line.to_string()),
     ] {
         assert_documented(OPTIONS, item, &default);

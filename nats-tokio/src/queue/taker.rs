@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::Release;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 
 use nats_proto::Sid;
 
@@ -15,6 +16,10 @@ use crate::message::Message;
 use crate::pending::Overflow;
 use crate::sync::lock;
 
+/// So many messages of a block, and each block, are one unit of the budget that a task has for one
+/// turn, 128 units: about what one read may bring of the shortest messages is taken in a turn.
+const TURN: u32 = 32;
+
 /// The subscriber's end of a [`Queue`].
 #[derive(Debug, Default)]
 pub(crate) struct Taker {
@@ -22,6 +27,8 @@ pub(crate) struct Taker {
     /// Blocks taken from the queue; the messages of the first one are handed out.
     blocks: VecDeque<Block>,
     next: usize,
+    /// How many messages were taken since the runtime was asked whether to go on.
+    since_asked: u32,
     taken_messages: u64,
     taken_bytes: u64,
 }
@@ -38,12 +45,18 @@ impl Taker {
         queue: &Queue,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Message>> {
+        if self.since_asked >= TURN {
+            // A loop over what never ends gives way like one over Tokio's channels.
+            ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            self.since_asked = 0;
+        }
         loop {
             if let Some(message) = self.next_of_block(queue) {
+                self.since_asked += 1;
                 return Poll::Ready(Some(message));
             }
             match self.next_block(queue, Some(cx)) {
-                Poll::Ready(true) => {}
+                Poll::Ready(true) => self.since_asked = TURN,
                 Poll::Ready(false) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
             }
