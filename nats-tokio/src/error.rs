@@ -109,6 +109,28 @@ pub enum SubscribeError {
 }
 
 /// Why a request has no reply.
+///
+/// A request ends as soon as its outcome is known; none waits for the time-out when it is known
+/// before.
+///
+/// | what becomes of it | when | error |
+/// |---|---|---|
+/// | its subject, headers or length will not do | at once, nothing is sent | [`Publish`](Self::Publish) |
+/// | as many are in flight as may be | at once, nothing is sent | [`TooManyInFlight`](Self::TooManyInFlight) |
+/// | the client is draining | at once, nothing is sent | [`Draining`](Self::Draining) |
+/// | the client is closed, or its connection lost for good | at once, nothing is sent | [`Publish`](Self::Publish) with [`PublishError::Closed`] |
+/// | there is no connection, and no room to wait for one | at once, unless the client [waits](crate::ConnectOptions::wait_for_connection) | [`Publish`](Self::Publish) with [`PublishError::Disconnected`] |
+/// | nobody listens | when the server says so | [`NoResponders`](Self::NoResponders) |
+/// | the subject may not be published to | when the server says so | [`NotPermitted`](Self::NotPermitted) |
+/// | the reply subject may not be used | when the server says so | [`NotPermitted`](Self::NotPermitted) |
+/// | replies may not be subscribed to, or there are too many subscriptions | when the server says so | [`NoInbox`](Self::NoInbox) |
+/// | the reply is longer than this client takes | when it comes | [`ReplyTooLong`](Self::ReplyTooLong) |
+/// | the connection is lost after it was sent | then, unless requests [outlive](crate::ConnectOptions::requests_outlive_connections) connections | [`Disconnected`](Self::Disconnected) |
+/// | the client drains while it waits | when replies have ended | [`Draining`](Self::Draining) |
+/// | the client is closed while it waits | then | [`Closed`](Self::Closed) |
+/// | none of this, and it was sent | when its time is up | [`TimedOut`](Self::TimedOut) |
+/// | none of this, and there was no connection | when its time is up | [`NotConnected`](Self::NotConnected) |
+/// | its future is dropped | | none; a reply is ignored |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {

@@ -43,7 +43,7 @@ pub(crate) const MAX_INBOX: usize = 256;
 ///
 /// # Errors
 ///
-/// [`RequestError`]: nobody listens, no reply came in time, or the request could not be sent.
+/// [`RequestError`], which has a table of everything that can become of a request.
 ///
 /// # Cancel safety
 ///

@@ -21,6 +21,42 @@ async fn max_payload_is_checked_and_reached() {
 }
 
 #[tokio::test]
+async fn messages_are_as_long_as_the_server_allows() {
+    let cases = [("64MB", 67_108_864, "256MB"), ("100MB", 80_000_000, "256MB")];
+    for (max_payload, len, max_pending) in cases {
+        let config = format!("max_payload: {max_payload}\nmax_pending: {max_pending}");
+        let server = NatsServer::start(&config);
+        let client = connect(&server).await;
+        let responder = connect(&server).await;
+        let mut jobs = responder.subscribe("echo").await.unwrap();
+        responder.flush().await.unwrap();
+        let echo = tokio::spawn(async move {
+            while let Some(job) = jobs.next().await {
+                let headers = job.headers();
+                let answer = responder.respond(&job, job.payload_bytes()).headers(headers);
+                answer.await.unwrap();
+            }
+        });
+        let text = bytes::Bytes::from(vec![7; len]);
+        let reply = soon(client.request("echo", text.clone())).await.unwrap();
+        assert!(reply.payload() == text);
+        // The same length in all, with headers.
+        let mut headers = nats_tokio::HeaderMap::new();
+        headers.append("A", "1").unwrap();
+        let rest = text.slice(..len - "NATS/1.0\r\nA: 1\r\n\r\n".len());
+        let reply = soon(client.request("echo", rest.clone()).headers(&headers)).await.unwrap();
+        assert!(reply.payload() == rest && reply.headers().get("A") == Some("1"));
+        if len == client.max_payload() {
+            let error = client.publish("echo", vec![7; len + 1]).await.unwrap_err();
+            assert_eq!(error, PublishError::PayloadTooLarge { len: len + 1, max: len });
+        }
+        let statistics = client.statistics();
+        assert_eq!((statistics.connects, statistics.oversized_messages), (1, 0));
+        echo.abort();
+    }
+}
+
+#[tokio::test]
 async fn the_longest_control_line_is_taken_and_one_more_is_not_sent() {
     let server = NatsServer::start("");
     let client = connect(&server).await;
