@@ -13,6 +13,8 @@ mod error;
 mod event;
 mod exchange;
 mod flush;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod headers;
 mod inbound;
 mod later;
