@@ -12,6 +12,7 @@ mod pictures;
 mod plot;
 mod process;
 mod report;
+mod row;
 mod rows;
 mod sample;
 mod series;
@@ -19,7 +20,7 @@ mod table;
 
 pub(crate) use self::instructions::instructions;
 use self::measure::Laboratory;
-use self::rows::Row;
+use self::row::Row;
 use self::series::Progress;
 use crate::Outcome;
 use crate::run::cargo;

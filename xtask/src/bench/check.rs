@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::measure::Laboratory;
+use super::row::Client;
+use super::row::Row;
 use super::rows;
-use super::rows::Client;
-use super::rows::Row;
 use super::series;
 use super::series::Progress;
 use crate::Outcome;

@@ -1,6 +1,5 @@
 //! What a row tells of a run.
 
-use super::rows::Row;
 use super::sample::Sample;
 
 /// The figure that a row is about.
@@ -25,13 +24,14 @@ pub(super) enum Figure {
 }
 
 impl Figure {
-    pub(super) fn of(self, row: &Row, sample: &Sample) -> f64 {
+    /// The figure of a run in which `count` messages were to be sent.
+    pub(super) fn of(self, sample: &Sample, count: u32) -> f64 {
         match self {
             Self::Rate => sample.number("msgs_s"),
             Self::Latency => sample.number("p50_us"),
             Self::Nanoseconds => sample.number("cpu_ns"),
             Self::Milliseconds => sample.number("wall_s") * 1e3,
-            Self::Lost => 100.0 * (1.0 - sample.number("count") / f64::from(row.count)),
+            Self::Lost => 100.0 * (1.0 - sample.number("count") / f64::from(count)),
             Self::Peak => sample.number("hwm_kb") / 1024.0,
             Self::Resident => sample.number("rss_kb") / 1024.0,
             Self::PerSubscription => {

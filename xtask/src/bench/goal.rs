@@ -1,8 +1,5 @@
 //! What a row is to reach.
 
-use super::measured::Measured;
-use super::rows::Client;
-
 /// One of a row's goals.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Goal {
@@ -23,9 +20,8 @@ pub(super) enum Goal {
 }
 
 impl Goal {
-    /// In words.
-    pub(super) fn text(self, measured: &Measured) -> String {
-        let unit = measured.row.figure.unit();
+    /// In words, for a figure in `unit`.
+    pub(super) fn text(self, unit: &str) -> String {
         match self {
             Self::TimesPeer(times) => format!("≥ {times} × async-nats"),
             Self::OfRaw(share) => format!("≥ {:.0} % of raw", share * 100.0),
@@ -35,21 +31,5 @@ impl Goal {
             Self::AtMost(value) => format!("≤ {value} {unit}"),
             Self::Percentiles(half, most) => format!("≤ {half} / {most} µs"),
         }
-    }
-
-    /// Whether it is reached; nothing if something for it was not measured.
-    pub(super) fn is_met(self, measured: &Measured) -> Option<bool> {
-        let ours = |key| measured.quoted(Client::Ours).map(|run| run.median_of(key));
-        Some(match self {
-            Self::TimesPeer(times) => measured.times(Client::Peer)? >= times,
-            Self::OfRaw(share) => measured.times(Client::Raw)? >= share,
-            Self::OverRaw(more) => {
-                measured.value(Client::Ours)? <= measured.value(Client::Raw)? + more
-            }
-            Self::Cpu(time) => ours("cpu_ns")? <= time,
-            Self::User(time) => ours("user_ns")? <= time,
-            Self::AtMost(value) => measured.value(Client::Ours)? <= value,
-            Self::Percentiles(half, most) => ours("p50_us")? <= half && ours("p99_us")? <= most,
-        })
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::build;
 use super::measure::Laboratory;
+use super::row::Client;
+use super::row::Row;
 use super::rows;
-use super::rows::Client;
-use super::rows::Row;
 use crate::Outcome;
 use crate::firmware::install;
 use crate::run::target;

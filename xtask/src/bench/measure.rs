@@ -11,9 +11,9 @@ use std::time::Instant;
 
 use super::process::Process;
 use super::process::command;
-use super::rows::Client;
-use super::rows::Row;
-use super::rows::Server;
+use super::row::Client;
+use super::row::Row;
+use super::row::Server;
 use super::sample::Sample;
 use crate::Outcome;
 use crate::run::target;

@@ -1,7 +1,8 @@
 //! What came out for a row.
 
-use super::rows::Client;
-use super::rows::Row;
+use super::goal::Goal;
+use super::row::Client;
+use super::row::Row;
 use super::sample::Sample;
 use super::sample::median;
 
@@ -29,7 +30,7 @@ impl Run {
 
     /// The row's figure.
     pub(super) fn value(&self, row: &Row) -> f64 {
-        median(self.samples.iter().map(|sample| row.figure.of(row, sample)).collect())
+        median(self.samples.iter().map(|sample| row.figure.of(sample, row.count)).collect())
     }
 }
 
@@ -60,5 +61,19 @@ impl Measured {
         let (ours, theirs) = (self.value(Client::Ours)?, self.value(other)?);
         let times = if figure.is_better_if_less() { theirs / ours } else { ours / theirs };
         (figure.has_ratio() && times.is_normal()).then_some(times)
+    }
+
+    /// Whether a goal is reached; nothing if something for it was not self.
+    pub(super) fn meets(&self, goal: Goal) -> Option<bool> {
+        let ours = |key| self.quoted(Client::Ours).map(|run| run.median_of(key));
+        Some(match goal {
+            Goal::TimesPeer(times) => self.times(Client::Peer)? >= times,
+            Goal::OfRaw(share) => self.times(Client::Raw)? >= share,
+            Goal::OverRaw(more) => self.value(Client::Ours)? <= self.value(Client::Raw)? + more,
+            Goal::Cpu(time) => ours("cpu_ns")? <= time,
+            Goal::User(time) => ours("user_ns")? <= time,
+            Goal::AtMost(value) => self.value(Client::Ours)? <= value,
+            Goal::Percentiles(half, most) => ours("p50_us")? <= half && ours("p99_us")? <= most,
+        })
     }
 }

@@ -6,8 +6,8 @@ use super::plot::Axis;
 use super::plot::Line;
 use super::plot::Panel;
 use super::plot::draw;
-use super::rows::Client;
-use super::rows::Server;
+use super::row::Client;
+use super::row::Server;
 
 /// Files with their contents.
 pub(super) fn all(measured: &[Measured]) -> Vec<(&'static str, String)> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::rows::Client;
+use super::row::Client;
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 340.0;

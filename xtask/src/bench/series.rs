@@ -7,8 +7,8 @@ use std::time::Instant;
 use super::measure::Laboratory;
 use super::measured::Measured;
 use super::measured::Run;
-use super::rows::Client;
-use super::rows::Row;
+use super::row::Client;
+use super::row::Row;
 
 /// Runs all clients of a row in turns. What fails is noted, and not run again.
 pub(super) fn measure(

@@ -3,7 +3,7 @@
 use super::figure::Figure;
 use super::measured::Measured;
 use super::measured::Run;
-use super::rows::Client;
+use super::row::Client;
 
 pub(super) const HEAD: &str = "\
 | task | nats-tokio | async-nats | raw | × async-nats | × raw | CPU ns: ours / async-nats / raw | goals |
@@ -27,12 +27,12 @@ pub(super) fn line(measured: &Measured) -> String {
         .goals
         .iter()
         .map(|goal| {
-            let mark = match goal.is_met(measured) {
+            let mark = match measured.meets(*goal) {
                 Some(true) => "✓",
                 Some(false) => "✗",
                 None => "?",
             };
-            format!("{} {mark}", goal.text(measured))
+            format!("{} {mark}", goal.text(measured.row.figure.unit()))
         })
         .collect();
     let (name, goals) = (measured.row.name, goals.join(", "));
