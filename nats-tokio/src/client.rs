@@ -230,10 +230,11 @@ impl Client {
         Events::new(&self.handle.shared)
     }
 
-    /// What the server said about itself.
+    /// What the server said about itself last. Between two connections that is the last one that
+    /// said anything.
     #[must_use]
     pub fn server_info(&self) -> ServerInfo {
-        ServerInfo::new(&lock(&self.handle.shared.control).session)
+        ServerInfo::new(&lock(&self.handle.shared.control))
     }
 
     /// The longest headers and payload together in bytes that the server takes.

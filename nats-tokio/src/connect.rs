@@ -27,11 +27,12 @@ use crate::sync::lock;
 /// Connects to one of `servers` with the default [options](ConnectOptions).
 ///
 /// Addresses may leave out the scheme and the port, and may be several in a list:
-/// `nats://user:password@a.example:4222,b.example`. An empty text is `nats://localhost:4222`.
+/// `nats://user:password@a.example:4222,b.example`. A comma in a password is written `%2C`. Empty
+/// addresses are left out; one empty text, and nothing else, is `nats://localhost:4222`.
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if no server takes us.
+/// [`ConnectError`] if no server takes us. It [tells](ConnectError::failures) of all of them.
 ///
 /// # Cancel safety
 ///
@@ -50,11 +51,11 @@ impl Client {
         client
             .wait_for(|control| {
                 if let Some(stop) = control.stopped() {
-                    return Some(Err(ConnectError::from_stop(stop, control.failure.take())));
+                    return Some(Err(control.connect_error(stop)));
                 }
-                // It may be lost again by now.
-                let is_made = control.session.was_connected() || (retries && control.has_failed);
-                is_made.then_some(Ok(()))
+                // There may have been one that is lost already.
+                let has_begun = control.session.was_connected() || (retries && control.has_failed);
+                has_begun.then_some(Ok(()))
             })
             .await?;
         Ok(client)
@@ -68,7 +69,7 @@ impl Client {
         let dialer = Dialer::new(&options)?;
         let mut session = Session::new(options.config, Seed(entropy()?));
         for server in &servers {
-            session.add_server(server).map_err(|_| ConnectError::NoServers)?;
+            session.add_server(server).map_err(|_| ConnectError::TooManyServers)?;
         }
         let prefix =
             Subject::new(&options.inbox_prefix).map_err(ConnectError::InvalidInboxPrefix)?;

@@ -1,5 +1,6 @@
 //! How a connection is opened.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -20,7 +21,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
 /// A server to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Target {
     /// The scheme of the URL.
@@ -29,7 +30,8 @@ pub struct Target {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// What follows the port, slash included: a WebSocket's path.
+    /// What follows the port, slash included: a WebSocket's path. There may be a secret in it,
+    /// behind a `?`.
     pub path: String,
 }
 
@@ -41,6 +43,19 @@ impl Target {
             port: url.port(),
             path: url.path().to_owned(),
         }
+    }
+}
+
+impl fmt::Debug for Target {
+    /// Without what stands behind `?`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.split(['?', '#']).next();
+        f.debug_struct("Target")
+            .field("scheme", &self.scheme)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &path.unwrap_or_default())
+            .finish()
     }
 }
 

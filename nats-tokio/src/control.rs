@@ -1,6 +1,7 @@
 //! The control plane as the driver and the handles share it: the session, and what follows from
 //! its events.
 
+use std::collections::HashSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
@@ -18,8 +19,10 @@ use nats_proto::session::Stop;
 use nats_proto::wire::Action;
 use nats_proto::wire::ServerError;
 
+use crate::error::ConnectError;
 use crate::error::Failure;
 use crate::error::RequestError;
+use crate::error::ServerFailure;
 use crate::event::Event;
 use crate::later::Later;
 use crate::login::UrlCredentials;
@@ -29,6 +32,9 @@ use crate::shared::Shared;
 use crate::status::ConnectionStatus;
 use crate::sync::lock;
 use crate::unread::Unread;
+
+/// How many subscriptions are named of which one is missing.
+const MAX_DOUBTFUL: usize = 64;
 
 /// The control plane.
 pub(crate) struct Control {
@@ -49,14 +55,20 @@ pub(crate) struct Control {
     pub(crate) has_failed: bool,
     /// The credentials of the servers that were given to us.
     pub(crate) url_credentials: UrlCredentials,
-    /// The server that is being tried.
+    /// The server that is being tried, or connected to.
     pub(crate) dialled: String,
+    /// The server whose INFO the session knows.
+    pub(crate) informant: String,
+    /// What became of the servers that were tried first, until there is a connection.
+    first_failures: Vec<ServerFailure>,
     /// A PING, and the number of the last message in front of it.
     pub(crate) ping: Option<(FlushId, u64)>,
     /// What is to be done once nobody holds this.
     pub(crate) later: Later,
     /// How the connection stood when that was last told.
     status: ConnectionStatus,
+    /// How many servers there was no room for, when that was last told.
+    left_out: u32,
     /// The servers that listeners know of, and the session's number of changes then.
     servers: (u32, Vec<String>),
 }
@@ -89,6 +101,9 @@ impl Control {
             has_failed: false,
             url_credentials: UrlCredentials::default(),
             dialled: String::new(),
+            informant: String::new(),
+            first_failures: Vec::new(),
+            left_out: 0,
             ping: None,
             later: Later::default(),
             status: ConnectionStatus::Connecting,
@@ -165,16 +180,18 @@ impl Control {
                 self.has_failed = true;
                 let text = self.note_failure(*error);
                 let server = std::mem::take(&mut self.dialled);
+                self.note_first_failure(&server, *cause);
                 self.later.tell(Event::ConnectFailed { server, cause: *cause, text });
             }
             session::Event::Disconnected { cause, error } => {
                 let text = self.note_failure(*error);
                 let unconfirmed = self.note_lost(*cause, shared);
-                self.later.tell(Event::Disconnected { cause: *cause, text, unconfirmed });
+                let (server, cause) = (std::mem::take(&mut self.dialled), *cause);
+                self.later.tell(Event::Disconnected { server, cause, text, unconfirmed });
             }
             session::Event::ServerError(error) => {
                 self.fail_requests(shared, error);
-                self.later.tell(Event::ServerError { kind: error.kind(), text: error.to_string() });
+                self.note_server_error(error);
             }
             session::Event::InfoChanged => {
                 self.note_limits(shared);
@@ -189,8 +206,24 @@ impl Control {
         self.later.note_changed();
     }
 
+    fn note_server_error(&mut self, error: &ServerError<'_>) {
+        let (kind, text) = (error.kind(), error.to_string());
+        let subject = error.violation().map(|violation| violation.subject.to_string());
+        self.later.tell(Event::ServerError { kind, text: text.clone(), subject });
+        let doubtful: Vec<_> = self
+            .session
+            .doubtful()
+            .map(|(sid, name)| (sid, name.to_owned()))
+            .take(MAX_DOUBTFUL)
+            .collect();
+        if !doubtful.is_empty() {
+            self.later.tell(Event::SubscriptionMissing { text, may_be: doubtful });
+        }
+    }
+
     fn note_connected(&mut self, shared: &Shared) {
         self.failure = None;
+        self.first_failures = Vec::new();
         shared.counters.connects.add(1);
         self.note_limits(shared);
     }
@@ -206,6 +239,35 @@ impl Control {
             self.failure = Some(Failure::Server(error.to_string()));
         }
         self.failure.as_ref().map(ToString::to_string)
+    }
+
+    /// A server could not be connected to, and there was no connection before.
+    fn note_first_failure(&mut self, server: &str, cause: Lost) {
+        // If it is tried again and again, somebody is told by events.
+        if !self.session.was_connected() && self.session.tries_once() {
+            let (server, failure) = (server.to_owned(), self.failure.take());
+            let error = ConnectError::from_lost(cause, failure);
+            self.first_failures.push(ServerFailure { server, error });
+        }
+    }
+
+    /// Why there is no connection in the end.
+    pub(crate) fn connect_error(&mut self, stop: Stop) -> ConnectError {
+        let mut failures = std::mem::take(&mut self.first_failures);
+        match (stop, failures.len()) {
+            (Stop::NoServers, _) => ConnectError::NoServers,
+            (Stop::Lost(_), 2..) => ConnectError::AllFailed(failures),
+            (Stop::Lost(lost), _) => match failures.pop() {
+                Some(failure) => failure.error,
+                None => ConnectError::from_lost(lost, self.failure.take()),
+            },
+            _ => ConnectError::Lost(Lost::Closed),
+        }
+    }
+
+    /// A server told about itself.
+    pub(crate) fn note_informant(&mut self) {
+        self.informant = self.server();
     }
 
     /// The connection is lost, and with it perhaps so many messages.
@@ -254,16 +316,23 @@ impl Control {
         }
     }
 
-    /// Tells of servers that are new or gone.
+    /// Tells of servers that are new or gone, and of how many there was no room for.
     pub(crate) fn note_servers(&mut self) {
+        let left_out = self.session.servers_left_out();
+        let count = left_out.wrapping_sub(std::mem::replace(&mut self.left_out, left_out));
+        if count > 0 {
+            self.later.tell(Event::ServersLeftOut { count });
+        }
         let changes = self.session.server_changes();
         if self.servers.0 == changes {
             return;
         }
         let now = addresses(&self.session);
         let (_, before) = std::mem::replace(&mut self.servers, (changes, now.clone()));
-        let added: Vec<_> = now.iter().filter(|one| !before.contains(one)).cloned().collect();
-        let removed: Vec<_> = before.into_iter().filter(|one| !now.contains(one)).collect();
+        let known: HashSet<_> = before.iter().collect();
+        let added: Vec<_> = now.iter().filter(|one| !known.contains(one)).cloned().collect();
+        let kept: HashSet<_> = now.iter().collect();
+        let removed: Vec<_> = before.iter().filter(|one| !kept.contains(one)).cloned().collect();
         if !(added.is_empty() && removed.is_empty()) {
             self.later.tell(Event::ServersChanged { added, removed });
         }

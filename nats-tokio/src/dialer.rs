@@ -67,7 +67,7 @@ impl Dialer {
                 stream = dialer.secure(stream, name).await?;
             }
             if is_websocket(target.scheme) {
-                stream = dialer.upgrade(stream, &target).await.map_err(unreachable)?;
+                stream = dialer.upgrade(stream, &target).await?;
             }
             Ok(stream)
         })
@@ -84,16 +84,18 @@ impl Dialer {
         &self,
         stream: Box<dyn Transport>,
         target: &Target,
-    ) -> io::Result<Box<dyn Transport>> {
+    ) -> Result<Box<dyn Transport>, Broken> {
         self.websocket.upgrade(stream, target).await
     }
 
     #[cfg(not(feature = "websocket"))]
-    async fn upgrade(&self, _: Box<dyn Transport>, _: &Target) -> io::Result<Box<dyn Transport>> {
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            ConnectError::WebSocketUnsupported.to_string(),
-        ))
+    async fn upgrade(
+        &self,
+        _: Box<dyn Transport>,
+        _: &Target,
+    ) -> Result<Box<dyn Transport>, Broken> {
+        let error = ConnectError::WebSocketUnsupported;
+        Err(Broken(Lost::WebSocket, Some(io::Error::new(io::ErrorKind::Unsupported, error))))
     }
 }
 

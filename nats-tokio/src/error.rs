@@ -1,5 +1,9 @@
 //! Why something did not work: one enum for each operation.
+//!
+//! Each says in its own words what it knows itself, and returns the rest as its source: a chain of
+//! texts has everything, and everything once.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -26,16 +30,20 @@ pub enum ConnectError {
     InboxPrefixTooLong,
     /// The options' credentials are none. They are not shown.
     InvalidCredentials(CredentialsError),
-    /// There is no server to connect to.
+    /// There is no server to connect to: no address, or empty ones.
     NoServers,
+    /// There is no memory for the addresses of so many servers.
+    TooManyServers,
     /// The operating system has no randomness to offer.
     NoEntropy(io::Error),
     /// A client needs a Tokio runtime to be made in.
     NoRuntime,
-    /// No server could be reached; this is what happened with the last one.
+    /// The server could not be reached.
     Unreachable(io::Error),
-    /// No server answered in time.
+    /// The server did not answer in time.
     TimedOut,
+    /// The server was reached, and did not open a WebSocket; or its address is none for one.
+    WebSocket(io::Error),
     /// TLS failed: the certificates do not do, or the server does not speak it. What is inside may
     /// be a [`TlsError`](crate::TlsError) or rustls's `Error`.
     Tls(io::Error),
@@ -56,6 +64,18 @@ pub enum ConnectError {
     },
     /// The connection was lost before it was ready.
     Lost(Lost),
+    /// Several servers were tried, and this is what became of each.
+    AllFailed(Vec<ServerFailure>),
+}
+
+/// What became of one of several servers that were tried.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ServerFailure {
+    /// Its address, without credentials.
+    pub server: String,
+    /// Why there is no connection to it.
+    pub error: ConnectError,
 }
 
 /// Why a message was not published.
@@ -188,23 +208,43 @@ pub enum DrainError {
 }
 
 impl ConnectError {
-    /// What `stop` means for somebody who waits for the connection.
-    pub(crate) fn from_stop(stop: Stop, failure: Option<Failure>) -> Self {
-        match (stop, failure) {
-            (Stop::NoServers, _) => Self::NoServers,
-            (Stop::Lost(Lost::Unreachable | Lost::Io), Some(Failure::Io(error))) => {
-                Self::Unreachable(error)
-            }
-            (Stop::Lost(Lost::Server(kind)), Some(Failure::Server(text))) => {
-                Self::Refused { kind, text }
-            }
-            (Stop::Lost(Lost::Login), Some(Failure::Login(error))) => Self::Login(error),
-            (Stop::Lost(Lost::TimedOut), _) => Self::TimedOut,
-            (Stop::Lost(Lost::Tls), Some(Failure::Io(error))) => Self::Tls(error),
-            (Stop::Lost(Lost::TlsUnavailable), _) => Self::TlsUnavailable,
-            (Stop::Lost(lost), _) => Self::Lost(lost),
-            _ => Self::Lost(Lost::Closed),
+    /// What became of each server that was tried, in that order, if there were several; otherwise
+    /// nothing, as the error itself says all.
+    #[must_use]
+    pub fn failures(&self) -> &[ServerFailure] {
+        match self {
+            Self::AllFailed(failures) => failures,
+            _ => &[],
         }
+    }
+
+    /// What it means that a server could not be connected to.
+    pub(crate) fn from_lost(lost: Lost, failure: Option<Failure>) -> Self {
+        match (lost, failure) {
+            (Lost::Unreachable | Lost::Io, Some(Failure::Io(error))) => Self::Unreachable(error),
+            (Lost::WebSocket, Some(Failure::Io(error))) => Self::WebSocket(error),
+            (Lost::Server(kind), Some(Failure::Server(text))) => Self::Refused { kind, text },
+            (Lost::Login, Some(Failure::Login(error))) => Self::Login(error),
+            (Lost::TimedOut, _) => Self::TimedOut,
+            (Lost::Tls, Some(Failure::Io(error))) => Self::Tls(error),
+            (Lost::TlsUnavailable, _) => Self::TlsUnavailable,
+            (lost, _) => Self::Lost(lost),
+        }
+    }
+}
+
+/// An error and what is behind it.
+pub(crate) struct Chain<'e>(pub(crate) &'e dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 
@@ -214,6 +254,24 @@ pub(crate) enum Failure {
     Io(io::Error),
     Server(String),
     Login(LoginError),
+}
+
+impl From<SubjectError> for PublishError {
+    fn from(error: SubjectError) -> Self {
+        Self::InvalidSubject(error)
+    }
+}
+
+impl From<SubjectError> for SubscribeError {
+    fn from(error: SubjectError) -> Self {
+        Self::InvalidSubject(error)
+    }
+}
+
+impl From<SubjectError> for RequestError {
+    fn from(error: SubjectError) -> Self {
+        Self::Publish(error.into())
+    }
 }
 
 impl From<Refusal> for PublishError {
@@ -244,35 +302,49 @@ impl From<Stop> for DrainError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidUrl(error) => write!(f, "invalid server address: {error}"),
-            Self::InvalidInboxPrefix(error) => write!(f, "invalid inbox prefix: {error}"),
-            Self::InboxPrefixTooLong => f.write_str("the inbox prefix is too long"),
-            Self::InvalidCredentials(error) => write!(f, "invalid credentials: {error}"),
-            Self::NoServers => f.write_str("there is no server to connect to"),
-            Self::NoEntropy(error) => write!(f, "no randomness: {error}"),
-            Self::NoRuntime => f.write_str("there is no Tokio runtime"),
-            Self::Unreachable(error) => write!(f, "no server could be reached: {error}"),
-            Self::TimedOut => f.write_str("no server answered in time"),
-            Self::Tls(error) => write!(f, "TLS failed: {error}"),
-            Self::TlsUnavailable => f.write_str("the server does not offer TLS"),
-            Self::Login(error) => write!(f, "could not log in: {error}"),
-            Self::WebSocketUnsupported => {
-                f.write_str("nats-tokio was built without the feature websocket")
+        f.write_str(match self {
+            Self::InvalidUrl(_) => "invalid server address",
+            Self::InvalidInboxPrefix(_) => "invalid inbox prefix",
+            Self::InboxPrefixTooLong => "the inbox prefix is too long",
+            Self::InvalidCredentials(_) => "invalid credentials",
+            Self::NoServers => "there is no server to connect to",
+            Self::TooManyServers => "there is no memory for so many servers",
+            Self::NoEntropy(_) => "no randomness",
+            Self::NoRuntime => "there is no Tokio runtime",
+            Self::Unreachable(_) => "the server could not be reached",
+            Self::TimedOut => "the server did not answer in time",
+            Self::WebSocket(_) => "the WebSocket was not opened",
+            Self::Tls(_) => "TLS failed",
+            Self::TlsUnavailable => "the server does not offer TLS",
+            Self::Login(_) => "could not log in",
+            Self::WebSocketUnsupported => "nats-tokio was built without the feature websocket",
+            Self::InvalidWebSocketHeader(name) => {
+                return write!(f, "invalid HTTP header: {name:?}");
             }
-            Self::InvalidWebSocketHeader(name) => write!(f, "invalid HTTP header: {name:?}"),
-            Self::Refused { text, .. } => write!(f, "the server refused the connection: {text}"),
-            Self::Lost(lost) => write!(f, "the connection was lost: {lost}"),
-        }
+            Self::Refused { text, .. } => {
+                return write!(f, "the server refused the connection: {text}");
+            }
+            // It has no words of its own.
+            Self::Lost(lost) => return lost.fmt(f),
+            Self::AllFailed(failures) => {
+                f.write_str("no server could be connected to: ")?;
+                for (at, ServerFailure { server, error }) in failures.iter().enumerate() {
+                    let separator = if at == 0 { "" } else { "; " };
+                    write!(f, "{separator}{server}: {}", Chain(error))?;
+                }
+                return Ok(());
+            }
+        })
     }
 }
 
 impl fmt::Display for Failure {
+    /// All that is known of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(f),
+            Self::Io(error) => Chain(error).fmt(f),
             Self::Server(text) => f.write_str(text),
-            Self::Login(error) => error.fmt(f),
+            Self::Login(error) => Chain(error).fmt(f),
         }
     }
 }
@@ -280,8 +352,8 @@ impl fmt::Display for Failure {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::InvalidSubject(error) => write!(f, "invalid subject: {error}"),
-            Self::InvalidHeader(error) => write!(f, "invalid header: {error}"),
+            Self::InvalidSubject(_) => f.write_str("invalid subject"),
+            Self::InvalidHeader(_) => f.write_str("invalid header"),
             Self::PayloadTooLarge { len, max } => Refusal::PayloadTooLarge { len, max }.fmt(f),
             Self::LineTooLong { len, max } => Refusal::LineTooLong { len, max }.fmt(f),
             Self::HeadersUnsupported => Refusal::HeadersUnsupported.fmt(f),
@@ -297,8 +369,8 @@ impl fmt::Display for PublishError {
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidSubject(error) => write!(f, "invalid subject: {error}"),
-            Self::InvalidQueue(error) => write!(f, "invalid queue group: {error}"),
+            Self::InvalidSubject(_) => f.write_str("invalid subject"),
+            Self::InvalidQueue(_) => f.write_str("invalid queue group"),
             Self::LineTooLong => f.write_str("subject and queue group are too long"),
             Self::TooMany => f.write_str("there are too many subscriptions"),
             Self::Closed => f.write_str("the connection is closed"),
@@ -309,7 +381,7 @@ impl fmt::Display for SubscribeError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Publish(error) => write!(f, "the request was not sent: {error}"),
+            Self::Publish(_) => f.write_str("the request was not sent"),
             Self::TooManyInFlight => f.write_str("too many requests are in flight"),
             Self::NoResponders => f.write_str("nobody listens to the subject"),
             Self::NotPermitted => f.write_str("publishing to the subject is not permitted"),
@@ -345,22 +417,25 @@ impl fmt::Display for DrainError {
     }
 }
 
-impl std::error::Error for ConnectError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::InvalidUrl(error) => Some(error),
             Self::InvalidInboxPrefix(error) => Some(error),
             Self::InvalidCredentials(error) => Some(error),
             Self::Login(error) => Some(error),
-            Self::NoEntropy(error) | Self::Unreachable(error) | Self::Tls(error) => Some(error),
-            Self::Lost(lost) => Some(lost),
+            Self::NoEntropy(error)
+            | Self::Unreachable(error)
+            | Self::WebSocket(error)
+            | Self::Tls(error) => Some(error),
+            Self::Lost(lost) => lost.source(),
             _ => None,
         }
     }
 }
 
-impl std::error::Error for RequestError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for RequestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Publish(error) => Some(error),
             _ => None,
@@ -368,7 +443,24 @@ impl std::error::Error for RequestError {
     }
 }
 
-impl std::error::Error for PublishError {}
-impl std::error::Error for SubscribeError {}
-impl std::error::Error for FlushError {}
-impl std::error::Error for DrainError {}
+impl Error for PublishError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::InvalidSubject(error) => Some(error),
+            Self::InvalidHeader(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Error for SubscribeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::InvalidSubject(error) | Self::InvalidQueue(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Error for FlushError {}
+impl Error for DrainError {}

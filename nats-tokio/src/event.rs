@@ -8,6 +8,8 @@ use std::task::Poll;
 use std::task::ready;
 
 use futures_core::Stream;
+mod display;
+
 use nats_proto::Sid;
 use nats_proto::session::Lost;
 use nats_proto::session::Stop;
@@ -31,6 +33,8 @@ pub enum Event {
     },
     /// The connection is lost.
     Disconnected {
+        /// To this server.
+        server: String,
         /// Why.
         cause: Lost,
         /// In the server's words, or the operating system's, if they said something.
@@ -71,13 +75,33 @@ pub enum Event {
         /// The addresses of those that are gone.
         removed: Vec<String>,
     },
-    /// The server refused something; the connection goes on. A subscription that is not permitted
-    /// has ended, see [`Subscriber::ended`](crate::Subscriber::ended).
+    /// Servers told of so many others that there was no room for: no more than 256 are kept. Servers
+    /// that are told of again are counted again.
+    ServersLeftOut {
+        /// How many.
+        count: u32,
+    },
+    /// The server refused something; the connection goes on. A subscription that is not permitted, or
+    /// refused for another reason, has ended, see [`Subscriber::ended`](crate::Subscriber::ended).
     ServerError {
         /// What it is about.
         kind: ErrorKind,
         /// The server's words.
         text: String,
+        /// The subject, filter or reply subject that is not permitted, if it is about a permission.
+        /// A quotation mark or backslash in it has a backslash before it.
+        subject: Option<String>,
+    },
+    /// The server refused a subscription and did not say which: one of these is missing there until
+    /// the next connection. Follows [`ServerError`](Self::ServerError).
+    ///
+    /// It happens to subscriptions that were made at the same time, and once: from then on the
+    /// server is asked after each, and the one that it refuses [ends](crate::Ended::Refused).
+    SubscriptionMissing {
+        /// The server's words.
+        text: String,
+        /// Their numbers and subjects, the latter with a queue group behind a blank; 64 at the most.
+        may_be: Vec<(Sid, String)>,
     },
     /// A subscriber is too slow, and messages to it were dropped. Told once until it has caught
     /// up.

@@ -228,6 +228,9 @@ impl Inbound {
                 Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {
                     outcome.has_control = true;
                     let is_info = matches!(op, wire::Control::Info(_));
+                    if is_info {
+                        control.note_informant();
+                    }
                     if let Some(event) = control.session.handle_control(op, now) {
                         control.note(shared, &event);
                     }

@@ -59,6 +59,7 @@ pub use error::DrainError;
 pub use error::FlushError;
 pub use error::PublishError;
 pub use error::RequestError;
+pub use error::ServerFailure;
 pub use error::SubscribeError;
 pub use event::Event;
 pub use event::Events;

@@ -24,7 +24,7 @@ pub(crate) struct Login {
     source: Source,
 }
 
-/// The servers that were given to us, with the credentials of their URLs.
+/// The servers that were given to us, whole but for the credentials of their URLs, and these.
 #[derive(Default)]
 pub(crate) struct UrlCredentials(Vec<(String, Auth)>);
 
@@ -49,13 +49,13 @@ impl Login {
         of_urls: &UrlCredentials,
         challenge: &session::Challenge<'_>,
     ) -> Proving {
+        let of_url = of_urls.find(&challenge.server, self.source.is_none());
+        let source = of_url.map_or_else(|| self.source.clone(), |auth| auth.clone().into());
         let challenge = Challenge {
             server: challenge.server.to_string(),
             nonce: challenge.nonce.to_owned(),
             auth_required: challenge.auth_required,
         };
-        let of_url = of_urls.find(&challenge.server, self.source.is_none());
-        let source = of_url.map_or_else(|| self.source.clone(), |auth| auth.clone().into());
         Box::pin(source.prove(challenge))
     }
 
@@ -75,13 +75,20 @@ impl Login {
 
 impl UrlCredentials {
     pub(crate) fn new(servers: &[ServerUrl<'_>]) -> Self {
-        Self(servers.iter().map(|url| (url.to_string(), of_url(url))).collect())
+        let whole = |url: &ServerUrl<'_>| {
+            let mut text = Vec::new();
+            // There is room as long as there is memory.
+            let _ = url.encode(&mut text);
+            String::from_utf8(text).unwrap_or_default()
+        };
+        Self(servers.iter().map(|url| (whole(url), of_url(url))).collect())
     }
 
     /// The credentials for `server`. One that is not known here was discovered, and belongs to those
     /// that are: it gets the first there are, if `or_first`.
-    fn find(&self, server: &str, or_first: bool) -> Option<&Auth> {
-        let known = self.0.iter().find(|(address, _)| address.eq_ignore_ascii_case(server));
+    fn find(&self, server: &ServerUrl<'_>, or_first: bool) -> Option<&Auth> {
+        let is_it = |address| ServerUrl::new(address).is_ok_and(|url| url.is_same_server(server));
+        let known = self.0.iter().find(|(address, _)| is_it(address));
         let first = || self.0.iter().find(|(_, auth)| !auth.is_none());
         let found = known.or_else(|| or_first.then(first).flatten());
         found.map(|(_, auth)| auth).filter(|auth| !auth.is_none())

@@ -253,14 +253,16 @@ impl ConnectOptions {
         self
     }
 
-    /// Connects to one of `servers`; an empty text is `nats://localhost:4222`.
+    /// Connects to one of `servers`. Empty addresses are left out; one empty text, and nothing else,
+    /// is `nats://localhost:4222`.
     ///
     /// A runtime's task is spawned that reads and writes until the connection is closed, or the
     /// last [`Client`] and [`Subscriber`](crate::Subscriber) is gone.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if the options do not make sense, or no server takes us.
+    /// [`ConnectError`] if the options do not make sense, or no server takes us. Each is tried once;
+    /// if there are several, the error [tells](ConnectError::failures) of all of them.
     ///
     /// # Cancel safety
     ///
@@ -318,6 +320,9 @@ impl fmt::Debug for ConnectOptions {
 }
 
 /// Addresses of servers: one text, with commas between them, or several texts.
+///
+/// A comma in a password is written `%2C`, and `/`, `?`, `#` and `%` are `%2F`, `%3F`, `%23` and
+/// `%25`: `nats://user:pa%2Css%2Fword@host`.
 pub trait IntoServers {
     /// The addresses, each of which may still be a list.
     fn into_servers(self) -> Vec<String>;
@@ -362,11 +367,26 @@ impl<T: Into<String>, const N: usize> IntoServers for [T; N] {
 /// Where a server is if nobody says otherwise.
 const DEFAULT_SERVER: &str = "nats://localhost:4222";
 
-/// All addresses in the lists.
+/// All addresses in the lists, but for empty ones.
 pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, ConnectError> {
-    let or_default = |list| if str::trim(list).is_empty() { DEFAULT_SERVER } else { list };
-    let urls = lists.iter().flat_map(|list| ServerUrl::list(or_default(list)));
-    let servers = urls.collect::<Result<Vec<_>, _>>().map_err(ConnectError::InvalidUrl)?;
+    if let [list] = lists
+        && list.trim().is_empty()
+    {
+        return ServerUrl::new(DEFAULT_SERVER)
+            .map(|url| vec![url])
+            .map_err(ConnectError::InvalidUrl);
+    }
+    let entries = lists.iter().flat_map(|list| list.split(','));
+    let is_list = entries.clone().nth(1).is_some();
+    let mut servers = Vec::new();
+    for (number, entry) in (1..).zip(entries).filter(|(_, entry)| !entry.trim().is_empty()) {
+        let url = ServerUrl::new(entry);
+        let url = url.map_err(|error| if is_list { error.of_entry(number) } else { error });
+        servers.push(url.map_err(ConnectError::InvalidUrl)?);
+    }
+    if servers.is_empty() {
+        return Err(ConnectError::NoServers);
+    }
     if !cfg!(feature = "websocket") && servers.iter().any(|url| is_websocket(url.scheme())) {
         return Err(ConnectError::WebSocketUnsupported);
     }

@@ -23,7 +23,8 @@ use crate::sync::lock;
 pub struct Candidate {
     /// Its address, without credentials.
     pub server: String,
-    /// How many attempts to connect to it have failed in a row.
+    /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
+    /// within 10 s.
     pub failures: u32,
     /// Whether another server told of it.
     pub is_discovered: bool,
@@ -43,14 +44,11 @@ impl Hooks {
     /// Asks the application, once for each attempt.
     pub(crate) fn apply(&self, control: &mut Control, now: Instant) {
         if let Some(delay) = &self.delay {
-            let failures = control.session.servers().next().map_or(0, |first| first.failures);
-            if failures > 0 {
-                control.session.choose_server(0, delay(failures), now);
-            }
+            control.session.delay_retry(|failures| delay(failures), now);
         }
         if let Some(choice) = &self.choice {
             let candidates: Vec<_> = candidates(control).collect();
-            if let Some((number, delay)) = choice(&candidates, &ServerInfo::new(&control.session)) {
+            if let Some((number, delay)) = choice(&candidates, &ServerInfo::new(control)) {
                 control.session.choose_server(number, delay, now);
             }
         }
@@ -82,18 +80,26 @@ impl ConnectOptions {
         self
     }
 
-    /// How long to wait between two attempts at the same server. Another server is tried at once,
-    /// and so is one that kept a connection for longer than that. Default 2 s, and at random up to
-    /// 100 ms more, or 1 s with TLS.
+    /// How long to wait between two attempts at the same server, and at least 20 ms. Another server
+    /// is tried at once, and so is one that kept a connection for longer than that: with several
+    /// servers there is one wait for each round of them. Default 2 s, and at random up to 100 ms
+    /// more, or 1 s with TLS.
+    ///
+    /// An exponential back-off grows with each failure in a row. A connection that was lost within
+    /// 10 s is one of them: a server that lets us in and drops us is not hammered.
     #[must_use]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.config.backoff = backoff;
         self
     }
 
-    /// Asks `delay` how long to wait before a server is tried again; it is told how many attempts
-    /// at this server have failed in a row. Should not give everybody the same answer, lest all
-    /// come back at once.
+    /// Asks `delay`, in place of the [back-off](Self::backoff), how long to wait before a server is
+    /// tried again. It is asked once for every attempt that failed and every connection that was
+    /// lost, and told how many of these there were in a row at this server: zero behind a connection
+    /// that has lasted for 10 s or more. The answer counts from then on, and as at least 20 ms.
+    ///
+    /// Servers that are not waited for are tried at once: with several there is one wait for each
+    /// round of them. Should not give everybody the same answer, lest all come back at once.
     ///
     /// `delay` must be quick, and must not use the client.
     #[must_use]
@@ -107,7 +113,8 @@ impl ConnectOptions {
 
     /// Asks `choose` before each attempt which of the candidates to try, and after how long;
     /// `None` leaves that to the client. The client's own choice is the first one. What the last
-    /// server said about itself is there to look at, too.
+    /// server said about itself is there to look at, too. A server that has just failed is tried
+    /// no sooner than after 20 ms.
     ///
     /// `choose` must be quick, and must not use the client.
     ///
@@ -129,9 +136,11 @@ impl ConnectOptions {
         self
     }
 
-    /// After how many failed attempts in a row a server is given up; `None` is never. When none is
-    /// left, the client is closed. A server that was given up comes back if another one tells of
-    /// it. Default 60.
+    /// After how many failed attempts in a row a server is given up; `None` is never, and zero is
+    /// one. When none is left, the client is closed. A server that was given up comes back if another
+    /// one tells of it. A login is the end of a row, however soon the connection is lost. Before the
+    /// first connection it counts with [`retry_first_connect`](Self::retry_first_connect); without,
+    /// each server is tried once anyway. Default 60.
     #[must_use]
     pub const fn max_reconnects(mut self, count: Option<u32>) -> Self {
         self.config.max_attempts = count;
@@ -205,9 +214,12 @@ impl Client {
 
     /// Exchanges the servers to choose from. The connection there is stays as long as it lasts.
     ///
+    /// Empty addresses are left out; one empty text, and nothing else, is `nats://localhost:4222`.
+    ///
     /// # Errors
     ///
-    /// [`ConnectError::InvalidUrl`] or [`ConnectError::WebSocketUnsupported`], and nothing changes.
+    /// [`ConnectError::InvalidUrl`], [`ConnectError::NoServers`] or
+    /// [`ConnectError::WebSocketUnsupported`], and nothing changes.
     pub fn set_servers(&self, servers: impl IntoServers) -> Result<(), ConnectError> {
         let servers = servers.into_servers();
         let servers = parse_servers(&servers)?;
@@ -216,7 +228,7 @@ impl Client {
         control.url_credentials = UrlCredentials::new(&servers);
         control.session.remove_servers();
         for server in &servers {
-            control.session.add_server(server).map_err(|_| ConnectError::NoServers)?;
+            control.session.add_server(server).map_err(|_| ConnectError::TooManyServers)?;
         }
         control.note_servers();
         Ok(())

@@ -1,15 +1,12 @@
 //! What the server says about itself.
 
-use nats_proto::Growable;
-use nats_proto::session::Session;
-
-use crate::control::Route;
+use crate::control::Control;
 
 /// What the server that a client is connected to said about itself last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerInfo {
-    /// The address that the client connected to, without credentials.
+    /// The address of the server that all this is about, without credentials.
     pub address: String,
     /// The server's unique id.
     pub server_id: String,
@@ -44,10 +41,10 @@ pub struct ServerInfo {
 }
 
 impl ServerInfo {
-    pub(crate) fn new(session: &Session<Growable<Route>>) -> Self {
-        let info = session.info();
+    pub(crate) fn new(control: &Control) -> Self {
+        let info = control.session.info();
         Self {
-            address: session.server().map(|server| server.to_string()).unwrap_or_default(),
+            address: control.informant.clone(),
             server_id: info.server_id().to_owned(),
             server_name: info.server_name().to_owned(),
             version: info.version().to_owned(),

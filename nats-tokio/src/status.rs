@@ -1,5 +1,6 @@
 //! How a connection stands.
 
+use std::fmt;
 use std::sync::Mutex;
 
 use nats_proto::session::Step;
@@ -68,6 +69,18 @@ impl Board {
     fn watch(&self) -> watch::Receiver<ConnectionStatus> {
         let sender = lock(&self.0).clone();
         sender.unwrap_or_else(|| watch::channel(ConnectionStatus::Closed).0).subscribe()
+    }
+}
+
+impl fmt::Display for ConnectionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
+            Self::Draining => "draining",
+            Self::Closed => "closed",
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::net::SocketAddrV6;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -38,9 +39,8 @@ impl Tcp {
     /// behind a name (ADR-11).
     async fn connect(self, host: &str, port: u16) -> io::Result<TcpStream> {
         let start = Instant::now();
-        let found = tokio::net::lookup_host((host, port)).await;
-        let found = found.map_err(|error| named(&host, &error))?;
-        let mut addresses: Vec<SocketAddr> = found.collect();
+        let found = look_up(host, port).await;
+        let mut addresses = found.map_err(|error| named(&host, &error))?;
         if !self.keep_order {
             shuffle(&mut addresses);
         }
@@ -79,6 +79,31 @@ impl Tcp {
         }
         failure.map(Err)
     }
+}
+
+/// All addresses of a name. An IPv6 address may have a zone: the name or the number of an interface
+/// behind `%`, or behind `%25`, as a URL may have it (RFC 6874), if it is a name.
+async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let zoned = host.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, zone)));
+    let Some((ip, zone)) = zoned else {
+        return Ok(tokio::net::lookup_host((host, port)).await?.collect());
+    };
+    let is_number = zone.bytes().all(|byte| byte.is_ascii_digit());
+    let zone = zone.strip_prefix("25").filter(|_| !is_number).unwrap_or(zone);
+    let scope = if is_number { zone.parse().ok() } else { scope_of(zone).await };
+    let scope = scope.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no such interface")
+    })?;
+    Ok(vec![SocketAddrV6::new(ip, port, 0, scope).into()])
+}
+
+/// The number of an interface, which the resolver knows.
+async fn scope_of(zone: &str) -> Option<u32> {
+    let mut found = tokio::net::lookup_host((format!("fe80::1%{zone}"), 0)).await.ok()?;
+    found.find_map(|address| match address {
+        SocketAddr::V6(address) => Some(address.scope_id()),
+        SocketAddr::V4(_) => None,
+    })
 }
 
 /// How long the first of `count` addresses may take, so that one that hangs leaves time for the
@@ -157,6 +182,27 @@ mod tests {
         if let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await {
             let port = listener.local_addr().unwrap().port();
             assert!(TCP.connect("::1", port).await.unwrap().peer_addr().unwrap().is_ipv6());
+        }
+    }
+
+    #[tokio::test]
+    async fn zones_by_number_and_by_name() {
+        let scope = async |host| {
+            let found = look_up(host, 4222).await?;
+            let [SocketAddr::V6(address)] = found.as_slice() else { panic!("{found:?}") };
+            io::Result::Ok((address.ip().to_string(), address.scope_id()))
+        };
+        for (host, expected) in [("fe80::1%7", 7), ("fe80::1%25", 25), ("::1%2512", 2512)] {
+            let ip = host.split('%').next().unwrap().to_owned();
+            assert_eq!(scope(host).await.unwrap(), (ip, expected));
+        }
+        let error = scope("fe80::1%no-such-zone").await.unwrap_err();
+        assert_eq!(error.to_string(), "there is no such interface");
+        // Where there is no loopback of that name, there is nothing to look up.
+        if let Some(number) = scope_of("lo").await {
+            for host in ["fe80::1%lo", "fe80::1%25lo", "::1%lo"] {
+                assert_eq!(scope(host).await.unwrap().1, number, "{host}");
+            }
         }
     }
 

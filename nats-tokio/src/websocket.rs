@@ -15,6 +15,7 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use futures_core::Stream;
 use futures_sink::Sink;
+use nats_proto::session::Lost;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -29,6 +30,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::connector::Target;
 use crate::connector::Transport;
+use crate::dialer::Broken;
 use crate::error::ConnectError;
 use crate::inbound::LONGEST_MESSAGE;
 use crate::options::ConnectOptions;
@@ -75,8 +77,8 @@ impl WebSocketOptions {
         &self,
         stream: Box<dyn Transport>,
         target: &Target,
-    ) -> io::Result<Box<dyn Transport>> {
-        let request = self.request(target).map_err(into_io)?;
+    ) -> Result<Box<dyn Transport>, Broken> {
+        let request = self.request(target).map_err(not_opened)?;
         // What the server takes is not known yet.
         let max_message = self.max_message.unwrap_or(LONGEST_MESSAGE);
         let limit = Some(max_message.saturating_add(MAX_PENDING));
@@ -87,12 +89,14 @@ impl WebSocketOptions {
             .max_frame_size(limit)
             .max_message_size(limit);
         let upgrading = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-        let (stream, _) = upgrading.await.map_err(into_io)?;
+        let (stream, _) = upgrading.await.map_err(not_opened)?;
         Ok(Box::new(WebSocket { stream, unread: Bytes::new() }))
     }
 
     fn request(&self, target: &Target) -> Result<Request, Error> {
         let Target { scheme, host, port, path } = target;
+        // A zone is nobody's concern at the other end.
+        let host = host.split('%').next().unwrap_or_default();
         let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
         // A URL without the port that its scheme has anyway is what servers expect in Host.
         let port = if *port == scheme.default_port() { String::new() } else { format!(":{port}") };
@@ -205,6 +209,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
         ready!(Pin::new(&mut self.stream).poll_close(cx)).map_err(into_io)?;
         Pin::new(self.stream.get_mut()).poll_shutdown(cx)
     }
+}
+
+/// Whoever answers, but not with a WebSocket, was reached.
+fn not_opened(error: Error) -> Broken {
+    let cause = match error {
+        Error::Http(_) | Error::HttpFormat(_) | Error::Url(_) => Lost::WebSocket,
+        _ => Lost::Unreachable,
+    };
+    Broken(cause, Some(into_io(error)))
 }
 
 fn into_io(error: Error) -> io::Error {

@@ -106,6 +106,8 @@ pub enum Lost {
     Tls,
     /// The server does not offer TLS, and this client insists on it.
     TlsUnavailable,
+    /// The WebSocket was not opened: the server answered otherwise, or its address is none for one.
+    WebSocket,
     /// The server does not speak the protocol.
     Protocol(DecodeError),
     /// INFO is malformed.
@@ -212,12 +214,13 @@ impl fmt::Display for Lost {
             Self::Stale => "the server did not answer PING",
             Self::Tls => "TLS failed",
             Self::TlsUnavailable => "the server does not offer TLS",
-            Self::Protocol(error) => return write!(f, "protocol error: {error}"),
+            Self::WebSocket => "the WebSocket was not opened",
+            Self::Protocol(_) => "protocol error: the server does not speak NATS",
             Self::Info => "the server's INFO is malformed",
             Self::Login => "there are no credentials for the server",
             Self::LameDuck => "the server is about to shut down",
             Self::Requested => "another connection was asked for",
-            Self::Server(kind) => return write!(f, "the server refused: {kind}"),
+            Self::Server(kind) => return write!(f, "the server refused: {}", kind.name()),
         })
     }
 }
@@ -229,7 +232,7 @@ impl fmt::Display for Stop {
             Self::Drained => "drained",
             Self::DrainTimedOut => "it took too long to drain",
             Self::NoServers => "there is no server to connect to",
-            Self::Lost(lost) => return lost.fmt(f),
+            Self::Lost(_) => "the connection is lost, or there never was one",
         })
     }
 }
@@ -245,6 +248,22 @@ impl fmt::Display for SubscribeError {
     }
 }
 
-impl core::error::Error for Lost {}
-impl core::error::Error for Stop {}
+impl core::error::Error for Lost {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Protocol(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl core::error::Error for Stop {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Lost(lost) => Some(lost),
+            _ => None,
+        }
+    }
+}
+
 impl core::error::Error for SubscribeError {}

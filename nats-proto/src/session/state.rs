@@ -125,6 +125,12 @@ impl<S: Store> Session<S> {
         self.pool.tls_name()
     }
 
+    /// Whether each server is tried once, and that is all: before the first connection, unless
+    /// [`retry_first`](super::Config::retry_first) says otherwise.
+    pub const fn tries_once(&self) -> bool {
+        !self.was_connected && !self.settings.retry_first
+    }
+
     /// Whether there was a connection, be it this one.
     pub const fn was_connected(&self) -> bool {
         self.was_connected

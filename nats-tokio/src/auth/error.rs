@@ -40,24 +40,24 @@ pub enum LoginError {
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(error) => write!(f, "no credentials: {error}"),
-            Self::Seed(error) => write!(f, "malformed seed: {error}"),
-            Self::PublicKey(error) => write!(f, "malformed public key: {error}"),
-            Self::NotUser(_) => f.write_str("the key is not a user's"),
-        }
+        f.write_str(match self {
+            Self::File(_) => "no credentials",
+            Self::Seed(_) => "malformed seed",
+            Self::PublicKey(_) => "malformed public key",
+            Self::NotUser(_) => "the key is not a user's",
+        })
     }
 }
 
 impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoNonce => f.write_str("the server offers nothing to sign"),
-            Self::File(error) => write!(f, "the credentials file could not be read: {error}"),
-            Self::Credentials(error) => write!(f, "the credentials file is of no use: {error}"),
-            Self::Callback(error) => write!(f, "the callback for credentials failed: {error}"),
-            Self::Sign(error) => write!(f, "the callback that signs failed: {error}"),
-        }
+        f.write_str(match self {
+            Self::NoNonce => "the server offers nothing to sign",
+            Self::File(_) => "the credentials file could not be read",
+            Self::Credentials(_) => "the credentials file is of no use",
+            Self::Callback(_) => "the callback for credentials failed",
+            Self::Sign(_) => "the callback that signs failed",
+        })
     }
 }
 

@@ -5,10 +5,15 @@ use nats_proto::nkeys::NkeyError;
 use nats_proto::wire::Connect;
 
 use super::*;
+use crate::error::Chain;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 
 const PUBLIC: &str = "UAWBXLSZVZHNDIURY52F6WETFCFZLXYUEFJAHRXDW7D2K4445IY4BVXP";
+
+fn chain(error: &LoginError) -> String {
+    Chain(error).to_string()
+}
 
 fn challenge(nonce: &str) -> Challenge {
     let server = "nats://a:4222".to_owned();
@@ -38,7 +43,7 @@ async fn callbacks_sign_and_fail() {
 
         let error = prove(&options, "bad").await.err().unwrap();
         assert!(matches!(error, LoginError::Sign(_)));
-        assert_eq!(error.to_string(), "the callback that signs failed: the device is locked");
+        assert_eq!(chain(&error), "the callback that signs failed: the device is locked");
         assert!(matches!(prove(&options, "").await, Err(LoginError::NoNonce)));
     }
 }
@@ -53,7 +58,7 @@ async fn the_callback_is_given_the_challenge() {
     assert_eq!(proof.fill(Connect::DEFAULT).auth_token, Some("t0k3n"));
     let options = ConnectOptions::new().auth_with(|_| ready(Err("no idea".into())));
     let error = prove(&options, "n").await.err().unwrap();
-    assert_eq!(error.to_string(), "the callback for credentials failed: no idea");
+    assert_eq!(chain(&error), "the callback for credentials failed: no idea");
 }
 
 #[tokio::test]
@@ -164,7 +169,7 @@ mod seeds {
         ] {
             std::fs::write(&path, text).unwrap();
             let error = prove(&options, "n").await.err().unwrap();
-            assert!(error.to_string().contains(expected), "{error}");
+            assert!(chain(&error).contains(expected), "{error}");
         }
         std::fs::remove_file(&path).unwrap();
     }

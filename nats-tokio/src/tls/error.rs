@@ -63,7 +63,9 @@ impl fmt::Display for TlsError {
             Self::Unsupported => f.write_str("TLS is wanted, and nats-tokio was built without it"),
             Self::NoProvider => f.write_str("there is no cryptography for TLS"),
             Self::NoRoots => f.write_str("there are no root certificates"),
-            Self::Unreadable { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Unreadable { path, .. } => {
+                write!(f, "{}: it could not be read", path.display())
+            }
             Self::RootCertificate(text) => write!(f, "root certificates: {text}"),
             Self::ClientCertificate(text) => write!(f, "client certificate: {text}"),
             Self::Injected => f.write_str("there is plain text between INFO and TLS"),

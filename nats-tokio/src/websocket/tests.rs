@@ -131,7 +131,13 @@ async fn request(options: ConnectOptions, url: &str, answer: &str) -> (String, i
         String::from_utf8(request).unwrap()
     };
     let (upgraded, request) = tokio::join!(options.upgrade(Box::new(ours), &target), server);
-    (request, upgraded.map(drop))
+    let failed = |Broken(cause, error): Broken| {
+        // Whoever answers was reached.
+        let expected = if answer.contains("403") { Lost::WebSocket } else { Lost::Unreachable };
+        assert_eq!(cause, expected, "{answer}");
+        error.unwrap()
+    };
+    (request, upgraded.map(drop).map_err(failed))
 }
 
 #[tokio::test]
@@ -145,6 +151,7 @@ async fn the_request_names_path_host_and_headers() {
         ("ws://a.example:8080/nats?x=1", "/nats?x=1", "a.example:8080"),
         ("wss://a.example/deep/path", "/deep/path", "a.example"),
         ("wss://[::1]:80", "/", "[::1]:80"),
+        ("ws://[fe80::1%eth0]:81", "/", "[fe80::1]:81"),
     ] {
         let (request, upgraded) =
             request(options.clone(), url, "HTTP/1.1 403 Forbidden\r\n\r\n").await;

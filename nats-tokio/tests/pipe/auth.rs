@@ -17,6 +17,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 
 use crate::peer::Peer;
+use crate::texts::all_failed;
 
 const INFO: &str =
     r#"INFO {"headers":true,"max_payload":1000,"auth_required":true,"nonce":"random"}"#;
@@ -128,7 +129,7 @@ async fn callbacks_are_asked_at_every_attempt() {
     });
     let (options, heard) = refusing(options, INFO);
     let error = options.connect("a,b,c").await.unwrap_err();
-    assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
+    assert!(all_failed(&error, |error| matches!(error, ConnectError::Refused { .. })), "{error}");
     let asked = asked.lock().unwrap();
     assert_eq!(*asked, ["nats://a:4222", "nats://b:4222", "nats://c:4222"]);
     for (at, connect) in heard.lock().unwrap().iter().enumerate() {
@@ -194,9 +195,11 @@ async fn a_callback_that_fails_loses_the_attempt() {
     });
     let (options, heard) = refusing(options, INFO);
     let error = options.connect("a,b").await.unwrap_err();
-    assert!(matches!(error, ConnectError::Login(LoginError::Callback(_))), "{error}");
-    let cause = error.source().and_then(Error::source).unwrap();
-    assert_eq!(cause.to_string(), "the vault is shut");
+    for failure in error.failures() {
+        assert!(matches!(failure.error, ConnectError::Login(LoginError::Callback(_))), "{error}");
+        let cause = failure.error.source().and_then(Error::source).unwrap();
+        assert_eq!(cause.to_string(), "the vault is shut");
+    }
     assert_eq!(*count.lock().unwrap(), 2);
     tokio::task::yield_now().await;
     assert_eq!(*heard.lock().unwrap(), ["closed", "closed"]);
@@ -217,7 +220,7 @@ async fn a_callback_that_hangs_takes_no_longer_than_connecting_may() {
         let (options, _) = refusing(options, INFO);
         let start = Instant::now();
         let error = options.connect("a,b").await.unwrap_err();
-        assert!(matches!(error, ConnectError::TimedOut), "{error}");
+        assert!(all_failed(&error, |error| matches!(error, ConnectError::TimedOut)), "{error}");
         assert_eq!(start.elapsed().as_secs(), 4, "two for each of two servers");
     }
 }

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 use crate::peer::INFO;
 use crate::peer::Peer;
 use crate::peer::pair;
+use crate::texts::all_failed;
+use crate::texts::chain;
 
 #[tokio::test(start_paused = true)]
 async fn connects_and_says_who_it_is() {
@@ -74,8 +76,9 @@ async fn opening_takes_no_longer_than_allowed_either() {
         .connect_timeout(Duration::from_secs(5))
         .connector(|_| std::future::pending::<io::Result<DuplexStream>>());
     let start = Instant::now();
-    let error = options.connect("a,b").await.unwrap_err();
-    assert!(matches!(error, ConnectError::TimedOut), "{error}");
+    let error = options.clone().connect("a,b").await.unwrap_err();
+    assert_eq!(error.failures().len(), 2);
+    assert!(all_failed(&error, |error| matches!(error, ConnectError::TimedOut)), "{error}");
     assert_eq!(start.elapsed().as_secs(), 10, "five for each of two servers");
 }
 
@@ -108,7 +111,7 @@ async fn an_empty_address_is_the_default_one() {
             io::Result::<DuplexStream>::Err(io::Error::other(text))
         });
         let error = options.connect(address).await.unwrap_err();
-        assert!(error.to_string().ends_with("nats://localhost:4222"), "{error}");
+        assert!(chain(&error).ends_with("nats://localhost:4222"), "{error}");
     }
 }
 
@@ -135,8 +138,21 @@ async fn servers_are_tried_until_one_takes_us() {
     assert_eq!(*tried.lock().unwrap(), ["a:1", "b:4222", "c:3"]);
     assert_eq!(client.server_info().address, "nats://c:3");
 
-    let error = options.connect("a,b").await.unwrap_err();
-    assert!(matches!(&error, ConnectError::Unreachable(error) if error.to_string() == "b"));
+    let error = options.clone().connect("a,b").await.unwrap_err();
+    let failures: Vec<_> = error.failures().iter().map(|one| (&*one.server, &one.error)).collect();
+    let [("nats://a:4222", first), ("nats://b:4222", second)] = failures.as_slice() else {
+        panic!("{failures:?}");
+    };
+    assert!(matches!(first, ConnectError::Unreachable(error) if error.to_string() == "a"));
+    assert!(matches!(second, ConnectError::Unreachable(error) if error.to_string() == "b"));
+    assert_eq!(
+        error.to_string(),
+        "no server could be connected to: nats://a:4222: the server could not be reached: a; \
+         nats://b:4222: the server could not be reached: b"
+    );
+    let error = options.connect("a").await.unwrap_err();
+    assert!(matches!(&error, ConnectError::Unreachable(error) if error.to_string() == "a"));
+    assert!(error.failures().is_empty(), "it says all itself");
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,9 +195,24 @@ async fn what_is_no_nats_server() {
 #[tokio::test]
 async fn options_are_checked() {
     let connect = |url: &str| ConnectOptions::new().connect(url.to_owned());
-    assert!(matches!(connect("a,").await, Err(ConnectError::InvalidUrl(UrlError::Host))));
-    assert!(matches!(connect("a,b:x").await, Err(ConnectError::InvalidUrl(UrlError::Port))));
-    assert!(matches!(ConnectOptions::new().connect([""; 0]).await, Err(ConnectError::NoServers)));
+    assert!(matches!(connect("b:x").await, Err(ConnectError::InvalidUrl(UrlError::Port))));
+    let second = |error: UrlError| error.of_entry(2);
+    for (list, expected) in [
+        ("a,b:x", second(UrlError::Port)),
+        ("a,bad url", second(UrlError::Host)),
+        (",http://b,", second(UrlError::Scheme)),
+        ("a,nats://u:pa/ss@b", second(UrlError::Unescaped)),
+    ] {
+        let error = connect(list).await.unwrap_err();
+        assert!(matches!(error, ConnectError::InvalidUrl(error) if error == expected), "{list}");
+        let texts = ["a".to_owned(), list.replace("a,", "").replace(',', "")];
+        let error = ConnectOptions::new().connect(texts).await.unwrap_err();
+        assert!(matches!(error, ConnectError::InvalidUrl(error) if error == expected), "{list}");
+    }
+    for none in [&[][..], &["", ""], &[" ", ","], &[",,"]] {
+        let error = ConnectOptions::new().connect(none).await.unwrap_err();
+        assert!(matches!(error, ConnectError::NoServers), "{none:?}: {error}");
+    }
     for prefix in ["", "a b", "a.*", "a."] {
         let options = ConnectOptions::new().inbox_prefix(prefix);
         let error = options.connect("a").await.unwrap_err();
@@ -201,7 +232,12 @@ async fn a_server_that_does_not_answer_pings_is_dead() {
     assert_eq!(start.elapsed().as_secs(), 360, "two minutes, and two more for each PING");
     assert_eq!(
         events.next().await,
-        Some(Event::Disconnected { cause: Lost::Stale, text: None, unconfirmed: 0 })
+        Some(Event::Disconnected {
+            server: "nats://stream:4222".into(),
+            cause: Lost::Stale,
+            text: None,
+            unconfirmed: 0
+        })
     );
     assert_eq!(
         events.next().await,
@@ -231,7 +267,12 @@ async fn a_lost_connection_is_told() {
     assert!(subscriber.next().await.is_none());
     assert_eq!(
         events.next().await,
-        Some(Event::Disconnected { cause: Lost::Closed, text: None, unconfirmed: 0 })
+        Some(Event::Disconnected {
+            server: "nats://stream:4222".into(),
+            cause: Lost::Closed,
+            text: None,
+            unconfirmed: 0
+        })
     );
     assert_eq!(client.closed().await, Stop::Lost(Lost::Closed));
     assert!(!client.is_connected());
@@ -247,6 +288,7 @@ async fn errors_and_news_of_the_server_are_told() {
         Some(Event::ServerError {
             kind: ErrorKind::PermissionsViolation,
             text: "Permissions Violation for Publish to \"a\"".to_owned(),
+            subject: Some("a".to_owned()),
         })
     );
     peer.send("INFO {\"max_payload\":5,\"headers\":true,\"ldm\":true}").await;

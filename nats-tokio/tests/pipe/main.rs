@@ -5,6 +5,7 @@
 
 mod auth;
 mod cancel;
+mod choosing;
 mod closing;
 mod connecting;
 mod draining;
@@ -14,13 +15,16 @@ mod peer;
 mod publishing;
 mod receiving;
 mod reconnecting;
+mod refusing;
 mod releasing;
 mod requesting;
 mod runtime;
+mod secrets;
 mod server_info;
 mod servers;
 mod subscribing;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod texts;
 mod tls;
 mod waiting;
 mod waking;

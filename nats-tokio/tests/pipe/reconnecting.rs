@@ -64,7 +64,12 @@ async fn everything_comes_back_and_subscriptions_come_before_messages() {
     assert_eq!(client.status(), ConnectionStatus::Connected);
 
     let server = || "nats://a:4222".to_owned();
-    let lost = Event::Disconnected { cause: Lost::Closed, text: None, unconfirmed: 1 };
+    let lost = Event::Disconnected {
+        server: "nats://a:4222".into(),
+        cause: Lost::Closed,
+        text: None,
+        unconfirmed: 1,
+    };
     assert_eq!(next(&mut events).await, lost);
     assert_eq!(next(&mut events).await, Event::Reconnecting { server: server(), attempt: 1 });
     assert_eq!(
@@ -194,7 +199,12 @@ async fn confirmed_messages_are_not_reported_as_lost() {
     client.publish("a", "3").await.unwrap();
     peer.expect(&["PUB a: 2", "PUB a: 3"]).await;
     drop(peer);
-    let lost = Event::Disconnected { cause: Lost::Closed, text: None, unconfirmed: 2 };
+    let lost = Event::Disconnected {
+        server: "nats://a:4222".into(),
+        cause: Lost::Closed,
+        text: None,
+        unconfirmed: 2,
+    };
     assert_eq!(next(&mut events).await, lost);
     assert_eq!(client.statistics().unconfirmed_messages, 2);
 }
@@ -390,7 +400,12 @@ async fn moving_away_from_a_lame_duck_loses_nothing() {
         told.push(next(&mut events).await);
     }
     assert!(told.contains(&Event::LameDuck));
-    let left = Event::Disconnected { cause: Lost::LameDuck, text: None, unconfirmed: 0 };
+    let left = Event::Disconnected {
+        server: "nats://a:4222".into(),
+        cause: Lost::LameDuck,
+        text: None,
+        unconfirmed: 0,
+    };
     assert!(told.contains(&left), "{told:?}");
 }
 

@@ -141,7 +141,7 @@ async fn permissions_in_a_jwt() {
     let mut events = client.events();
     let _shut = client.subscribe("shut").await.unwrap();
     match soon(events.next()).await {
-        Some(Event::ServerError { kind: ErrorKind::PermissionsViolation, text }) => {
+        Some(Event::ServerError { kind: ErrorKind::PermissionsViolation, text, .. }) => {
             assert_eq!(text, "Permissions Violation for Subscription to \"shut\"");
         }
         other => panic!("{other:?}"),

@@ -9,6 +9,7 @@ use nats_tokio::Stop;
 use nats_tokio::Subscriber;
 use tokio::net::TcpStream;
 
+use crate::chain;
 use crate::connect;
 use crate::soon;
 
@@ -260,7 +261,7 @@ async fn servers_that_are_not_there_are_passed_over() {
         assert_eq!(client.server_info().address, server.url());
     }
     let error = nats_tokio::connect(format!("127.0.0.1:{dead}")).await.unwrap_err();
-    assert!(error.to_string().contains("refused"), "{error}");
+    assert!(chain(&error).contains("refused"), "{error}");
 }
 
 #[tokio::test]

@@ -24,6 +24,12 @@ async fn connect(server: &NatsServer) -> Client {
     nats_tokio::connect(server.url()).await.expect("a connection")
 }
 
+/// An error and all that is behind it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let source = error.source().map(|source| format!(": {}", chain(source)));
+    format!("{error}{}", source.unwrap_or_default())
+}
+
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
 }

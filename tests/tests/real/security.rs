@@ -55,7 +55,7 @@ async fn what_is_not_permitted_is_told_and_the_rest_goes_on() {
         "Permissions Violation for Publish to \"shut.y\"",
     ] {
         match soon(events.next()).await {
-            Some(Event::ServerError { kind: ErrorKind::PermissionsViolation, text }) => {
+            Some(Event::ServerError { kind: ErrorKind::PermissionsViolation, text, .. }) => {
                 assert_eq!(text, expected);
             }
             other => panic!("{other:?}"),

@@ -11,6 +11,7 @@ use nats_tokio::Event;
 use nats_tokio::TlsError;
 use nats_tokio::rustls;
 
+use crate::chain;
 use crate::soon;
 use nats_tests::certificates::Authority;
 
@@ -30,7 +31,7 @@ async fn fails(options: ConnectOptions, url: &str) -> ConnectError {
 async fn fails_with(options: ConnectOptions, url: &str, text: &str) {
     let error = fails(options, url).await;
     assert!(matches!(error, ConnectError::Tls(_)), "{error}");
-    assert!(error.to_string().contains(text), "{error}");
+    assert!(chain(&error).contains(text), "{error}");
 }
 
 #[tokio::test]
