@@ -12,6 +12,7 @@ use crate::client::Handle;
 use crate::dialer::Dialer;
 use crate::driver::Driver;
 use crate::error::ConnectError;
+use crate::log::Log;
 use crate::login::Login;
 use crate::login::UrlCredentials;
 use crate::options::ConnectOptions;
@@ -87,8 +88,10 @@ impl Client {
         };
         let outbound = Outbound::new(options.send_buffer, options.reconnect_buffer);
         let requests = RequestTable::new(options.max_requests);
+        let log = Log::new(options.name.as_deref());
         let shared =
-            Arc::new(Shared::new(session, outbound, requests, inbox, settings, runtime.clone()));
+            Shared::new(session, outbound, requests, inbox, settings, runtime.clone(), log);
+        let shared = Arc::new(shared);
         {
             let mut control = lock(&shared.control);
             control.url_credentials = UrlCredentials::new(&servers);

@@ -149,15 +149,21 @@ impl Driver {
         self.stream = None;
         self.inbound.reset();
         self.batch = Batch::default();
-        let (target, name) = {
+        let (target, name, first) = {
             let mut control = lock(&self.shared.control);
             let Step::Dial(server) = control.session.step() else { return };
             let (target, address) = (Target::new(&server), server.to_string());
             let name = control.session.tls_name().to_owned();
             control.failure = None;
+            // Of others, an event tells.
+            let is_first = !(control.has_failed || control.session.was_connected());
+            let first = is_first.then(|| address.clone());
             control.dialled = address;
-            (target, name)
+            (target, name, first)
         };
+        if let Some(address) = first {
+            self.shared.control.log.connecting(&address);
+        }
         self.is_secure = target.scheme == Scheme::Wss;
         let opening = self.dialer.open(target, name);
         if let Some(stream) = self.prepare(task, opening).await {

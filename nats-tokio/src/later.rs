@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 
 use crate::control::Control;
 use crate::event::Event;
+use crate::log::Log;
 use crate::status::Board;
 use crate::status::ConnectionStatus;
 use crate::sync::Lock;
@@ -58,6 +59,7 @@ pub(crate) struct ControlLock {
     changed: Arc<Notify>,
     events: broadcast::Sender<Event>,
     status: Arc<Board>,
+    pub(crate) log: Log,
 }
 
 impl ControlLock {
@@ -66,8 +68,9 @@ impl ControlLock {
         changed: Arc<Notify>,
         events: broadcast::Sender<Event>,
         status: Arc<Board>,
+        log: Log,
     ) -> Self {
-        Self { control: Mutex::new(control), changed, events, status }
+        Self { control: Mutex::new(control), changed, events, status, log }
     }
 
     #[cold]
@@ -77,6 +80,7 @@ impl ControlLock {
             self.status.show(|| ConnectionStatus::of(&lock(&self.control)));
         }
         for event in later.events {
+            self.log.tell(&event);
             // Nobody listens, most of the time.
             let _ = self.events.send(event);
         }

@@ -19,6 +19,7 @@ mod headers;
 mod inbound;
 mod later;
 mod lifecycle;
+mod log;
 mod login;
 mod message;
 mod name;

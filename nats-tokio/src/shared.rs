@@ -29,6 +29,7 @@ use crate::control::Route;
 use crate::error::RequestError;
 use crate::event::Event;
 use crate::later::ControlLock;
+use crate::log::Log;
 use crate::outbound::Outbound;
 use crate::pending::PendingLimits;
 use crate::request::RequestTable;
@@ -79,6 +80,7 @@ impl Shared {
         inbox: Inbox<Vec<u8>>,
         settings: Settings,
         runtime: Handle,
+        log: Log,
     ) -> Self {
         let changed = Arc::new(Notify::new());
         let events = broadcast::channel(crate::event::CAPACITY).0;
@@ -90,6 +92,7 @@ impl Shared {
                 Arc::clone(&changed),
                 events.clone(),
                 Arc::clone(&status),
+                log,
             ),
             outbound: Mutex::new(outbound),
             requests: Mutex::new(requests),

@@ -10,6 +10,8 @@ mod closing;
 mod connecting;
 mod draining;
 mod forms;
+#[cfg(feature = "tracing")]
+mod logging;
 mod outcomes;
 mod peer;
 mod publishing;
