@@ -259,11 +259,13 @@ impl Outbound {
         self.call(false, wake);
     }
 
-    /// Somebody waits no more.
-    pub(crate) fn leave(&mut self, ticket: Ticket, wake: &mut Vec<Waker>) {
+    /// Somebody waits no more: what he waited for is done, or he gave up.
+    pub(crate) fn leave(&mut self, ticket: Ticket, is_done: bool, wake: &mut Vec<Waker>) {
         self.turns.leave(ticket);
         self.call(false, wake);
-        self.open();
+        if is_done || self.turns.is_empty() {
+            self.open();
+        }
     }
 
     /// Calls those who wait longest, if there is room for them.

@@ -59,7 +59,7 @@ impl<'s> Turn<'s> {
             let made = attempt(&mut outbound);
             if !self.shared.may_wait(&made) {
                 self.ticket = None;
-                outbound.leave(ticket, wake);
+                outbound.leave(ticket, made.is_ok(), wake);
                 return Poll::Ready(made);
             }
         }
@@ -70,7 +70,7 @@ impl<'s> Turn<'s> {
     #[cold]
     fn give_up(&self, ticket: Ticket) {
         let mut wake = Vec::new();
-        lock(&self.shared.outbound).leave(ticket, &mut wake);
+        lock(&self.shared.outbound).leave(ticket, false, &mut wake);
         wake.into_iter().for_each(Waker::wake);
     }
 }
