@@ -1,5 +1,7 @@
 //! Bytes on their way to the socket.
 
+mod refuse;
+
 use std::io::IoSlice;
 
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use nats_proto::wire::Publish;
 use nats_proto::wire::Sink;
 use zeroize::Zeroizing;
 
+pub(crate) use self::refuse::Refused;
 use crate::control::Control;
 use crate::payload::Content;
 use crate::payload::Payload;
@@ -60,8 +63,9 @@ pub(crate) struct Batch {
     written: (usize, usize, usize),
     /// How much is left to write.
     left: usize,
-    /// How many messages there are.
+    /// How many messages there are, and how many more there were that were refused.
     messages: u64,
+    refused: u64,
     /// Where there are control lines in `bytes`.
     control: Vec<(usize, usize)>,
     /// How long they are together.
@@ -91,6 +95,11 @@ impl Batch {
 
     pub(crate) const fn messages(&self) -> u64 {
         self.messages
+    }
+
+    /// How many numbers of messages there are, those included that were refused.
+    pub(crate) const fn numbers(&self) -> u64 {
+        self.messages + self.refused
     }
 
     /// Appends a message.
@@ -140,22 +149,39 @@ impl Batch {
 
     /// Drops the control lines of a batch of which nothing was written.
     pub(crate) fn remove_control(&mut self) {
-        if self.control.is_empty() {
+        let lines = std::mem::take(&mut self.control);
+        self.control_len = 0;
+        self.cut(&lines);
+    }
+
+    /// Cuts ranges out of `bytes`, and the large payloads in them with them.
+    fn cut(&mut self, ranges: &[(usize, usize)]) {
+        if ranges.is_empty() {
             return;
         }
         let mut kept = Vec::with_capacity(self.bytes.len());
-        let mut large = self.large.iter_mut().peekable();
         let mut at = 0;
-        for (start, end) in self.control.drain(..).chain([(self.bytes.len(), self.bytes.len())]) {
-            while let Some((position, _)) = large.next_if(|(position, _)| *position <= start) {
-                *position = *position - at + kept.len();
-            }
+        for &(start, end) in ranges {
             kept.extend_from_slice(self.bytes.get(at..start).unwrap_or_default());
             self.left -= end - start;
             at = end;
         }
+        kept.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
         self.bytes = kept;
-        self.control_len = 0;
+        let mut ranges = Cuts::new(ranges);
+        self.large.retain_mut(|(at, payload)| {
+            let (is_cut, before) = ranges.find(*at);
+            if is_cut {
+                self.left -= payload.len();
+            }
+            *at -= before;
+            !is_cut
+        });
+        ranges.rewind();
+        for (start, end) in &mut self.control {
+            let (_, before) = ranges.find(*start);
+            (*start, *end) = (*start - before, *end - before);
+        }
     }
 
     /// Appends another batch of which nothing was written.
@@ -168,8 +194,10 @@ impl Batch {
         self.control_len += other.control_len;
         self.left += other.left;
         self.messages += other.messages;
+        self.refused += other.refused;
     }
 
+    #[inline]
     fn put(&mut self, put: impl FnOnce(&mut Vec<u8>) -> Result<(), Full>) -> Result<(), Full> {
         let before = self.bytes.len();
         let result = put(&mut self.bytes);
@@ -246,7 +274,40 @@ impl Batch {
         self.control.clear();
         self.control_len = 0;
         self.messages = 0;
+        self.refused = 0;
         self.written = (0, 0, 0);
         self.left = 0;
+    }
+}
+
+/// Ranges that are cut out, looked up in ascending order.
+struct Cuts<'r> {
+    ranges: &'r [(usize, usize)],
+    next: usize,
+    before: usize,
+}
+
+impl<'r> Cuts<'r> {
+    const fn new(ranges: &'r [(usize, usize)]) -> Self {
+        Self { ranges, next: 0, before: 0 }
+    }
+
+    const fn rewind(&mut self) {
+        (self.next, self.before) = (0, 0);
+    }
+
+    /// Whether the inside of a range is at `at`, and how much is cut out before that.
+    fn find(&mut self, at: usize) -> (bool, usize) {
+        while let Some(&(start, end)) = self.ranges.get(self.next) {
+            if at <= start {
+                break;
+            }
+            if at < end {
+                return (true, self.before);
+            }
+            self.before += end - start;
+            self.next += 1;
+        }
+        (false, self.before)
     }
 }

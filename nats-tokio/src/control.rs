@@ -19,6 +19,7 @@ use nats_proto::session::Stop;
 use nats_proto::wire::Action;
 use nats_proto::wire::ServerError;
 
+use crate::batch::Refused;
 use crate::error::ConnectError;
 use crate::error::Failure;
 use crate::error::RequestError;
@@ -228,9 +229,19 @@ impl Control {
         self.note_limits(shared);
     }
 
+    /// The server's limits may have changed, or the server has.
     fn note_limits(&mut self, shared: &Shared) {
         let limits = self.session.publish_limits();
-        lock(&shared.outbound).set_limits(limits, &mut self.later.wake);
+        let refused = lock(&shared.outbound).set_limits(limits, &mut self.later.wake);
+        if refused.is_empty() {
+            return;
+        }
+        shared.counters.refused_messages.add(refused.len() as u64);
+        lock(&shared.requests).fail_refused(&refused, &mut self.later.wake);
+        for message in refused {
+            let Refused { subject, size, reason, .. } = message;
+            self.later.tell(Event::MessageRefused { subject, size, reason: reason.into() });
+        }
     }
 
     /// What is known of the reason why there is no connection.

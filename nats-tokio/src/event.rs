@@ -17,6 +17,7 @@ use nats_proto::wire::ErrorKind;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::error::PublishError;
 use crate::shared::Shared;
 
 /// How many events wait for a listener before the oldest ones are dropped.
@@ -123,6 +124,17 @@ pub enum Event {
         subject: String,
         /// The length of headers and payload in bytes.
         size: usize,
+    },
+    /// A message was accepted while there was no connection, or another one, and the server that
+    /// there is now does not take it: it is longer than the server's `max_payload`, or has headers and
+    /// the server supports none. It is dropped; those behind it are not.
+    MessageRefused {
+        /// Where it was published to.
+        subject: String,
+        /// The length of headers and payload in bytes.
+        size: usize,
+        /// Why it was refused.
+        reason: PublishError,
     },
     /// The server is about to shut down. The client moves to another one by itself, unless
     /// [`leave_lame_duck_within`](crate::ConnectOptions::leave_lame_duck_within) says otherwise.

@@ -73,6 +73,9 @@ impl Log {
             Event::Oversized { sid, subject, size } => {
                 warn!(parent: span, subject, sid = sid.0, size, "message too long, passed over");
             }
+            Event::MessageRefused { subject, size, reason } => {
+                warn!(parent: span, subject, size, %reason, "message dropped");
+            }
             Event::LameDuck => info!(parent: span, "server is about to shut down"),
             Event::Closed {
                 reason: reason @ (Stop::Closed | Stop::Drained),

@@ -9,8 +9,10 @@
 //! Messages and control lines each have room of their own, so that neither has to wait for the
 //! other. Control lines for which there is none stay due in the session.
 
+mod refusing;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::task::Waker;
 
@@ -19,10 +21,10 @@ use nats_proto::wire::Publish;
 use nats_proto::wire::PublishError as Refusal;
 use nats_proto::wire::PublishLimits;
 
+use self::refusing::Accepted;
 use crate::batch::Batch;
 use crate::batch::Lines;
 use crate::payload::Payload;
-use crate::room::Ticket;
 use crate::room::Turns;
 
 /// How much is kept for the next connection while there is none.
@@ -73,6 +75,11 @@ pub(crate) struct Outbound {
     /// How much may wait for a connection.
     held_limit: ReconnectBuffer,
     limits: PublishLimits,
+    /// What waits in the queues may be more than `limits` allow, but no more than that.
+    accepted: Accepted,
+    /// The numbers of messages that were accepted, and then refused when there was a server, as far
+    /// as they are behind `settled`.
+    refused: Vec<u64>,
     is_open: bool,
     /// Whether lines are due for which there was no room. Nothing may overtake them.
     owes: bool,
@@ -119,11 +126,6 @@ pub(crate) enum NotQueued {
     Closed,
 }
 
-/// How many of those who need all of the room are called at once when it is free. One would do, but
-/// for futures that nobody polls: when nothing waits to be written any more, nothing would happen
-/// that could call the next one.
-const SPARE: usize = 4;
-
 impl From<Full> for NotQueued {
     fn from(Full: Full) -> Self {
         Self::Full
@@ -142,6 +144,8 @@ impl Outbound {
             open_limit: limit,
             held_limit,
             limits: PublishLimits { payload: usize::MAX, line: 4096, headers: true },
+            accepted: Accepted::default(),
+            refused: Vec::new(),
             is_open: true,
             owes: false,
             turns: Turns::default(),
@@ -170,7 +174,7 @@ impl Outbound {
                 return Err(NotQueued::Full);
             }
         } else {
-            self.check_held(publish.encoded_len(), 1)?;
+            self.hold(publish)?;
         }
         self.put(publish, payload)
     }
@@ -185,10 +189,9 @@ impl Outbound {
             return Err(NotQueued::Closed);
         }
         self.limits.check(publish).map_err(NotQueued::Refused)?;
-        let len = publish.encoded_len();
         if !self.is_ready {
-            self.check_held(len, 1)?;
-        } else if !self.fits(len) {
+            self.hold(publish)?;
+        } else if !self.fits(publish.encoded_len()) {
             return Err(NotQueued::Full);
         }
         self.put(publish, payload)
@@ -217,6 +220,13 @@ impl Outbound {
             || (self.waiting == 0 && self.turns.is_empty() && !self.owes)
     }
 
+    /// Whether a message can be held, and what that means.
+    fn hold(&mut self, publish: &Publish<'_>) -> Result<(), NotQueued> {
+        self.check_held(publish.encoded_len(), 1)?;
+        self.accepted.note(publish.body_len(), !publish.headers.is_empty());
+        Ok(())
+    }
+
     const fn check_held(&self, len: usize, count: u64) -> Result<(), NotQueued> {
         if self.held.left().saturating_add(len) <= self.held_limit.bytes
             && self.held.messages().saturating_add(count) <= self.held_limit.messages
@@ -231,88 +241,6 @@ impl Outbound {
     const fn tail(&mut self) -> &mut Batch {
         if self.is_ready && self.held.is_empty() { &mut self.queued } else { &mut self.held }
     }
-
-    // Those who wait -----------------------------------------------------------------------------
-
-    /// Somebody who needs so much room comes to wait.
-    pub(crate) fn enter(&mut self, need: usize, wake: &mut Vec<Waker>) -> Ticket {
-        let ticket = self.turns.enter(need);
-        if self.is_ready && self.is_open {
-            self.open_limit = self.open_limit.min(self.waiting);
-            self.call(false, wake);
-        } else {
-            // Nobody is called without a connection.
-            self.turns.look_at(ticket);
-        }
-        ticket
-    }
-
-    /// Whether somebody may try now.
-    pub(crate) fn is_turn_of(&self, ticket: Ticket) -> bool {
-        let (is_called, may_look) = self.turns.is_called(ticket);
-        is_called || (may_look && !(self.is_ready && self.owes))
-    }
-
-    /// Somebody has to wait, or to wait on.
-    pub(crate) fn wait(&mut self, ticket: Ticket, waker: &Waker, wake: &mut Vec<Waker>) {
-        self.turns.wait(ticket, waker);
-        self.call(false, wake);
-    }
-
-    /// Somebody waits no more: what he waited for is done, or he gave up.
-    pub(crate) fn leave(&mut self, ticket: Ticket, is_done: bool, wake: &mut Vec<Waker>) {
-        self.turns.leave(ticket);
-        self.call(false, wake);
-        if is_done || self.turns.is_empty() {
-            self.open();
-        }
-    }
-
-    /// Calls those who wait longest, if there is room for them.
-    ///
-    /// Not for each message that is written, but when half of the room is free: waking somebody
-    /// takes longer than copying a message. And not before those who were called last have come,
-    /// unless something was written: else whoever comes first would be called again and again.
-    fn call(&mut self, is_written: bool, wake: &mut Vec<Waker>) {
-        if !self.is_ready || self.owes || !self.turns.has_waiting() {
-            return;
-        }
-        let (waiting, limit) = (self.waiting, self.limit);
-        let (called, bytes) = self.turns.called();
-        let is_too_soon = (called > 0 && !is_written) || waiting.saturating_add(bytes) > limit / 2;
-        if waiting > 0 && is_too_soon {
-            return;
-        }
-        self.turns.call(wake, |turns, need, count| {
-            let (_, bytes) = turns.called();
-            waiting.saturating_add(bytes).saturating_add(need) <= limit
-                || (waiting == 0 && count < SPARE)
-        });
-    }
-
-    /// Says how much may be published without waiting. Whoever has waited and published goes on
-    /// until his share of the room is used up, and then queues behind the others.
-    fn open(&mut self) {
-        let (called, bytes) = self.turns.called();
-        self.open_limit = if self.owes {
-            0
-        } else if self.turns.is_empty() {
-            self.limit
-        } else {
-            let room = self.limit.saturating_sub(self.waiting.saturating_add(bytes));
-            self.waiting + room / (called + 1)
-        };
-    }
-
-    /// Something was written: those who wait are next.
-    fn note_written(&mut self, wake: &mut Vec<Waker>) {
-        if !self.turns.is_empty() {
-            self.open_limit = 0;
-            self.call(true, wake);
-        }
-    }
-
-    // What the session does ----------------------------------------------------------------------
 
     /// Queues control lines behind everything else, as many as there is room for; the others stay
     /// due, and nothing is published before them.
@@ -362,23 +290,25 @@ impl Outbound {
         self.in_flight = 0;
         self.owes = false;
         self.queued.remove_control();
+        self.note_limits();
         let held = core::mem::take(&mut self.held);
         self.queued.append(held);
         core::mem::swap(&mut self.held, &mut self.queued);
         let handed_over = self.handed_over();
-        let unconfirmed = handed_over - self.settled;
+        let unconfirmed = handed_over - self.settled - self.settle_refused(handed_over);
         self.settled = handed_over;
         unconfirmed
     }
 
     /// The server has processed all messages up to the one of that number.
     pub(crate) fn confirm(&mut self, number: u64) {
+        self.settle_refused(number);
         self.settled = self.settled.max(number);
     }
 
     /// The number of the last message in front of control lines that are put now.
     pub(crate) const fn handed_over(&self) -> u64 {
-        if self.is_ready { self.messages } else { self.messages - self.held.messages() }
+        if self.is_ready { self.messages } else { self.messages - self.held.numbers() }
     }
 
     /// How many messages wait for a connection.
@@ -420,13 +350,6 @@ impl Outbound {
     const fn wake_if_data(&mut self) -> Option<Waker> {
         let has_data = !self.queued.is_empty() || (self.is_ready && !self.held.is_empty());
         if has_data { self.driver.take() } else { None }
-    }
-
-    pub(crate) fn set_limits(&mut self, limits: PublishLimits, wake: &mut Vec<Waker>) {
-        if limits != std::mem::replace(&mut self.limits, limits) {
-            // What waits may not do any more.
-            self.turns.look(wake);
-        }
     }
 
     pub(crate) const fn limits(&self) -> PublishLimits {

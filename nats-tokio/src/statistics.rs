@@ -24,6 +24,9 @@ pub struct Statistics {
     pub unconfirmed_messages: u64,
     /// Messages passed over because they were longer than the client takes.
     pub oversized_messages: u64,
+    /// Messages dropped because they were accepted, and then longer than the server takes, or had
+    /// headers and the server takes none; see [`Event::MessageRefused`](crate::Event::MessageRefused).
+    pub refused_messages: u64,
 }
 
 /// The counters that only the driver writes.
@@ -36,6 +39,7 @@ pub(crate) struct Counters {
     pub(crate) dropped_messages: Counter,
     pub(crate) unconfirmed_messages: Counter,
     pub(crate) oversized_messages: Counter,
+    pub(crate) refused_messages: Counter,
 }
 
 impl Counters {
@@ -49,6 +53,7 @@ impl Counters {
             dropped_messages: self.dropped_messages.get(),
             unconfirmed_messages: self.unconfirmed_messages.get(),
             oversized_messages: self.oversized_messages.get(),
+            refused_messages: self.refused_messages.get(),
         }
     }
 }

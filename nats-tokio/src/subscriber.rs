@@ -93,7 +93,10 @@ impl<'a> Subscribe<'a> {
         let (filter, queue) =
             (self.filter.into_owned(), self.queue.map(Name::<QueueName<'_>>::into_owned));
         let (limits, max) = (self.limits, self.max);
-        async move { Subscribe { handle: &handle, filter, queue, limits, max }.await }
+        async move {
+            let subscribe = Subscribe { handle: &handle, filter, queue, limits, max };
+            subscribe.await
+        }
     }
 
     fn make(&self) -> Result<Subscriber, SubscribeError> {

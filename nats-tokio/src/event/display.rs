@@ -67,6 +67,9 @@ impl fmt::Display for Event {
             Self::Oversized { sid, subject, size } => {
                 write!(f, "passed over a message of {size} bytes to {subject} (subscription {sid})")
             }
+            Self::MessageRefused { subject, size, reason } => {
+                write!(f, "dropped a message of {size} bytes to {subject}: {reason}")
+            }
             Self::LameDuck => f.write_str("the server is about to shut down"),
             Self::Closed { reason, unsent, unconfirmed } => {
                 write!(f, "closed: {reason}")?;

@@ -255,3 +255,60 @@ fn a_connection_that_ends_in_good_order_gets_what_was_handed_to_it() {
     assert_eq!(taken(&mut outbound), "PUB a 1|1|PUB a 1|2|PING|");
     assert_eq!((outbound.handed_over(), outbound.held()), (2, 1));
 }
+
+/// A pseudo-random number below `end`.
+fn below(state: &mut u64, end: u64) -> usize {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    usize::try_from((*state >> 33) % end).unwrap()
+}
+
+#[test]
+fn what_a_server_does_not_take_is_dropped_alone() {
+    let block = Headers::from_bytes(b"NATS/1.0\r\nA: 1\r\n\r\n");
+    for seed in 0..500 {
+        let mut state = seed;
+        let limits = [(3, true), (100, false), (5000, true), (5000, false), (usize::MAX, false)];
+        let limits: Vec<_> = (0..3).map(|_| limits[below(&mut state, 5)]).collect();
+        let mut outbound = Outbound::new(1 << 30, ReconnectBuffer::DEFAULT);
+        if below(&mut state, 2) == 0 {
+            outbound.set_ready(true, &mut Vec::new());
+        }
+        // What is to be left, and the numbers of what is not.
+        let mut left = Vec::new();
+        let mut numbers = Vec::new();
+        for number in 1..=below(&mut state, 40) as u64 {
+            let len = [0, 2, 3, 4, 90, 4096, 6000][below(&mut state, 7)];
+            let headers = if below(&mut state, 3) == 0 { block } else { Headers::NONE };
+            let payload = Payload::from(vec![b'x'; len]);
+            let message = Publish { headers, ..message(payload.as_bytes()) };
+            assert_eq!(outbound.publish(&message, &payload).unwrap().number, number);
+            let total = len + headers.as_bytes().len();
+            let is_taken =
+                |&(max, allowed): &(usize, bool)| total <= max && (allowed || headers.is_empty());
+            if limits.iter().all(is_taken) {
+                message.encode(&mut left).unwrap();
+            } else {
+                numbers.push(number);
+            }
+            if below(&mut state, 4) == 0 && outbound.is_ready {
+                lines(&mut outbound, "PING\r\n");
+                left.extend(b"PING\r\n");
+            }
+        }
+        let mut refused = Vec::new();
+        for (payload, headers) in limits {
+            let limits = PublishLimits { payload, line: 4096, headers };
+            refused.extend(outbound.set_limits(limits, &mut Vec::new()));
+        }
+        refused.sort_unstable_by_key(|one| one.number);
+        assert_eq!(refused.iter().map(|one| one.number).collect::<Vec<_>>(), numbers);
+        outbound.set_ready(true, &mut Vec::new());
+        assert_eq!(outbound.waiting, outbound.queued.message_len() + outbound.held.message_len());
+        let left = String::from_utf8(left).unwrap().replace("\r\n", "|");
+        assert_eq!(taken(&mut outbound), left, "{seed}");
+        // Those that were refused are not reported as lost.
+        let messages = outbound.messages() - numbers.len() as u64;
+        assert_eq!(outbound.lose(&mut Vec::new()), messages);
+        assert_eq!((outbound.waiting, outbound.held()), (0, 0));
+    }
+}

@@ -15,6 +15,7 @@ use nats_proto::Requests;
 use nats_proto::Slot;
 use nats_proto::Token;
 
+use crate::batch::Refused;
 use crate::error::RequestError;
 use crate::message::Message;
 
@@ -120,6 +121,18 @@ impl RequestTable {
         self.lost = number;
         self.fail(wake, RequestError::Disconnected, |sent| {
             sent.number != 0 && sent.number <= number
+        });
+    }
+
+    /// Fails the requests among messages that a server does not take, in the order of their numbers.
+    pub(crate) fn fail_refused(&mut self, refused: &[Refused], wake: &mut Vec<Waker>) {
+        self.table.fail(|_, waiting| {
+            let Waiting::Reply(sent) = waiting else { return false };
+            let found = refused.binary_search_by_key(&sent.number, |message| message.number);
+            let Some(message) = found.ok().and_then(|at| refused.get(at)) else { return false };
+            let error = RequestError::Publish(message.reason.into());
+            wake.extend(settle(waiting, Waiting::Failed(error)));
+            true
         });
     }
 

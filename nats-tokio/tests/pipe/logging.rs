@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use nats_tokio::ConnectOptions;
 use nats_tokio::Events;
@@ -142,6 +143,11 @@ async fn a_life_and_none_of_its_secrets() {
         .name("hub")
         .token("t0ken")
         .keep_server_order()
+        .backoff(nats_tokio::Backoff::Fixed {
+            wait: Duration::from_secs(2),
+            jitter: Duration::ZERO,
+            jitter_tls: Duration::ZERO,
+        })
         .leave_lame_duck_within(None)
         .retry_first_connect()
         .connector(move |target| {

@@ -16,6 +16,7 @@ mod outcomes;
 mod peer;
 mod publishing;
 mod receiving;
+mod rechecking;
 mod reconnecting;
 mod refusing;
 mod releasing;

@@ -66,7 +66,7 @@ async fn messages_of_any_length_have_their_turn_beside_a_flood() {
         tokio::spawn(async move {
             for _ in 0..5 {
                 client.publish("other", vec![b'x'; len]).await.unwrap();
-                client.publish("other", &vec![b'x'; len]).await.unwrap();
+                client.publish("other", &[b'x'; 1000].repeat(len / 1000)).await.unwrap();
                 count.fetch_add(1, SeqCst);
             }
         });
@@ -130,7 +130,7 @@ fn is_pending(future: std::pin::Pin<&mut impl Future>) -> bool {
 /// A client whose server does not read, with nothing but a filler of that length in front.
 async fn stalled() -> (Client, Peer) {
     let (client, peer) = connected(ConnectOptions::new().send_buffer(100), 16).await;
-    client.publish("filler", &vec![b'x'; 500]).await.unwrap();
+    client.publish("filler", vec![b'x'; 500]).await.unwrap();
     (client, peer)
 }
 
@@ -248,7 +248,7 @@ async fn reconnecting(
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_room_is_kept_for_the_next_connection() {
     let (client, peer, mut servers) = reconnecting(ConnectOptions::new()).await;
-    client.publish("filler", &vec![b'x'; 500]).await.unwrap();
+    client.publish("filler", vec![b'x'; 500]).await.unwrap();
     let waiting = tokio::spawn({
         let client = client.clone();
         async move { client.publish("late", "x").await }
@@ -264,7 +264,7 @@ async fn who_waits_for_room_is_kept_for_the_next_connection() {
 async fn who_waits_for_room_fails_if_nothing_can_be_kept() {
     let options = ConnectOptions::new().reconnect_buffer(ReconnectBuffer::OFF);
     let (client, peer, mut servers) = reconnecting(options).await;
-    client.publish("filler", &vec![b'x'; 500]).await.unwrap();
+    client.publish("filler", vec![b'x'; 500]).await.unwrap();
     let waiting = tokio::spawn({
         let client = client.clone();
         async move { client.publish("late", "x").await }
