@@ -139,7 +139,7 @@ pub(crate) fn unique(seed: Seed) -> [u8; UNIQUE_LEN] {
 
 impl Token {
     /// The token in base 62.
-    fn digits(self, digits: &mut [u8; 11]) -> &[u8] {
+    pub(crate) fn digits(self, digits: &mut [u8; 11]) -> &[u8] {
         let mut rest = self.0;
         let mut start = digits.len();
         for place in digits.iter_mut().rev() {
@@ -155,7 +155,7 @@ impl Token {
     }
 
     /// Reads what [`digits`](Self::digits) wrote.
-    fn parse(digits: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(digits: &[u8]) -> Option<Self> {
         if digits.is_empty() {
             return None;
         }

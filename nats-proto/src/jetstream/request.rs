@@ -80,6 +80,10 @@ impl<'a> PullRequest<'a> {
         Self { heartbeat: interval.into(), ..self }
     }
 
+    pub(super) const fn times(self, expires: Millis, heartbeat: Millis) -> Self {
+        Self { expires, heartbeat, ..self }
+    }
+
     /// The pull ends when nothing is there any more. With [`expires`](Self::expires), it waits for a
     /// first message if there is none.
     ///

@@ -1,0 +1,413 @@
+//! A number of messages at once: a state machine of time and input.
+
+mod end;
+#[cfg(test)]
+mod tests;
+
+pub use end::FetchEnd;
+
+use core::time::Duration;
+
+use super::inbox::InboxId;
+use super::inbox::PullId;
+use super::pull::Handling;
+use super::pull::Pull;
+use super::slot::Slot;
+use super::status::PullStatus;
+use crate::time::Instant;
+use crate::time::Millis;
+
+/// How long a fetch that does not wait takes at most.
+const NO_WAIT: Millis = Millis(1_000);
+/// From which time on a fetch asks for heartbeats, and how often.
+const WITH_HEARTBEAT: u32 = 10_000;
+const HEARTBEAT: Millis = Millis(5_000);
+/// How much sooner than the caller's time the server's ends at most.
+const MARGIN: u32 = 250;
+/// For how long a pull that was given up is listened to, so that what comes is given back at once.
+const LINGER: Millis = Millis(500);
+/// The same where a message is delivered only so many times: a server with leaf nodes serves a pull
+/// that is younger though nobody listens.
+const LINGER_LIMITED: Millis = Millis(2_000);
+/// How many pulls that were given up are listened to.
+const LINGERING: usize = 2;
+
+/// Fetches messages from a consumer, one batch after the other: a pull that ends when there is
+/// nothing more, or when it is time.
+///
+/// All batches use one subscription, unless one is given up in the middle. Nothing is asked for that
+/// is not waited for.
+///
+/// It is driven like a [`PullConsumer`](super::PullConsumer): `handle_*` when something has happened,
+/// then [`poll_output`](Self::poll_output), and [`poll_timeout`](Self::poll_timeout) says when to be back.
+///
+/// ```
+/// use core::time::Duration;
+/// use nats_proto::Instant;
+/// use nats_proto::jetstream::{Fetch, FetchConfig, FetchEnd, FetchOutput, Handling, PullStatus};
+///
+/// let now = Instant::from_millis(0);
+/// let mut fetch = Fetch::new();
+/// fetch.handle_connected();
+/// fetch.start(FetchConfig::new(10).max_wait(Duration::from_secs(5)), now);
+/// let Some(FetchOutput::Subscribe(inbox)) = fetch.poll_output(now) else { unreachable!() };
+/// let Some(FetchOutput::Pull(pull)) = fetch.poll_output(now) else { unreachable!() };
+///
+/// assert_eq!(fetch.handle_message(inbox, 100, now), Handling::Deliver);
+/// fetch.handle_status(inbox, Some(pull.id.number), PullStatus::NoMessages, now);
+/// assert_eq!(fetch.poll_output(now), Some(FetchOutput::End(FetchEnd::NoMoreMessages)));
+/// assert_eq!(fetch.received(), 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    slot: Slot,
+    phase: Phase,
+    config: FetchConfig,
+    is_connected: bool,
+    is_pinned: bool,
+    received: u32,
+    /// Until when the application waits.
+    deadline: Instant,
+    /// Whether the server may wait for a first message.
+    waits: bool,
+    last_inbox: u32,
+    last_number: u32,
+    /// Whether the server sends heartbeats for the pull.
+    has_heartbeat: bool,
+    lingering: [Lingering; LINGERING],
+    /// An inbox to unsubscribe from at once.
+    displaced: Option<InboxId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    /// A pull is to be sent.
+    Due,
+    Open,
+    Ended(FetchEnd),
+}
+
+/// An inbox that is to be unsubscribed from, of a pull that was given up.
+#[derive(Clone, Copy, Debug)]
+struct Lingering {
+    inbox: Option<InboxId>,
+    number: u32,
+    /// How many messages may still come.
+    left: u32,
+    until: Instant,
+}
+
+impl Lingering {
+    const NONE: Self = Self { inbox: None, number: 0, left: 0, until: Instant::from_millis(0) };
+}
+
+/// What to fetch. Times are rounded up to whole milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct FetchConfig {
+    batch: u32,
+    max_bytes: u32,
+    /// Zero is not at all.
+    max_wait: Millis,
+    unlimited_deliveries: bool,
+}
+
+impl FetchConfig {
+    /// Up to so many messages, of those that are there. Zero counts as one.
+    #[must_use]
+    pub const fn new(batch: u32) -> Self {
+        let batch = if batch == 0 { 1 } else { batch };
+        Self { batch, max_bytes: 0, max_wait: Millis(0), unlimited_deliveries: false }
+    }
+
+    /// Up to so many bytes, of [`pulled_size`](super::pulled_size) each message. Zero, the default, is
+    /// no limit.
+    #[must_use]
+    pub const fn max_bytes(self, max_bytes: u32) -> Self {
+        Self { max_bytes, ..self }
+    }
+
+    /// If no message is there, wait for the first for so long; that is also how long a fetch takes at
+    /// most. The server's time ends a tenth sooner, 250 ms at the most, so that its word is here in time.
+    ///
+    /// By default, a fetch does not wait; it takes a second at most, since a consumer that waits for
+    /// acknowledgements does not answer at all.
+    #[must_use]
+    pub fn max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait: max_wait.into(), ..self }
+    }
+
+    /// The consumer delivers a message as often as it takes (`max_deliver` is -1), so that a fetch that
+    /// was given up is listened to for 500 ms instead of 2 s.
+    #[must_use]
+    pub const fn unlimited_deliveries(self) -> Self {
+        Self { unlimited_deliveries: true, ..self }
+    }
+
+    const fn linger(&self) -> Millis {
+        if self.unlimited_deliveries { LINGER } else { LINGER_LIMITED }
+    }
+}
+
+/// What a [`Fetch`] wants done, on the present connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum FetchOutput {
+    /// Subscribe to the inbox.
+    Subscribe(InboxId),
+    /// Unsubscribe from the inbox, and go on passing on what still comes until the server has confirmed
+    /// that.
+    Unsubscribe(InboxId),
+    /// Send the pull.
+    Pull(Pull),
+    /// The fetch is over, and the next one may start.
+    End(FetchEnd),
+}
+
+impl Fetch {
+    /// Nothing is being fetched, and there is no connection.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            slot: Slot::EMPTY,
+            phase: Phase::Idle,
+            config: FetchConfig::new(1),
+            is_connected: false,
+            is_pinned: false,
+            received: 0,
+            deadline: Instant::from_millis(0),
+            waits: false,
+            last_inbox: 0,
+            last_number: 0,
+            has_heartbeat: false,
+            lingering: [Lingering::NONE; LINGERING],
+            displaced: None,
+        }
+    }
+
+    /// Starts to fetch. While there is no connection, it waits for one.
+    ///
+    /// A fetch that is under way is [given up](Self::cancel) for it.
+    pub fn start(&mut self, config: FetchConfig, now: Instant) {
+        self.cancel(now);
+        self.config = config;
+        self.received = 0;
+        self.waits = config.max_wait.0 > 0;
+        self.deadline = now + if self.waits { config.max_wait } else { NO_WAIT };
+        self.phase = Phase::Due;
+    }
+
+    /// Gives a fetch up: what still comes is [given back](Handling::Return). Does nothing if there is
+    /// none.
+    ///
+    /// Its pull cannot be taken back, so it is listened to for a while. It gets no more messages than it
+    /// asked for.
+    pub fn cancel(&mut self, now: Instant) {
+        if self.phase == Phase::Open {
+            self.abandon(now);
+        }
+        self.phase = Phase::Idle;
+    }
+
+    /// The client is connected, and nothing of an earlier connection is left.
+    pub const fn handle_connected(&mut self) {
+        self.is_connected = true;
+    }
+
+    /// The connection is lost, and the pull with it.
+    pub fn handle_disconnected(&mut self) {
+        self.is_connected = false;
+        self.slot.forget();
+        self.lingering = [Lingering::NONE; LINGERING];
+        self.displaced = None;
+        if self.phase == Phase::Open {
+            self.phase = Phase::Ended(FetchEnd::Disconnected);
+        }
+    }
+
+    /// A message came to an inbox: one that takes so many bytes of a pull's limit
+    /// ([`pulled_size`](super::pulled_size)).
+    pub fn handle_message(&mut self, inbox: InboxId, bytes: u32, now: Instant) -> Handling {
+        let is_it = self.phase == Phase::Open && self.slot.is_at(inbox);
+        if !is_it {
+            let old = self.lingering.iter_mut().find(|old| old.inbox == Some(inbox));
+            if let Some(old) = old {
+                old.left = old.left.saturating_sub(1);
+            }
+            return Handling::Return;
+        }
+        self.slot.last_sign = now;
+        self.slot.count(bytes);
+        self.received += 1;
+        if !self.slot.is_open() {
+            self.phase = Phase::Ended(FetchEnd::Full);
+        }
+        Handling::Deliver
+    }
+
+    /// The message had the id of a pin ([`header::PIN_ID`](super::header::PIN_ID)), which the caller
+    /// keeps: later pulls [say](Pull::is_pinned) whether it goes with them.
+    pub const fn handle_pin(&mut self) {
+        self.is_pinned = true;
+    }
+
+    /// A status came to an inbox, for the pull of that number
+    /// ([`PullId::number_in`] its subject). One for another pull than the open one is of no account.
+    pub fn handle_status(
+        &mut self,
+        inbox: InboxId,
+        number: Option<u32>,
+        status: PullStatus<'_>,
+        now: Instant,
+    ) {
+        let is_it = self.phase == Phase::Open && self.slot.is_at(inbox);
+        if !is_it || number != Some(self.slot.number) {
+            let is_over = status != PullStatus::Heartbeat;
+            let is_old = |old: &&mut Lingering| {
+                old.inbox == Some(inbox) && number == Some(old.number) && is_over
+            };
+            if let Some(old) = self.lingering.iter_mut().find(is_old) {
+                old.left = 0;
+            }
+            return;
+        }
+        self.slot.last_sign = now;
+        if status == PullStatus::Heartbeat {
+            return;
+        }
+        self.slot.close();
+        if status == PullStatus::PinIdMismatch {
+            self.is_pinned = false;
+        }
+        let is_behind = status == PullStatus::RequestsPending && self.received == 0;
+        // Older pulls, of others, are served first: wait for our turn.
+        let waits_on = is_behind && self.config.max_wait.0 > 0 && self.waits;
+        if waits_on {
+            self.waits = false;
+        }
+        self.phase = if waits_on { Phase::Due } else { Phase::Ended(FetchEnd::new(status)) };
+    }
+
+    /// It is time, at [`poll_timeout`](Self::poll_timeout) or later.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let is_stalled = self.has_heartbeat && self.slot.stalls_at(HEARTBEAT) <= now;
+        match self.phase {
+            Phase::Open if is_stalled || self.deadline <= now => {
+                self.abandon(now);
+                self.phase = Phase::Ended(FetchEnd::TimedOut);
+            }
+            Phase::Due if self.deadline <= now => {
+                let end =
+                    if self.is_connected { FetchEnd::TimedOut } else { FetchEnd::Disconnected };
+                self.phase = Phase::Ended(end);
+            }
+            _ => {}
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_output`](Self::poll_output)
+    /// again, if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let stalls = self.has_heartbeat.then(|| self.slot.stalls_at(HEARTBEAT));
+        let fetch = match self.phase {
+            Phase::Due => Some(self.deadline),
+            Phase::Open => Some(self.deadline.min(stalls.unwrap_or(self.deadline))),
+            Phase::Idle | Phase::Ended(_) => None,
+        };
+        let lingering = self.lingering.iter().filter(|old| old.inbox.is_some());
+        [fetch, lingering.map(|old| old.until).min()].into_iter().flatten().min()
+    }
+
+    /// What to do next. Call it until there is nothing, with room in the send buffer for what it may
+    /// ask for, which is done when it returns.
+    pub fn poll_output(&mut self, now: Instant) -> Option<FetchOutput> {
+        if let Some(inbox) = self.displaced.take() {
+            return Some(FetchOutput::Unsubscribe(inbox));
+        }
+        let is_over =
+            |old: &&mut Lingering| old.inbox.is_some() && (old.until <= now || old.left == 0);
+        if let Some(old) = self.lingering.iter_mut().find(is_over) {
+            return old.inbox.take().map(FetchOutput::Unsubscribe);
+        }
+        match self.phase {
+            Phase::Due if self.is_connected => Some(self.poll_pull(now)),
+            Phase::Ended(end) => {
+                self.phase = Phase::Idle;
+                Some(FetchOutput::End(end))
+            }
+            Phase::Idle | Phase::Due | Phase::Open => None,
+        }
+    }
+
+    /// How many messages of the last fetch came.
+    #[must_use]
+    pub const fn received(&self) -> u32 {
+        self.received
+    }
+
+    /// Whether a fetch is under way.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.phase != Phase::Idle
+    }
+
+    fn poll_pull(&mut self, now: Instant) -> FetchOutput {
+        let Some(inbox) = self.slot.inbox else {
+            self.last_inbox = self.last_inbox.wrapping_add(1);
+            let inbox = InboxId(self.last_inbox);
+            self.slot.inbox = Some(inbox);
+            return FetchOutput::Subscribe(inbox);
+        };
+        self.last_number = self.last_number.wrapping_add(1);
+        let FetchConfig { batch, max_bytes, max_wait, .. } = self.config;
+        let expires = self.expires(now);
+        self.has_heartbeat = expires.0 >= WITH_HEARTBEAT;
+        let pull = Pull {
+            id: PullId { inbox, number: self.last_number },
+            batch,
+            max_bytes,
+            is_pinned: self.is_pinned,
+            // A second one waits until it is its turn.
+            no_wait: self.waits || max_wait.0 == 0,
+            expires,
+            heartbeat: if self.has_heartbeat { HEARTBEAT } else { Millis(0) },
+        };
+        self.slot.open(&pull, now);
+        self.phase = Phase::Open;
+        FetchOutput::Pull(pull)
+    }
+
+    /// How long the server is to wait: what is left of the time, but for a margin.
+    fn expires(&self, now: Instant) -> Millis {
+        let max_wait = self.config.max_wait.0;
+        if max_wait == 0 {
+            return Millis(0);
+        }
+        let left = self.deadline.as_millis().saturating_sub(now.as_millis());
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        Millis(left.saturating_sub(MARGIN.min(left / 10)).max(1))
+    }
+
+    /// Gives up the pull and its inbox, as messages of the next pull could not be told from its own.
+    fn abandon(&mut self, now: Instant) {
+        let left = self.slot.left;
+        self.slot.close();
+        let until = now + self.config.linger();
+        let old =
+            Lingering { inbox: self.slot.inbox.take(), number: self.slot.number, left, until };
+        // If there are too many, the oldest is listened to no more.
+        if let Some(oldest) = self.lingering.iter_mut().min_by_key(|old| old.inbox) {
+            self.displaced = oldest.inbox;
+            *oldest = old;
+        }
+    }
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self::new()
+    }
+}

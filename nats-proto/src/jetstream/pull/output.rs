@@ -1,0 +1,148 @@
+//! What the machines for pulls ask for and tell.
+
+use crate::jetstream::inbox::InboxId;
+use crate::jetstream::inbox::PullId;
+use crate::jetstream::request::PullRequest;
+use crate::time::Millis;
+
+/// What a [`PullConsumer`](super::PullConsumer) wants done.
+///
+/// Whatever goes to the server goes on the present connection, and never on the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PullOutput {
+    /// Subscribe to the inbox. The pulls that use it follow.
+    Subscribe(InboxId),
+    /// Unsubscribe from the inbox, and go on passing on what still comes until the server has confirmed
+    /// that ([`Session::drain_subscription`](crate::session::Session::drain_subscription)).
+    Unsubscribe(InboxId),
+    /// Send the pull.
+    Pull(Pull),
+    /// Send PING, and call [`handle_pong`](super::PullConsumer::handle_pong) at its PONG.
+    Ping,
+    /// Find out whether the connection is alive, with PING and a short time for PONG: nothing has come
+    /// for so long that it may not be.
+    Probe,
+    /// Ask for the consumer's state (CONSUMER.INFO), and pass the answer to
+    /// [`handle_info`](super::PullConsumer::handle_info). No answer is fine.
+    RequestInfo,
+    /// Tell the application.
+    Event(PullEvent),
+    /// Nothing will be asked for any more. What was delivered is still good. Told once, as the last.
+    End(PullEnd),
+}
+
+/// A pull to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Pull {
+    /// What its reply subject is made of.
+    pub id: PullId,
+    /// How many messages.
+    pub batch: u32,
+    /// How many bytes; zero is no limit.
+    pub max_bytes: u32,
+    /// Whether the id of the last pin goes with it.
+    pub is_pinned: bool,
+    /// Whether it ends when nothing is there.
+    pub no_wait: bool,
+    pub(in crate::jetstream) expires: Millis,
+    pub(in crate::jetstream) heartbeat: Millis,
+}
+
+impl Pull {
+    /// The body of the request. What belongs to a priority group is up to the caller: the group, and
+    /// the id of the pin if [`is_pinned`](Self::is_pinned).
+    #[must_use]
+    pub const fn request(&self) -> PullRequest<'static> {
+        let request = PullRequest::new(self.batch).max_bytes(self.max_bytes);
+        let request = request.times(self.expires, self.heartbeat);
+        if self.no_wait { request.no_wait() } else { request }
+    }
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use]
+pub enum Handling {
+    /// It is the application's, and counts until it is released.
+    Deliver,
+    /// It came too late or is one too many: give it back, with a
+    /// [`Nak`](crate::jetstream::AckKind::Nak). It does not count.
+    Return,
+}
+
+/// What an application may want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PullEvent {
+    /// Nothing came for twice the heartbeat, so another pull was made. Told once, until something
+    /// comes.
+    Stalled,
+    /// The next message is larger than all the bytes that may wait. It is asked for every 4 s. Told
+    /// once, until something comes.
+    MessageTooLarge,
+    /// The consumer allows less than was asked for, and from now on no more is. Told once for each kind
+    /// and value.
+    Limited(PullLimit),
+    /// The consumer delivers nothing until messages are acknowledged (`max_ack_pending`). Told once,
+    /// until something comes.
+    HeldUp,
+}
+
+/// A limit of a consumer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PullLimit {
+    /// So many messages in a pull (`max_batch`).
+    Batch(u32),
+    /// So many bytes in a pull (`max_bytes`).
+    Bytes(u32),
+    /// A pull of so many milliseconds (`max_expires`).
+    ExpiresMillis(u32),
+}
+
+/// Why a consumer asks for nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PullEnd {
+    /// [`stop`](super::PullConsumer::stop).
+    Stopped,
+    /// [`drain`](super::PullConsumer::drain).
+    Drained,
+    /// The consumer or its stream was deleted.
+    ConsumerDeleted,
+    /// The consumer delivers to a subject of its own.
+    PushBased,
+    /// The server does not understand the pull (400), or a group is missing or wrong.
+    BadRequest,
+    /// The server is too old for what was asked for (412).
+    Unsupported,
+    /// The client may not ask for messages.
+    NotPermitted,
+}
+
+/// What an answer to CONSUMER.INFO comes down to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ConsumerState {
+    /// There is such a consumer.
+    Exists {
+        /// Whether it waits for acknowledgements:
+        /// [`ConsumerInfo::is_held_up`](crate::jetstream::ConsumerInfo::is_held_up).
+        is_held_up: bool,
+    },
+    /// There is no such consumer, or no such stream
+    /// ([`ErrorClass::NotFound`](crate::jetstream::ErrorClass::NotFound)).
+    NotFound,
+    /// The answer is another error, or none at all.
+    Unknown,
+    /// The client may not ask. It is not asked to again.
+    NotPermitted,
+}

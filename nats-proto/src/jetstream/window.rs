@@ -1,0 +1,345 @@
+//! Messages that were published and not acknowledged yet: a state machine of time and input.
+
+mod config;
+mod outcome;
+mod reply;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+pub use config::WindowConfig;
+pub use config::WindowMessage;
+pub use outcome::LastMessage;
+pub use outcome::MayBeStored;
+pub use outcome::NotSent;
+pub use outcome::NotStored;
+pub use outcome::Outcome;
+pub use outcome::PublishReply;
+pub use outcome::Settled;
+use reply::Pace;
+use slot::ANY_TIME;
+use slot::NONE;
+use slot::Slots;
+use slot::State;
+pub use slot::WindowSlot;
+
+use crate::inbox::Token;
+use crate::store::Table;
+use crate::time::Instant;
+
+/// Keeps messages until it is known what became of them, and has them sent again where that is safe
+/// (ADR-22, and what nats-server does in elections and for `Nats-Msg-Id`).
+///
+/// A message has exactly one outcome, no later than its deadline, and it is true: `Stored` is in the
+/// stream, `NotStored` and `NotSent` are not and will not be, and everything else is `MayBeStored`. A
+/// message with an id is sent again after a lost connection, without an answer and after a reply that is
+/// none; one without an id only if it is certain that nobody has it. So at most one copy is stored of
+/// either.
+///
+/// `T` is the caller's, for every message: what to send again, and whom to tell. `L` is where they are
+/// kept, a `heapless::Vec<WindowSlot<T>, N>` or a `Vec<WindowSlot<T>>`. Publishing and settling take the
+/// same time however many there are, and allocate nothing but a place that there never was before.
+///
+/// # How to drive it
+///
+/// Like a [`Session`](crate::session::Session): call what has happened, then
+/// [`poll_transmit`](Self::poll_transmit) until there is nothing to send, and
+/// [`handle_timeout`](Self::handle_timeout) at [`poll_timeout`](Self::poll_timeout). Each attempt has a
+/// token of its own, of which its reply subject is made
+/// ([`Inbox::reply`](crate::Inbox::reply)): a reply that comes late is not taken for that to another.
+///
+/// ```
+/// use core::time::Duration;
+/// use nats_proto::Instant;
+/// use nats_proto::jetstream::{
+///     Outcome, PublishReply, PublishResponse, PublishScanner, PublishWindow, WindowConfig,
+///     WindowMessage, WindowSlot,
+/// };
+///
+/// type Slots = heapless::Vec<WindowSlot<&'static str>, 4>;
+/// let mut window = PublishWindow::<&str, Slots>::new(WindowConfig::new(4));
+/// let now = Instant::from_millis(0);
+/// window.handle_connected();
+///
+/// let message = WindowMessage::new("PUB …", 100, now + Duration::from_secs(5)).with_id();
+/// window.publish(message).unwrap();
+/// let transmit = window.poll_transmit(1, now).unwrap();
+/// assert_eq!((transmit.number, *transmit.data), (1, "PUB …"));
+/// let token = transmit.token;
+///
+/// let mut scanner = PublishScanner::<heapless::Vec<u8, 64>>::default();
+/// let response = PublishResponse::read(br#"{"stream":"S","seq":7}"#, &mut scanner).unwrap();
+/// let settled = window.handle_reply(token, PublishReply::Response(response), now).unwrap();
+/// assert_eq!(settled.outcome, Outcome::Stored { sequence: 7, is_duplicate: false });
+/// assert_eq!(window.handle_reply(token, PublishReply::NoResponders, now), None); // a second one
+/// ```
+///
+/// # Order
+///
+/// Unless they are [independent](WindowConfig::independent), messages are sent in order, and are in the
+/// stream in order as long as nothing fails. A lost connection keeps the order of those with ids: all that
+/// were not acknowledged are sent again, in order. What breaks it are refusals of single messages (nobody
+/// listens, too busy) and acknowledgements that get lost: those behind may have been stored. What keeps it
+/// in any case is a window of one message; or, for the only publisher of a stream, the chain: each message
+/// expects that the last one is its [predecessor](Transmit::predecessor), and a stream's refusal goes to
+/// [`handle_chain_conflict`](Self::handle_chain_conflict).
+#[derive(Clone, Debug)]
+pub struct PublishWindow<T, L> {
+    config: WindowConfig,
+    slots: Slots<L>,
+    bytes: u64,
+    is_connected: bool,
+    last_number: u64,
+    /// The number of the last message that is known to be in the stream.
+    last_stored: Option<u64>,
+    /// How many are sent and not answered.
+    sent: u32,
+    /// No message in front of this one waits to be sent.
+    cursor: u32,
+    /// Nothing is due earlier than this.
+    earliest: Instant,
+    pace: Pace,
+    _data: core::marker::PhantomData<T>,
+}
+
+/// Later than any time that matters.
+const NEVER: Instant = Instant::from_millis(u64::MAX);
+
+/// A message in the window, until it is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PublishHandle {
+    at: u32,
+    number: u64,
+}
+
+impl PublishHandle {
+    /// Its place among all messages of the window, from 1.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.number
+    }
+}
+
+/// A message that the window did not take: it is full, of messages or of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NotAccepted<T> {
+    /// What was handed in.
+    pub data: T,
+    /// Whether the message alone is larger than the window, so that waiting for room is of no use.
+    pub is_too_large: bool,
+}
+
+/// A message to write now.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Transmit<'w, T> {
+    /// What its reply subject is made of. It differs from attempt to attempt.
+    pub token: Token,
+    /// Its place among all messages of the window, from 1.
+    pub number: u64,
+    /// For a chain: the number of the message in front of it, the last one that is under way or stored.
+    /// Its id belongs into
+    /// [`PublishHeaders::expected_last_message_id`](crate::jetstream::PublishHeaders::expected_last_message_id).
+    pub predecessor: Option<u64>,
+    /// What was handed in.
+    pub data: &'w mut T,
+}
+
+impl<T, L: Table<WindowSlot<T>> + Default> PublishWindow<T, L> {
+    /// An empty window, without a connection.
+    #[must_use]
+    pub fn new(config: WindowConfig) -> Self {
+        Self {
+            config,
+            slots: Slots::new(L::default()),
+            bytes: 0,
+            is_connected: false,
+            last_number: 0,
+            last_stored: None,
+            sent: 0,
+            cursor: NONE,
+            earliest: NEVER,
+            pace: Pace::new(config.max_messages, config.seed),
+            _data: core::marker::PhantomData,
+        }
+    }
+}
+
+impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
+    /// Whether a message of that size would be taken.
+    #[must_use]
+    pub fn has_room(&self, size: u32) -> bool {
+        let bytes = self.bytes.saturating_add(size.into());
+        self.slots.len() < self.config.max_messages && bytes <= self.config.max_bytes.into()
+    }
+
+    /// Takes a message. If it can be sent, [`poll_transmit`](Self::poll_transmit) has it next.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAccepted`] if there is no room: when a message is settled, there may be.
+    pub fn publish(&mut self, message: WindowMessage<T>) -> Result<PublishHandle, NotAccepted<T>> {
+        let WindowMessage { data, size, has_id, deadline, retries } = message;
+        if !self.has_room(size) {
+            return Err(NotAccepted { data, is_too_large: size > self.config.max_bytes });
+        }
+        let number = self.last_number + 1;
+        // A deadline that never comes is still one.
+        let deadline = deadline.min(Instant::from_millis(u64::MAX - 1));
+        let slot = WindowSlot { size, has_id, retries, ..WindowSlot::new(number, deadline) };
+        match self.slots.push(data, slot, self.config.max_messages) {
+            Ok(at) => {
+                self.last_number = number;
+                self.bytes += u64::from(size);
+                self.earliest = self.earliest.min(deadline);
+                if self.cursor == NONE {
+                    self.cursor = at;
+                }
+                Ok(PublishHandle { at, number })
+            }
+            Err(data) => Err(NotAccepted { data, is_too_large: false }),
+        }
+    }
+
+    /// The client is connected, and nothing that was not sent on an earlier connection will be.
+    pub const fn handle_connected(&mut self) {
+        self.is_connected = true;
+        self.pace.reset_hold();
+    }
+
+    /// The connection is lost: the messages up to `position` may have reached the server, and the
+    /// others never left and will not. `settle` gets those whose outcome that is.
+    pub fn handle_disconnected(
+        &mut self,
+        position: u64,
+        now: Instant,
+        mut settle: impl FnMut(Settled<T>),
+    ) {
+        self.is_connected = false;
+        self.pace.reset_probe();
+        let mut at = self.slots.first();
+        while at != NONE {
+            let this = at;
+            at = self.slots.after(this);
+            let Some(slot) = self.slots.get_mut(this) else { break };
+            let State::Sent { position: sent, .. } = slot.state else { continue };
+            self.sent = self.sent.saturating_sub(1);
+            slot.state = State::Waiting { not_before: ANY_TIME };
+            if sent > position {
+                continue;
+            }
+            slot.is_clouded = true;
+            if !self.may_resend(this, now) {
+                self.settle(this, Outcome::MayBeStored(MayBeStored::Disconnected), &mut settle);
+            }
+        }
+        self.cursor = self.slots.first();
+    }
+
+    /// It is time, at [`poll_timeout`](Self::poll_timeout) or later. `settle` gets the messages whose
+    /// outcome that is.
+    ///
+    /// Takes time in proportion to the window, if something is due.
+    pub fn handle_timeout(&mut self, now: Instant, mut settle: impl FnMut(Settled<T>)) {
+        self.pace.handle_timeout(now);
+        if now < self.earliest {
+            return;
+        }
+        self.earliest = NEVER;
+        let mut at = self.slots.first();
+        while at != NONE {
+            let this = at;
+            at = self.slots.after(this);
+            if let Some(outcome) = self.expire(this, now) {
+                self.settle(this, outcome, &mut settle);
+            } else if let Some(due) = self.due_at(this, now) {
+                self.earliest = self.earliest.min(due);
+            }
+        }
+    }
+
+    /// Ends everything now, as if all deadlines had passed: the client is closed. `settle` gets all
+    /// messages.
+    pub fn close(&mut self, mut settle: impl FnMut(Settled<T>)) {
+        while let Some(slot) = self.slots.get(self.slots.first()) {
+            let outcome = match slot.outcome_in_time() {
+                Outcome::NotSent(_) => Outcome::NotSent(NotSent::Closed),
+                Outcome::MayBeStored(_) => Outcome::MayBeStored(MayBeStored::Closed),
+                outcome => outcome,
+            };
+            self.settle(self.slots.first(), outcome, &mut settle);
+        }
+    }
+
+    /// Gives a message up: it is not sent any more, and its outcome is not told. `None` if it is settled
+    /// already.
+    pub fn abandon(&mut self, handle: PublishHandle) -> Option<T> {
+        self.get_mut(handle)?;
+        self.remove(handle.at)
+    }
+
+    /// What was handed in with a message; `None` if it is settled already.
+    pub fn get_mut(&mut self, handle: PublishHandle) -> Option<&mut T> {
+        let slot = self.slots.get_mut(handle.at)?;
+        slot.data.as_mut().filter(|_| slot.number == handle.number)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit)
+    /// again, if nothing else happens. It may turn out to be too early, since a message that is settled
+    /// takes no time to look for the next deadline.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let hold = self.pace.hold().filter(|_| self.is_connected && self.sent < self.slots.len());
+        let earliest = (self.earliest < NEVER && self.slots.len() > 0).then_some(self.earliest);
+        [hold, earliest].into_iter().flatten().min()
+    }
+
+    /// The next message to write, as the connection's message of number `position`: those grow, and
+    /// [`handle_disconnected`](Self::handle_disconnected) says which of them the server may have. It
+    /// counts as sent, so there has to be room for it.
+    pub fn poll_transmit(&mut self, position: u64, now: Instant) -> Option<Transmit<'_, T>> {
+        if !self.is_connected || self.cursor == NONE || !self.pace.allows(self.sent, now) {
+            return None;
+        }
+        let at = self.next_due(now)?;
+        let predecessor = self.slots.before(at).map_or(self.last_stored, |slot| Some(slot.number));
+        if self.cursor == at {
+            self.cursor = self.slots.after(at);
+        }
+        let until = now + self.config.ack_wait;
+        let stride = u64::from(self.config.max_messages);
+        let slot = self.slots.get_mut(at)?;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.has_attempt = true;
+        slot.state = State::Sent { until, position };
+        // A copy that nobody has does not count for the stream's duplicate window.
+        if !slot.is_clouded {
+            slot.first_sent = now;
+        }
+        self.sent += 1;
+        self.earliest = self.earliest.min(until);
+        let token = Token(u64::from(slot.generation) * stride + u64::from(at));
+        let (number, data) = (slot.number, slot.data.as_mut()?);
+        Some(Transmit { token, number, predecessor, data })
+    }
+
+    /// How many messages have no outcome yet.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.slots.len()
+    }
+
+    /// Whether every message has its outcome.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.slots.len() == 0
+    }
+
+    /// How many of them are sent, and their replies awaited.
+    #[must_use]
+    pub const fn in_flight(&self) -> u32 {
+        self.sent
+    }
+}

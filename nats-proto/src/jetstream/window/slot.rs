@@ -1,0 +1,183 @@
+//! The messages of a window, in order.
+
+use crate::store::Table;
+use crate::time::Instant;
+
+/// No slot.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Earlier than any time that matters.
+pub(super) const ANY_TIME: Instant = Instant::from_millis(0);
+
+/// A place for a message in a [`PublishWindow`](super::PublishWindow).
+#[derive(Clone, Debug)]
+pub struct WindowSlot<T> {
+    /// `None` if the place is free.
+    pub(super) data: Option<T>,
+    pub(super) number: u64,
+    /// How many attempts were made at this place, by whatever message: what tells replies apart.
+    pub(super) generation: u32,
+    /// The neighbours in order of numbers; `next` is also the next free place.
+    pub(super) prev: u32,
+    pub(super) next: u32,
+    pub(super) size: u32,
+    pub(super) state: State,
+    pub(super) deadline: Instant,
+    /// When the first attempt was made of those that a duplicate window has to cover.
+    pub(super) first_sent: Instant,
+    pub(super) has_id: bool,
+    /// Whether an attempt was made, so that the generation is this message's.
+    pub(super) has_attempt: bool,
+    /// Whether there was an attempt whose fate is not known. Then nothing that is said about a later
+    /// one proves that the message is not stored.
+    pub(super) is_clouded: bool,
+    /// How often it was refused for now, and may be.
+    pub(super) refused: u8,
+    pub(super) retries: u8,
+    /// Why it was refused last.
+    pub(super) refusal: Option<super::NotStored>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// To be sent, but not before this.
+    Waiting { not_before: Instant },
+    /// Sent as the connection's message of that number. Until when to wait for the reply.
+    Sent { until: Instant, position: u64 },
+}
+
+impl<T> WindowSlot<T> {
+    pub(super) const fn is_sent(&self) -> bool {
+        matches!(self.state, State::Sent { .. })
+    }
+}
+
+/// The slots in use as a list in order of their numbers, and the free ones as another.
+#[derive(Clone, Debug)]
+pub(super) struct Slots<L> {
+    table: L,
+    first: u32,
+    last: u32,
+    free: u32,
+    len: u32,
+}
+
+impl<L> Slots<L> {
+    pub(super) const fn new(table: L) -> Self {
+        Self { table, first: NONE, last: NONE, free: NONE, len: 0 }
+    }
+
+    pub(super) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) const fn first(&self) -> u32 {
+        self.first
+    }
+
+    pub(super) fn get<T>(&self, at: u32) -> Option<&WindowSlot<T>>
+    where
+        L: Table<WindowSlot<T>>,
+    {
+        self.table.as_ref().get(at as usize).filter(|slot| slot.data.is_some())
+    }
+
+    pub(super) fn get_mut<T>(&mut self, at: u32) -> Option<&mut WindowSlot<T>>
+    where
+        L: Table<WindowSlot<T>>,
+    {
+        self.table.as_mut().get_mut(at as usize).filter(|slot| slot.data.is_some())
+    }
+
+    /// The one behind `at`.
+    pub(super) fn after<T>(&self, at: u32) -> u32
+    where
+        L: Table<WindowSlot<T>>,
+    {
+        self.get(at).map_or(NONE, |slot| slot.next)
+    }
+
+    /// The one in front of `at`.
+    pub(super) fn before<T>(&self, at: u32) -> Option<&WindowSlot<T>>
+    where
+        L: Table<WindowSlot<T>>,
+    {
+        self.get(self.get(at)?.prev)
+    }
+
+    /// Adds a message at the end. Gives it back if there is no room for a slot, or there would be more
+    /// than `max`.
+    pub(super) fn push<T>(&mut self, data: T, mut slot: WindowSlot<T>, max: u32) -> Result<u32, T>
+    where
+        L: Table<WindowSlot<T>>,
+    {
+        slot.prev = self.last;
+        slot.next = NONE;
+        let mut at = self.free;
+        if let Some(free) = self.table.as_ref().get(at as usize) {
+            slot.generation = free.generation;
+            self.free = free.next;
+        } else {
+            at = u32::try_from(self.table.as_ref().len()).unwrap_or(NONE);
+            if at >= max || self.table.push(WindowSlot::new(0, slot.deadline)).is_err() {
+                return Err(data);
+            }
+        }
+        let Some(place) = self.table.as_mut().get_mut(at as usize) else { return Err(data) };
+        slot.data = Some(data);
+        *place = slot;
+        match self.get_mut(self.last) {
+            Some(last) => last.next = at,
+            None => self.first = at,
+        }
+        self.last = at;
+        self.len += 1;
+        Ok(at)
+    }
+
+    /// Removes a message, and returns what was handed in with it.
+    pub(super) fn remove<T>(&mut self, at: u32) -> Option<T>
+    where
+        L: Table<WindowSlot<T>>,
+    {
+        let slot = self.get_mut(at)?;
+        let data = slot.data.take();
+        let (prev, next) = (slot.prev, slot.next);
+        if let Some(slot) = self.table.as_mut().get_mut(at as usize) {
+            slot.next = self.free;
+        }
+        self.free = at;
+        match self.get_mut(prev) {
+            Some(prev) => prev.next = next,
+            None => self.first = next,
+        }
+        match self.get_mut(next) {
+            Some(next) => next.prev = prev,
+            None => self.last = prev,
+        }
+        self.len = self.len.saturating_sub(1);
+        data
+    }
+}
+
+impl<T> WindowSlot<T> {
+    pub(super) const fn new(number: u64, deadline: Instant) -> Self {
+        Self {
+            data: None,
+            number,
+            generation: 0,
+            prev: NONE,
+            next: NONE,
+            size: 0,
+            state: State::Waiting { not_before: ANY_TIME },
+            deadline,
+            first_sent: ANY_TIME,
+            has_id: false,
+            has_attempt: false,
+            is_clouded: false,
+            refused: 0,
+            retries: 0,
+            refusal: None,
+        }
+    }
+}
