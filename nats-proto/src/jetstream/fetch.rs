@@ -72,8 +72,6 @@ pub struct Fetch {
     waits: bool,
     last_inbox: u32,
     last_number: u32,
-    /// Whether the server sends heartbeats for the pull.
-    has_heartbeat: bool,
     lingering: [Lingering; LINGERING],
     /// An inbox to unsubscribe from at once.
     displaced: Option<InboxId>,
@@ -181,7 +179,6 @@ impl Fetch {
             waits: false,
             last_inbox: 0,
             last_number: 0,
-            has_heartbeat: false,
             lingering: [Lingering::NONE; LINGERING],
             displaced: None,
         }
@@ -292,7 +289,7 @@ impl Fetch {
 
     /// It is time, at [`poll_timeout`](Self::poll_timeout) or later.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let is_stalled = self.has_heartbeat && self.slot.stalls_at(HEARTBEAT) <= now;
+        let is_stalled = self.slot.heartbeat.0 > 0 && self.slot.stalls_at() <= now;
         match self.phase {
             Phase::Open if is_stalled || self.deadline <= now => {
                 self.abandon(now);
@@ -311,7 +308,7 @@ impl Fetch {
     /// again, if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let stalls = self.has_heartbeat.then(|| self.slot.stalls_at(HEARTBEAT));
+        let stalls = (self.slot.heartbeat.0 > 0).then(|| self.slot.stalls_at());
         let fetch = match self.phase {
             Phase::Due => Some(self.deadline),
             Phase::Open => Some(self.deadline.min(stalls.unwrap_or(self.deadline))),
@@ -364,7 +361,6 @@ impl Fetch {
         self.last_number = self.last_number.wrapping_add(1);
         let FetchConfig { batch, max_bytes, max_wait, .. } = self.config;
         let expires = self.expires(now);
-        self.has_heartbeat = expires.0 >= WITH_HEARTBEAT;
         let pull = Pull {
             id: PullId { inbox, number: self.last_number },
             batch,
@@ -373,7 +369,7 @@ impl Fetch {
             // A second one waits until it is its turn.
             no_wait: self.waits || max_wait.0 == 0,
             expires,
-            heartbeat: if self.has_heartbeat { HEARTBEAT } else { Millis(0) },
+            heartbeat: if expires.0 >= WITH_HEARTBEAT { HEARTBEAT } else { Millis(0) },
         };
         self.slot.open(&pull, now);
         self.phase = Phase::Open;

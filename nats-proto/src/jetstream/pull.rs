@@ -1,5 +1,6 @@
 //! What keeps messages coming from a consumer: a state machine of time and input.
 
+mod ask;
 mod config;
 mod leave;
 mod output;
@@ -20,7 +21,6 @@ pub use output::PullOutput;
 use status::Pauses;
 
 use super::inbox::InboxId;
-use super::inbox::PullId;
 use super::slot::Slot;
 use crate::time::Instant;
 use crate::time::Millis;
@@ -274,7 +274,6 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
     pub const fn release(&mut self, messages: u32, bytes: u32) {
         self.messages = self.messages.saturating_sub(messages);
         self.bytes = self.bytes.saturating_sub(bytes);
-        self.too_small = 0;
     }
 
     /// An answer to [`PullOutput::RequestInfo`].
@@ -320,12 +319,11 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         if let Phase::Leaving(_) = self.phase {
             return self.leave_in_time(now);
         }
-        let Caps { expires, heartbeat, .. } = self.caps;
         let mut is_stalled = false;
         for slot in self.slots.iter_mut().filter(|slot| slot.is_open()) {
-            let stalls = slot.stalls_at(heartbeat) <= now;
+            let stalls = slot.stalls_at() <= now;
             is_stalled |= stalls;
-            if stalls || slot.ends_at(expires) <= now {
+            if stalls || slot.ends_at() <= now {
                 // The server has forgotten to say what became of the pull.
                 slot.retire();
             }
@@ -342,20 +340,19 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         if !self.is_connected {
             return None;
         }
-        let leaving = match self.phase {
-            Phase::Running => None,
-            Phase::Leaving(leaving) => leaving.poll_timeout(),
+        match self.phase {
+            Phase::Running => {}
+            Phase::Leaving(leaving) => return Some(leaving.until),
             Phase::Ended(_) | Phase::Over => return None,
-        };
+        }
         let info = match self.info {
             Info::Asked { until } => Some(until),
             _ => None,
         };
         let hold = self.is_held().then_some(self.hold);
         let open = self.slots.iter().filter(|slot| slot.is_open());
-        let Caps { expires, heartbeat, .. } = self.caps;
-        let slots = open.map(|slot| slot.stalls_at(heartbeat).min(slot.ends_at(expires))).min();
-        [leaving, info, hold, slots].into_iter().flatten().min()
+        let slots = open.map(|slot| slot.stalls_at().min(slot.ends_at())).min();
+        [info, hold, slots].into_iter().flatten().min()
     }
 
     /// What to do next. Call it until there is nothing, with room in the send buffer for what it may
@@ -397,44 +394,6 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         self.phase == Phase::Over
     }
 
-    fn poll_running(&mut self, now: Instant) -> Option<PullOutput> {
-        if self.wants_probe {
-            self.wants_probe = false;
-            return Some(PullOutput::Probe);
-        }
-        if self.is_absent && self.info == Info::Idle && self.hold <= now {
-            self.info = Info::Wanted;
-            self.hold = now + ABSENCE;
-        }
-        if self.info == Info::Wanted {
-            self.info = Info::Asked { until: now + INFO_TIMEOUT };
-            return Some(PullOutput::RequestInfo);
-        }
-        if self.is_absent || self.hold > now {
-            return None;
-        }
-        let (batch, max_bytes) = self.demand()?;
-        let slot = self.slots.iter_mut().find(|slot| !slot.is_open())?;
-        let Some(inbox) = slot.inbox else {
-            self.last_inbox = self.last_inbox.wrapping_add(1);
-            let inbox = InboxId(self.last_inbox);
-            slot.inbox = Some(inbox);
-            return Some(PullOutput::Subscribe(inbox));
-        };
-        self.last_number = self.last_number.wrapping_add(1);
-        let pull = Pull {
-            id: PullId { inbox, number: self.last_number },
-            batch,
-            max_bytes,
-            is_pinned: self.is_pinned,
-            no_wait: false,
-            expires: self.caps.expires,
-            heartbeat: self.caps.heartbeat,
-        };
-        slot.open(&pull, now);
-        Some(PullOutput::Pull(pull))
-    }
-
     fn poll_event(&mut self) -> Option<PullEvent> {
         let Caps { messages, bytes, expires, .. } = self.caps;
         let told = &mut self.told;
@@ -447,37 +406,6 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             (&mut told.expires, PullEvent::Limited(PullLimit::ExpiresMillis(expires.0))),
         ];
         table.into_iter().find_map(|(tell, event)| tell.take().then_some(event))
-    }
-
-    /// How many messages and bytes to ask for, if it is worth it.
-    fn demand(&self) -> Option<(u32, u32)> {
-        let PullConfig { max_messages, max_bytes, .. } = self.config;
-        let asked = self.outstanding();
-        let is_idle = asked == 0;
-        let messages = max_messages.saturating_sub(self.messages).saturating_sub(asked);
-        // Rounded up, as half of one is not nothing.
-        if messages == 0 || !(is_idle || messages >= max_messages.div_ceil(2)) {
-            return None;
-        }
-        let batch = messages.min(self.caps.messages);
-        if max_bytes == 0 {
-            return Some((batch, 0));
-        }
-        let asked = self.slots.iter().fold(0_u32, |sum, slot| sum.saturating_add(slot.bytes_left));
-        let bytes = max_bytes.saturating_sub(self.bytes).saturating_sub(asked);
-        let is_enough = is_idle || bytes >= max_bytes.div_ceil(2);
-        let bytes = bytes.min(self.caps.bytes);
-        (is_enough && bytes > self.too_small).then_some((batch, bytes))
-    }
-
-    /// Whether something would be asked for, were it not for a pause.
-    fn is_held(&self) -> bool {
-        self.phase == Phase::Running
-            && self.hold > NO_HOLD
-            && ((self.is_absent && self.info == Info::Idle)
-                || (!self.is_absent
-                    && self.slots.iter().any(|slot| !slot.is_open())
-                    && self.demand().is_some()))
     }
 
     /// A sign that the server has not forgotten us.

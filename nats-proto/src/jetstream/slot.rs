@@ -5,7 +5,7 @@ use super::pull::Pull;
 use crate::time::Instant;
 use crate::time::Millis;
 
-/// How much longer than a pull lasts to wait for word of its end.
+/// How much longer than a pull lasts to wait for word of its end, and how long to wait for any at least.
 const GRACE: Millis = Millis(1_000);
 
 /// An inbox, and at most one pull whose messages come to it.
@@ -25,6 +25,8 @@ pub(super) struct Slot {
     /// Whether a message came.
     pub(super) has_delivered: bool,
     pub(super) is_pinned: bool,
+    pub(super) expires: Millis,
+    pub(super) heartbeat: Millis,
     pub(super) asked_at: Instant,
     /// When something came last.
     pub(super) last_sign: Instant,
@@ -40,6 +42,8 @@ impl Slot {
         asked_bytes: 0,
         has_delivered: false,
         is_pinned: false,
+        expires: Millis(0),
+        heartbeat: Millis(0),
         asked_at: Instant::from_millis(0),
         last_sign: Instant::from_millis(0),
     };
@@ -59,18 +63,21 @@ impl Slot {
         self.asked_bytes = pull.max_bytes;
         self.has_delivered = false;
         self.is_pinned = pull.is_pinned;
+        self.expires = pull.expires;
+        self.heartbeat = pull.heartbeat;
         self.asked_at = now;
         self.last_sign = now;
     }
 
     /// When a pull is given up that nothing is heard of.
-    pub(super) fn stalls_at(&self, heartbeat: Millis) -> Instant {
-        self.last_sign + heartbeat + heartbeat
+    pub(super) fn stalls_at(&self) -> Instant {
+        // A round trip may take longer than the heartbeat that a server allows.
+        self.last_sign + Millis(self.heartbeat.0.saturating_mul(2).max(GRACE.0))
     }
 
     /// When a pull is given up whose end was not told.
-    pub(super) fn ends_at(&self, expires: Millis) -> Instant {
-        self.asked_at + expires + GRACE
+    pub(super) fn ends_at(&self) -> Instant {
+        self.asked_at + self.expires + GRACE
     }
 
     pub(super) const fn close(&mut self) {
@@ -87,7 +94,7 @@ impl Slot {
         self.has_delivered = true;
         self.left -= 1;
         self.bytes_left = self.bytes_left.saturating_sub(bytes);
-        if self.asked_bytes > 0 && self.bytes_left == 0 {
+        if self.left == 0 || (self.asked_bytes > 0 && self.bytes_left == 0) {
             self.close();
         }
     }

@@ -80,8 +80,8 @@ impl PullConfig {
         Self { expires: after.into(), ..self }
     }
 
-    /// How often the server says that it is alive where there are no messages; after twice as long, a
-    /// pull is given up. At most half of [`expires`](Self::expires). Default 5 s, instead of the 15 s
+    /// How often the server says that it is alive where there are no messages; after twice as long, and
+    /// at least a second, a pull is given up. At most half of [`expires`](Self::expires). Default 5 s, instead of the 15 s
     /// of ADR-37, so that the end of a consumer that nobody tells of is noticed after 10 s.
     #[must_use]
     pub fn heartbeat(self, interval: Duration) -> Self {

@@ -26,7 +26,7 @@ pub(super) struct Leaving {
     is_quiet: bool,
     rounds: u8,
     /// Until when to wait.
-    until: Instant,
+    pub(super) until: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +43,6 @@ impl Leaving {
     pub(super) fn handle_message(&mut self) -> bool {
         self.is_quiet = false;
         self.end == PullEnd::Drained
-    }
-
-    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
-        Some(self.until)
     }
 }
 

@@ -61,6 +61,18 @@ impl Pull {
         let request = request.times(self.expires, self.heartbeat);
         if self.no_wait { request.no_wait() } else { request }
     }
+
+    /// After how many milliseconds it ends in the server; zero is never.
+    #[must_use]
+    pub const fn expires_millis(&self) -> u32 {
+        self.expires.0
+    }
+
+    /// After how many milliseconds without a message the server says that it is alive; zero is never.
+    #[must_use]
+    pub const fn heartbeat_millis(&self) -> u32 {
+        self.heartbeat.0
+    }
 }
 
 /// What to do with a message.

@@ -25,8 +25,6 @@ use crate::time::Millis;
 
 /// When to ask again what became of a message that is being stored, or whose reply was none.
 const AGAIN: Millis = Millis(100);
-/// When to send a message again that came before its predecessor.
-const CHAIN: Millis = Millis(20);
 
 /// How fast messages may go out.
 #[derive(Clone, Debug)]
@@ -167,7 +165,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// ([`ErrorCode::WRONG_LAST_MESSAGE_ID`]).
     ///
     /// That settles nothing if the predecessor is still under way, or was not stored: the message is sent
-    /// again, behind the right one.
+    /// again, behind the right one, when that is known or after a pause of 20 ms, doubling to a second.
     pub fn handle_chain_conflict(
         &mut self,
         token: Token,
@@ -192,10 +190,11 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
             LastMessage::Own(_) | LastMessage::Foreign => false,
         };
         if is_ours && (!is_clouded || self.may_resend(at, now)) {
-            if let Some(slot) = self.slots.get_mut(at) {
-                slot.refusal = Some(REFUSAL);
-            }
-            self.wait(at, now + CHAIN);
+            let slot = self.slots.get_mut(at)?;
+            slot.refusal = Some(REFUSAL);
+            let pause = doubled(20, slot.conflicts, 1_000);
+            slot.conflicts = slot.conflicts.saturating_add(1);
+            self.wait(at, now + pause);
             return None;
         }
         let slot = self.slots.get(at)?;
@@ -388,13 +387,21 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     }
 
     pub(super) fn remove(&mut self, at: u32) -> Option<T> {
+        let after = self.slots.after(at);
+        if let Some(follower) = self.slots.get_mut(after).filter(|slot| slot.conflicts > 0) {
+            // It was waiting for that.
+            follower.conflicts = 0;
+            if !follower.is_sent() {
+                follower.state = State::Waiting { not_before: ANY_TIME };
+            }
+        }
         let slot = self.slots.get(at)?;
         self.bytes = self.bytes.saturating_sub(slot.size.into());
         if slot.is_sent() {
             self.sent = self.sent.saturating_sub(1);
         }
         if self.cursor == at {
-            self.cursor = self.slots.after(at);
+            self.cursor = after;
         }
         self.slots.remove(at)
     }

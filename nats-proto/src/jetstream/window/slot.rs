@@ -34,6 +34,8 @@ pub struct WindowSlot<T> {
     /// How often it was refused for now, and may be.
     pub(super) refused: u8,
     pub(super) retries: u8,
+    /// How often in a row it came before its predecessor.
+    pub(super) conflicts: u8,
     /// Why it was refused last.
     pub(super) refusal: Option<super::NotStored>,
 }
@@ -177,6 +179,7 @@ impl<T> WindowSlot<T> {
             is_clouded: false,
             refused: 0,
             retries: 0,
+            conflicts: 0,
             refusal: None,
         }
     }

@@ -1,0 +1,52 @@
+//! A simulated JetStream.
+//!
+//! The machines that keep pulls, fetches and publishes going, each with a driver that does what it says,
+//! a server that behaves as nats-server was seen to, but forgets things, and a clock that jumps: all in one
+//! thread, from one seed. Whatever is found not to be [true](Invariant) is a [`Violation`].
+
+mod chance;
+mod checks;
+mod flaw;
+mod publish;
+mod pull;
+mod schedule;
+
+pub use chance::bytes_of;
+pub use checks::Checks;
+pub use checks::Invariant;
+pub use checks::Violation;
+pub use flaw::Flaw;
+
+/// What came of a history.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// What was looked at.
+    pub checks: Checks,
+    /// How many messages there were.
+    pub messages: u64,
+    /// How many frames and lines.
+    pub steps: u64,
+}
+
+/// A kind of history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A consumer's messages, as they come.
+    Pull,
+    /// A publisher's messages, until they are acknowledged.
+    Publish,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Pull, Self::Publish];
+}
+
+/// A history from bytes, perhaps with a mistake, perhaps told on standard error.
+#[must_use]
+pub fn live(kind: Kind, bytes: &[u8], flaw: Option<Flaw>, is_told: bool) -> History {
+    match kind {
+        Kind::Pull => pull::live(bytes, flaw, is_told),
+        Kind::Publish => publish::live(bytes, flaw, is_told),
+    }
+}
