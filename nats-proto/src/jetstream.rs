@@ -7,13 +7,71 @@
 //! |---|---|
 //! | names, and the subjects of requests | [`StreamName`], [`ConsumerName`], [`ApiPrefix`], [`ApiSubject`] |
 //! | a message to a stream | [`PublishHeaders`] |
-//! | the answer to it | [`PublishResponse`], [`PublishScanner`] |
+//! | the answer to it | [`PublishReply`], [`PublishResponse`], [`PublishScanner`] |
+//! | messages that were published, until it is known what became of them | [`PublishWindow`] |
+//! | messages of a consumer, as they come | [`PullConsumer`] |
+//! | or so many at once | [`Fetch`] |
+//! | their inboxes | [`PullInbox`] |
 //! | asking for messages | [`PullRequest`] |
 //! | a message of a consumer | [`Delivery`], [`AckKind`] |
 //! | what comes instead of one | [`PullStatus`], [`Heartbeat`], [`Undelivered`] |
 //! | a consumer's state | [`ConsumerScanner`], [`ConsumerInfo`] |
 //! | errors | [`ApiError`], [`ErrorCode`], [`ErrorClass`] |
 //! | times in JSON | [`Timestamp`] |
+//!
+//! # What keeps going by itself
+//!
+//! Servers forget things: that a pull has ended, that it was refused, that a message was stored. Three
+//! state machines of time and input heal that, whatever is not said: [`PullConsumer`], [`Fetch`] and
+//! [`PublishWindow`]. They are told what happens and asked what to do, and `tests/jetstream-sim` runs them
+//! against servers that forget, under a virtual clock.
+//!
+//! They write nothing themselves. A driver turns what they want into frames: a pull is a
+//! [`PullRequest`] to [`ApiSubject::consumer_next`] with a reply subject of [`PullInbox::reply`], and an
+//! acknowledgement is an [`AckKind`] to the message's reply subject. Frames of the machines belong to the
+//! connection that they are made for; what is left of them when it is lost is dropped.
+//!
+//! ```
+//! use nats_proto::jetstream::{
+//!     ApiPrefix, ApiSubject, ConsumerName, Fetch, FetchConfig, FetchOutput, PullInbox, StreamName,
+//! };
+//! use nats_proto::wire::Publish;
+//! use nats_proto::{Inbox, Instant, Seed};
+//!
+//! type Text = heapless::Vec<u8, 128>;
+//!
+//! let now = Instant::from_millis(0);
+//! let inbox = PullInbox::<Text>::new(Inbox::<()>::DEFAULT_PREFIX, Seed([7; 16]))?;
+//! let next = ApiSubject::consumer_next(
+//!     StreamName::from_static("ORDERS"),
+//!     ConsumerName::from_static("worker"),
+//! );
+//! let mut fetch = Fetch::new();
+//! fetch.handle_connected();
+//! fetch.start(FetchConfig::new(10), now);
+//!
+//! let (mut subject, mut reply, mut body) = (Text::new(), Text::new(), Text::new());
+//! let mut frame = heapless::Vec::<u8, 256>::new();
+//! while let Some(output) = fetch.poll_output(now) {
+//!     match output {
+//!         FetchOutput::Subscribe(id) => {
+//!             // session.subscribe(inbox.filter(id, &mut subject)?, None, …)
+//!             assert!(inbox.filter(id, &mut subject)?.as_str().starts_with("_INBOX."));
+//!         }
+//!         FetchOutput::Pull(pull) => {
+//!             pull.request().encode(&mut body)?;
+//!             let subject = next.encode(ApiPrefix::DEFAULT, &mut subject)?;
+//!             let reply = Some(inbox.reply(pull.id, &mut reply)?);
+//!             Publish { reply, ..Publish::new(subject, &body) }.encode(&mut frame)?;
+//!         }
+//!         // session.drain_subscription(…), or the fetch is over
+//!         _ => {}
+//!     }
+//! }
+//! assert!(frame.starts_with(b"PUB $JS.API.CONSUMER.MSG.NEXT.ORDERS.worker _INBOX."));
+//! assert!(frame.ends_with(b"\r\n{\"batch\":10,\"no_wait\":true}\r\n"));
+//! # Ok::<(), nats_proto::Full>(())
+//! ```
 
 mod ack;
 mod api;

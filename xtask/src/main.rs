@@ -35,7 +35,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "sim",
-        about: "10,000 simulated lives of a session; --seeds COUNT, --seed SEED for one told",
+        about: "10,000 simulated lives of a session, 100,000 histories of JetStream (alone with \
+                --jetstream); --seeds COUNT, --seed SEED for one told",
         run: sim::sim,
     },
     Task {

@@ -47,7 +47,7 @@ impl<'b> Chance<'b> {
 
 /// The bytes of a seed.
 #[must_use]
-pub fn bytes_of(seed: u64) -> [u8; 8] {
+pub const fn bytes_of(seed: u64) -> [u8; 8] {
     // Mixed, since the first bytes choose the most.
     let mixed = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9).to_be_bytes()

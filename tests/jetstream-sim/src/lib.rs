@@ -6,6 +6,7 @@
 
 mod chance;
 mod checks;
+mod fetch;
 mod flaw;
 mod publish;
 mod pull;
@@ -33,13 +34,15 @@ pub struct History {
 pub enum Kind {
     /// A consumer's messages, as they come.
     Pull,
+    /// A consumer's messages, so many at once.
+    Fetch,
     /// A publisher's messages, until they are acknowledged.
     Publish,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Pull, Self::Publish];
+    pub const ALL: &'static [Self] = &[Self::Pull, Self::Fetch, Self::Publish];
 }
 
 /// A history from bytes, perhaps with a mistake, perhaps told on standard error.
@@ -47,6 +50,7 @@ impl Kind {
 pub fn live(kind: Kind, bytes: &[u8], flaw: Option<Flaw>, is_told: bool) -> History {
     match kind {
         Kind::Pull => pull::live(bytes, flaw, is_told),
+        Kind::Fetch => fetch::live(bytes, flaw, is_told),
         Kind::Publish => publish::live(bytes, flaw, is_told),
     }
 }

@@ -1,4 +1,4 @@
-//! Histories from many seeds, or one of them step by step: `cargo xtask sim`.
+//! Histories from many seeds, or one of them step by step: `cargo xtask sim --jetstream`.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -102,7 +102,7 @@ fn run(kind: Kind, from: u64, seeds: u64) -> bool {
     let wrong = outcomes.into_iter().filter_map(|outcome| outcome.wrong).min();
     let Some((seed, what)) = wrong else { return true };
     eprintln!("\n{kind:?}, seed {seed}: VIOLATION: {what}");
-    eprintln!("step by step: cargo run --package nats-jetstream-sim -- --seed {seed}");
+    eprintln!("step by step: cargo xtask sim --jetstream --seed {seed}");
     false
 }
 

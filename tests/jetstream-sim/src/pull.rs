@@ -1,6 +1,7 @@
 //! Pulls: a consumer, a driver that does what it says, and a server that forgets.
 
 mod driver;
+mod judge;
 mod server;
 mod setup;
 
@@ -10,12 +11,11 @@ use std::collections::HashSet;
 use driver::Driver;
 use driver::Line;
 use nats_proto::jetstream::ConsumerState;
-use nats_proto::jetstream::PullEnd;
 use nats_proto::jetstream::PullOutput;
-use server::Frame;
-use server::Server;
-use server::Stored;
-use setup::Setup;
+pub(crate) use server::Frame;
+pub(crate) use server::Server;
+pub(crate) use server::Stored;
+pub(crate) use setup::Setup;
 
 use crate::History;
 use crate::chance::Chance;
@@ -28,13 +28,6 @@ use crate::schedule::Schedule;
 const TICK: u64 = 100;
 /// More steps than any history has.
 const MAX_STEPS: u64 = 400_000;
-/// How many pulls may go out within a second without a message.
-const MAX_PULLS: usize = 12;
-/// How often in a row something may be due at once.
-const MAX_SPINS: u32 = 20;
-/// How many pulls may go out within a minute for a message that is too large: one every 4 s, and some
-/// at first, as there is more and more room.
-const MAX_LARGE: usize = 24;
 /// How much longer than it says a server of the simulation may take to notice the time.
 const SLACK: u64 = 2 * TICK;
 
@@ -437,9 +430,9 @@ impl World<'_> {
                 if self.flaw != Some(Flaw::ForgetsToUnsubscribe) {
                     self.server.subscribed.remove(&inbox);
                 }
-                self.to_client(Input::Pong { number }, 0);
+                self.send_to_client(Input::Pong { number }, 0);
             }
-            Line::Ping(number) => self.to_client(Input::Pong { number }, 0),
+            Line::Ping(number) => self.send_to_client(Input::Pong { number }, 0),
             Line::Info => self.inform(),
             Line::Pull(pull, pin) => {
                 self.counts[2] += 1;
@@ -466,33 +459,13 @@ impl World<'_> {
         } else {
             ConsumerState::Exists { is_held_up }
         };
-        self.to_client(Input::Info(state), 0);
-    }
-
-    fn count_pull(&mut self, now: u64) {
-        self.pulls.push(now);
-        self.pulls.retain(|at| at + 1000 > now);
-        let count = self.pulls.len();
-        self.checks.that(Invariant::NoHotLoop, count <= MAX_PULLS, || {
-            format!("{count} pulls within a second")
-        });
-        let is_next = self.server.stream.front().map(|message| message.id) == self.large;
-        if self.large.is_none() || !is_next || !self.setup.is_calm() {
-            self.large_pulls.clear();
-            return;
-        }
-        self.large_pulls.push(now);
-        self.large_pulls.retain(|at| at + 60_000 > now);
-        let count = self.large_pulls.len();
-        self.checks.that(Invariant::TooLargeIsRare, count <= MAX_LARGE, || {
-            format!("{count} pulls within a minute")
-        });
+        self.send_to_client(Input::Info(state), 0);
     }
 
     /// Sends what the server has said.
     fn deliver(&mut self) {
         for (frame, late) in std::mem::take(&mut self.server.out) {
-            self.to_client(Input::Frame(frame), late);
+            self.send_to_client(Input::Frame(frame), late);
         }
         let wasted = self.server.wasted;
         self.checks.that(Invariant::NothingWasted, wasted == 0 || !self.setup.has_leaves, || {
@@ -501,7 +474,7 @@ impl World<'_> {
     }
 
     /// What is late may be overtaken.
-    fn to_client(&mut self, input: Input, late: u64) {
+    fn send_to_client(&mut self, input: Input, late: u64) {
         let at = self.last_to_client.max(self.schedule.now() + self.setup.latency);
         if late == 0 {
             self.last_to_client = at;
@@ -541,70 +514,5 @@ impl World<'_> {
             }
         }
         self.checks.that(Invariant::TimeMovesOn, false, || "outputs do not end".into());
-    }
-
-    /// After every step of the machine.
-    fn check(&mut self, now: u64) {
-        let machine = &mut self.driver.machine;
-        let timeout = machine.poll_timeout();
-        let is_running = self.driver.is_connected && self.driver.end.is_none();
-        let (buffered, outstanding) = (machine.buffered(), machine.outstanding());
-        let may_ask = is_running && self.left_at.is_none() && buffered < self.setup.max_messages;
-        let fits = self.setup.max_bytes == 0;
-        let waits = !may_ask || timeout.is_some() || !fits && buffered > 0;
-        self.checks.that(Invariant::AsksOrWaits, waits, || {
-            format!("{buffered} with the application, {outstanding} asked for, at {now} ms")
-        });
-        let Some(timeout) = timeout.map(nats_proto::Instant::as_millis) else { return };
-        self.checks.that(Invariant::TimeMovesOn, self.spins < MAX_SPINS, || {
-            format!("it is {now}, and the timer is set to {timeout}")
-        });
-        if timeout < self.timer {
-            self.timer = timeout;
-            self.schedule.at(timeout, Event::Timer(timeout));
-        }
-    }
-
-    /// What has to be true of an end.
-    fn check_end(&mut self, now: u64) {
-        let expected = match (self.left_at, self.deleted_at) {
-            (Some(_), _) if self.setup.drains => PullEnd::Drained,
-            (Some(_), _) => PullEnd::Stopped,
-            _ => PullEnd::ConsumerDeleted,
-        };
-        if let Some(end) = self.driver.end {
-            let is_deleted = self.deleted_at.is_some() && !self.setup.awaits_consumer;
-            let is_true = end == expected || is_deleted && end == PullEnd::ConsumerDeleted;
-            let is_true = is_true && (self.left_at.is_some() || is_deleted);
-            self.checks.that(Invariant::EndsInTime, is_true, || format!("{end:?}"));
-            let open = self.server.open();
-            let slack = SLACK + 4 * self.setup.latency;
-            let is_over = self.left_at.is_none_or(|left| now >= left.saturating_add(2000 + slack));
-            self.checks.that(Invariant::LeavesNothing, open == 0 || !is_over, || {
-                format!("{open} messages are still asked for")
-            });
-            self.check_nothing_kept(now);
-        }
-        if let Some(left) = self.left_at {
-            let most = if self.setup.has_leaves { 2000 } else { 500 };
-            let is_over = self.driver.end.is_some() || self.was_cut_since;
-            let is_late = now != u64::MAX && now > left + most + SLACK;
-            self.checks.that(Invariant::EndsInTime, is_over || !is_late, || {
-                format!("left at {left} ms, and still there at {now} ms")
-            });
-        }
-    }
-
-    /// What was not handed out is the server's again.
-    fn check_nothing_kept(&mut self, now: u64) {
-        let slack = 6 * self.setup.latency + SLACK;
-        let is_time = self.left_at.is_some_and(|left| now != u64::MAX && now > left + 2000 + slack);
-        if !is_time || !self.setup.is_calm() || self.setup.drains {
-            return;
-        }
-        let kept = self.server.unacked.len();
-        self.checks.that(Invariant::LeavesNothing, kept == 0, || {
-            format!("{kept} messages are neither done with nor given back")
-        });
     }
 }

@@ -1,1 +1,224 @@
+use std::vec::Vec;
 
+use super::*;
+use crate::jetstream::PullLimit;
+
+const fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+fn outputs(fetch: &mut Fetch, now: u64) -> Vec<FetchOutput> {
+    core::iter::from_fn(|| fetch.poll_output(at(now))).collect()
+}
+
+fn config(batch: u32, max_wait: u64) -> FetchConfig {
+    FetchConfig::new(batch).max_wait(Duration::from_millis(max_wait))
+}
+
+/// A fetch that has just begun, and its pull.
+fn started(config: FetchConfig) -> (Fetch, Pull) {
+    let mut fetch = Fetch::new();
+    fetch.handle_connected();
+    fetch.start(config, at(0));
+    let first = outputs(&mut fetch, 0);
+    let [FetchOutput::Subscribe(inbox), FetchOutput::Pull(pull)] = first[..] else {
+        panic!("{first:?}")
+    };
+    assert_eq!(inbox, pull.id.inbox);
+    (fetch, pull)
+}
+
+fn say(fetch: &mut Fetch, pull: Pull, status: PullStatus<'_>, now: u64) {
+    fetch.handle_status(pull.id.inbox, Some(pull.id.number), status, at(now));
+}
+
+#[test]
+fn a_fetch_ends_when_all_is_there() {
+    let (mut fetch, pull) = started(config(2, 5_000));
+    assert_eq!((pull.batch, pull.no_wait, pull.expires), (2, true, Millis(4_750)));
+    assert_eq!(pull.heartbeat, Millis(0));
+    for now in 1..3 {
+        assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(now)), Handling::Deliver);
+    }
+    assert_eq!(outputs(&mut fetch, 3), [FetchOutput::End(FetchEnd::Full)]);
+    assert_eq!((fetch.received(), fetch.is_active(), fetch.poll_timeout()), (2, false, None));
+    // The next one uses the same subscription.
+    fetch.start(config(1, 0), at(4));
+    let [FetchOutput::Pull(second)] = outputs(&mut fetch, 4)[..] else { panic!() };
+    assert_eq!((second.id.inbox, second.expires, second.no_wait), (pull.id.inbox, Millis(0), true));
+    // What is said of the first does not concern it.
+    say(&mut fetch, pull, PullStatus::BatchCompleted, 5);
+    assert!(fetch.is_active() && fetch.received() == 0);
+}
+
+#[test]
+fn bytes_that_come_out_even_end_a_fetch() {
+    let (mut fetch, pull) = started(config(10, 5_000).max_bytes(100));
+    assert_eq!(pull.max_bytes, 100);
+    for size in [60, 40] {
+        assert_eq!(fetch.handle_message(pull.id.inbox, size, at(1)), Handling::Deliver);
+    }
+    assert_eq!(outputs(&mut fetch, 1), [FetchOutput::End(FetchEnd::Full)]);
+}
+
+#[test]
+fn every_status_ends_a_fetch() {
+    let table = [
+        (PullStatus::NoMessages, FetchEnd::NoMoreMessages),
+        (PullStatus::RequestTimeout, FetchEnd::NoMoreMessages),
+        (PullStatus::BatchCompleted, FetchEnd::Full),
+        (PullStatus::InterestExpired, FetchEnd::Interrupted),
+        (PullStatus::LeadershipChange, FetchEnd::Interrupted),
+        (PullStatus::ServerShutdown, FetchEnd::Interrupted),
+        (PullStatus::MessageTooLarge, FetchEnd::MessageTooLarge),
+        (PullStatus::MaxRequestBatch(5), FetchEnd::Limited(PullLimit::Batch(5))),
+        (PullStatus::MaxRequestBytes(6), FetchEnd::Limited(PullLimit::Bytes(6))),
+        (PullStatus::MaxRequestExpires(7), FetchEnd::Limited(PullLimit::ExpiresMillis(7))),
+        (PullStatus::MaxWaiting, FetchEnd::MaxWaiting),
+        (PullStatus::ConsumerDeleted, FetchEnd::ConsumerDeleted),
+        (PullStatus::PushBased, FetchEnd::PushBased),
+        (PullStatus::BadRequest(""), FetchEnd::BadRequest),
+        (PullStatus::RequiredApiLevel, FetchEnd::Unsupported),
+        (PullStatus::PinIdMismatch, FetchEnd::NotPinned),
+        (PullStatus::NoResponders, FetchEnd::NoResponders),
+    ];
+    for (status, end) in table {
+        let (mut fetch, pull) = started(config(10, 5_000));
+        assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(1)), Handling::Deliver);
+        say(&mut fetch, pull, PullStatus::Heartbeat, 2);
+        assert_eq!(outputs(&mut fetch, 2), []);
+        say(&mut fetch, pull, status, 3);
+        say(&mut fetch, pull, status, 3);
+        assert_eq!(outputs(&mut fetch, 3), [FetchOutput::End(end)], "{status:?}");
+        assert_eq!(fetch.received(), 1);
+    }
+}
+
+#[test]
+fn a_fetch_behind_others_waits_for_its_turn() {
+    let (mut fetch, first) = started(config(10, 1_000));
+    say(&mut fetch, first, PullStatus::RequestsPending, 100);
+    let [FetchOutput::Pull(second)] = outputs(&mut fetch, 100)[..] else { panic!() };
+    assert_eq!((second.no_wait, second.expires), (false, Millis(810)));
+    say(&mut fetch, second, PullStatus::RequestsPending, 200);
+    assert_eq!(outputs(&mut fetch, 200), [FetchOutput::End(FetchEnd::NoMoreMessages)]);
+    // Unless it does not wait, or has something.
+    let (mut fetch, first) = started(config(10, 0));
+    say(&mut fetch, first, PullStatus::RequestsPending, 100);
+    assert_eq!(outputs(&mut fetch, 100), [FetchOutput::End(FetchEnd::NoMoreMessages)]);
+}
+
+/// The server's word and the client's time, in either order and at once.
+#[test]
+fn time_is_up() {
+    for (told, timer) in [(Some(4_900), 5_000), (Some(5_000), 5_000), (None, 5_000)] {
+        let (mut fetch, pull) = started(config(10, 5_000));
+        assert_eq!(fetch.poll_timeout(), Some(at(5_000)));
+        if let Some(now) = told {
+            say(&mut fetch, pull, PullStatus::RequestTimeout, now);
+        }
+        fetch.handle_timeout(at(timer));
+        let end = if told.is_some() { FetchEnd::NoMoreMessages } else { FetchEnd::TimedOut };
+        assert_eq!(outputs(&mut fetch, timer), [FetchOutput::End(end)]);
+        // A message of the first is not one of the next.
+        fetch.start(config(1, 5_000), at(timer));
+        let next = outputs(&mut fetch, timer);
+        let has_new_inbox = matches!(next[..], [FetchOutput::Subscribe(_), FetchOutput::Pull(_)]);
+        assert_eq!(has_new_inbox, told.is_none(), "{next:?}");
+        if has_new_inbox {
+            assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(timer)), Handling::Return);
+            assert!(fetch.is_active());
+            // It is listened to until its word comes, or two seconds are over.
+            say(&mut fetch, pull, PullStatus::RequestTimeout, timer + 1);
+            assert_eq!(outputs(&mut fetch, timer + 1), [FetchOutput::Unsubscribe(pull.id.inbox)]);
+        }
+    }
+}
+
+#[test]
+fn a_fetch_that_does_not_wait_has_a_timer() {
+    let (mut fetch, pull) = started(config(10, 0));
+    assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(500)), Handling::Deliver);
+    assert_eq!(fetch.poll_timeout(), Some(at(1_000)));
+    fetch.handle_timeout(at(1_000));
+    assert_eq!(outputs(&mut fetch, 1_000), [FetchOutput::End(FetchEnd::TimedOut)]);
+    assert_eq!(fetch.received(), 1);
+}
+
+#[test]
+fn a_long_fetch_has_heartbeats() {
+    let (mut fetch, pull) = started(config(10, 60_000));
+    assert_eq!((pull.expires, pull.heartbeat), (Millis(59_750), Millis(5_000)));
+    say(&mut fetch, pull, PullStatus::Heartbeat, 5_000);
+    assert_eq!(fetch.poll_timeout(), Some(at(15_000)));
+    fetch.handle_timeout(at(14_999));
+    assert_eq!(outputs(&mut fetch, 14_999), []);
+    fetch.handle_timeout(at(15_000));
+    assert_eq!(outputs(&mut fetch, 15_000), [FetchOutput::End(FetchEnd::TimedOut)]);
+}
+
+#[test]
+fn what_is_given_up_is_given_back() {
+    let (mut fetch, first) = started(config(2, 5_000).unlimited_deliveries());
+    fetch.cancel(at(100));
+    assert_eq!((outputs(&mut fetch, 100), fetch.is_active()), (Vec::new(), false));
+    assert_eq!(fetch.poll_timeout(), Some(at(600)));
+    for left in [0, 1] {
+        assert_eq!(outputs(&mut fetch, 200), [], "{left} came");
+        assert_eq!(fetch.handle_message(first.id.inbox, 9, at(200)), Handling::Return);
+    }
+    assert_eq!(outputs(&mut fetch, 200), [FetchOutput::Unsubscribe(first.id.inbox)]);
+    assert_eq!(fetch.poll_timeout(), None);
+    // The time a message is delivered only so many times.
+    fetch.start(config(2, 5_000), at(1_000));
+    assert_eq!(outputs(&mut fetch, 1_000).len(), 2);
+    fetch.cancel(at(1_000));
+    assert_eq!(fetch.poll_timeout(), Some(at(3_000)));
+    assert_eq!(outputs(&mut fetch, 3_000).len(), 1);
+}
+
+#[test]
+fn many_that_are_given_up_are_bounded() {
+    let mut fetch = Fetch::new();
+    fetch.handle_connected();
+    let (mut subscribed, mut left) = (0_usize, 0_usize);
+    for now in 0..1_000 {
+        // Starting gives up what is under way.
+        fetch.start(config(1, 5_000), at(now));
+        for output in outputs(&mut fetch, now) {
+            match output {
+                FetchOutput::Subscribe(_) => subscribed += 1,
+                FetchOutput::Unsubscribe(_) => left += 1,
+                _ => {}
+            }
+        }
+        assert!(subscribed - left <= 1 + LINGERING, "{subscribed} {left}");
+    }
+    assert_eq!(subscribed, 1_000);
+}
+
+#[test]
+fn connections_come_and_go() {
+    let mut fetch = Fetch::default();
+    fetch.start(config(1, 5_000), at(0));
+    assert_eq!((outputs(&mut fetch, 0), fetch.poll_timeout()), (Vec::new(), Some(at(5_000))));
+    fetch.handle_connected();
+    let found = outputs(&mut fetch, 4_000);
+    let [FetchOutput::Subscribe(_), FetchOutput::Pull(pull)] = found[..] else { panic!() };
+    assert_eq!(pull.expires, Millis(900), "what is left of the time");
+    fetch.handle_disconnected();
+    assert_eq!(outputs(&mut fetch, 4_100), [FetchOutput::End(FetchEnd::Disconnected)]);
+    fetch.start(config(1, 1_000), at(5_000));
+    fetch.handle_timeout(at(6_000));
+    assert_eq!(outputs(&mut fetch, 6_000), [FetchOutput::End(FetchEnd::Disconnected)]);
+    fetch.handle_connected();
+    fetch.start(config(1, 1_000), at(7_000));
+    let found = outputs(&mut fetch, 7_000);
+    let [FetchOutput::Subscribe(inbox), FetchOutput::Pull(_)] = found[..] else { panic!() };
+    assert_ne!(inbox, pull.id.inbox);
+}
+
+#[test]
+fn a_fetch_is_small() {
+    assert!(size_of::<Fetch>() <= 208, "{}", size_of::<Fetch>());
+}

@@ -100,7 +100,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             | PullStatus::LeadershipChange => self.handle_expiry(asked, now),
             PullStatus::MessageTooLarge => self.handle_too_large(asked, now),
             PullStatus::MaxRequestBatch(most) => {
-                let is_news = 0 < most && most < self.caps.messages;
+                let is_news = 0 < most && most < asked.left;
                 if is_news {
                     self.caps.messages = most;
                     self.told.batch = Tell::Due;
@@ -108,7 +108,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 self.handle_limit(is_news, now);
             }
             PullStatus::MaxRequestBytes(most) => {
-                let is_news = 0 < most && most < self.caps.bytes && asked.asked_bytes > 0;
+                let is_news = 0 < most && most < asked.asked_bytes;
                 if is_news {
                     self.caps.bytes = most;
                     self.too_small = 0;
@@ -117,7 +117,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 self.handle_limit(is_news, now);
             }
             PullStatus::MaxRequestExpires(most) => {
-                let is_news = 1 < most && most < self.caps.expires.0;
+                let is_news = 1 < most && most < asked.expires.0;
                 if is_news {
                     self.caps.expires = Millis(most);
                     self.caps.heartbeat = Millis(self.caps.heartbeat.0.min(most / 2));

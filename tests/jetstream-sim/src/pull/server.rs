@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use nats_proto::jetstream::InboxId;
 use nats_proto::jetstream::Pull;
+use nats_proto::jetstream::PullId;
 use nats_proto::jetstream::PullStatus;
 
 use super::setup::Setup;
@@ -20,16 +21,16 @@ const YOUNG: u64 = 2000;
 
 /// What a server sends.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     Message { inbox: InboxId, id: u64, size: u32, pin: Option<u64> },
     Status { inbox: InboxId, number: u32, status: PullStatus<'static> },
 }
 
 /// A message in the stream.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stored {
-    pub(super) id: u64,
-    pub(super) size: u32,
+pub(crate) struct Stored {
+    pub(crate) id: u64,
+    pub(crate) size: u32,
 }
 
 #[derive(Debug)]
@@ -49,37 +50,37 @@ struct Waiting {
 }
 
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     max_waiting: usize,
     max_ack_pending: usize,
     has_leaves: bool,
     is_pinned: bool,
-    pub(super) faults: u64,
-    pub(super) max_batch: u32,
-    pub(super) max_bytes: u32,
-    pub(super) max_expires: u64,
+    pub(crate) faults: u64,
+    pub(crate) max_batch: u32,
+    pub(crate) max_bytes: u32,
+    pub(crate) max_expires: u64,
     waiting: VecDeque<Waiting>,
-    pub(super) stream: VecDeque<Stored>,
+    pub(crate) stream: VecDeque<Stored>,
     /// Delivered, and not acknowledged: until when.
-    pub(super) unacked: HashMap<u64, (Stored, u64)>,
-    pub(super) subscribed: HashSet<InboxId>,
-    pub(super) epoch: u64,
+    pub(crate) unacked: HashMap<u64, (Stored, u64)>,
+    pub(crate) subscribed: HashSet<InboxId>,
+    pub(crate) epoch: u64,
     /// No leader before.
-    pub(super) dead_until: u64,
-    pub(super) paused_until: u64,
-    pub(super) is_deleted: bool,
+    pub(crate) dead_until: u64,
+    pub(crate) paused_until: u64,
+    pub(crate) is_deleted: bool,
     pin: Option<u64>,
     last_pin: u64,
     /// When the client that is pinned was seen last.
     pinned_at: u64,
     /// What was delivered to an inbox that a live connection does not listen to.
-    pub(super) wasted: u64,
+    pub(crate) wasted: u64,
     /// What to send, and how much later than at once.
-    pub(super) out: Vec<(Frame, u64)>,
+    pub(crate) out: Vec<(Frame, u64)>,
 }
 
 impl Server {
-    pub(super) fn new(setup: &Setup) -> Self {
+    pub(crate) fn new(setup: &Setup) -> Self {
         Self {
             max_waiting: setup.max_waiting,
             max_ack_pending: setup.max_ack_pending,
@@ -106,7 +107,7 @@ impl Server {
     }
 
     /// How many messages the waiting pulls of the present connection may still bring.
-    pub(super) fn open(&self) -> u32 {
+    pub(crate) fn open(&self) -> u32 {
         let mine = self.waiting.iter().filter(|pull| self.hears(pull));
         mine.map(|pull| pull.left).sum()
     }
@@ -138,7 +139,7 @@ impl Server {
     }
 
     /// A pull comes, by the present connection.
-    pub(super) fn pull(
+    pub(crate) fn pull(
         &mut self,
         pull: &Pull,
         pin: Option<u64>,
@@ -154,9 +155,9 @@ impl Server {
             left: pull.batch,
             bytes_left: (pull.max_bytes > 0).then_some(pull.max_bytes),
             asked_at: now,
-            expires_at: now + expires,
+            expires_at: if expires > 0 { now + expires } else { u64::MAX },
             heartbeat,
-            beats_at: now + heartbeat,
+            beats_at: if heartbeat > 0 { now + heartbeat } else { u64::MAX },
             pin,
         };
         if self.fault(chance, 10) {
@@ -195,8 +196,21 @@ impl Server {
         self.serve(now, chance);
     }
 
+    /// What is there came for a pull that does not wait: it is over, and told so. While the consumer
+    /// waits for acknowledgements, it is not, and nothing is said.
+    pub(crate) fn end_pull(&mut self, id: PullId, chance: &mut Chance<'_>) {
+        let is_it = |pull: &Waiting| pull.inbox == id.inbox && pull.number == id.number;
+        if self.unacked.len() >= self.max_ack_pending {
+            return;
+        }
+        let Some(at) = self.waiting.iter().position(is_it) else { return };
+        if let Some(pull) = self.waiting.remove(at) {
+            self.say(&pull, PullStatus::NoMessages, chance);
+        }
+    }
+
     /// Delivers what it can, to each pull one message in turn.
-    pub(super) fn serve(&mut self, now: u64, chance: &mut Chance<'_>) {
+    pub(crate) fn serve(&mut self, now: u64, chance: &mut Chance<'_>) {
         if now < self.dead_until || now < self.paused_until || self.is_deleted {
             return;
         }
@@ -244,7 +258,9 @@ impl Server {
             self.stream.pop_front();
             self.unacked.insert(message.id, (message, now + ACK_WAIT));
             pull.left -= 1;
-            pull.beats_at = now + pull.heartbeat;
+            if pull.heartbeat > 0 {
+                pull.beats_at = now + pull.heartbeat;
+            }
             if self.hears(&pull) {
                 let Stored { id, size } = message;
                 self.out.push((Frame::Message { inbox: pull.inbox, id, size, pin: pull.pin }, 0));
@@ -260,7 +276,7 @@ impl Server {
     }
 
     /// Time has passed.
-    pub(super) fn tick(&mut self, now: u64, chance: &mut Chance<'_>) {
+    pub(crate) fn tick(&mut self, now: u64, chance: &mut Chance<'_>) {
         let late = self.unacked.iter().filter(|(_, (_, until))| *until <= now);
         let mut late: Vec<u64> = late.map(|(id, _)| *id).collect();
         late.sort_unstable();
@@ -298,22 +314,22 @@ impl Server {
         self.serve(now, chance);
     }
 
-    pub(super) fn ack(&mut self, id: u64) {
+    pub(crate) fn ack(&mut self, id: u64) {
         self.unacked.remove(&id);
     }
 
-    pub(super) fn nak(&mut self, id: u64) {
+    pub(crate) fn nak(&mut self, id: u64) {
         if let Some((message, _)) = self.unacked.remove(&id) {
             self.stream.push_back(message);
         }
     }
 
-    pub(super) const fn unpin(&mut self) {
+    pub(crate) const fn unpin(&mut self) {
         self.pin = None;
     }
 
     /// Another server leads: it tells those that it hears of, once, or forgets to.
-    pub(super) fn change_leader(&mut self, now: u64, chance: &mut Chance<'_>) {
+    pub(crate) fn change_leader(&mut self, now: u64, chance: &mut Chance<'_>) {
         self.dead_until = now + chance.below(5000 * self.faults / 100 + 1);
         for pull in std::mem::take(&mut self.waiting) {
             if chance.percent(30) {
@@ -333,11 +349,11 @@ impl Server {
     }
 
     /// The pulls are gone, and nobody says so.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.waiting.clear();
     }
 
-    pub(super) fn delete(&mut self, chance: &mut Chance<'_>) {
+    pub(crate) fn delete(&mut self, chance: &mut Chance<'_>) {
         self.is_deleted = true;
         for pull in std::mem::take(&mut self.waiting) {
             self.say(&pull, PullStatus::ConsumerDeleted, chance);
@@ -345,7 +361,7 @@ impl Server {
     }
 
     /// The connection is gone, and with it its subscriptions and pulls; or, as a mistake, they are kept.
-    pub(super) fn cut(&mut self, keeps: bool) {
+    pub(crate) fn cut(&mut self, keeps: bool) {
         if keeps {
             self.epoch += 1;
             let epoch = self.epoch;

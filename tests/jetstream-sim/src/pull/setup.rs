@@ -8,39 +8,39 @@ use crate::chance::Chance;
 
 /// A consumer, its server and what goes wrong. Times are in milliseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Setup {
-    pub(super) max_messages: u32,
-    pub(super) max_bytes: u32,
-    pub(super) expires: u64,
-    pub(super) heartbeat: u64,
-    pub(super) slots: u32,
-    pub(super) awaits_consumer: bool,
+pub(crate) struct Setup {
+    pub(crate) max_messages: u32,
+    pub(crate) max_bytes: u32,
+    pub(crate) expires: u64,
+    pub(crate) heartbeat: u64,
+    pub(crate) slots: u32,
+    pub(crate) awaits_consumer: bool,
     /// How much goes wrong, in percent.
-    pub(super) faults: u64,
-    pub(super) cuts: u64,
-    pub(super) latency: u64,
+    pub(crate) faults: u64,
+    pub(crate) cuts: u64,
+    pub(crate) latency: u64,
     /// How long the application works on a message on average.
-    pub(super) service: u64,
-    pub(super) max_waiting: usize,
-    pub(super) max_ack_pending: usize,
+    pub(crate) service: u64,
+    pub(crate) max_waiting: usize,
+    pub(crate) max_ack_pending: usize,
     /// Whether the server has leaf nodes, and messages are delivered only so many times.
-    pub(super) has_leaves: bool,
-    pub(super) is_pinned: bool,
+    pub(crate) has_leaves: bool,
+    pub(crate) is_pinned: bool,
     /// Whether there is one message that is too large.
-    pub(super) has_large: bool,
-    pub(super) messages: u64,
+    pub(crate) has_large: bool,
+    pub(crate) messages: u64,
     /// Between two bursts of messages, on average.
-    pub(super) gap: u64,
-    pub(super) length: u64,
+    pub(crate) gap: u64,
+    pub(crate) length: u64,
     /// Whether the consumer is deleted.
-    pub(super) deletes: bool,
+    pub(crate) deletes: bool,
     /// Whether the application ends it in the middle.
-    pub(super) leaves: bool,
-    pub(super) drains: bool,
+    pub(crate) leaves: bool,
+    pub(crate) drains: bool,
 }
 
 impl Setup {
-    pub(super) fn new(chance: &mut Chance<'_>) -> Self {
+    pub(crate) fn new(chance: &mut Chance<'_>) -> Self {
         let max_bytes = chance.of(&[0, 0, 0, 100, 250, 1000]);
         let max_messages = chance.of(&[1, 1, 2, 3, 5, 10, 50]);
         let has_leaves = chance.percent(25);
@@ -77,7 +77,7 @@ impl Setup {
         }
     }
 
-    pub(super) fn config(&self, unlimited: bool) -> PullConfig {
+    pub(crate) fn config(&self, unlimited: bool) -> PullConfig {
         let millis = Duration::from_millis;
         let mut config = PullConfig::new(self.max_messages)
             .max_bytes(self.max_bytes)
@@ -94,7 +94,7 @@ impl Setup {
     }
 
     /// Whether nothing goes wrong that the server does not say.
-    pub(super) const fn is_calm(&self) -> bool {
+    pub(crate) const fn is_calm(&self) -> bool {
         self.faults == 0 && self.cuts == 0
     }
 }
