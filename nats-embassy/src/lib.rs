@@ -97,6 +97,10 @@ pub use subscription::Frame;
 pub use subscription::Received;
 pub use subscription::Subscription;
 #[cfg(feature = "tls")]
+pub use tls::Algorithm;
+#[cfg(feature = "tls")]
+pub use tls::CertificateError;
+#[cfg(feature = "tls")]
 pub use tls::ClientCertificate;
 #[cfg(feature = "tls")]
 pub use tls::Entropy;
@@ -108,6 +112,8 @@ pub use tls::TlsClock;
 pub use tls::TlsConnection;
 #[cfg(feature = "tls")]
 pub use tls::TlsConnector;
+#[cfg(feature = "tls")]
+pub use tls::TlsError;
 #[cfg(feature = "tls")]
 pub use tls::TlsMemory;
 #[cfg(feature = "tls")]

@@ -1,7 +1,21 @@
 //! TLS 1.3 by `embedded-tls`, over any other transport.
 
+mod certificate;
+mod chain;
+mod der;
+mod error;
 mod identity;
 mod link;
+#[cfg(test)]
+mod made;
+mod montgomery;
+mod name;
+mod p384;
+#[cfg(feature = "rsa")]
+mod rsa;
+mod signature;
+mod time;
+mod verifier;
 mod wire;
 
 use core::marker::PhantomData;
@@ -12,6 +26,9 @@ use nats_proto::ServerUrl;
 use crate::connector::Connector;
 use crate::connector::Failed;
 
+pub use error::Algorithm;
+pub use error::CertificateError;
+pub use error::TlsError;
 pub use identity::ClientCertificate;
 pub use identity::Entropy;
 pub use identity::NoClock;
@@ -20,6 +37,7 @@ pub use link::TlsConnection;
 pub use link::TlsReader;
 pub use link::TlsWriter;
 
+use error::Report;
 use identity::Identity;
 use wire::Wire;
 
@@ -56,6 +74,7 @@ pub struct TlsConnector<'d, C, E, T> {
     rx: &'d mut [u8],
     tx: &'d mut [u8],
     wire: Wire<'d>,
+    report: Report,
     clock: PhantomData<T>,
 }
 
@@ -92,34 +111,50 @@ impl<const RX: usize, const TX: usize> Default for TlsMemory<RX, TX> {
 }
 
 impl<'d, C: Connector, E: Entropy, T: TlsClock> TlsConnector<'d, C, E, T> {
-    /// A connector that trusts servers whose certificates were signed by `issuer`, a certificate in
-    /// DER. A server that signed its own is its own issuer.
+    /// A connector that trusts servers whose certificates were signed by the owner of `issuers`, or by
+    /// an authority that has a certificate from there: a certificate in DER, or several, one right
+    /// behind the other. A server that signed its own is its own issuer.
+    ///
+    /// What cannot be used here is said at the first connection, before anything is sent:
+    /// [`TlsError::Issuer`].
     ///
     /// `entropy` is asked for a key at every handshake: it must be a source that nobody can predict.
     #[must_use]
     pub fn new<const RX: usize, const TX: usize>(
         inner: C,
-        issuer: &'d [u8],
+        issuers: &'d [u8],
         clock: T,
         entropy: E,
         memory: &'d mut TlsMemory<RX, TX>,
     ) -> Self {
         // Whatever it is, it is its type that counts.
         let _ = clock;
-        let identity = Identity { issuer, server_name: None, client: None, entropy };
+        let identity = Identity { issuers, server_name: None, client: None, entropy };
         let TlsMemory { rx, tx, incoming, outgoing } = memory;
-        let wire = Wire::new(incoming, outgoing);
-        Self { inner, identity, rx, tx, wire, clock: PhantomData }
+        let wire = Wire::new(incoming, outgoing, RX);
+        let report = Report::default();
+        Self { inner, identity, rx, tx, wire, report, clock: PhantomData }
     }
 
-    /// Expects this name in the certificates of all servers, instead of the one in their addresses.
+    /// Expects this name in the certificates of all servers, instead of the one in their addresses: a
+    /// DNS name or an IP address.
     #[must_use]
     pub const fn server_name(mut self, name: &'d str) -> Self {
         self.identity.server_name = Some(name);
         self
     }
 
-    /// Shows this certificate to servers that ask for one.
+    /// Calls this whenever TLS fails, just before [`Event::ConnectFailed`](crate::Event) or
+    /// [`Event::Disconnected`](crate::Event) says that it did. It is the runner that calls, holding
+    /// no lock. With `defmt` or `log`, the same is logged.
+    #[must_use]
+    pub const fn on_error(mut self, tell: fn(TlsError)) -> Self {
+        self.report = Report::to(tell);
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one. It is sent alone: servers have to know its
+    /// issuer.
     #[must_use]
     pub const fn client_certificate(mut self, certificate: ClientCertificate<'d>) -> Self {
         self.identity.client = Some(certificate);
@@ -136,6 +171,7 @@ impl<'d, C: Connector, E: Entropy, T: TlsClock> Connector for TlsConnector<'d, C
     async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Self::Connection<'_>, Failed> {
         let inner = self.inner.dial(server).await?;
         self.wire.reset();
-        Ok(TlsConnection::new(inner, &mut self.identity, self.rx, self.tx, &self.wire))
+        let Self { identity, rx, tx, wire, report, .. } = self;
+        Ok(TlsConnection::new(inner, identity, rx, tx, wire, *report))
     }
 }

@@ -22,6 +22,8 @@ pub struct Authority {
     folder: PathBuf,
     issuer: Issuer<'static, KeyPair>,
     pem: String,
+    /// What servers send beside their certificate: those from its own up to one below the root's.
+    chain: String,
 }
 
 /// A certificate and its key, in files.
@@ -41,12 +43,39 @@ impl Authority {
     /// If files cannot be written.
     #[must_use]
     pub fn new() -> Self {
+        Self::of_key(KeyPair::generate().unwrap())
+    }
+
+    /// One that nobody knows yet, with this key.
+    ///
+    /// # Panics
+    ///
+    /// If files cannot be written.
+    #[must_use]
+    pub fn of_key(key: KeyPair) -> Self {
+        let params = Self::params("tests");
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self::of(Issuer::new(params, key), pem, String::new())
+    }
+
+    /// One with a certificate from this one, which its servers send beside their own.
+    ///
+    /// # Panics
+    ///
+    /// If files cannot be written.
+    #[must_use]
+    pub fn subordinate(&self, name: &str, key: KeyPair) -> Self {
+        let params = Self::params(name);
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        let chain = format!("{pem}{}", self.chain);
+        Self::of(Issuer::new(params, key), pem, chain)
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "tests");
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self::of(Issuer::new(params, key), pem)
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
     }
 
     /// Somebody with a certificate from this one, who signs others without being allowed to.
@@ -59,16 +88,16 @@ impl Authority {
         let params = CertificateParams::new(vec!["device.example".to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Self::of(Issuer::new(params, key), pem)
+        Self::of(Issuer::new(params, key), pem, String::new())
     }
 
-    fn of(issuer: Issuer<'static, KeyPair>, pem: String) -> Self {
+    fn of(issuer: Issuer<'static, KeyPair>, pem: String, chain: String) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("nats-certs-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("ca.pem"), &pem).unwrap();
-        Self { folder, issuer, pem }
+        Self { folder, issuer, pem, chain }
     }
 
     /// The file with its certificate.
@@ -100,16 +129,30 @@ impl Authority {
         name: &str,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Certificate {
+        self.sign_key(name, KeyPair::generate().unwrap(), change)
+    }
+
+    /// Signs one for this key, after `change`.
+    ///
+    /// # Panics
+    ///
+    /// If files cannot be written.
+    #[must_use]
+    pub fn sign_key(
+        &self,
+        name: &str,
+        key: KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Certificate {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
-        let key = KeyPair::generate().unwrap();
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
         let path = self.folder.join(format!("{name}.pem"));
         let key_path = self.folder.join(format!("{name}.key"));
-        fs::write(&path, pem).unwrap();
+        fs::write(&path, pem + &self.chain).unwrap();
         fs::write(&key_path, key.serialize_pem()).unwrap();
         Certificate { path, key_path }
     }

@@ -1,29 +1,25 @@
 //! Who the server is, and who we are.
 
 use core::fmt;
-use core::marker::PhantomData;
 
 use embedded_tls::Certificate;
-use embedded_tls::CertificateEntryRef;
-use embedded_tls::CertificateRef;
-use embedded_tls::CertificateVerifyRef;
 use embedded_tls::CryptoProvider;
 use embedded_tls::SignatureScheme;
-use embedded_tls::TlsError;
+use embedded_tls::TlsError as HandshakeError;
 use embedded_tls::TlsVerifier;
 use embedded_tls::UnsecureProvider;
-use embedded_tls::pki::CertVerifier;
 use rand_core::CryptoRng;
 use rand_core::CryptoRngCore;
 use rand_core::RngCore;
 use signature::SignerMut;
 
 use super::Suite;
+use super::chain;
+use super::chain::Expected;
+use super::error::TlsError;
+use super::name::ServerName;
+use super::verifier::Verifier;
 
-/// How long the certificates may be that the server sends, all together.
-const MAX_CHAIN: usize = 2048;
-
-type Digest = <Suite as embedded_tls::TlsCipherSuite>::Hash;
 type Unverified<'s, E> = UnsecureProvider<'s, Suite, Random<'s, E>>;
 
 /// A source of random bytes that nobody can predict: a hardware generator, or one that was seeded
@@ -79,42 +75,58 @@ impl fmt::Debug for ClientCertificate<'_> {
 
 /// What connections have in common.
 pub(super) struct Identity<'d, E> {
-    pub(super) issuer: &'d [u8],
+    pub(super) issuers: &'d [u8],
     pub(super) server_name: Option<&'d str>,
     pub(super) client: Option<ClientCertificate<'d>>,
     pub(super) entropy: E,
 }
 
 impl<E: Entropy> Identity<'_, E> {
-    pub(super) fn provider<T: TlsClock>(&mut self) -> Provider<'_, E, T> {
-        let issuer = Certificate::X509(self.issuer);
-        let verifier = Verifier { inner: CertVerifier::new(issuer), proven: Proven::Nothing };
+    /// What a handshake takes with a server of this name, unless one of the connector has been set. Fails
+    /// if there can be no good end of it.
+    pub(super) fn provider<'s, T: TlsClock>(
+        &'s mut self,
+        name: &'s str,
+    ) -> Result<Provider<'s, E>, TlsError> {
+        let name = self.server_name.unwrap_or(name);
+        let name = ServerName::read(name).ok_or(TlsError::ServerName)?;
+        chain::check_trusted(self.issuers)?;
+        let now = match T::IS_CLOCK {
+            true => Some(T::now().ok_or(TlsError::TimeUnknown)?),
+            false => None,
+        };
+        let verifier = Verifier::new(Expected { issuers: self.issuers, name, now });
         let mut unverified: Unverified<'_, E> = UnsecureProvider::new(Random(&mut self.entropy));
         if let Some(client) = &self.client {
             unverified = unverified
                 .with_cert(Certificate::X509(client.certificate))
                 .with_priv_key(client.key);
         }
-        Provider { unverified, verifier }
+        Ok(Provider { unverified, verifier, name })
     }
 }
 
 /// What a handshake takes.
-pub(super) struct Provider<'s, E, T: TlsClock> {
+pub(super) struct Provider<'s, E> {
     /// For randomness, and for our own certificate.
     unverified: Unverified<'s, E>,
-    verifier: Verifier<'s, T>,
+    verifier: Verifier<'s>,
+    name: ServerName<'s>,
 }
 
-impl<E, T: TlsClock> Provider<'_, E, T> {
-    /// Whether the server has proven who it is. `embedded-tls` does not insist: for a server that sends
-    /// no certificate, or nothing that is signed with its key, the handshake succeeds as well.
-    pub(super) const fn is_proven(&self) -> bool {
-        matches!(self.verifier.proven, Proven::Key)
+impl<'s, E> Provider<'s, E> {
+    /// The name that the server is told that it is asked for.
+    pub(super) const fn name_to_tell(&self) -> Option<&'s str> {
+        self.name.to_tell()
+    }
+
+    /// How a handshake ended, if this is what `embedded-tls` says.
+    pub(super) fn outcome(&self, shaken: Result<(), TlsError>) -> Result<(), TlsError> {
+        self.verifier.outcome(shaken)
     }
 }
 
-impl<'s, E: Entropy, T: TlsClock> CryptoProvider for Provider<'s, E, T> {
+impl<'s, E: Entropy> CryptoProvider for Provider<'s, E> {
     type CipherSuite = Suite;
     type Signature = <Unverified<'s, E> as CryptoProvider>::Signature;
 
@@ -122,72 +134,18 @@ impl<'s, E: Entropy, T: TlsClock> CryptoProvider for Provider<'s, E, T> {
         self.unverified.rng()
     }
 
-    fn verifier(&mut self) -> Result<&mut impl TlsVerifier<Suite>, TlsError> {
+    fn verifier(&mut self) -> Result<&mut impl TlsVerifier<Suite>, HandshakeError> {
         Ok(&mut self.verifier)
     }
 
-    fn signer(&mut self) -> Result<(impl SignerMut<Self::Signature>, SignatureScheme), TlsError> {
+    fn signer(
+        &mut self,
+    ) -> Result<(impl SignerMut<Self::Signature>, SignatureScheme), HandshakeError> {
         self.unverified.signer()
     }
 
     fn client_cert(&mut self) -> Option<Certificate<impl AsRef<[u8]>>> {
         self.unverified.client_cert()
-    }
-}
-
-/// What the server has proven so far.
-#[derive(Clone, Copy)]
-enum Proven {
-    Nothing,
-    /// There is a certificate of its name.
-    Certificate,
-    /// It has the key of that.
-    Key,
-}
-
-struct Verifier<'s, T: TlsClock> {
-    inner: CertVerifier<'s, Suite, Clock<T>, MAX_CHAIN>,
-    proven: Proven,
-}
-
-impl<T: TlsClock> TlsVerifier<Suite> for Verifier<'_, T> {
-    fn set_hostname_verification(&mut self, name: &str) -> Result<(), TlsError> {
-        TlsVerifier::<Suite>::set_hostname_verification(&mut self.inner, name)
-    }
-
-    fn verify_certificate(
-        &mut self,
-        transcript: &Digest,
-        mut certificate: CertificateRef<'_>,
-    ) -> Result<(), TlsError> {
-        self.proven = Proven::Nothing;
-        // Of what is in between, `embedded-tls` does not check whether it may sign others.
-        certificate.entries.truncate(1);
-        if !matches!(certificate.entries.first(), Some(CertificateEntryRef::X509(_))) {
-            return Err(TlsError::InvalidCertificate);
-        }
-        self.inner.verify_certificate(transcript, certificate)?;
-        self.proven = Proven::Certificate;
-        Ok(())
-    }
-
-    fn verify_signature(&mut self, proof: CertificateVerifyRef<'_>) -> Result<(), TlsError> {
-        // It would panic on a proof without a certificate.
-        let Proven::Certificate = self.proven else { return Err(TlsError::InvalidHandshake) };
-        self.proven = Proven::Nothing;
-        TlsVerifier::<Suite>::verify_signature(&mut self.inner, proof)?;
-        self.proven = Proven::Key;
-        Ok(())
-    }
-}
-
-/// The clock as `embedded-tls` wants it, where not to know means not to check.
-struct Clock<T>(PhantomData<T>);
-
-impl<T: TlsClock> embedded_tls::TlsClock for Clock<T> {
-    fn now() -> Option<u64> {
-        // Everything has expired at the end of time.
-        T::IS_CLOCK.then(|| T::now().unwrap_or(u64::MAX))
     }
 }
 

@@ -14,9 +14,11 @@ use embedded_io_async::Write;
 use embedded_tls::FlushPolicy;
 use embedded_tls::TlsConfig;
 use embedded_tls::TlsContext;
-use embedded_tls::TlsError;
+use embedded_tls::TlsError as HandshakeError;
 
 use super::Suite;
+use super::error::Report;
+use super::error::TlsError;
 use super::identity::Entropy;
 use super::identity::Identity;
 use super::identity::TlsClock;
@@ -24,7 +26,6 @@ use super::wire::Plug;
 use super::wire::Wire;
 use crate::connector::Connection;
 use crate::connector::Failed;
-use crate::fmt::note;
 
 /// A connection of a [`TlsConnector`](crate::TlsConnector).
 pub struct TlsConnection<'c, 'd, C, E, T> {
@@ -34,6 +35,7 @@ pub struct TlsConnection<'c, 'd, C, E, T> {
     /// None once it was closed.
     tls: Option<Tls<'c, 'd>>,
     is_secure: bool,
+    report: Report,
     clock: PhantomData<T>,
 }
 
@@ -43,6 +45,7 @@ type Tls<'c, 'd> = embedded_tls::TlsConnection<'c, Plug<'c, 'd>, Suite>;
 pub struct TlsReader<'a, 'd, R> {
     inner: R,
     wire: &'a Wire<'d>,
+    report: Report,
     /// None while the connection is in clear.
     tls: Option<embedded_tls::TlsReader<'a, Plug<'a, 'd>, Suite>>,
 }
@@ -51,6 +54,7 @@ pub struct TlsReader<'a, 'd, R> {
 pub struct TlsWriter<'a, 'd, W> {
     inner: W,
     wire: &'a Wire<'d>,
+    report: Report,
     /// None while the connection is in clear.
     tls: Option<embedded_tls::TlsWriter<'a, Plug<'a, 'd>, Suite>>,
 }
@@ -62,10 +66,38 @@ impl<'c, 'd, C, E, T> TlsConnection<'c, 'd, C, E, T> {
         rx: &'c mut [u8],
         tx: &'c mut [u8],
         wire: &'c Wire<'d>,
+        report: Report,
     ) -> Self {
         let mut tls = Tls::new(Plug(wire), rx, tx);
         tls.set_flush_policy(FlushPolicy::Relaxed);
-        Self { inner, identity, wire, tls: Some(tls), is_secure: false, clock: PhantomData }
+        let (tls, clock) = (Some(tls), PhantomData);
+        Self { inner, identity, wire, tls, is_secure: false, report, clock }
+    }
+}
+
+impl<C: Connection, E: Entropy, T: TlsClock> TlsConnection<'_, '_, C, E, T> {
+    async fn shake_hands(&mut self, name: &str) -> Result<(), TlsError> {
+        let tls = self.tls.as_mut().ok_or(TlsError::Closed)?;
+        let mut provider = self.identity.provider::<T>(name)?;
+        let mut config = TlsConfig::new();
+        if cfg!(feature = "rsa") {
+            config = config.enable_rsa_signatures();
+        }
+        if let Some(name) = provider.name_to_tell() {
+            config = config.with_server_name(name);
+        }
+        let (mut reader, mut writer) = self.inner.split();
+        let shaken = {
+            let mut shaking = pin!(tls.open(TlsContext::new(&config, &mut provider)));
+            serve(self.wire, &mut reader, &mut writer, shaking.as_mut()).await
+        };
+        // What it has to say about a failure is written, too.
+        let written = async {
+            self.wire.drain(&mut writer).await?;
+            writer.flush().await.map_err(|error| error.kind())
+        };
+        let written = written.await.map_err(TlsError::Io);
+        provider.outcome(shaken).and(written)
     }
 }
 
@@ -84,35 +116,19 @@ impl<'d, C: Connection, E: Entropy, T: TlsClock> Connection for TlsConnection<'_
         let tls = self.tls.as_mut().filter(|_| self.is_secure);
         let (receiving, sending) = tls.map(Tls::split).unzip();
         (
-            TlsReader { inner: reader, wire: self.wire, tls: receiving },
-            TlsWriter { inner: writer, wire: self.wire, tls: sending },
+            TlsReader { inner: reader, wire: self.wire, report: self.report, tls: receiving },
+            TlsWriter { inner: writer, wire: self.wire, report: self.report, tls: sending },
         )
     }
 
     async fn upgrade(&mut self, name: &str) -> Result<(), Failed> {
-        let tls = self.tls.as_mut().ok_or(Failed)?;
-        let config = TlsConfig::new().with_server_name(self.identity.server_name.unwrap_or(name));
-        let mut provider = self.identity.provider::<T>();
-        let (mut reader, mut writer) = self.inner.split();
-        let shaken = {
-            let mut shaking = pin!(tls.open(TlsContext::new(&config, &mut provider)));
-            serve(self.wire, &mut reader, &mut writer, shaking.as_mut()).await
-        };
-        // What it has to say about a failure is written, too.
-        let written = async {
-            self.wire.drain(&mut writer).await?;
-            writer.flush().await.map_err(|error| error.kind())
-        };
-        let result = shaken.and(written.await);
-        if let Err(error) = result {
-            note!("TLS: no handshake:", error);
-            return Err(Failed);
+        match self.shake_hands(name).await {
+            Ok(()) => self.is_secure = true,
+            Err(error) => {
+                self.report.tell(error);
+                return Err(Failed);
+            }
         }
-        if !provider.is_proven() {
-            note!("TLS: the server has not proven", "who it is");
-            return Err(Failed);
-        }
-        self.is_secure = true;
         Ok(())
     }
 
@@ -137,24 +153,47 @@ async fn serve(
     wire: &Wire<'_>,
     reader: &mut impl Read,
     writer: &mut impl Write,
-    mut work: Pin<&mut impl Future<Output = Result<(), TlsError>>>,
-) -> Result<(), ErrorKind> {
+    mut work: Pin<&mut impl Future<Output = Result<(), HandshakeError>>>,
+) -> Result<(), TlsError> {
     loop {
         if let Poll::Ready(result) = poll_once(work.as_mut()) {
-            return result.map_err(told);
+            return result.map_err(|error| explain(error, wire));
         }
         if wire.has_output() {
-            wire.drain(writer).await?;
-            writer.flush().await.map_err(|error| error.kind())?;
+            wire.drain(writer).await.map_err(TlsError::Io)?;
+            writer.flush().await.map_err(|error| TlsError::Io(error.kind()))?;
         } else {
-            wire.fill(reader).await?;
+            wire.fill(reader).await.map_err(failed)?;
         }
     }
 }
 
-/// The kind of an error that was logged: it says little.
-fn told(error: TlsError) -> ErrorKind {
-    note!("TLS:", error);
+/// What an error of `embedded-tls` means.
+fn explain(error: HandshakeError, wire: &Wire<'_>) -> TlsError {
+    match error {
+        HandshakeError::Io(kind) => failed(kind),
+        HandshakeError::IoError | HandshakeError::ConnectionClosed => TlsError::Closed,
+        HandshakeError::HandshakeAborted(_, why) => TlsError::Alert(why as u8),
+        HandshakeError::InvalidPrivateKey => TlsError::ClientCertificate,
+        HandshakeError::InsufficientSpace | HandshakeError::EncodeError => match wire.too_long() {
+            Some(len) => TlsError::RecordTooLong { len },
+            None => TlsError::TooLittleMemory,
+        },
+        _ => TlsError::Protocol,
+    }
+}
+
+const fn failed(kind: ErrorKind) -> TlsError {
+    match kind {
+        // A record that cannot be one.
+        ErrorKind::InvalidData => TlsError::Protocol,
+        kind => TlsError::Io(kind),
+    }
+}
+
+/// Says what is wrong, and the little that fits into the kind of an error.
+fn told(error: HandshakeError, wire: &Wire<'_>, report: Report) -> ErrorKind {
+    report.tell(explain(error, wire));
     error.kind()
 }
 
@@ -171,8 +210,8 @@ impl<R: Read> Read for TlsReader<'_, '_, R> {
         loop {
             match poll_once(reading.as_mut()) {
                 Poll::Ready(Ok(len)) => return Ok(len),
-                Poll::Ready(Err(TlsError::ConnectionClosed)) => return Ok(0),
-                Poll::Ready(Err(error)) => return Err(told(error)),
+                Poll::Ready(Err(HandshakeError::ConnectionClosed)) => return Ok(0),
+                Poll::Ready(Err(error)) => return Err(told(error, self.wire, self.report)),
                 Poll::Pending => self.wire.fill(&mut self.inner).await?,
             }
         }
@@ -188,14 +227,16 @@ impl<W: Write> Write for TlsWriter<'_, '_, W> {
         let Some(tls) = &mut self.tls else {
             return self.inner.write(bytes).await.map_err(|error| error.kind());
         };
-        let written = at_once(pin!(tls.write(bytes)))?;
+        let written = at_once(pin!(tls.write(bytes)));
+        let written = written.map_err(|error| told(error, self.wire, self.report))?;
         self.wire.drain(&mut self.inner).await?;
         Ok(written)
     }
 
     async fn flush(&mut self) -> Result<(), ErrorKind> {
         if let Some(tls) = &mut self.tls {
-            at_once(pin!(tls.flush()))?;
+            let flushed = at_once(pin!(tls.flush()));
+            flushed.map_err(|error| told(error, self.wire, self.report))?;
             self.wire.drain(&mut self.inner).await?;
         }
         self.inner.flush().await.map_err(|error| error.kind())
@@ -204,9 +245,9 @@ impl<W: Write> Write for TlsWriter<'_, '_, W> {
 
 /// What TLS does without waiting: the wire is empty, and holds as much as a record has. So a record is
 /// always written as a whole, and its number is never used again.
-fn at_once<V>(work: impl Future<Output = Result<V, TlsError>>) -> Result<V, ErrorKind> {
+fn at_once<V>(work: impl Future<Output = Result<V, HandshakeError>>) -> Result<V, HandshakeError> {
     match poll_once(work) {
-        Poll::Ready(result) => result.map_err(told),
-        Poll::Pending => Err(ErrorKind::Other),
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(HandshakeError::InternalError),
     }
 }

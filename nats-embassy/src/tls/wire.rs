@@ -20,6 +20,8 @@ use crate::fmt::note;
 pub(super) struct Wire<'d> {
     incoming: Mutex<NoopRawMutex, Incoming<'d>>,
     outgoing: Mutex<NoopRawMutex, Outgoing<'d>>,
+    /// How long a record may be that comes in.
+    max_record: usize,
 }
 
 struct Incoming<'d> {
@@ -39,7 +41,7 @@ struct Outgoing<'d> {
 }
 
 impl<'d> Wire<'d> {
-    pub(super) fn new(incoming: &'d mut [u8], outgoing: &'d mut [u8]) -> Self {
+    pub(super) fn new(incoming: &'d mut [u8], outgoing: &'d mut [u8], max_record: usize) -> Self {
         let incoming = Incoming {
             memory: incoming,
             start: 0,
@@ -48,7 +50,8 @@ impl<'d> Wire<'d> {
             records: Records::default(),
         };
         let outgoing = Outgoing { memory: outgoing, start: 0, end: 0, is_writing: false };
-        Self { incoming: Mutex::new(incoming), outgoing: Mutex::new(outgoing) }
+        let (incoming, outgoing) = (Mutex::new(incoming), Mutex::new(outgoing));
+        Self { incoming, outgoing, max_record }
     }
 
     /// For a new connection.
@@ -90,6 +93,12 @@ impl<'d> Wire<'d> {
     /// Whether TLS has left something to be written.
     pub(super) fn has_output(&self) -> bool {
         self.outgoing.try_lock().is_ok_and(|outgoing| outgoing.start < outgoing.end)
+    }
+
+    /// The length of the record that TLS has no room for, if there is one.
+    pub(super) fn too_long(&self) -> Option<u16> {
+        let last = self.incoming.try_lock().ok()?.records.longest;
+        (usize::from(last) > self.max_record).then_some(last)
     }
 
     /// Whether a write was given up: nobody knows how much of it has left, so that nothing may
@@ -162,6 +171,8 @@ struct Records {
     header_len: usize,
     /// How much of the record is to come.
     rest: usize,
+    /// How long the longest record was.
+    longest: u16,
 }
 
 impl Records {
@@ -183,7 +194,9 @@ impl Records {
             if self.header_len == self.header.len() {
                 let [what, _, _, high, low] = self.header;
                 self.header_len = 0;
-                self.rest = usize::from(u16::from_be_bytes([high, low]));
+                let len = u16::from_be_bytes([high, low]);
+                self.longest = self.longest.max(len);
+                self.rest = usize::from(len);
                 if what == Self::ENCRYPTED && self.rest < Self::MIN_LEN {
                     note!("TLS: a record is too short:", self.rest);
                     return false;

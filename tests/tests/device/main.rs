@@ -2,10 +2,12 @@
 
 #![allow(missing_docs, reason = "tests")]
 
+mod chain;
 mod clock;
 mod impostor;
 mod nal;
 mod network;
+mod openssl;
 mod tls;
 
 use std::time::Duration;

@@ -21,11 +21,11 @@ use crate::network::Stack;
 use crate::run;
 use crate::talk;
 
-type Memory = TlsMemory<16_640, 1024>;
+pub(crate) type Memory = TlsMemory<16_640, 1024>;
 
-const NO_TLS: Event = Event::ConnectFailed(Lost::Tls);
+pub(crate) const NO_TLS: Event = Event::ConnectFailed(Lost::Tls);
 
-struct Now;
+pub(crate) struct Now;
 
 impl TlsClock for Now {
     fn now() -> Option<u64> {
@@ -45,7 +45,7 @@ pub(crate) fn entropy(memory: &mut [u8]) {
     getrandom::fill(memory).unwrap();
 }
 
-fn url(server: &NatsServer) -> String {
+pub(crate) fn url(server: &NatsServer) -> String {
     format!("nats://localhost:{}", server.port())
 }
 
@@ -143,8 +143,12 @@ async fn whose_certificates_do() {
     assert!(!connects(&url, &issuer, Unset).await);
     // Somebody else's signature.
     assert!(!connects(&url, &der(Authority::new().pem()), Now).await);
-    // Not its name, as an address is none.
-    assert!(!connects(&server.url(), &issuer, Now).await);
+    // Its address.
+    assert!(connects(&server.url(), &issuer, Now).await);
+    // Not its address.
+    let nameless = NatsServer::start(&authority.sign("localhost").config(""));
+    assert!(connects(&crate::tls::url(&nameless), &issuer, Now).await);
+    assert!(!connects(&nameless.url(), &issuer, Now).await);
 
     let expired = authority.sign_with("localhost", |params| {
         params.not_before = rcgen::date_time_ymd(2019, 1, 1);
