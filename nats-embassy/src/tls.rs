@@ -50,24 +50,32 @@ type Suite = Aes128GcmSha256;
 /// [`Config::session`](nats_proto::session::Config::tls): a connection is in clear until the client
 /// asks for the upgrade.
 ///
-/// Of the certificate that the server sends, these are checked, or are not:
+/// Of the certificates that the server sends, these are checked, or are not:
 ///
 /// | | |
 /// |---|---|
-/// | the server has the key of its certificate | yes |
-/// | the certificate was signed with the key of the `issuer` | yes: ECDSA on P-256 with SHA-256 |
-/// | the name | against the first three DNS names, each of 64 bytes at most, and the common name, even beside DNS names; `*.` stands for one label |
-/// | an IP address | only as text among the names: use [`server_name`](Self::server_name) |
-/// | the time | if there is a [`TlsClock`] |
-/// | certificates in between | are ignored: the issuer is to be the one that signed the server's |
-/// | RSA, P-384, Ed25519 | are not understood: no connection |
-/// | the issuer's own time and rights | no: it is trusted as it is |
-/// | what the certificate may be used for, name constraints, critical extensions | no: whatever the issuer has signed for this name will do |
+/// | the server has the key of the first one | yes |
+/// | it is signed by the owner of one of the `issuers`, or by authorities up to there | yes: eight certificates at most, in any order; what is not needed is passed over, 16 are sent at most |
+/// | keys and signatures | ECDSA on P-256 and P-384, with SHA-256, -384 or -512. With feature `rsa`: RSA of 2048 to 4096 bits, PKCS #1 v1.5 and PSS with as much salt as the hash is long |
+/// | the name | against all DNS names of the first one, of any number and length; the common name if it has no alternative names; `*.` stands for one label, with at least two behind it |
+/// | an IP address | against all addresses, of both versions |
+/// | the time | of all certificates but the `issuers`, if there is a [`TlsClock`] |
+/// | who may sign others | yes: basic constraints, length of the path, key usage |
+/// | what it may be used for | yes, if it says so: to sign handshakes and as a server |
+/// | name constraints | yes: of DNS names and IP addresses, for the name that is expected; those of other kinds are refused |
+/// | critical extensions | others are refused |
+/// | the `issuers`' own time and rights | no: they are trusted as they are, within their length of the path and their name constraints |
+/// | Ed25519, P-521, SHA-1 | are not supported: no connection, and [`TlsError`] says which certificate it was |
 /// | whether it was revoked | no |
 ///
-/// And of the protocol: only AES-128-GCM and P-256; no renewal of keys, which ends the connection (and
-/// `nats-server` does not ask for); no resumption, so that every connection takes a whole handshake. A server
-/// that has proven who it is can still make `embedded-tls` panic, with messages that no server sends.
+/// The certificates are read where they lie in [`TlsMemory`], and no part of them is kept but the key of
+/// the first one. So any length will do that fits into `RX`. At most 16 signatures are verified in a
+/// handshake, and one more for the handshake itself.
+///
+/// And of the protocol: only AES-128-GCM and P-256; all certificates in one record; no renewal of keys,
+/// which ends the connection (and `nats-server` does not ask for); no resumption, so that every
+/// connection takes a whole handshake. A server that has proven who it is can still make `embedded-tls`
+/// panic, with messages that no server sends.
 pub struct TlsConnector<'d, C, E, T> {
     inner: C,
     identity: Identity<'d, E>,
@@ -83,7 +91,8 @@ pub struct TlsConnector<'d, C, E, T> {
 ///
 /// `RX` has to hold the longest record that the server sends. That is as much as it writes at once, and
 /// up to 16,384 bytes; 16,640 are always enough, and a server that sends too long a record loses the
-/// connection. `TX` is 1024 or more. 128 bytes of it are not for data. With a client certificate it has
+/// connection, with [`TlsError::RecordTooLong`]. One of the records has all its certificates, which take
+/// 25 bytes, and each of them its length in DER and 5. `TX` is 1024 or more. 128 bytes of it are not for data. With a client certificate it has
 /// to hold that.
 #[derive(Debug)]
 pub struct TlsMemory<const RX: usize, const TX: usize> {

@@ -86,7 +86,7 @@ impl<'a> Key<'a> {
     }
 
     #[cfg(not(feature = "rsa"))]
-    fn rsa(_: &'a [u8]) -> Result<Self, CertificateError> {
+    const fn rsa(_: &'a [u8]) -> Result<Self, CertificateError> {
         Err(CertificateError::UnsupportedKey(Algorithm::Rsa))
     }
 

@@ -83,6 +83,7 @@ impl OpenSsl {
 /// What becomes of a connection to a server with this certificate.
 async fn connect(
     issuers: &[u8],
+    name: Option<&str>,
     certificate: &Certificate,
     chain: Option<&Path>,
     arguments: &[&str],
@@ -91,7 +92,11 @@ async fn connect(
     let url = format!("tls://127.0.0.1:{}", server.port);
     let session = session::Config { tls: Tls::First, ..SESSION };
     let mut memory = Memory::new();
-    let connector = TlsConnector::new(Network, issuers, Now, entropy, &mut memory).on_error(keep);
+    let mut connector =
+        TlsConnector::new(Network, issuers, Now, entropy, &mut memory).on_error(keep);
+    if let Some(name) = name {
+        connector = connector.server_name(name);
+    }
     let device = run(&url, session, connector, async |client| client.next_event().await.unwrap());
     let welcome = async {
         server.welcome().await;
@@ -132,7 +137,7 @@ async fn with(root: KeyPair, between: KeyPair, own: KeyPair) -> Result<(), TlsEr
     let own = between.sign_key("127.0.0.1", own, |_| {});
     let sent = root.path().with_file_name("sent.pem");
     std::fs::write(&sent, format!("{}{}", root.pem(), between.pem())).unwrap();
-    connect(&der(root.pem()), &own, Some(&sent), &[]).await
+    connect(&der(root.pem()), None, &own, Some(&sent), &[]).await
 }
 
 #[tokio::test]
@@ -155,7 +160,7 @@ async fn rsa_with_any_hash() {
     let root = Authority::of_key(rsa(2048));
     let own = root.sign_key("127.0.0.1", rsa(3072), |_| {});
     for scheme in ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"] {
-        let result = connect(&der(root.pem()), &own, None, &["-sigalgs", scheme]).await;
+        let result = connect(&der(root.pem()), None, &own, None, &["-sigalgs", scheme]).await;
         assert_eq!(result, Ok(()), "{scheme}");
     }
 }
@@ -167,11 +172,38 @@ async fn what_is_not_supported() {
     let own = root.sign_key("127.0.0.1", key, |_| {});
     let error = CertificateError::UnsupportedKey(Algorithm::EdDsa);
     let error = Err(TlsError::Certificate { index: 0, error });
-    assert_eq!(connect(&der(root.pem()), &own, None, &[]).await, error);
+    assert_eq!(connect(&der(root.pem()), None, &own, None, &[]).await, error);
     // Nothing in common.
     let own = root.sign_key("127.0.0.1", p256(), |_| {});
-    let result = connect(&der(root.pem()), &own, None, &["-groups", "X25519"]).await;
+    let result = connect(&der(root.pem()), None, &own, None, &["-groups", "X25519"]).await;
     assert_eq!(result, Err(TlsError::Alert(40)));
     let arguments = ["-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"];
-    assert_eq!(connect(&der(root.pem()), &own, None, &arguments).await, Err(TlsError::Alert(40)));
+    assert_eq!(
+        connect(&der(root.pem()), None, &own, None, &arguments).await,
+        Err(TlsError::Alert(40))
+    );
+}
+
+/// The commands of nats-embassy's README, as they stand there.
+#[tokio::test]
+async fn as_the_readme_says() {
+    let readme = include_str!("../../../nats-embassy/README.md");
+    let commands = readme.split("```sh\n").find(|text| text.contains("openssl x509")).unwrap();
+    let commands = commands.split("```").next().unwrap();
+    let root = Authority::new();
+    let folder = root.path().with_file_name("readme");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", commands]).current_dir(&folder).stderr(Stdio::null());
+    assert!(shell.status().await.unwrap().success());
+    let own = Certificate { path: folder.join("leaf.pem"), key_path: folder.join("leaf.key") };
+    let chain = folder.join("chain.pem");
+    let issuer = std::fs::read(folder.join("root.der")).unwrap();
+    for name in ["leaf.example.com", "a.site.example.com", "192.0.2.7", "2001:db8::7"] {
+        let result = connect(&issuer, Some(name), &own, Some(&chain), &[]).await;
+        assert_eq!(result, Ok(()), "{name}");
+    }
+    let error = CertificateError::WrongName;
+    let error = Err(TlsError::Certificate { index: 0, error });
+    assert_eq!(connect(&issuer, None, &own, Some(&chain), &[]).await, error);
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "there are a few")]
+
 use std::format;
 use std::vec;
 use std::vec::Vec;
@@ -360,7 +362,7 @@ fn too_many_ways() {
     let own = root.sign(authority("between"));
     let mut sent: Vec<Vec<u8>> = vec![own.sign(server()).der];
     sent.extend((0..14).map(|_| root.sign(authority("between")).der));
-    sent.push(own.der.clone());
+    sent.push(own.der);
     assert_eq!(check(&sent, &root.der), Ok(()));
     let more: Vec<_> = (0..2).flat_map(|_| Owner::root("between").der).collect();
     let issuers = [&more[..], &root.der].concat();

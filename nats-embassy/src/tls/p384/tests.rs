@@ -1,5 +1,7 @@
 //! Against the crate `p384`, and at the edges.
 
+#![expect(clippy::cast_possible_truncation, reason = "short ones")]
+
 use p384::ecdsa::Signature;
 use p384::ecdsa::SigningKey;
 use p384::ecdsa::VerifyingKey;

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "short ones")]
+
 use super::Reader;
 use super::tag;
 use super::time;
