@@ -199,7 +199,7 @@ impl Report {
     }
 
     pub(super) fn tell(self, error: TlsError) {
-        note!("TLS:", error);
+        note!(warn, error);
         if let Some(tell) = self.tell {
             tell(error);
         }

@@ -188,7 +188,8 @@ async fn what_is_not_supported() {
 #[tokio::test]
 async fn as_the_readme_says() {
     let readme = include_str!("../../../nats-embassy/README.md");
-    let commands = readme.split("```sh\n").find(|text| text.contains("openssl x509")).unwrap();
+    let commands =
+        readme.split("```sh\n").skip(1).find(|text| text.contains("openssl x509")).unwrap();
     let commands = commands.split("```").next().unwrap();
     let root = Authority::new();
     let folder = root.path().with_file_name("readme");
