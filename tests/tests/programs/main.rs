@@ -6,8 +6,8 @@
 //! has one to give, else on this machine's, for which no other server may be there.
 //!
 //! `build.rs` collects them: all blocks of Rust that are compiled and not run. A block with a `main` is run as
-//! it is. `async fn example(client: nats_tokio::Client)` gets a client, and if it goes on for ever, it has to
-//! end with its client. Whoever waits for Ctrl-C gets it. What needs something else stands in `not_run.rs`.
+//! it is. `async fn example(client: nats_tokio::Client)` gets a client, and answers to its requests; if it goes on
+//! for ever, it has to end with its client. Whoever waits for Ctrl-C gets it. What needs something else stands in `not_run.rs`.
 
 mod children;
 mod not_run;
@@ -112,11 +112,22 @@ fn check_list() -> Vec<String> {
     unknown.chain(gone).collect()
 }
 
-/// Runs an example with a client. If it goes on for ever, it has to end with its client.
+/// Runs an example with a client, and somebody who answers all requests. If it goes on for ever, it has to
+/// end with its client.
 fn with_client(example: impl AsyncFnOnce(nats_tokio::Client) -> Option<String>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let failure = runtime.expect("a runtime").block_on(async {
         let client = nats_tokio::connect(ADDRESS).await.expect("a connection");
+        let other = nats_tokio::connect(ADDRESS).await.expect("another connection");
+        let mut everything = other.subscribe(">").await.expect("a subscription");
+        other.flush().await.expect("the server has it");
+        tokio::spawn(async move {
+            while let Some(message) = everything.next().await {
+                if message.reply().is_some() {
+                    let _ = other.respond(&message, "half past ten").await;
+                }
+            }
+        });
         let mut example = std::pin::pin!(example(client.clone()));
         match tokio::time::timeout(PATIENCE, &mut example).await {
             Ok(failure) => failure,
