@@ -45,8 +45,8 @@ pub trait Delivery<'d> {
     /// A subscription is over. Says whether its owner will find out.
     fn end(&mut self, owner: Owner, how: Ended) -> bool;
 
-    /// Whether anybody is to be woken.
-    fn has_due(&self) -> bool;
+    /// Whether anybody is to be woken, here or elsewhere.
+    fn has_due(&mut self) -> &mut bool;
 
     /// Somebody who is to be woken.
     fn take_due(&mut self) -> Option<Waker>;

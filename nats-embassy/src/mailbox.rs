@@ -96,6 +96,8 @@ impl Place<'_> {
 pub(crate) struct Queue {
     pub(crate) sid: Sid,
     pub(crate) reader: Sleeper,
+    /// Whether it is to be woken.
+    is_due: bool,
     has_ended: bool,
     /// Why, if it has.
     how: Ended,
@@ -114,6 +116,7 @@ impl Queue {
     pub(crate) const EMPTY: Self = Self {
         sid: Sid(0),
         reader: Sleeper::new(),
+        is_due: false,
         has_ended: false,
         how: Ended::Unsubscribed,
         dropped: 0,
@@ -126,7 +129,7 @@ impl Queue {
 
     const fn end(&mut self, how: Ended) {
         (self.has_ended, self.how, self.is_live) = (true, how, false);
-        self.reader.wake();
+        self.is_due = true;
     }
 
     pub(crate) fn ended(&self) -> Option<Ended> {
@@ -146,7 +149,7 @@ pub(crate) struct Mailbox<'d> {
     places: &'d mut [Place<'d>],
     queues: &'d mut [Queue],
     turn: u32,
-    /// Whether a subscriber is to be woken.
+    /// Whether anybody is to be woken.
     pub(crate) has_due: bool,
 }
 
@@ -207,12 +210,7 @@ impl<'d> Mailbox<'d> {
     }
 
     pub(crate) fn take_due(&mut self) -> Option<Waker> {
-        if !self.has_due {
-            return None;
-        }
-        let due = self.queues.iter_mut().find_map(|queue| queue.reader.take_due());
-        self.has_due = due.is_some();
-        due
+        self.queues.iter_mut().find_map(|queue| queue.reader.take_if(&mut queue.is_due))
     }
 
     /// Gives up a subscription's places, with the messages in them. One that is on loan follows.
@@ -245,7 +243,8 @@ impl<'d> Mailbox<'d> {
         if memory.is_some_and(|memory| memory.len() < len) {
             return Kept::TooLong;
         }
-        self.has_due |= queue.reader.wake();
+        queue.is_due = true;
+        self.has_due = true;
         let mut places = self.places.iter_mut();
         let is_free = |place: &&mut Place<'_>| {
             place.owner == owner && !place.is_taken && place.memory.is_some()

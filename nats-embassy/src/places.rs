@@ -24,13 +24,11 @@ use crate::request::ReplyState;
 pub struct Places<'d, L> {
     pub(crate) mailbox: Mailbox<'d>,
     pub(crate) requests: Requests<Reply, L>,
-    /// Whether somebody who waits for a reply is to be woken.
-    has_due: bool,
 }
 
 impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Places<'d, L> {
     pub(crate) fn new(mailbox: Mailbox<'d>) -> Self {
-        Self { mailbox, requests: Requests::default(), has_due: false }
+        Self { mailbox, requests: Requests::default() }
     }
 }
 
@@ -44,13 +42,12 @@ impl<L: Table<Slot<Pending<Reply>>>> Places<'_, L> {
     }
 
     fn end_all(&mut self, state: ReplyState, is_over: impl Fn(&Reply) -> bool) {
-        let mut has_due = self.has_due;
         self.each(|reply| {
             if is_over(reply) {
-                has_due |= reply.end(state);
+                reply.end(state);
             }
         });
-        self.has_due = has_due;
+        self.mailbox.has_due = true;
     }
 }
 
@@ -74,7 +71,8 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
                 kept => (ReplyState::TooLong, kept),
             }
         };
-        self.has_due |= reply.end(state);
+        reply.end(state);
+        self.mailbox.has_due = true;
         kept
     }
 
@@ -92,7 +90,8 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
 
     fn end_reply(&mut self, token: Token, state: ReplyState) {
         if let Some(reply) = self.requests.get_mut(token) {
-            self.has_due |= reply.end(state);
+            reply.end(state);
+            self.mailbox.has_due = true;
         }
     }
 
@@ -114,24 +113,18 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
         true
     }
 
-    fn has_due(&self) -> bool {
-        self.has_due || self.mailbox.has_due
+    fn has_due(&mut self) -> &mut bool {
+        &mut self.mailbox.has_due
     }
 
     fn take_due(&mut self) -> Option<Waker> {
-        if self.has_due {
-            let mut due = None;
-            self.each(|reply| {
-                if due.is_none() {
-                    due = reply.requester.take_due();
-                }
-            });
-            if due.is_some() {
-                return due;
+        let mut due = self.mailbox.take_due();
+        self.each(|reply| {
+            if due.is_none() {
+                due = reply.requester.take_if(&mut reply.is_due);
             }
-            self.has_due = false;
-        }
-        self.mailbox.take_due()
+        });
+        due
     }
 
     fn is_dealt_with(&self) -> bool {

@@ -30,6 +30,8 @@ pub struct Reply {
     /// The [`fingerprint`] of its subject.
     pub(crate) subject: u32,
     pub(crate) requester: Sleeper,
+    /// Whether it is to be woken.
+    pub(crate) is_due: bool,
 }
 
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -47,13 +49,12 @@ pub enum ReplyState {
 }
 
 impl Reply {
-    /// There is something to tell the requester. Says whether anybody is to be woken for it.
-    pub(crate) const fn end(&mut self, state: ReplyState) -> bool {
-        if !matches!(self.state, ReplyState::Waiting) {
-            return false;
+    /// There is something to tell the requester.
+    pub(crate) fn end(&mut self, state: ReplyState) {
+        if self.state == ReplyState::Waiting {
+            self.state = state;
+            self.is_due = true;
         }
-        self.state = state;
-        self.requester.wake()
     }
 }
 
@@ -114,6 +115,7 @@ impl<'d, R: Memory<'d>> Ticket<'d, R> {
             is_sent: false,
             subject: fingerprint(subject.bytes()),
             requester: Sleeper::new(),
+            is_due: false,
         };
         // Who waits watches the time.
         let token = state.delivery.requests.open(reply, Instant::from_millis(u64::MAX));

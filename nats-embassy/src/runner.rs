@@ -100,13 +100,17 @@ pub(crate) fn add_servers<S: Store>(
     session: &mut Session<S>,
     servers: &str,
 ) -> Result<(), ConfigError> {
+    let mut count = 0;
     for server in ServerUrl::list(servers) {
         let server = server?;
         if server.user().is_some() || server.password().is_some() {
             return Err(ConfigError::CredentialsInUrl);
         }
-        server.encode(&mut S::Text::default()).map_err(|_| ConfigError::AddressTooLong)?;
-        session.add_server(&server).map_err(|_| ConfigError::TooManyServers)?;
+        session.add_server(&server).map_err(|_| {
+            let is_full = count >= S::MAX_SERVERS;
+            if is_full { ConfigError::TooManyServers } else { ConfigError::AddressTooLong }
+        })?;
+        count += 1;
     }
     Ok(())
 }

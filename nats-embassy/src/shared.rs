@@ -59,7 +59,7 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
             Ok(value) => Poll::Ready(value),
             Err(is_registered) => {
                 if !is_registered {
-                    wake_at(now() + LOOK_AGAIN, cx);
+                    look_again(cx);
                 }
                 Poll::Pending
             }
@@ -75,6 +75,13 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
     ) -> impl Future<Output = T> {
         poll_fn(move |cx| self.poll(cx, &mut f))
     }
+}
+
+/// Has a task woken for which there is no place among those that are.
+#[cold]
+#[inline(never)]
+fn look_again(cx: &mut Context<'_>) {
+    wake_at(now() + LOOK_AGAIN, cx);
 }
 
 /// Somebody who wants to publish, and may have to wait for that.

@@ -53,10 +53,9 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
     pub(crate) statistics: Statistics,
     /// The task that moves the bytes.
     runner: Sleeper,
+    is_runner_due: bool,
     /// Everybody who waits for room, for a connection, or for its end.
     pub(crate) sleepers: Sleepers,
-    /// Whether one of these is to be woken.
-    has_due: bool,
     /// Those who wait for room.
     line: Line,
     pub(crate) offline: Offline,
@@ -83,8 +82,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             events: Events::new(),
             statistics: Statistics::NONE,
             runner: Sleeper::new(),
+            is_runner_due: false,
             sleepers: Sleepers::new(),
-            has_due: false,
             line: Line::new(),
             offline,
             is_closing: false,
@@ -107,30 +106,28 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     /// Has the task woken that moves the bytes.
-    pub(crate) const fn wake_runner(&mut self) {
-        self.has_due |= self.runner.wake();
+    pub(crate) fn wake_runner(&mut self) {
+        self.is_runner_due = true;
+        *self.delivery.has_due() = true;
     }
 
     /// Has everybody woken who waits for something that concerns all.
     pub(crate) fn wake_sleepers(&mut self) {
         self.sleepers.wake();
-        self.has_due = true;
+        *self.delivery.has_due() = true;
     }
 
     /// Whether anybody is to be woken once the state is not held any more.
-    pub(crate) fn has_due(&self) -> bool {
-        self.has_due || self.delivery.has_due()
+    pub(crate) fn has_due(&mut self) -> bool {
+        *self.delivery.has_due()
     }
 
     pub(crate) fn take_due(&mut self) -> Option<Waker> {
-        if self.has_due {
-            let due = self.runner.take_due().or_else(|| self.sleepers.take_due());
-            if due.is_some() {
-                return due;
-            }
-            self.has_due = false;
-        }
-        self.delivery.take_due()
+        let due = self.runner.take_if(&mut self.is_runner_due);
+        let due = due.or_else(|| self.sleepers.take_due());
+        let due = due.or_else(|| self.delivery.take_due());
+        *self.delivery.has_due() = due.is_some();
+        due
     }
 
     /// Somebody who waited for room does not any more.
@@ -299,9 +296,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             }
             Action::PublishReply => {
                 // What this client makes needs no quoting.
-                let subject = violation.subject.as_bytes();
-                let token = self.inbox.token(subject);
-                if let Some(token) = token.or_else(|| self.inbox.replies_token(subject)) {
+                if let Some(token) = self.inbox.token(violation.subject.as_bytes()) {
                     self.delivery.end_reply(token, ReplyState::NotPermitted);
                 }
             }

@@ -3,32 +3,25 @@
 
 use core::task::Waker;
 
-/// A task that waits for something, and whether that has come.
-pub(crate) struct Sleeper {
-    waker: Option<Waker>,
-    is_due: bool,
-}
+/// A task that waits for something. Whether that has come is noted beside it, where that takes no
+/// memory.
+pub(crate) struct Sleeper(Option<Waker>);
 
 impl Sleeper {
     pub(crate) const fn new() -> Self {
-        Self { waker: None, is_due: false }
+        Self(None)
     }
 
     /// The task waits, instead of whichever did before.
     pub(crate) fn register(&mut self, waker: &Waker) {
-        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            self.waker = Some(waker.clone());
+        if !self.0.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.0 = Some(waker.clone());
         }
     }
 
-    /// Has the task woken. Says whether there is one.
-    pub(crate) const fn wake(&mut self) -> bool {
-        self.is_due = self.waker.is_some();
-        self.is_due
-    }
-
-    pub(crate) fn take_due(&mut self) -> Option<Waker> {
-        if core::mem::take(&mut self.is_due) { self.waker.take() } else { None }
+    /// The task, if it is to be woken, which it is only once.
+    pub(crate) fn take_if(&mut self, is_due: &mut bool) -> Option<Waker> {
+        if core::mem::take(is_due) { self.0.take() } else { None }
     }
 }
 

@@ -24,7 +24,8 @@ pub struct Letterbox<'d> {
     /// That request, if somebody waits for the reply.
     pub(crate) asking: Option<Asking>,
     pub(crate) reader: Sleeper,
-    /// Whether it is to be woken.
+    is_reader_due: bool,
+    /// Whether anybody is to be woken.
     has_due: bool,
 }
 
@@ -50,6 +51,7 @@ impl<'d> Letterbox<'d> {
             token: Token(0),
             asking: None,
             reader: Sleeper::new(),
+            is_reader_due: false,
             has_due: false,
         }
     }
@@ -72,7 +74,7 @@ impl<'d> Letterbox<'d> {
     }
 
     const fn wake(&mut self) {
-        self.has_due |= self.reader.wake();
+        (self.is_reader_due, self.has_due) = (true, true);
     }
 
     /// The number of the next request.
@@ -158,13 +160,12 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
         matches!(how, Ended::Unsubscribed | Ended::Stopped)
     }
 
-    fn has_due(&self) -> bool {
-        self.has_due
+    fn has_due(&mut self) -> &mut bool {
+        &mut self.has_due
     }
 
     fn take_due(&mut self) -> Option<Waker> {
-        self.has_due = false;
-        self.reader.take_due()
+        self.reader.take_if(&mut self.is_reader_due)
     }
 
     fn is_dealt_with(&self) -> bool {

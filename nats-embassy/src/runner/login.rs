@@ -85,9 +85,14 @@ impl<A: Signer> LogIn for A {
             }
             false => None,
         };
-        let identity =
-            Identity { name: *name, no_echo: *no_echo, signature, is_secure: *is_secure };
-        write(shared, back, writer, |headers| login.connect(&identity, headers)).await
+        while fill(shared, back, |headers| {
+            let name = *name;
+            let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
+            login.connect(&identity, headers)
+        }) {
+            write_half(back, writer).await?;
+        }
+        Ok(())
     }
 }
 
@@ -110,9 +115,14 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
                 None
             }
         };
-        let identity =
-            Identity { name: *name, no_echo: *no_echo, signature, is_secure: *is_secure };
-        write(shared, back, writer, |headers| proof.login.connect(&identity, headers)).await
+        while fill(shared, back, |headers| {
+            let name = *name;
+            let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
+            proof.login.connect(&identity, headers)
+        }) {
+            write_half(back, writer).await?;
+        }
+        Ok(())
     }
 }
 
@@ -140,24 +150,18 @@ fn text<'i>(
     })
 }
 
-/// Writes CONNECT, in pieces if need be: a JWT is longer than the memory for sending.
-async fn write<'d, 'c, R: Sizes<'d>>(
+/// Puts CONNECT where it is written from, in pieces if need be: a JWT is longer than the memory for
+/// sending. Says whether there is something to write.
+fn fill<'d, 'c, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     back: &mut Half<'d>,
-    writer: &mut impl Write,
     connect: impl Fn(bool) -> Connect<'c>,
-) -> Result<(), Lost> {
-    loop {
-        let is_done = shared.lock(|state| {
-            let Step::Login(challenge) = state.session.step() else { return true };
-            let connect = connect(challenge.headers);
-            back.fill(|space| state.session.login(&connect, space));
-            count(&mut state.statistics.out_bytes, back.bytes().len());
-            false
-        });
-        if is_done {
-            return Ok(());
-        }
-        write_half(back, writer).await?;
-    }
+) -> bool {
+    shared.lock(|state| {
+        let Step::Login(challenge) = state.session.step() else { return false };
+        let connect = connect(challenge.headers);
+        back.fill(|space| state.session.login(&connect, space));
+        count(&mut state.statistics.out_bytes, back.bytes().len());
+        true
+    })
 }
