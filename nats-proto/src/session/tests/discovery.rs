@@ -160,11 +160,13 @@ fn what_is_not_permitted_ends() {
 }
 
 /// INFO with servers of those numbers.
+#[cfg(feature = "alloc")]
 fn info_of(numbers: core::ops::Range<u32>) -> String {
     let urls: Vec<_> = numbers.map(|number| format!("\"x{number}:1\"")).collect();
     format!("INFO {{\"connect_urls\":[{}]}}", urls.join(","))
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn there_is_one_bound_for_what_servers_tell() {
     use crate::session::pool::MAX_DISCOVERED;

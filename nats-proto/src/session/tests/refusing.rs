@@ -1,7 +1,9 @@
 //! Subscriptions that the server refuses, and those that it never learns of.
 
 use super::*;
+#[cfg(feature = "alloc")]
 use crate::arena::visits;
+#[cfg(feature = "alloc")]
 use crate::store::Growable;
 
 const FULL: &str = "-ERR 'maximum subscriptions exceeded'";
@@ -159,6 +161,7 @@ fn the_first_of_a_name_is_meant() {
     assert_eq!(world.released(), [(2, Ended::NotPermitted)]);
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn many_refusals_take_linear_time() {
     const COUNT: u32 = 16_000;
