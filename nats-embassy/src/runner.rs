@@ -100,8 +100,7 @@ pub(crate) fn add_servers<S: Store>(
     session: &mut Session<S>,
     servers: &str,
 ) -> Result<(), ConfigError> {
-    let mut count = 0;
-    for server in ServerUrl::list(servers) {
+    for (count, server) in ServerUrl::list(servers).enumerate() {
         let server = server?;
         if server.user().is_some() || server.password().is_some() {
             return Err(ConfigError::CredentialsInUrl);
@@ -110,7 +109,6 @@ pub(crate) fn add_servers<S: Store>(
             let is_full = count >= S::MAX_SERVERS;
             if is_full { ConfigError::TooManyServers } else { ConfigError::AddressTooLong }
         })?;
-        count += 1;
     }
     Ok(())
 }
