@@ -1,8 +1,10 @@
 //! How a client behaves.
 
+use core::fmt;
 use core::time::Duration;
 
 use nats_proto::Inbox;
+use nats_proto::ServerUrl;
 use nats_proto::Subject;
 use nats_proto::session;
 use nats_proto::session::Backoff;
@@ -19,11 +21,14 @@ use crate::auth::Login;
 ///     .login(Login::Password { user: "sensor", password: "s3cret" })
 ///     .offline(Offline::KeepLatest)
 ///     .no_echo();
-/// // The password is not shown.
+/// // The password is not shown, not even where it does not belong.
 /// assert!(!format!("{config:?}").contains("s3cret"));
+/// let wrong = ["tcp://sensor:s3cret@host", "sensor:s3cret@host", "sensor:s3c/ret@host"];
+/// for servers in wrong {
+///     assert!(!format!("{:?}", Config::new(servers)).contains("s3c"));
+/// }
 /// ```
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Config<'d> {
     /// The servers, separated by commas: `nats://10.0.0.1:4222,nats://10.0.0.2`. Without
@@ -42,6 +47,30 @@ pub struct Config<'d> {
     pub inbox_prefix: Subject<'d>,
     /// Everything about making and keeping connections. Default [`Config::SESSION`].
     pub session: session::Config,
+}
+
+/// Addresses without credentials, which are refused, and not shown by then either.
+struct Addresses<'d>(&'d str);
+
+impl fmt::Debug for Addresses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(ServerUrl::list(self.0)).finish()
+    }
+}
+
+impl fmt::Debug for Config<'_> {
+    /// Without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("servers", &Addresses(self.servers))
+            .field("name", &self.name)
+            .field("login", &self.login)
+            .field("no_echo", &self.no_echo)
+            .field("offline", &self.offline)
+            .field("inbox_prefix", &self.inbox_prefix)
+            .field("session", &self.session)
+            .finish()
+    }
 }
 
 /// What publishing does while there is no connection.

@@ -7,6 +7,7 @@ use defmt::Formatter;
 use crate::auth::Login;
 use crate::auth::Proof;
 use crate::client::Client;
+use crate::config::Config;
 use crate::link::Link;
 use crate::link::LinkMemory;
 use crate::replies::Replies;
@@ -27,6 +28,7 @@ macro_rules! like_debug {
 }
 
 like_debug! {
+    [] Config<'_>,
     [] Login<'_>,
     [] Proof<'_>,
     ['d, R: Sizes<'d>] Client<'d, R>,

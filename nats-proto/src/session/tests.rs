@@ -1,4 +1,5 @@
 mod connecting;
+mod defaults;
 mod discovery;
 mod ending;
 mod leaving;

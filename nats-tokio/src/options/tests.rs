@@ -1,7 +1,6 @@
 //! What the documentation says of defaults is what the code does.
 
 use nats_proto::session::Backoff;
-use nats_proto::session::Config;
 use nats_proto::session::Tls;
 
 use super::*;
@@ -9,7 +8,6 @@ use super::*;
 const README: &str = include_str!("../../README.md");
 const OPTIONS: &str = include_str!("../options.rs");
 const RECONNECT: &str = include_str!("../reconnect.rs");
-const CONFIG: &str = include_str!("../../../nats-proto/src/session/config.rs");
 
 fn time(duration: Duration) -> String {
     match duration.as_millis() {
@@ -147,27 +145,5 @@ fn defaults_of_the_options() {
         ("pub const fn reconnect_buffer", bytes(options.reconnect_buffer.bytes as u64)),
     ] {
         assert_documented(RECONNECT, item, &default);
-    }
-}
-
-#[test]
-fn defaults_of_the_session() {
-    let config = Config::DEFAULT;
-    for (item, default) in [
-        ("pub connect_timeout", time(config.connect_timeout)),
-        ("pub ping_interval", time(config.ping_interval)),
-        ("pub max_pings_out", config.max_pings_out.to_string()),
-        ("pub drain_timeout", time(config.drain_timeout)),
-        ("pub flush_timeout", time(config.flush_timeout)),
-        ("pub keep_order", config.keep_order.to_string()),
-        ("pub max_control_line", config.max_control_line.to_string()),
-        ("pub reconnect", config.reconnect.to_string()),
-        ("pub retry_first", config.retry_first.to_string()),
-        ("pub max_attempts", config.max_attempts.unwrap().to_string()),
-        ("pub retry_refused", config.retry_refused.to_string()),
-        ("pub ignore_discovered", config.ignore_discovered.to_string()),
-        ("pub leave_within", time(config.leave_within.unwrap())),
-    ] {
-        assert_documented(CONFIG, item, &default);
     }
 }
