@@ -178,6 +178,22 @@ async fn subscriptions_behind_a_server_that_reads_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn maxima_that_fall_behind_a_server_that_reads_nothing() {
+    let _alone = ALONE.lock().await;
+    let (client, _stream) = connected(Server::ReadsNothing).await;
+    let subscriber = client.subscribe("a").await.unwrap();
+    let lower = |maxima: std::ops::Range<u64>| {
+        maxima.rev().for_each(|max| subscriber.unsubscribe_after(max));
+    };
+    // Until the room for control lines is used up.
+    lower(1_100_000..1_110_000);
+    let before = USED.load(Relaxed);
+    lower(1_000_000..1_100_000);
+    let grown = USED.load(Relaxed).saturating_sub(before);
+    assert!(grown < 64 * KIB, "{} KiB more", grown / KIB);
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_that_were_dropped_or_late() {
     for server in [Server::Reads, Server::IsGone] {
         assert_flat(server, 64 * KIB, async |client| {

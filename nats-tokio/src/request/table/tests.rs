@@ -60,3 +60,34 @@ fn all_fail_when_the_connection_is_lost() {
     assert_eq!(outcomes[1], Poll::Ready(Err(RequestError::Disconnected)));
     assert_eq!(outcomes[2], Poll::Ready(Err(RequestError::Disconnected)));
 }
+
+#[test]
+fn refusals_find_their_requests_and_nothing_is_kept_for_them() {
+    let mut table = RequestTable::new(10_000);
+    let open = |table: &mut RequestTable, subject: &str| {
+        table.open(subject, at(10), Waker::noop().clone()).unwrap()
+    };
+    let mut woken = Vec::new();
+    let a = [0; 3].map(|_| open(&mut table, "a"));
+    let b = open(&mut table, "b");
+    table.fail_not_permitted(b"nobody", &mut woken);
+    assert!(woken.is_empty());
+    // One that comes later is found, too.
+    let later = open(&mut table, "a");
+    table.fail_not_permitted(b"a", &mut woken);
+    assert_eq!(woken.len(), 4);
+    for token in a.into_iter().chain([later]) {
+        assert_eq!(poll(&mut table, token), Poll::Ready(Err(RequestError::NotPermitted)));
+    }
+    assert!(poll(&mut table, b).is_pending());
+    // Requests that come and go do not make it grow.
+    for _ in 0..10_000 {
+        let token = open(&mut table, "c");
+        table.answer(token, reply());
+        assert!(poll(&mut table, token).is_ready());
+        assert!(table.index.as_ref().is_none_or(|index| index.len <= Index::FEW));
+    }
+    table.fail_not_permitted(b"b", &mut woken);
+    assert_eq!(poll(&mut table, b), Poll::Ready(Err(RequestError::NotPermitted)));
+    assert!(table.index.is_none(), "nobody waits");
+}
