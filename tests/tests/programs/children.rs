@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fmt::Display;
 use std::fmt::Formatter;
+use std::io::Read;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
@@ -38,10 +39,10 @@ impl Display for Failed {
 pub(crate) fn run(block: &Block) -> Result<(), Failed> {
     let this = std::env::current_exe().expect("this program");
     let mut command = match block.is_interrupted {
-        // Until it listens to Ctrl-C, that does nothing.
+        // Until it listens to Ctrl-C, that does nothing. The shell says when that is so.
         true => {
             let mut shell = Command::new("sh");
-            shell.args(["-c", "trap '' INT; exec \"$0\""]).arg(this);
+            shell.args(["-c", "trap '' INT; echo; exec \"$0\""]).arg(this);
             shell
         }
         false => Command::new(this),
@@ -49,6 +50,11 @@ pub(crate) fn run(block: &Block) -> Result<(), Failed> {
     command.env(PROGRAM, block.name).env_remove("NATS_URL");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
+    if block.is_interrupted
+        && let Some(output) = &mut child.stdout
+    {
+        let _ = output.read(&mut [0]);
+    }
     let begin = Instant::now();
     let mut is_late = false;
     while matches!(child.try_wait(), Ok(None)) {

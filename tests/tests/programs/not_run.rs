@@ -10,6 +10,7 @@ pub const NOT_RUN: &[(&str, &str)] = &[
     ("nats-embassy/README.md, A device", DEVICE),
     ("nats-embassy/README.md, One task, and no queues", DEVICE),
     ("nats-embassy/README.md, TLS", DEVICE),
+    ("nats-embassy/README.md, TLS, 2", DEVICE),
     ("nats-embassy/src/link.rs, Link", DEVICE),
     ("nats-tokio/README.md, Authentication", HOST),
     ("nats-tokio/README.md, Authentication, 2", HOST),
