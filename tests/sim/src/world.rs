@@ -62,7 +62,9 @@ pub struct World<S: Store<Route = Route>> {
     last: Option<Box<Link>>,
     links: u32,
     /// When servers were tried last.
-    attempts: BTreeMap<String, Instant>,
+    attempts: BTreeMap<String, Attempts>,
+    /// The server that was tried last, and when there was a connection to it.
+    dialled: (String, Option<Instant>),
     known_changes: u32,
     /// The subscriptions of which the session said that they may have been refused.
     doubtful: BTreeSet<u64>,
@@ -81,6 +83,15 @@ pub struct World<S: Store<Route = Route>> {
     /// The subscriptions that the connection was made again with.
     resubscribing: Vec<u64>,
     stopped: Option<Stop>,
+}
+
+/// What a server has to be spared for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempts {
+    /// No attempt may come before that.
+    not_before: Instant,
+    /// How many in a row have failed, or led to a connection that did not last.
+    setbacks: u32,
 }
 
 /// What happened in a life, or in many.
@@ -157,6 +168,7 @@ impl<S: Store<Route = Route>> World<S> {
             last: None,
             links: 0,
             attempts: BTreeMap::new(),
+            dialled: (String::new(), None),
             known_changes: 0,
             doubtful: BTreeSet::new(),
             turns: 0,

@@ -335,6 +335,7 @@ impl<S: Store<Route = Route>> World<S> {
         match event {
             Event::Connected | Event::Reconnected => {
                 self.check_login();
+                self.dialled.1 = Some(self.now);
                 self.resubscribing = self.app.live_sids();
                 let is_known = self.session.info().lame_duck();
                 if let Some(link) = self.link_mut() {
@@ -354,6 +355,7 @@ impl<S: Store<Route = Route>> World<S> {
                 if *cause == Lost::LameDuck && is_answer {
                     self.check_left();
                 }
+                self.note_loss(*cause);
                 self.doubtful.clear();
                 self.hang_up();
             }

@@ -7,10 +7,12 @@ use nats_proto::session::Backoff;
 use nats_proto::session::Draining;
 use nats_proto::session::Ended;
 use nats_proto::session::FlushState;
+use nats_proto::session::LASTING;
 use nats_proto::session::Lost;
 use nats_proto::session::Step;
 use nats_proto::session::Stop;
 
+use super::Attempts;
 use super::World;
 use super::link::Line;
 use crate::app::Route;
@@ -184,18 +186,37 @@ impl<S: Store<Route = Route>> World<S> {
 
     /// A server is tried.
     pub(super) fn note_attempt(&mut self, host: &str) {
-        let pause = match self.setup.config.backoff {
-            Backoff::Fixed { wait, .. } => wait,
-            Backoff::Exponential { min, .. } => min / 2,
-            _ => return,
-        };
         let now = self.now;
         self.note_servers();
         self.say(|| format!("dialling {host}"));
-        if let Some(last) = self.attempts.insert(host.to_owned(), now) {
-            self.checks.that(Invariant::NoHammering, now >= last + pause, || {
-                format!("{host} after {:?}", now.since(last))
+        self.dialled = (host.to_owned(), None);
+        let last = self.attempts.get(host).copied();
+        let setbacks = last.map_or(0, |last| last.setbacks);
+        let pause = match self.setup.config.backoff {
+            Backoff::Fixed { wait, .. } => wait,
+            Backoff::Exponential { min, max } => (min * (1 << setbacks.min(16))).min(max) / 2,
+            _ => return,
+        };
+        self.attempts.insert(host.to_owned(), Attempts { not_before: now + pause, setbacks });
+        if let Some(last) = last {
+            self.checks.that(Invariant::NoHammering, now >= last.not_before, || {
+                format!("{host} before {:?}", last.not_before)
             });
+        }
+    }
+
+    /// The server that was tried last is lost: only a connection that lasted makes up for others.
+    pub(super) fn note_loss(&mut self, cause: Lost) {
+        let (host, ready) = std::mem::take(&mut self.dialled);
+        let has_lasted = ready.is_some_and(|ready| self.now >= ready + LASTING);
+        if let Some(last) = self.attempts.get_mut(&host) {
+            match cause {
+                _ if has_lasted => last.setbacks = 0,
+                Lost::Requested | Lost::LameDuck => {}
+                // At first each is tried once, and that does not count.
+                _ if self.session.tries_once() => {}
+                _ => last.setbacks += 1,
+            }
         }
     }
 
