@@ -5,6 +5,8 @@
 
 #[cfg(feature = "jetstream")]
 mod jetstream;
+#[cfg(feature = "jetstream")]
+mod jetstream_machines;
 
 use std::string::String;
 use std::vec::Vec;
@@ -17,6 +19,12 @@ pub use jetstream::jetstream_response;
 pub use jetstream::jetstream_status;
 #[cfg(feature = "jetstream")]
 pub use jetstream::jetstream_time;
+#[cfg(feature = "jetstream")]
+pub use jetstream_machines::jetstream_fetch;
+#[cfg(feature = "jetstream")]
+pub use jetstream_machines::jetstream_pull_consumer;
+#[cfg(feature = "jetstream")]
+pub use jetstream_machines::jetstream_window;
 
 use crate::creds::Credentials;
 use crate::headers::HeaderBuf;

@@ -9,6 +9,7 @@
 //! | a message to a stream | [`PublishHeaders`] |
 //! | the answer to it | [`PublishReply`], [`PublishResponse`], [`PublishScanner`] |
 //! | messages that were published, until it is known what became of them | [`PublishWindow`] |
+//! | the same for one message at a time | [`SinglePublish`] |
 //! | messages of a consumer, as they come | [`PullConsumer`] |
 //! | or so many at once | [`Fetch`] |
 //! | their inboxes | [`PullInbox`] |
@@ -150,6 +151,7 @@ pub use window::PublishHandle;
 pub use window::PublishReply;
 pub use window::PublishWindow;
 pub use window::Settled;
+pub use window::SinglePublish;
 pub use window::Transmit;
 pub use window::WindowConfig;
 pub use window::WindowMessage;

@@ -34,6 +34,11 @@ const PROBES: &[Probe] = &[
         goal: Some(10_000),
     },
     Probe { name: "core-2", about: "the same with room for two servers", goal: None },
+    Probe {
+        name: "core-jetstream",
+        about: "`core` with JetStream: publishes with an id, fetches, acknowledges",
+        goal: None,
+    },
     Probe { name: "link", about: "nats-embassy: `Link`, for a single task", goal: None },
     Probe {
         name: "client",

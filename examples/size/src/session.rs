@@ -3,6 +3,7 @@
 use nats_proto::Filter;
 use nats_proto::Fixed;
 use nats_proto::Instant;
+use nats_proto::Message;
 use nats_proto::Seed;
 use nats_proto::ServerUrl;
 use nats_proto::Subject;
@@ -28,8 +29,32 @@ use crate::put;
 /// A session with room for 4 subscriptions.
 pub type Nats<const SERVERS: usize> = Session<Fixed<u8, 4, SERVERS, 48>>;
 
+/// What stands above a session.
+pub trait Layer<const SERVERS: usize> {
+    /// Does what is to be done on a connection.
+    fn exchange(&mut self, session: &mut Nats<SERVERS>, out: &mut SendBuf<'_>);
+
+    /// Looks at a message of one of its subscriptions.
+    fn receive(&mut self, route: u8, message: &Message<&[u8]>);
+
+    /// The connection is lost.
+    fn disconnect(&mut self);
+}
+
+/// Nothing.
+impl<const SERVERS: usize> Layer<SERVERS> for () {
+    fn exchange(&mut self, _: &mut Nats<SERVERS>, _: &mut SendBuf<'_>) {}
+
+    fn receive(&mut self, _: u8, _: &Message<&[u8]>) {}
+
+    fn disconnect(&mut self) {}
+}
+
 /// All that a device does with the core.
-pub fn run<const SERVERS: usize>(place: &'static StaticCell<Nats<SERVERS>>) -> ! {
+pub fn run<const SERVERS: usize>(
+    place: &'static StaticCell<Nats<SERVERS>>,
+    mut layer: impl Layer<SERVERS>,
+) -> ! {
     let session = place.init(Session::new(Config::DEFAULT, Seed([1; 16])));
     if let Ok(url) = ServerUrl::new("nats://10.0.0.1:4222") {
         let _ = session.add_server(&url);
@@ -57,6 +82,7 @@ pub fn run<const SERVERS: usize>(place: &'static StaticCell<Nats<SERVERS>>) -> !
                 let _ = session.poll_transmit(&mut out);
                 if session.is_ready() {
                     let _ = Publish::new(Subject::from_static("t"), b"21").encode(&mut out);
+                    layer.exchange(session, &mut out);
                 }
                 put(out.as_ref());
                 filled += fill(rx.get_mut(filled..).unwrap_or_default());
@@ -68,6 +94,7 @@ pub fn run<const SERVERS: usize>(place: &'static StaticCell<Nats<SERVERS>>) -> !
                                 if let Some(route) = session.deliver(message.sid()) {
                                     output(u32::from(*route));
                                     put(message.payload());
+                                    layer.receive(*route, &message);
                                 }
                             }
                             ServerOp::Control(op) => {
@@ -90,12 +117,14 @@ pub fn run<const SERVERS: usize>(place: &'static StaticCell<Nats<SERVERS>>) -> !
                 filled -= len;
             }
             _ => {
+                layer.disconnect();
                 session.handle_lost(Lost::Closed, now());
             }
         }
     }
 }
 
-fn now() -> Instant {
+/// What time it is, as far as anybody knows.
+pub fn now() -> Instant {
     Instant::from_millis(u64::from(input()))
 }

@@ -119,17 +119,39 @@ pub fn jetstream_time(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::jetstream_machines as machines;
 
     #[test]
     fn the_corpus() {
-        let targets: [(&str, fn(&[u8])); 4] = [
+        let targets: [(&str, fn(&[u8])); 7] = [
             ("jetstream_delivery", jetstream_delivery),
             ("jetstream_status", jetstream_status),
             ("jetstream_response", jetstream_response),
             ("jetstream_time", jetstream_time),
+            ("jetstream_pull_consumer", machines::jetstream_pull_consumer),
+            ("jetstream_fetch", machines::jetstream_fetch),
+            ("jetstream_window", machines::jetstream_window),
         ];
         for (name, target) in targets {
             crate::fuzzing::tests::run_corpus(name, target);
+        }
+    }
+
+    /// Machines with many random inputs, as a fuzzer would begin.
+    #[test]
+    fn random_inputs() {
+        let mut state = 1_u64;
+        let mut byte = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        for _ in 0..3_000 {
+            let data: Vec<u8> = (0..400).map(|_| byte()).collect();
+            machines::jetstream_pull_consumer(&data);
+            machines::jetstream_fetch(&data);
+            machines::jetstream_window(&data);
         }
     }
 }

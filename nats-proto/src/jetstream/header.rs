@@ -183,54 +183,64 @@ impl<'a> PublishHeaders<'a> {
         self.write_each(&mut insert)
     }
 
-    fn write_each(
-        &self,
-        insert: &mut dyn FnMut(&str, &[u8]) -> Result<(), HeaderError>,
-    ) -> Result<(), PublishHeaderError> {
+    fn write_each(&self, insert: &mut Insert<'_>) -> Result<(), PublishHeaderError> {
         if self.last_subject_sequence_filter.is_some() && self.last_subject_sequence.is_none() {
             return Err(PublishHeaderError::FilterWithoutSequence);
         }
-        let ids = [
-            (MESSAGE_ID, self.message_id, PublishHeaderError::MessageId),
-            (EXPECTED_LAST_MESSAGE_ID, self.last_message_id, PublishHeaderError::LastMessageId),
-        ];
-        for (name, id, error) in ids {
-            let Some(id) = id else { continue };
-            if id.is_empty() || id.as_bytes().trim_ascii().len() < id.len() {
-                return Err(error);
-            }
-            insert(name, id.as_bytes()).map_err(|refused| match refused {
-                HeaderError::Full => PublishHeaderError::Full,
-                _ => error,
-            })?;
-        }
-        let numbers = [
-            (EXPECTED_LAST_SEQUENCE, self.last_sequence),
-            (EXPECTED_LAST_SUBJECT_SEQUENCE, self.last_subject_sequence),
-        ];
-        for (name, number) in numbers {
-            if let Some(number) = number {
-                insert(name, Decimal::new(number).as_bytes())?;
-            }
-        }
-        let texts = [
-            (EXPECTED_STREAM, self.stream.map(StreamName::as_str)),
-            (
-                EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT,
-                self.last_subject_sequence_filter.map(Filter::as_str),
-            ),
-            (ROLLUP, self.rollup.map(Rollup::value)),
-        ];
-        for (name, text) in texts {
-            if let Some(text) = text {
-                insert(name, text.as_bytes())?;
-            }
-        }
+        put_id(MESSAGE_ID, self.message_id, PublishHeaderError::MessageId, insert)?;
+        let error = PublishHeaderError::LastMessageId;
+        put_id(EXPECTED_LAST_MESSAGE_ID, self.last_message_id, error, insert)?;
+        put_number(EXPECTED_LAST_SEQUENCE, self.last_sequence, insert)?;
+        put_number(EXPECTED_LAST_SUBJECT_SEQUENCE, self.last_subject_sequence, insert)?;
+        put_text(EXPECTED_STREAM, self.stream.map(StreamName::as_str), insert)?;
+        let filter = self.last_subject_sequence_filter.map(Filter::as_str);
+        put_text(EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT, filter, insert)?;
+        put_text(ROLLUP, self.rollup.map(Rollup::value), insert)?;
         match self.ttl {
             Some(ttl) => insert(TTL, ttl.value(&mut [0; 12])?).map_err(Into::into),
             None => Ok(()),
         }
     }
+}
+
+/// Adds a header to a block.
+type Insert<'f> = dyn FnMut(&str, &[u8]) -> Result<(), HeaderError> + 'f;
+
+#[inline(never)]
+fn put_id(
+    name: &str,
+    id: Option<&str>,
+    error: PublishHeaderError,
+    insert: &mut Insert<'_>,
+) -> Result<(), PublishHeaderError> {
+    let Some(id) = id else { return Ok(()) };
+    if id.is_empty() || id.as_bytes().trim_ascii().len() < id.len() {
+        return Err(error);
+    }
+    insert(name, id.as_bytes()).map_err(|refused| match refused {
+        HeaderError::Full => PublishHeaderError::Full,
+        _ => error,
+    })
+}
+
+#[inline(never)]
+fn put_number(
+    name: &str,
+    number: Option<u64>,
+    insert: &mut Insert<'_>,
+) -> Result<(), PublishHeaderError> {
+    let Some(number) = number else { return Ok(()) };
+    insert(name, Decimal::new(number).as_bytes()).map_err(Into::into)
+}
+
+#[inline(never)]
+fn put_text(
+    name: &str,
+    text: Option<&str>,
+    insert: &mut Insert<'_>,
+) -> Result<(), PublishHeaderError> {
+    let Some(text) = text else { return Ok(()) };
+    insert(name, text.as_bytes()).map_err(Into::into)
 }
 
 impl Ttl {

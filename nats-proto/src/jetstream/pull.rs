@@ -273,7 +273,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
     /// their place.
     pub const fn release(&mut self, messages: u32, bytes: u32) {
         self.messages = self.messages.saturating_sub(messages);
-        self.bytes = self.bytes.saturating_sub(bytes);
+        self.bytes = if self.messages == 0 { 0 } else { self.bytes.saturating_sub(bytes) };
     }
 
     /// An answer to [`PullOutput::RequestInfo`].

@@ -140,31 +140,38 @@ impl<'a> PullRequest<'a> {
     }
 
     fn write(&self, out: &mut dyn Sink) {
-        let numbers = [
-            ("{\"batch\":", u64::from(self.batch.max(1))),
-            (",\"max_bytes\":", u64::from(self.max_bytes)),
-            (",\"expires\":", nanos_of(self.expires)),
-            (",\"idle_heartbeat\":", nanos_of(self.heartbeat)),
-            (",\"min_pending\":", self.min_pending),
-            (",\"min_ack_pending\":", self.min_ack_pending),
-            (",\"priority\":", self.priority.into()),
-        ];
-        for (name, number) in numbers.into_iter().filter(|(_, number)| *number > 0) {
-            out.put(name.as_bytes());
-            out.put(Decimal::new(number).as_bytes());
-        }
-        for (name, text) in [(",\"group\":", self.group), (",\"id\":", self.pin_id)] {
-            if !text.is_empty() {
-                out.put(name.as_bytes());
-                put_string(text, out);
-            }
-        }
+        put_number("{\"batch\":", self.batch.max(1).into(), out);
+        put_number(",\"max_bytes\":", self.max_bytes.into(), out);
+        put_number(",\"expires\":", nanos_of(self.expires), out);
+        put_number(",\"idle_heartbeat\":", nanos_of(self.heartbeat), out);
+        put_number(",\"min_pending\":", self.min_pending, out);
+        put_number(",\"min_ack_pending\":", self.min_ack_pending, out);
+        put_number(",\"priority\":", self.priority.into(), out);
+        put_text(",\"group\":", self.group, out);
+        put_text(",\"id\":", self.pin_id, out);
         out.put(if self.no_wait { b",\"no_wait\":true}" } else { b"}" });
     }
 }
 
 fn nanos_of(time: Millis) -> u64 {
     u64::from(time.0) * 1_000_000
+}
+
+/// Writes a number, unless it is zero. Compiled once, for the sake of small programs.
+#[inline(never)]
+fn put_number(name: &str, number: u64, out: &mut dyn Sink) {
+    if number > 0 {
+        out.put(name.as_bytes());
+        out.put(Decimal::new(number).as_bytes());
+    }
+}
+
+#[inline(never)]
+fn put_text(name: &str, text: &str, out: &mut dyn Sink) {
+    if !text.is_empty() {
+        out.put(name.as_bytes());
+        put_string(text, out);
+    }
 }
 
 /// Counts what would be written.

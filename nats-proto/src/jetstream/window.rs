@@ -1,14 +1,18 @@
 //! Messages that were published and not acknowledged yet: a state machine of time and input.
 
 mod config;
+mod entry;
 mod outcome;
 mod reply;
+mod single;
 mod slot;
 #[cfg(test)]
 mod tests;
 
 pub use config::WindowConfig;
 pub use config::WindowMessage;
+use entry::ANY_TIME;
+use entry::Entry;
 pub use outcome::LastMessage;
 pub use outcome::MayBeStored;
 pub use outcome::NotSent;
@@ -17,10 +21,9 @@ pub use outcome::Outcome;
 pub use outcome::PublishReply;
 pub use outcome::Settled;
 use reply::Pace;
-use slot::ANY_TIME;
+pub use single::SinglePublish;
 use slot::NONE;
 use slot::Slots;
-use slot::State;
 pub use slot::WindowSlot;
 
 use crate::inbox::Token;
@@ -99,7 +102,14 @@ pub struct PublishWindow<T, L> {
     /// Nothing is due earlier than this.
     earliest: Instant,
     pace: Pace,
+    /// How many bits of a token say which place it is.
+    index_bits: u8,
     _data: core::marker::PhantomData<T>,
+}
+
+/// How many bits a place has, out of so many.
+fn index_bits(places: u32) -> u8 {
+    u8::try_from(u32::BITS - places.saturating_sub(1).leading_zeros()).unwrap_or_default()
 }
 
 /// Later than any time that matters.
@@ -162,6 +172,7 @@ impl<T, L: Table<WindowSlot<T>> + Default> PublishWindow<T, L> {
             cursor: NONE,
             earliest: NEVER,
             pace: Pace::new(config.max_messages, config.seed),
+            index_bits: index_bits(config.max_messages),
             _data: core::marker::PhantomData,
         }
     }
@@ -186,9 +197,9 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
             return Err(NotAccepted { data, is_too_large: size > self.config.max_bytes });
         }
         let number = self.last_number + 1;
-        // A deadline that never comes is still one.
-        let deadline = deadline.min(Instant::from_millis(u64::MAX - 1));
-        let slot = WindowSlot { size, has_id, retries, ..WindowSlot::new(number, deadline) };
+        let entry = Entry::new(deadline, has_id, retries);
+        let deadline = entry.deadline;
+        let slot = WindowSlot::new(number, size, entry);
         match self.slots.push(data, slot, self.config.max_messages) {
             Ok(at) => {
                 self.last_number = number;
@@ -224,15 +235,11 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
             let this = at;
             at = self.slots.after(this);
             let Some(slot) = self.slots.get_mut(this) else { break };
-            let State::Sent { position: sent, .. } = slot.state else { continue };
-            self.sent = self.sent.saturating_sub(1);
-            slot.state = State::Waiting { not_before: ANY_TIME };
-            if sent > position {
-                continue;
-            }
-            slot.is_clouded = true;
-            if !self.may_resend(this, now) {
-                self.settle(this, Outcome::MayBeStored(MayBeStored::Disconnected), &mut settle);
+            let was_sent = slot.entry.is_sent();
+            let outcome = slot.entry.lose(position, &self.config, now);
+            self.sent = self.sent.saturating_sub(was_sent.into());
+            if let Some(outcome) = outcome {
+                self.settle(this, outcome, &mut settle);
             }
         }
         self.cursor = self.slots.first();
@@ -252,10 +259,17 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         while at != NONE {
             let this = at;
             at = self.slots.after(this);
-            if let Some(outcome) = self.expire(this, now) {
-                self.settle(this, outcome, &mut settle);
-            } else if let Some(due) = self.due_at(this, now) {
-                self.earliest = self.earliest.min(due);
+            let Some(slot) = self.slots.get_mut(this) else { break };
+            let was_sent = slot.entry.is_sent();
+            let outcome = slot.entry.expire(&self.config, now);
+            let is_late = was_sent && !slot.entry.is_sent();
+            let due = slot.entry.due_at(&self.config, now);
+            if is_late {
+                self.requeue(this, true);
+            }
+            match outcome {
+                Some(outcome) => self.settle(this, outcome, &mut settle),
+                None => self.earliest = self.earliest.min(due),
             }
         }
     }
@@ -264,7 +278,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// messages.
     pub fn close(&mut self, mut settle: impl FnMut(Settled<T>)) {
         while let Some(slot) = self.slots.get(self.slots.first()) {
-            let outcome = match slot.outcome_in_time() {
+            let outcome = match slot.entry.outcome_in_time() {
                 Outcome::NotSent(_) => Outcome::NotSent(NotSent::Closed),
                 Outcome::MayBeStored(_) => Outcome::MayBeStored(MayBeStored::Closed),
                 outcome => outcome,
@@ -308,19 +322,13 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         if self.cursor == at {
             self.cursor = self.slots.after(at);
         }
-        let until = now + self.config.ack_wait;
-        let stride = u64::from(self.config.max_messages);
         let slot = self.slots.get_mut(at)?;
         slot.generation = slot.generation.wrapping_add(1);
         slot.has_attempt = true;
-        slot.state = State::Sent { until, position };
-        // A copy that nobody has does not count for the stream's duplicate window.
-        if !slot.is_clouded {
-            slot.first_sent = now;
-        }
+        let until = slot.entry.send(position, &self.config, now);
         self.sent += 1;
         self.earliest = self.earliest.min(until);
-        let token = Token(u64::from(slot.generation) * stride + u64::from(at));
+        let token = Token(u64::from(slot.generation) << self.index_bits | u64::from(at));
         let (number, data) = (slot.number, slot.data.as_mut()?);
         Some(Transmit { token, number, predecessor, data })
     }

@@ -54,3 +54,20 @@ pub fn live(kind: Kind, bytes: &[u8], flaw: Option<Flaw>, is_told: bool) -> Hist
         Kind::Publish => publish::live(bytes, flaw, is_told),
     }
 }
+
+/// A history of whatever bytes a fuzzer makes; the first byte says of which kind.
+///
+/// # Panics
+///
+/// If something is not as it has to be.
+pub fn history(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let at = usize::from(*first).checked_rem(Kind::ALL.len()).unwrap_or_default();
+    let kind = Kind::ALL.get(at).copied().unwrap_or(Kind::Pull);
+    let history = live(kind, rest, None, false);
+    assert!(
+        history.checks.violation().is_none(),
+        "{}",
+        history.checks.violation().map_or_else(String::new, ToString::to_string)
+    );
+}

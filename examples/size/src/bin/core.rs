@@ -9,5 +9,5 @@ static SESSION: StaticCell<Nats<1>> = StaticCell::new();
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    size::session::run(&SESSION)
+    size::session::run(&SESSION, ())
 }

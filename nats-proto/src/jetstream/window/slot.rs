@@ -1,13 +1,10 @@
 //! The messages of a window, in order.
 
+use super::entry::Entry;
 use crate::store::Table;
-use crate::time::Instant;
 
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
-
-/// Earlier than any time that matters.
-pub(super) const ANY_TIME: Instant = Instant::from_millis(0);
 
 /// A place for a message in a [`PublishWindow`](super::PublishWindow).
 #[derive(Clone, Debug)]
@@ -18,40 +15,14 @@ pub struct WindowSlot<T> {
     /// How many attempts were made at this place, by whatever message: what tells replies apart.
     pub(super) generation: u32,
     /// The neighbours in order of numbers; `next` is also the next free place.
-    pub(super) prev: u32,
-    pub(super) next: u32,
+    prev: u32,
+    next: u32,
     pub(super) size: u32,
-    pub(super) state: State,
-    pub(super) deadline: Instant,
-    /// When the first attempt was made of those that a duplicate window has to cover.
-    pub(super) first_sent: Instant,
-    pub(super) has_id: bool,
     /// Whether an attempt was made, so that the generation is this message's.
     pub(super) has_attempt: bool,
-    /// Whether there was an attempt whose fate is not known. Then nothing that is said about a later
-    /// one proves that the message is not stored.
-    pub(super) is_clouded: bool,
-    /// How often it was refused for now, and may be.
-    pub(super) refused: u8,
-    pub(super) retries: u8,
     /// How often in a row it came before its predecessor.
     pub(super) conflicts: u8,
-    /// Why it was refused last.
-    pub(super) refusal: Option<super::NotStored>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// To be sent, but not before this.
-    Waiting { not_before: Instant },
-    /// Sent as the connection's message of that number. Until when to wait for the reply.
-    Sent { until: Instant, position: u64 },
-}
-
-impl<T> WindowSlot<T> {
-    pub(super) const fn is_sent(&self) -> bool {
-        matches!(self.state, State::Sent { .. })
-    }
+    pub(super) entry: Entry,
 }
 
 /// The slots in use as a list in order of their numbers, and the free ones as another.
@@ -121,7 +92,7 @@ impl<L> Slots<L> {
             self.free = free.next;
         } else {
             at = u32::try_from(self.table.as_ref().len()).unwrap_or(NONE);
-            if at >= max || self.table.push(WindowSlot::new(0, slot.deadline)).is_err() {
+            if at >= max || self.table.push(WindowSlot::new(0, 0, slot.entry)).is_err() {
                 return Err(data);
             }
         }
@@ -163,24 +134,17 @@ impl<L> Slots<L> {
 }
 
 impl<T> WindowSlot<T> {
-    pub(super) const fn new(number: u64, deadline: Instant) -> Self {
+    pub(super) const fn new(number: u64, size: u32, entry: Entry) -> Self {
         Self {
             data: None,
             number,
             generation: 0,
             prev: NONE,
             next: NONE,
-            size: 0,
-            state: State::Waiting { not_before: ANY_TIME },
-            deadline,
-            first_sent: ANY_TIME,
-            has_id: false,
+            size,
             has_attempt: false,
-            is_clouded: false,
-            refused: 0,
-            retries: 0,
             conflicts: 0,
-            refusal: None,
+            entry,
         }
     }
 }

@@ -426,7 +426,7 @@ proptest! {
         for operation in operations {
             if operation < 4 {
                 number += 1;
-                let slot = WindowSlot::new(number, at(0));
+                let slot = WindowSlot::new(number, 1, Entry::new(at(0), false, 0));
                 match slots.push(number, slot, 9) {
                     Ok(at) => naive.push((at, number)),
                     Err(data) => prop_assert_eq!((data, naive.len()), (number, 5)),
@@ -443,6 +443,69 @@ proptest! {
             }
             prop_assert_eq!(&found, &naive);
             prop_assert_eq!(slots.len() as usize, naive.len());
+        }
+    }
+
+    /// One message at a time against a window of one, whatever happens.
+    #[test]
+    fn a_single_one_is_a_window_of_one(
+        operations in proptest::collection::vec((0_u8..12, 0_u64..4_000), 1..60),
+        with_id: bool,
+        retries in 0_u8..4,
+    ) {
+        let config = WindowConfig::new(1).independent();
+        let mut window = PublishWindow::<(), heapless::Vec<WindowSlot<()>, 1>>::new(config);
+        let mut single = SinglePublish::new(config);
+        let (mut now, mut position, mut last) = (0, 0, None);
+        for (operation, after) in operations {
+            now += after;
+            let time = at(now);
+            let mut settled = None;
+            let outcome = match operation {
+                0..3 => {
+                    let message = WindowMessage::new((), 1, at(now + 9_000)).retries(retries);
+                    let message = if with_id { message.with_id() } else { message };
+                    if window.publish(message).is_ok() {
+                        single.start(message);
+                    }
+                    None
+                }
+                3 => {
+                    window.handle_connected();
+                    single.handle_connected();
+                    None
+                }
+                4 => {
+                    let lost = u64::saturating_sub(position, u64::from(after > 2_000));
+                    window.handle_disconnected(lost, time, |one| settled = Some(one.outcome));
+                    single.handle_disconnected(lost, time)
+                }
+                5 => {
+                    window.handle_timeout(time, |one| settled = Some(one.outcome));
+                    single.handle_timeout(time)
+                }
+                _ => match last {
+                    Some((first, second)) => {
+                        let reply = if operation % 2 == 0 {
+                            PublishReply::NotAnAck
+                        } else {
+                            PublishReply::NoResponders
+                        };
+                        settled = window.handle_reply(first, reply, time).map(|one| one.outcome);
+                        single.handle_reply(second, reply, time)
+                    }
+                    None => None,
+                },
+            };
+            prop_assert_eq!(settled, outcome);
+            let sent = window.poll_transmit(position + 1, time).map(|transmit| transmit.token);
+            let token = single.poll_transmit(position + 1, time);
+            prop_assert_eq!(sent.is_some(), token.is_some());
+            if let (Some(first), Some(second)) = (sent, token) {
+                position += 1;
+                last = Some((first, second));
+            }
+            prop_assert_eq!(window.is_empty(), !single.is_active());
         }
     }
 }

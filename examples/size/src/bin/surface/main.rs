@@ -4,6 +4,7 @@
 
 mod control;
 mod data;
+mod jetstream;
 mod texts;
 
 use nats_proto::Instant;
@@ -29,6 +30,14 @@ extern "C" fn _start() -> ! {
         texts::info();
         texts::headers();
         texts::subjects();
+        jetstream::names();
+        jetstream::texts();
+        jetstream::responses();
+        jetstream::consumer::<1>();
+        jetstream::consumer::<2>();
+        jetstream::fetch();
+        jetstream::window();
+        jetstream::single();
     }
 }
 

@@ -1,0 +1,269 @@
+//! The machines of JetStream, called in any order with anything.
+
+use std::collections::HashMap;
+use std::vec::Vec;
+
+use crate::inbox::Token;
+use crate::jetstream::ConsumerState;
+use crate::jetstream::Fetch;
+use crate::jetstream::FetchConfig;
+use crate::jetstream::FetchOutput;
+use crate::jetstream::Handling;
+use crate::jetstream::InboxId;
+use crate::jetstream::LastMessage;
+use crate::jetstream::Outcome;
+use crate::jetstream::PublishReply;
+use crate::jetstream::PublishResponse;
+use crate::jetstream::PublishScanner;
+use crate::jetstream::PublishWindow;
+use crate::jetstream::PullConfig;
+use crate::jetstream::PullConsumer;
+use crate::jetstream::PullOutput;
+use crate::jetstream::PullStatus;
+use crate::jetstream::Settled;
+use crate::jetstream::WindowConfig;
+use crate::jetstream::WindowMessage;
+use crate::jetstream::WindowSlot;
+use crate::time::Instant;
+
+/// Bytes, one after the other; zeros behind the last.
+struct Input<'b>(&'b [u8]);
+
+impl Input<'_> {
+    const fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    fn number(&mut self) -> u32 {
+        self.byte().into()
+    }
+}
+
+const STATUSES: [PullStatus<'static>; 20] = [
+    PullStatus::Heartbeat,
+    PullStatus::RequestTimeout,
+    PullStatus::LeadershipChange,
+    PullStatus::ServerShutdown,
+    PullStatus::BatchCompleted,
+    PullStatus::MessageTooLarge,
+    PullStatus::NoResponders,
+    PullStatus::MaxWaiting,
+    PullStatus::PinIdMismatch,
+    PullStatus::NoMessages,
+    PullStatus::RequestsPending,
+    PullStatus::InterestExpired,
+    PullStatus::MaxRequestBatch(3),
+    PullStatus::MaxRequestBytes(50),
+    PullStatus::MaxRequestExpires(700),
+    PullStatus::MaxRequestBatch(0),
+    PullStatus::ConsumerDeleted,
+    PullStatus::PushBased,
+    PullStatus::BadRequest(""),
+    PullStatus::RequiredApiLevel,
+];
+
+/// Whatever happens, a consumer has no more than its maximum, asks for no more right after a pull, and
+/// waits for nothing without a timer.
+pub fn jetstream_pull_consumer(data: &[u8]) {
+    let mut input = Input(data);
+    let (max, bytes) = (1 + input.number() % 20, input.number());
+    let config = PullConfig::new(max).max_bytes(bytes).seed(input.number());
+    let config = if input.byte() & 1 == 1 { config.await_consumer() } else { config };
+    let mut consumer = PullConsumer::<2>::new(config).expect("valid");
+    let (mut now, mut last, mut is_connected, mut ends) = (0, None, false, 0);
+    while !input.0.is_empty() {
+        let kind = input.byte();
+        now += u64::from(input.number()) << (kind >> 5);
+        let time = Instant::from_millis(now);
+        let (inbox, number) = last.unwrap_or_else(|| (InboxId(input.number()), 0));
+        match kind & 0xF {
+            0 => {
+                consumer.handle_connected();
+                is_connected = true;
+            }
+            1 => {
+                consumer.handle_disconnected();
+                is_connected = false;
+            }
+            2..=5 => {
+                let before = consumer.buffered();
+                let handling = consumer.handle_message(inbox, input.number(), time);
+                let came = u32::from(handling == Handling::Deliver);
+                assert_eq!(consumer.buffered(), before + came);
+                assert!(consumer.buffered() <= max);
+            }
+            6..=8 => {
+                let status = STATUSES[usize::from(input.byte()) % STATUSES.len()];
+                consumer.handle_status(inbox, Some(number), status, time);
+            }
+            9 => consumer.release(input.number(), input.number()),
+            10 => consumer.handle_timeout(time),
+            11 => consumer.handle_info(ConsumerState::Exists { is_held_up: true }, time),
+            12 => consumer.handle_info(ConsumerState::NotFound, time),
+            13 => consumer.handle_pin(),
+            14 => consumer.handle_pong(),
+            _ if input.byte() > 200 => consumer.stop(time),
+            _ if input.byte() > 200 => consumer.drain(time),
+            _ => {}
+        }
+        if input.byte() & 3 == 0 {
+            continue;
+        }
+        let mut outputs = 0;
+        while let Some(output) = consumer.poll_output(time) {
+            outputs += 1;
+            assert!(outputs < 30, "outputs do not end");
+            match output {
+                PullOutput::Pull(pull) => {
+                    assert!(is_connected && pull.batch > 0 && ends == 0);
+                    assert!((pull.max_bytes > 0) == (bytes > 0));
+                    assert!(consumer.buffered() + consumer.outstanding() <= max);
+                    last = Some((pull.id.inbox, pull.id.number));
+                }
+                PullOutput::End(_) => ends += 1,
+                PullOutput::Subscribe(_) | PullOutput::Unsubscribe(_) => assert!(is_connected),
+                _ => {}
+            }
+        }
+        assert!(ends <= 1 && (ends == 1) == consumer.is_over());
+        let may_ask = is_connected && ends == 0 && consumer.buffered() == 0;
+        let waits = consumer.poll_timeout().is_some();
+        assert!(!may_ask || waits, "nothing is asked for, and nothing is waited for");
+    }
+}
+
+/// Whatever happens, a fetch ends once, in time, and with no more than was asked for.
+pub fn jetstream_fetch(data: &[u8]) {
+    let mut input = Input(data);
+    let mut fetch = Fetch::new();
+    let (mut now, mut last, mut batch, mut due, mut open) = (0, None, 0, 0, 0_u32);
+    while !input.0.is_empty() {
+        let kind = input.byte();
+        now += u64::from(input.number()) << (kind >> 5);
+        let time = Instant::from_millis(now);
+        let (inbox, number) = last.unwrap_or_else(|| (InboxId(input.number()), 0));
+        match kind & 0xF {
+            0 | 1 => fetch.handle_connected(),
+            2 => {
+                fetch.handle_disconnected();
+                open = 0;
+            }
+            3 | 4 => {
+                batch = 1 + input.number();
+                let wait = u64::from(input.number()) * 100;
+                due = now + if wait == 0 { 1_000 } else { wait };
+                let config = FetchConfig::new(batch).max_bytes(input.number());
+                fetch.start(config.max_wait(core::time::Duration::from_millis(wait)), time);
+            }
+            5..=8 => {
+                let handling = fetch.handle_message(inbox, input.number(), time);
+                assert!(handling == Handling::Return || fetch.received() <= batch);
+            }
+            9..=11 => {
+                let status = STATUSES[usize::from(input.byte()) % STATUSES.len()];
+                fetch.handle_status(inbox, Some(number), status, time);
+            }
+            12 => fetch.cancel(time),
+            13 => fetch.handle_pin(),
+            _ => fetch.handle_timeout(time),
+        }
+        let mut outputs = 0;
+        while let Some(output) = fetch.poll_output(time) {
+            outputs += 1;
+            assert!(outputs < 10, "outputs do not end");
+            match output {
+                FetchOutput::Pull(pull) => {
+                    assert!(pull.batch == batch && fetch.received() == 0);
+                    last = Some((pull.id.inbox, pull.id.number));
+                }
+                FetchOutput::Subscribe(_) => open += 1,
+                FetchOutput::Unsubscribe(_) => open -= 1,
+                FetchOutput::End(_) => assert!(!fetch.is_active()),
+            }
+        }
+        assert!(open <= 4, "{open} inboxes");
+        let timeout = fetch.poll_timeout().map(Instant::as_millis);
+        assert!(!fetch.is_active() || timeout.is_some_and(|timeout| timeout <= due));
+    }
+}
+
+/// Whatever happens, every message of a window has one outcome, no later than its deadline.
+pub fn jetstream_window(data: &[u8]) {
+    let mut input = Input(data);
+    let config = WindowConfig::new(1 + input.number() % 8).max_bytes(500);
+    let config = if input.byte() & 1 == 1 { config.independent() } else { config };
+    let mut window = PublishWindow::<u8, Vec<WindowSlot<u8>>>::new(config);
+    let mut scanner = PublishScanner::<Vec<u8>>::default();
+    let mut deadlines = HashMap::<u64, u64>::new();
+    let (mut now, mut position, mut tokens) = (0, 0, Vec::<Token>::new());
+    while !input.0.is_empty() {
+        let kind = input.byte();
+        now += u64::from(input.number()) << (kind >> 5);
+        let time = Instant::from_millis(now);
+        let at = usize::from(input.byte()).checked_rem(tokens.len()).unwrap_or_default();
+        let token = tokens.get(at).copied().unwrap_or_else(|| Token(input.number().into()));
+        let mut settled = Vec::<Settled<u8>>::new();
+        match kind & 0xF {
+            0 => window.handle_connected(),
+            1 => {
+                let lost = u64::from(input.number()).min(position);
+                window.handle_disconnected(lost, time, |one| settled.push(one));
+            }
+            2..=4 => {
+                let deadline = now + u64::from(input.number()) * 100;
+                let message =
+                    WindowMessage::new(kind, input.number(), Instant::from_millis(deadline));
+                let message = message.retries(input.byte());
+                let message = if input.byte() & 1 == 1 { message.with_id() } else { message };
+                if let Ok(handle) = window.publish(message) {
+                    deadlines.insert(handle.number(), deadline);
+                }
+            }
+            5..=9 => {
+                let payload: &[u8] = match input.byte() % 8 {
+                    0 => b"hello",
+                    1 => br#"{"error":{"code":503,"err_code":10008}}"#,
+                    2 => br#"{"error":{"code":429,"err_code":10167}}"#,
+                    3 => br#"{"error":{"code":400,"err_code":10071}}"#,
+                    4 => br#"{"error":{"code":409,"err_code":10158}}"#,
+                    5 => b"",
+                    _ => br#"{"stream":"S","seq":1}"#,
+                };
+                let response = PublishResponse::read(payload, &mut scanner);
+                let reply = match response {
+                    Ok(response) => PublishReply::Response(response),
+                    Err(_) if payload.is_empty() => PublishReply::NoResponders,
+                    Err(_) => PublishReply::NotAnAck,
+                };
+                settled.extend(window.handle_reply(token, reply, time));
+            }
+            10 => {
+                let last = match input.byte() {
+                    0..100 => LastMessage::Own(input.number().into()),
+                    100..200 => LastMessage::WithoutId,
+                    _ => LastMessage::Foreign,
+                };
+                settled.extend(window.handle_chain_conflict(token, last, time));
+            }
+            11 => window.close(|one| settled.push(one)),
+            _ => {}
+        }
+        window.handle_timeout(time, |one| settled.push(one));
+        for Settled { number, outcome, .. } in settled {
+            assert!(deadlines.remove(&number).is_some(), "{number} has two outcomes");
+            assert!(outcome.may_be_stored() || !matches!(outcome, Outcome::MayBeStored(_)));
+        }
+        assert!(deadlines.values().all(|deadline| *deadline > now), "an outcome is late");
+        assert_eq!(window.len() as usize, deadlines.len());
+        while let Some(transmit) = window.poll_transmit(position + 1, time) {
+            position += 1;
+            tokens.push(transmit.token);
+        }
+        assert!(window.in_flight() <= window.len() && window.len() <= 8);
+        let timeout = window.poll_timeout().map(Instant::as_millis);
+        let earliest = deadlines.values().min();
+        assert!(earliest.is_none_or(|earliest| timeout.is_some_and(|at| at <= *earliest)));
+    }
+}
