@@ -63,8 +63,7 @@ fn main() -> ExitCode {
         let block = BLOCKS.iter().find(|block| block.name == name);
         return block.and_then(|block| block.run).expect("a program of that name")();
     }
-    // What cargo's own harness would understand.
-    let filters: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let filters = filters();
     if std::env::args().any(|word| word == "--list") {
         return ExitCode::SUCCESS;
     }
@@ -97,6 +96,20 @@ fn main() -> ExitCode {
     }
     println!("{} programs, {} of which fail", meant.len(), failures.len());
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Parts of names, as cargo's own harness takes them; what is to be skipped is not among these.
+fn filters() -> Vec<String> {
+    let mut filters = Vec::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--skip" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            _ => filters.push(word),
+        }
+    }
+    filters
 }
 
 /// What is not run has a reason, and is there.
