@@ -102,6 +102,17 @@ impl Batch {
         self.messages + self.refused
     }
 
+    /// How many bytes of a message are copied.
+    pub(crate) fn copied_len(publish: &Publish<'_>, payload: &Payload<'_>) -> usize {
+        let is_large = matches!(&payload.0, Content::Shared(bytes) if bytes.len() >= LARGE);
+        publish.encoded_len() - if is_large { publish.payload.len() } else { 0 }
+    }
+
+    /// Makes sure that there is memory for so many more bytes.
+    pub(crate) fn reserve(&mut self, len: usize) -> Result<(), Full> {
+        Sink::reserve(&mut self.bytes, len)
+    }
+
     /// Appends a message.
     pub(crate) fn put_message(
         &mut self,

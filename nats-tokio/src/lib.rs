@@ -98,6 +98,8 @@ pub use payload::Payload;
 pub use pending::Overflow;
 pub use pending::PendingLimits;
 pub use publish::Publish;
+pub use publish::batch::PublishBatch;
+pub use publish::batch::PublishBatchError;
 pub use reconnect::Candidate;
 pub use request::Request;
 pub use server::ServerInfo;

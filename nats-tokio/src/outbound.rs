@@ -197,6 +197,43 @@ impl Outbound {
         self.put(publish, payload)
     }
 
+    /// Queues several messages, or none, and returns the last one; or which one it is that was
+    /// refused, if it is about one.
+    pub(crate) fn publish_all<'m>(
+        &mut self,
+        messages: impl Iterator<Item = (Publish<'m>, &'m Payload<'m>)> + Clone,
+        is_in_turn: bool,
+    ) -> Result<Option<Queued>, (Option<usize>, NotQueued)> {
+        if !self.is_open {
+            return Err((None, NotQueued::Closed));
+        }
+        let (mut len, mut copied, mut count) = (0_usize, 0_usize, 0_u64);
+        for (index, (message, payload)) in messages.clone().enumerate() {
+            let checked = self.limits.check(&message);
+            checked.map_err(|refusal| (Some(index), NotQueued::Refused(refusal)))?;
+            len = len.saturating_add(message.encoded_len());
+            copied = copied.saturating_add(Batch::copied_len(&message, payload));
+            count += 1;
+        }
+        if !self.is_ready {
+            self.check_held(len, count).map_err(|refused| (None, refused))?;
+        } else if !(if is_in_turn { self.fits(len) } else { self.admits(len) }) {
+            return Err((None, NotQueued::Full));
+        }
+        // From here on there is memory, so that none is left out.
+        self.tail().reserve(copied).map_err(|Full| (None, NotQueued::Full))?;
+        let mut last: Option<Queued> = None;
+        for (message, payload) in messages {
+            if !self.is_ready {
+                self.accepted.note(message.body_len(), !message.headers.is_empty());
+            }
+            let mut queued = self.put(&message, payload).map_err(|refused| (None, refused))?;
+            queued.wake = queued.wake.or_else(|| last.take().and_then(|before| before.wake));
+            last = Some(queued);
+        }
+        Ok(last)
+    }
+
     #[inline]
     fn put(&mut self, publish: &Publish<'_>, payload: &Payload<'_>) -> Result<Queued, NotQueued> {
         let tail = self.tail();

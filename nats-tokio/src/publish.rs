@@ -1,5 +1,7 @@
 //! Publishing: on the caller's thread, into the buffer that goes to the socket.
 
+pub(crate) mod batch;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::peer::Peer;
 /// A client that is not connected yet, and its servers, which take what their INFO says.
 async fn connecting(infos: &[&'static str]) -> (Client, mpsc::UnboundedReceiver<Peer>) {
     let (give, servers) = mpsc::unbounded_channel();
-    let infos = std::sync::Mutex::new(infos.to_owned().into_iter());
+    let infos = std::sync::Mutex::new(Vec::from(infos).into_iter());
     let options = ConnectOptions::new().retry_first_connect().connector(move |_| {
         let info = infos.lock().unwrap().next();
         let give = give.clone();
