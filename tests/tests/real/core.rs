@@ -93,7 +93,7 @@ async fn a_queue_group_shares_and_loses_nothing() {
     let mut audit = receiver.queue_subscribe("jobs", "audit").await.unwrap();
     receiver.flush().await.unwrap();
     for job in 0..300 {
-        sender.publish("jobs", &job.to_string()).await.unwrap();
+        sender.publish("jobs", job.to_string()).await.unwrap();
     }
     sender.flush().await.unwrap();
     receiver.flush().await.unwrap();
@@ -121,14 +121,14 @@ async fn subscriptions_end_when_they_should() {
     drop(gone);
     client.flush().await.unwrap();
     for number in 0..4 {
-        client.publish("a", &number.to_string()).await.unwrap();
+        client.publish("a", number.to_string()).await.unwrap();
     }
     client.flush().await.unwrap();
     later.unsubscribe_after(5);
     let handle = drained.handle();
     handle.drain();
     for number in 4..8 {
-        client.publish("a", &number.to_string()).await.unwrap();
+        client.publish("a", number.to_string()).await.unwrap();
     }
     client.flush().await.unwrap();
     for (mut subscriber, count) in [(drained, 4), (three, 3), (later, 5)] {
@@ -159,7 +159,7 @@ async fn requests_find_their_replies() {
         .map(|number| {
             let client = client.clone();
             tokio::spawn(async move {
-                let reply = client.request("double", &number.to_string()).await.unwrap();
+                let reply = client.request("double", number.to_string()).await.unwrap();
                 assert_eq!(reply.payload(), (number * 2).to_string().as_bytes());
                 assert_eq!(reply.headers().get("Was"), Some(number.to_string().as_str()));
             })
@@ -190,7 +190,7 @@ async fn everything_published_is_there_after_drain_close_and_drop() {
     for way in ["drain", "close", "drop"] {
         let client = connect(&server).await;
         for number in 0..1000 {
-            client.publish("a", &number.to_string()).await.unwrap();
+            client.publish("a", number.to_string()).await.unwrap();
         }
         match way {
             "drain" => soon(client.drain()).await.unwrap(),

@@ -79,7 +79,7 @@ async fn a_hostile_publisher_neither_disconnects_nor_delays_anybody() {
     // Meanwhile, somebody else talks to the same client.
     let other = crate::connect(&server).await;
     for number in 0..200_u32 {
-        other.publish("decent", &number.to_le_bytes()).await.unwrap();
+        other.publish("decent", number.to_le_bytes()).await.unwrap();
         let message = tokio::time::timeout(Duration::from_secs(5), decent.next()).await;
         assert_eq!(message.expect("no delay").unwrap().payload(), number.to_le_bytes());
     }

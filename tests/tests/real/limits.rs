@@ -13,9 +13,9 @@ async fn max_payload_is_checked_and_reached() {
     let server = NatsServer::start("max_payload: 1000");
     let client = connect(&server).await;
     let mut subscriber = client.subscribe("a").await.unwrap();
-    client.publish("a", &[7; 1000]).await.unwrap();
+    client.publish("a", [7; 1000]).await.unwrap();
     assert_eq!(soon(subscriber.next()).await.unwrap().payload(), [7; 1000]);
-    let error = client.publish("a", &[7; 1001]).await.unwrap_err();
+    let error = client.publish("a", [7; 1001]).await.unwrap_err();
     assert_eq!(error, PublishError::PayloadTooLarge { len: 1001, max: 1000 });
     client.flush().await.unwrap();
 }
