@@ -69,6 +69,7 @@ enum Event {
     Down,
     Busy,
     Hang,
+    Mute,
     Abandon {
         number: u64,
     },
@@ -109,6 +110,8 @@ struct World<'b> {
     /// The tokens that were sent, by message, oldest first.
     sent: Vec<(u64, Token)>,
     is_closed: bool,
+    /// All replies get lost before.
+    mute_until: u64,
     steps: u64,
     trace: bool,
 }
@@ -158,6 +161,7 @@ pub(crate) fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> History {
         accepted: HashMap::new(),
         sent: Vec::new(),
         is_closed: false,
+        mute_until: 0,
         steps: 0,
         trace,
     };
@@ -176,7 +180,7 @@ impl World<'_> {
             self.schedule.at(at, Event::Cut);
         }
         if self.setup.faults > 0 {
-            for event in [Event::Down, Event::Down, Event::Busy, Event::Hang] {
+            for event in [Event::Down, Event::Down, Event::Busy, Event::Hang, Event::Mute] {
                 let at = self.chance.below(TROUBLE);
                 self.schedule.at(at, event);
             }
@@ -250,6 +254,7 @@ impl World<'_> {
             Event::Down => self.stream.down_until = now + self.chance.below(5_000),
             Event::Busy => self.stream.busy_until = now + self.chance.below(3_000),
             Event::Hang => self.stream.hangs_until = now + self.chance.below(self.setup.hang),
+            Event::Mute => self.mute_until = now + self.chance.below(TROUBLE),
             Event::Abandon { number } => {
                 if let Some(accepted) = self.accepted.get_mut(&number) {
                     let is_there = self.window.abandon(accepted.handle).is_some();
@@ -364,7 +369,7 @@ impl World<'_> {
     fn reply(&mut self, epoch: u64, token: Token, headers: &str, payload: &str, late: u64) {
         let now = self.schedule.now();
         let faults = self.stream.faults;
-        if faults > 0 && self.chance.below(5_000) < faults {
+        if now < self.mute_until || (faults > 0 && self.chance.below(5_000) < faults) {
             return;
         }
         let frame = if headers.is_empty() {

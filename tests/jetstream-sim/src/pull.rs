@@ -449,7 +449,7 @@ impl World<'_> {
 
     fn inform(&mut self) {
         let now = self.schedule.now();
-        let is_silent = now < self.server.dead_until && self.chance.percent(50);
+        let is_silent = now < self.server.dead_until && !self.setup.says_nobody;
         if is_silent || self.chance.percent(self.server.faults / 4) {
             return;
         }

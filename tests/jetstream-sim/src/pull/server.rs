@@ -51,6 +51,7 @@ struct Waiting {
 
 #[derive(Debug)]
 pub(crate) struct Server {
+    says_nobody: bool,
     max_waiting: usize,
     max_ack_pending: usize,
     has_leaves: bool,
@@ -82,6 +83,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(setup: &Setup) -> Self {
         Self {
+            says_nobody: setup.says_nobody,
             max_waiting: setup.max_waiting,
             max_ack_pending: setup.max_ack_pending,
             has_leaves: setup.has_leaves,
@@ -164,7 +166,7 @@ impl Server {
             return;
         }
         if now < self.dead_until || self.is_deleted {
-            if chance.percent(50) {
+            if self.says_nobody {
                 self.say(&pull, PullStatus::NoResponders, chance);
             }
             return;

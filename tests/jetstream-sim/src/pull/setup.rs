@@ -21,6 +21,8 @@ pub(crate) struct Setup {
     pub(crate) latency: u64,
     /// How long the application works on a message on average.
     pub(crate) service: u64,
+    /// Whether the server says so where nobody can take a pull, as newer ones do, or says nothing.
+    pub(crate) says_nobody: bool,
     pub(crate) max_waiting: usize,
     pub(crate) max_ack_pending: usize,
     /// Whether the server has leaf nodes, and messages are delivered only so many times.
@@ -63,6 +65,7 @@ impl Setup {
             cuts: chance.of(&[0, 0, 2, 8]),
             latency: chance.of(&[1, 10, 200]),
             service: chance.of(&[0, 1, 50, 1000]),
+            says_nobody: chance.percent(60),
             max_waiting: chance.of(&[1, 2, 512]),
             max_ack_pending: chance.of(&[1000, 1000, 1, 4]),
             has_leaves,
