@@ -6,7 +6,7 @@ const HOST: &str = "hosts that are not here";
 
 /// The file, the heading above or the item below, and which of several.
 pub const NOT_RUN: &[(&str, &str)] = &[
-    ("README.md, Ten lines each, 2", DEVICE),
+    ("README.md, A few lines each, 2", DEVICE),
     ("nats-embassy/README.md, A device", DEVICE),
     ("nats-embassy/README.md, One task, and no queues", DEVICE),
     ("nats-embassy/README.md, TLS", DEVICE),
