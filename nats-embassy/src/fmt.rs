@@ -26,6 +26,10 @@ macro_rules! note {
 pub(crate) use note;
 
 /// Logs an event: what is wrong is a warning, what one may want to know of a device is information.
+#[cfg_attr(
+    not(any(feature = "defmt", feature = "log")),
+    expect(clippy::missing_const_for_fn, reason = "it logs where there is a log")
+)]
 pub(crate) fn note_event(event: &Event) {
     match event {
         Event::Connected | Event::Reconnected | Event::LameDuck => note!(info, event),

@@ -279,6 +279,7 @@ impl Control {
     /// A server told about itself.
     pub(crate) fn note_informant(&mut self) {
         self.informant = self.server();
+        self.failure = None;
     }
 
     /// The connection is lost, and with it perhaps so many messages.

@@ -168,7 +168,12 @@ impl Driver {
         let opening = self.dialer.open(target, name);
         if let Some(stream) = self.prepare(task, opening).await {
             self.stream = Some(stream);
-            lock(&self.shared.control).session.handle_open();
+            let mut control = lock(&self.shared.control);
+            control.session.handle_open();
+            // A server that begins with TLS is not expected to say anything before.
+            if !self.is_secure && Task::of(&control) == Task::Exchange {
+                control.failure = Some(Failure::NoInfo);
+            }
         }
     }
 

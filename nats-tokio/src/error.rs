@@ -44,6 +44,9 @@ pub enum ConnectError {
     TimedOut,
     /// The server was reached, and did not open a WebSocket; or its address is none for one.
     WebSocket(io::Error),
+    /// A server was connected to and said nothing in time. NATS servers speak first, unless they are set
+    /// to `handshake_first`: then [`tls_first`](crate::ConnectOptions::tls_first) is needed.
+    NoInfo,
     /// TLS failed: the certificates do not do, or the server does not speak it. What is inside may
     /// be a [`TlsError`](crate::TlsError) or rustls's `Error`.
     Tls(io::Error),
@@ -225,6 +228,7 @@ impl ConnectError {
             (Lost::WebSocket, Some(Failure::Io(error))) => Self::WebSocket(error),
             (Lost::Server(kind), Some(Failure::Server(text))) => Self::Refused { kind, text },
             (Lost::Login, Some(Failure::Login(error))) => Self::Login(error),
+            (Lost::TimedOut, Some(Failure::NoInfo)) => Self::NoInfo,
             (Lost::TimedOut, _) => Self::TimedOut,
             (Lost::Tls, Some(Failure::Io(error))) => Self::Tls(error),
             (Lost::TlsUnavailable, _) => Self::TlsUnavailable,
@@ -254,6 +258,8 @@ pub(crate) enum Failure {
     Io(io::Error),
     Server(String),
     Login(LoginError),
+    /// There is a connection, and no INFO came so far.
+    NoInfo,
 }
 
 impl From<SubjectError> for PublishError {
@@ -300,6 +306,8 @@ impl From<Stop> for DrainError {
     }
 }
 
+const NO_INFO: &str = "the server said nothing: if it expects TLS at once, try tls_first";
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -313,6 +321,7 @@ impl fmt::Display for ConnectError {
             Self::NoRuntime => "there is no Tokio runtime",
             Self::Unreachable(_) => "the server could not be reached",
             Self::TimedOut => "the server did not answer in time",
+            Self::NoInfo => NO_INFO,
             Self::WebSocket(_) => "the WebSocket was not opened",
             Self::Tls(_) => "TLS failed",
             Self::TlsUnavailable => "the server does not offer TLS",
@@ -345,6 +354,7 @@ impl fmt::Display for Failure {
             Self::Io(error) => Chain(error).fmt(f),
             Self::Server(text) => f.write_str(text),
             Self::Login(error) => Chain(error).fmt(f),
+            Self::NoInfo => f.write_str(NO_INFO),
         }
     }
 }
