@@ -152,7 +152,7 @@ fn shown(line: &str) -> &str {
 /// The name of the item that a line begins: `pub const fn name(…`.
 fn item(line: &str) -> String {
     let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    let kinds = ["fn", "struct", "enum", "trait", "mod", "type", "const"];
+    let kinds = ["fn", "struct", "enum", "trait", "mod", "type"];
     let mut name = String::new();
     while let Some(word) = words.next() {
         if kinds.contains(&word) {

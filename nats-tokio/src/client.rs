@@ -91,6 +91,18 @@ impl Client {
 
     /// Publishes a message without waiting.
     ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use nats_tokio::PublishError;
+    ///
+    /// match client.try_publish("sensor.7", "21.5") {
+    ///     Err(PublishError::Full) => {} // a newer sample will do
+    ///     published => published?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`PublishError`], before anything is sent; [`PublishError::Full`] if too much is waiting to
@@ -104,6 +116,16 @@ impl Client {
     }
 
     /// Answers a message that wants an answer.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut requests = client.subscribe("greet.*").await?;
+    /// while let Some(request) = requests.next().await {
+    ///     client.respond(&request, "hello").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -190,6 +212,16 @@ impl Client {
 
     /// Subscribes to a subject, in which `*` stands for one token and a final `>` for one or more.
     ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut lamps = client.subscribe("home.*.lamp").await?;
+    /// while let Some(message) = lamps.next().await {
+    ///     println!("{}: {:?}", message.subject(), message.payload());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SubscribeError`](crate::SubscribeError), when awaited, before anything is sent.
@@ -202,6 +234,16 @@ impl Client {
     }
 
     /// Subscribes as a member of a queue group: `client.subscribe(subject).queue(name)`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut jobs = client.queue_subscribe("jobs", "workers").await?;
+    /// while let Some(job) = jobs.next().await {
+    ///     println!("{:?}", job.payload());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -225,6 +267,18 @@ impl Client {
     }
 
     /// The events of the connection from now on.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut events = client.events();
+    /// tokio::spawn(async move {
+    ///     while let Some(event) = events.next().await {
+    ///         println!("{event:?}");
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(&self.handle.shared)
@@ -232,18 +286,44 @@ impl Client {
 
     /// What the server said about itself last. Between two connections that is the last one that
     /// said anything.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = client.server_info();
+    /// println!("{} {} at {}", server.server_name, server.version, server.address);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn server_info(&self) -> ServerInfo {
         ServerInfo::new(&lock(&self.handle.shared.control))
     }
 
     /// The longest headers and payload together in bytes that the server takes.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = vec![0; 2_000_000];
+    /// for part in report.chunks(client.max_payload()) {
+    ///     client.publish("report.part", part).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn max_payload(&self) -> usize {
         lock(&self.handle.shared.outbound).limits().payload
     }
 
     /// What went over the connection so far.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let statistics = client.statistics();
+    /// println!("{} messages out, {} in", statistics.out_messages, statistics.in_messages);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let shared = &self.handle.shared;
@@ -255,6 +335,17 @@ impl Client {
 
     /// A subject that nobody else has, for replies: below the
     /// [inbox prefix](crate::ConnectOptions::inbox_prefix).
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let inbox = client.new_inbox();
+    /// let mut replies = client.subscribe(inbox.as_str()).await?;
+    /// client.publish("who.is.there", "").reply(inbox.as_str()).await?;
+    /// let first = replies.next().await;
+    /// # let _ = first;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///

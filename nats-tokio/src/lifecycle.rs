@@ -44,6 +44,13 @@ impl Client {
     /// The time that a PING takes to the server and back, behind everything that is waiting to be
     /// written.
     ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{:?} to the server and back", client.rtt().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`FlushError`].
@@ -63,6 +70,14 @@ impl Client {
     /// Waits until the server has everything, but no longer than the
     /// [options](crate::ConnectOptions::flush_timeout) allow, and until the socket is closed.
     ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.publish("service.stopped", "").await?;
+    /// client.close().await; // the server has it
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future does not stop it.
@@ -72,6 +87,16 @@ impl Client {
     }
 
     /// Waits until the connection is closed, and says why.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let watched = client.clone();
+    /// tokio::spawn(async move {
+    ///     println!("closed: {}", watched.closed().await);
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///

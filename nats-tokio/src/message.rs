@@ -38,6 +38,18 @@ impl Message {
     }
 
     /// Where an answer is to be published; `None` if nowhere, or if it is not UTF-8.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut subscriber = client.subscribe("truck.*.position").await?;
+    /// if let Some(message) = subscriber.next().await {
+    ///     if let Some(reply) = message.reply() {
+    ///         client.publish(reply, "got it").await?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn reply(&self) -> Option<&str> {
         self.inner.reply()
@@ -50,12 +62,35 @@ impl Message {
     }
 
     /// The payload as a value of its own, still without a copy. It keeps the block alive.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut subscriber = client.subscribe("truck.*.position").await?;
+    /// if let Some(message) = subscriber.next().await {
+    ///     let payload = message.payload_bytes(); // shares the memory
+    ///     tokio::spawn(async move { println!("{} bytes", payload.len()) });
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn payload_bytes(&self) -> Bytes {
         self.inner.payload_bytes()
     }
 
     /// The headers; none, if the message came without.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut subscriber = client.subscribe("truck.*.position").await?;
+    /// if let Some(message) = subscriber.next().await {
+    ///     for (name, value) in message.headers().iter() {
+    ///         println!("{name}: {value}");
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn headers(&self) -> Headers<'_> {
         self.inner.headers()
@@ -74,6 +109,17 @@ impl Message {
     }
 
     /// The same message in memory of its own, which holds nothing else.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut subscriber = client.subscribe("truck.*.position").await?;
+    /// if let Some(message) = subscriber.next().await {
+    ///     let kept = message.detach(); // of all that was read with it, only this message stays
+    /// #   let _ = kept;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn detach(&self) -> Self {
         Self { inner: self.inner.clone().map(|frame| Bytes::copy_from_slice(&frame)) }

@@ -99,6 +99,11 @@ impl ConnectOptions {
     }
 
     /// The connection's name, which the server shows when it is monitored. Default none.
+    ///
+    /// ```
+    /// let options = nats_tokio::ConnectOptions::new().name("billing-7");
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -107,6 +112,17 @@ impl ConnectOptions {
 
     /// Keeps the server from delivering this client's messages to its own subscriptions. Default
     /// off.
+    ///
+    /// ```no_run
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = nats_tokio::ConnectOptions::new().no_echo().connect("127.0.0.1").await?;
+    /// let mut others = client.subscribe("chat").await?;
+    /// client.publish("chat", "hello").await?; // `others` does not get this one
+    /// # let _ = others.try_next();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn no_echo(mut self) -> Self {
         self.echo = false;
@@ -124,6 +140,13 @@ impl ConnectOptions {
 
     /// How long connecting to one server may take, from the look-up of its name to its first PONG.
     /// Default 2 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let options = nats_tokio::ConnectOptions::new().connect_timeout(Duration::from_secs(10));
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
@@ -131,6 +154,13 @@ impl ConnectOptions {
     }
 
     /// How long a request waits for its reply, unless it says otherwise itself. Default 10 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let options = nats_tokio::ConnectOptions::new().request_timeout(Duration::from_secs(2));
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -145,6 +175,13 @@ impl ConnectOptions {
     }
 
     /// How long [`Client::drain`] may take. Default 30 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let options = nats_tokio::ConnectOptions::new().drain_timeout(Duration::from_secs(25));
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = timeout;
@@ -152,6 +189,13 @@ impl ConnectOptions {
     }
 
     /// How often to make sure that the server is alive; zero is never. Default 2 min.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let options = nats_tokio::ConnectOptions::new().ping_interval(Duration::from_secs(20)).max_pings_out(3);
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn ping_interval(mut self, interval: Duration) -> Self {
         self.config.ping_interval = interval;
@@ -174,6 +218,11 @@ impl ConnectOptions {
     }
 
     /// What the subjects for replies begin with. Default `_INBOX`.
+    ///
+    /// ```
+    /// let options = nats_tokio::ConnectOptions::new().inbox_prefix("_INBOX.billing");
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.inbox_prefix = prefix.into();
@@ -190,6 +239,15 @@ impl ConnectOptions {
 
     /// How much may wait for a subscriber, unless it says otherwise itself, before messages to it
     /// are dropped. Default 500,000 messages and 64 MiB.
+    ///
+    /// ```
+    /// use nats_tokio::Overflow;
+    /// use nats_tokio::PendingLimits;
+    ///
+    /// let limits = PendingLimits { messages: 1_000, overflow: Overflow::DropOldest, ..PendingLimits::DEFAULT };
+    /// let options = nats_tokio::ConnectOptions::new().pending_limits(limits);
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn pending_limits(mut self, limits: PendingLimits) -> Self {
         self.pending_limits = limits;
@@ -198,6 +256,11 @@ impl ConnectOptions {
 
     /// How many bytes may wait to be written before publishing has to wait. One message fits
     /// always, whatever its length. Default 256 KiB.
+    ///
+    /// ```
+    /// let options = nats_tokio::ConnectOptions::new().send_buffer(4 * 1024 * 1024);
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes;
@@ -259,6 +322,16 @@ impl ConnectOptions {
     /// A runtime's task is spawned that reads and writes until the connection is closed, or the
     /// last [`Client`] and [`Subscriber`](crate::Subscriber) is gone.
     ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), nats_tokio::ConnectError> {
+    /// let client = nats_tokio::ConnectOptions::new()
+    ///     .name("billing-7")
+    ///     .connect(["nats://a.example", "nats://b.example"])
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConnectError`] if the options do not make sense, or no server takes us. Each is tried once;
@@ -276,6 +349,15 @@ impl ConnectOptions {
     ///
     /// If there is to be TLS on it, use [`connector`](Self::connector) and the server's address
     /// instead: here nobody knows what name to expect in the certificate, and it is `stream`.
+    ///
+    /// ```no_run
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tunnel = tokio::net::TcpStream::connect("127.0.0.1:4222").await?;
+    /// let client = nats_tokio::ConnectOptions::new().connect_stream(tunnel).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

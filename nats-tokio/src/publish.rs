@@ -73,6 +73,13 @@ impl<'a> Publish<'a> {
     }
 
     /// Says where answers are to be published.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.publish("work.7", "begin").reply("work.7.done").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reply<S: IntoSubject<'a>>(mut self, subject: S) -> Self {
         self.reply = Some(subject.into_name());
         self
@@ -125,6 +132,13 @@ impl<'a> Publish<'a> {
     }
 
     /// Queues the message without waiting.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.publish("room.7.temperature", "21.5").try_send()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

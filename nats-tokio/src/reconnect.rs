@@ -74,6 +74,16 @@ impl ConnectOptions {
     /// Goes on trying when no server can be reached at first:
     /// [`connect`](Self::connect) returns a client that connects in the background, as after a
     /// lost connection. Default off: each server is tried once.
+    ///
+    /// ```no_run
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Back at once, though nothing may listen there yet.
+    /// let client = nats_tokio::ConnectOptions::new().retry_first_connect().connect("127.0.0.1").await?;
+    /// client.publish("service.started", "").await?; // kept until there is a connection
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn retry_first_connect(mut self) -> Self {
         self.config.retry_first = true;
@@ -87,6 +97,16 @@ impl ConnectOptions {
     ///
     /// An exponential back-off grows with each failure in a row. A connection that was lost within
     /// 10 s is one of them: a server that lets us in and drops us is not hammered.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use nats_tokio::Backoff;
+    ///
+    /// let (min, max) = (Duration::from_millis(100), Duration::from_secs(30));
+    /// let options = nats_tokio::ConnectOptions::new().backoff(Backoff::Exponential { min, max });
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.config.backoff = backoff;
@@ -102,6 +122,14 @@ impl ConnectOptions {
     /// round of them. Should not give everybody the same answer, lest all come back at once.
     ///
     /// `delay` must be quick, and must not use the client.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let options = nats_tokio::ConnectOptions::new()
+    ///     .reconnect_delay(|failures| Duration::from_millis(250 * u64::from(failures.min(40))));
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn reconnect_delay(
         mut self,
@@ -141,6 +169,12 @@ impl ConnectOptions {
     /// one tells of it. A login is the end of a row, however soon the connection is lost. Before the
     /// first connection it counts with [`retry_first_connect`](Self::retry_first_connect); without,
     /// each server is tried once anyway. Default 60.
+    ///
+    /// ```
+    /// // Goes on forever.
+    /// let options = nats_tokio::ConnectOptions::new().max_reconnects(None);
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn max_reconnects(mut self, count: Option<u32>) -> Self {
         self.config.max_attempts = count;
@@ -175,6 +209,14 @@ impl ConnectOptions {
     /// How much of what is published while there is no connection is kept for the next one; when
     /// that is full, publishing fails with
     /// [`PublishError::Disconnected`](crate::PublishError::Disconnected). Default 8 MiB.
+    ///
+    /// ```
+    /// use nats_tokio::ReconnectBuffer;
+    ///
+    /// let small = ReconnectBuffer { messages: 100, ..ReconnectBuffer::DEFAULT };
+    /// let options = nats_tokio::ConnectOptions::new().reconnect_buffer(small);
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub const fn reconnect_buffer(mut self, buffer: ReconnectBuffer) -> Self {
         self.reconnect_buffer = buffer;
@@ -202,6 +244,14 @@ impl ConnectOptions {
 impl Client {
     /// Leaves the connection and makes another one, to any of the servers. Does not wait for it;
     /// what was published and not yet sent comes with it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// // The credentials were renewed: log in with them before the old ones expire.
+    /// client.reconnect();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reconnect(&self) {
         let shared = &self.handle.shared;
         let mut control = lock(&shared.control);
@@ -215,6 +265,14 @@ impl Client {
     /// Exchanges the servers to choose from. The connection there is stays as long as it lasts.
     ///
     /// Empty addresses are left out; one empty text, and nothing else, is `nats://localhost:4222`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.set_servers(["nats://c.example", "nats://d.example"])?;
+    /// client.reconnect(); // moves to one of them now
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -235,6 +293,15 @@ impl Client {
     }
 
     /// The servers to choose from, the one that is connected to first.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// for server in client.servers() {
+    ///     println!("{}: {} failures", server.server, server.failures);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn servers(&self) -> Vec<Candidate> {
         candidates(&lock(&self.handle.shared.control)).collect()

@@ -82,6 +82,16 @@ impl<'a> Request<'a> {
 
     /// Adds headers: a [`HeaderMap`](crate::HeaderMap), borrowed or not, an array of names and values,
     /// or those of another message.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut headers = nats_tokio::HeaderMap::new();
+    /// headers.append("Trace-Id", "7")?;
+    /// let reply = client.request("stock.price", "NATS").headers(&headers).await?;
+    /// # let _ = reply;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn headers<H: IntoHeaders<'a>>(mut self, headers: H) -> Self {
         self.headers = headers.into_block();
         self
@@ -89,6 +99,16 @@ impl<'a> Request<'a> {
 
     /// How long to wait for the reply, from the first time the future is polled. Default that of
     /// the [options](crate::ConnectOptions::request_timeout). Checked every few milliseconds.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let reply = client.request("stock.price", "NATS").timeout(Duration::from_secs(1)).await?;
+    /// # let _ = reply;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -160,6 +160,17 @@ impl Subscriber {
     /// It takes part in Tokio's cooperative budget: a task that never has to wait for the next message
     /// gives way to others, and to time-outs around it, after 4096 messages at the latest.
     ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// while let Some(message) = positions.next().await {
+    ///     println!("{:?}", message.payload());
+    /// }
+    /// println!("over: {:?}", positions.ended());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future loses no message.
@@ -169,6 +180,16 @@ impl Subscriber {
     }
 
     /// The next message if there is one now.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// while let Some(message) = positions.try_next() {
+    ///     println!("{:?}", message.payload()); // what is here already
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_next(&mut self) -> Option<Message> {
         self.taker.try_next(&self.queue)
     }
@@ -179,17 +200,54 @@ impl Subscriber {
     /// Ends the subscription after `max` messages in all, counted from its beginning; now, if it has
     /// got them already, or `max` is zero. What waits can still be taken. Can be repeated with lower
     /// numbers, not with higher ones. Messages that were dropped or passed over count.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// positions.unsubscribe_after(10);
+    /// while let Some(message) = positions.next().await {
+    ///     println!("{:?}", message.payload()); // ten of them at the most
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unsubscribe_after(&self, max: u64) {
         self.handle().unsubscribe_after(max);
     }
 
     /// Ends the subscription when the messages that are on their way have come: the stream goes on
     /// until then.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// positions.drain();
+    /// while let Some(message) = positions.next().await {
+    ///     println!("{:?}", message.payload()); // what was on its way
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn drain(&self) {
         self.handle().drain();
     }
 
     /// A handle that can end the subscription from elsewhere.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// let handle = positions.handle();
+    /// tokio::spawn(async move {
+    ///     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    ///     handle.unsubscribe();
+    /// });
+    /// while let Some(message) = positions.next().await {
+    ///     println!("{:?}", message.payload());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn handle(&self) -> SubscriptionHandle {
         SubscriptionHandle {
@@ -212,12 +270,31 @@ impl Subscriber {
     }
 
     /// How many messages were dropped because too many were waiting.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// while let Some(_message) = positions.next().await {}
+    /// println!("lost, because this was too slow: {}", positions.dropped());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.queue.dropped()
     }
 
     /// Changes how much may wait. What waits already stays.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// use nats_tokio::PendingLimits;
+    ///
+    /// positions.set_limits(PendingLimits { messages: 10, ..PendingLimits::DEFAULT });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_limits(&self, limits: PendingLimits) {
         self.queue.set_limits(limits);
     }
@@ -320,6 +397,17 @@ impl SubscriptionHandle {
     }
 
     /// How many messages wait, and how many bytes on the wire they have.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// let watched = positions.handle();
+    /// let (messages, bytes) = watched.pending();
+    /// println!("{messages} messages of {bytes} bytes wait");
+    /// # let _ = positions.try_next();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pending(&self) -> (u64, u64) {
         self.queue.pending()

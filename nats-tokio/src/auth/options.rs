@@ -17,6 +17,11 @@ use crate::options::ConnectOptions;
 /// discovered get those of the first URL that has some.
 impl ConnectOptions {
     /// Logs in with a user's name and password.
+    ///
+    /// ```
+    /// let options = nats_tokio::ConnectOptions::new().user_and_password("alice", "s3cr3t");
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn user_and_password(
         mut self,
@@ -28,6 +33,11 @@ impl ConnectOptions {
     }
 
     /// Logs in with a token.
+    ///
+    /// ```
+    /// let options = nats_tokio::ConnectOptions::new().token("s3cr3t");
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.auth = Auth::token(token).into();
@@ -93,6 +103,12 @@ impl ConnectOptions {
     /// It is read anew for every connection, so that it may be replaced while the client runs. A
     /// server for which it cannot be read, or has no credentials in it, is given up. Longer than
     /// 1 MiB is an error.
+    ///
+    /// ```
+    /// # #[cfg(feature = "nkeys")] {
+    /// let options = nats_tokio::ConnectOptions::new().credentials_file("/etc/nats/billing.creds");
+    /// # let _ = options; }
+    /// ```
     #[cfg(feature = "nkeys")]
     #[must_use]
     pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {

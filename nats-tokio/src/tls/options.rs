@@ -41,6 +41,12 @@ impl ConnectOptions {
 
     /// Begins with TLS before the server says anything, for servers that are set to
     /// `handshake_first`. Others are not connected to. Default off.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls")] {
+    /// let options = nats_tokio::ConnectOptions::new().tls_first();
+    /// # let _ = options; }
+    /// ```
     #[must_use]
     pub const fn tls_first(mut self) -> Self {
         self.config.tls = Tls::First;
@@ -48,6 +54,14 @@ impl ConnectOptions {
     }
 
     /// Trusts the root certificates in this PEM file, too. Default: the platform's alone.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls")] {
+    /// let options = nats_tokio::ConnectOptions::new()
+    ///     .no_platform_roots()
+    ///     .root_certificates("/etc/nats/ca.pem");
+    /// # let _ = options; }
+    /// ```
     #[must_use]
     pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.roots.push(Pem::File(path.into()));
@@ -70,6 +84,13 @@ impl ConnectOptions {
 
     /// Shows the server the certificate in one PEM file, intermediate ones behind it, and proves it
     /// with the key in another. Default none.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls")] {
+    /// let options = nats_tokio::ConnectOptions::new()
+    ///     .client_certificate("/etc/nats/client.pem", "/etc/nats/client.key");
+    /// # let _ = options; }
+    /// ```
     #[must_use]
     pub fn client_certificate(
         mut self,

@@ -30,7 +30,7 @@ const ADDRESS: &str = "127.0.0.1:4222";
 /// The program that is to be run, for a child of this process.
 const PROGRAM: &str = "NATS_TESTS_PROGRAM";
 /// How long an example may go on before its client is closed.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A block of Rust in a text.
 struct Block {

@@ -20,4 +20,5 @@ pub const NOT_RUN: &[(&str, &str)] = &[
     ("nats-tokio/src/auth/options.rs, auth_with", HOST),
     ("nats-tokio/src/client.rs, Client", HOST),
     ("nats-tokio/src/options.rs, ConnectOptions", HOST),
+    ("nats-tokio/src/options.rs, connect", HOST),
 ];
