@@ -247,13 +247,13 @@ impl Outbound {
 
     /// Whether so much fits. However long it is, one message fits where none waits.
     const fn fits(&self, len: usize) -> bool {
-        self.waiting == 0 || self.waiting + len <= self.limit
+        self.waiting == 0 || self.waiting.saturating_add(len) <= self.limit
     }
 
     /// Whether so much fits without overtaking anybody.
     #[cold]
     const fn admits(&self, len: usize) -> bool {
-        self.waiting + len <= self.open_limit
+        self.waiting.saturating_add(len) <= self.open_limit
             || (self.waiting == 0 && self.turns.is_empty() && !self.owes)
     }
 

@@ -25,12 +25,15 @@ use crate::payload::Payload;
 use crate::room::Turn;
 use crate::sync::lock;
 
+/// The longest need for room that is told apart from a longer one: several of them can be added.
+const LONGEST: usize = usize::MAX / 16;
+
 /// Messages to publish together, made by [`Client::publish_batch`]: await it, or
 /// [`try_send`](Self::try_send) it.
 ///
 /// # Errors
 ///
-/// [`PublishBatchError`], before anything is sent.
+/// [`BatchError`], before anything is sent.
 ///
 /// # Cancel safety
 ///
@@ -46,7 +49,7 @@ pub struct PublishBatch<'a> {
 /// Why nothing of a batch was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct PublishBatchError {
+pub struct BatchError {
     /// Which message it is about, from 0; `None` if it is about all of them.
     pub index: Option<usize>,
     /// What is wrong.
@@ -75,7 +78,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`PublishBatchError`], when awaited, before anything is sent: it says which message is refused,
+    /// [`BatchError`], when awaited, before anything is sent: it says which message is refused,
     /// and why.
     ///
     /// # Cancel safety
@@ -88,6 +91,19 @@ impl Client {
         let (handle, messages) = (&self.handle, messages.into_iter().collect());
         PublishBatch { handle, messages, turn: Turn::new(&handle.shared) }
     }
+
+    /// Publishes several messages without waiting: all of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError`], before anything is sent; [`PublishError::Full`] if too much is waiting to be
+    /// written.
+    pub fn try_publish_batch<'a>(
+        &'a self,
+        messages: impl IntoIterator<Item = Publish<'a>>,
+    ) -> Result<(), BatchError> {
+        self.publish_batch(messages).try_send()
+    }
 }
 
 impl PublishBatch<'_> {
@@ -95,9 +111,9 @@ impl PublishBatch<'_> {
     ///
     /// # Errors
     ///
-    /// [`PublishBatchError`], before anything is sent; [`PublishError::Full`] if too much is waiting
+    /// [`BatchError`], before anything is sent; [`PublishError::Full`] if too much is waiting
     /// to be written.
-    pub fn try_send(self) -> Result<(), PublishBatchError> {
+    pub fn try_send(self) -> Result<(), BatchError> {
         self.check()?;
         let mut queued = None;
         let result = lock(&self.handle.shared.outbound).publish_all(parts(&self.messages), false);
@@ -107,15 +123,15 @@ impl PublishBatch<'_> {
     }
 
     /// Whether all messages are what they should be.
-    fn check(&self) -> Result<(), PublishBatchError> {
+    fn check(&self) -> Result<(), BatchError> {
         for (index, one) in self.messages.iter().enumerate() {
             let checked = message(&one.subject, one.reply.as_ref(), &one.headers, &one.payload);
-            checked.map_err(|error| PublishBatchError { index: Some(index), error })?;
+            checked.map_err(|error| BatchError { index: Some(index), error })?;
         }
         Ok(())
     }
 
-    fn poll_queue(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Queued>, PublishBatchError>> {
+    fn poll_queue(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Queued>, BatchError>> {
         if !self.turn.is_waiting() {
             self.check()?;
             let mut outbound = lock(&self.handle.shared.outbound);
@@ -125,7 +141,8 @@ impl PublishBatch<'_> {
                 return Poll::Ready(made.map_err(of_batch));
             }
         }
-        let need = parts(&self.messages).map(|(message, _)| message.encoded_len()).sum();
+        let lens = parts(&self.messages).map(|(message, _)| message.encoded_len());
+        let need = lens.fold(0, usize::saturating_add).min(LONGEST);
         // Which one it was is told beside the reason, which says whether to wait.
         let mut index = None;
         let made = ready!(self.turn.poll(cx, need, |outbound| {
@@ -148,12 +165,12 @@ fn parts<'m>(
     })
 }
 
-fn of_batch((index, error): (Option<usize>, NotQueued)) -> PublishBatchError {
-    PublishBatchError { index, error: error.into() }
+fn of_batch((index, error): (Option<usize>, NotQueued)) -> BatchError {
+    BatchError { index, error: error.into() }
 }
 
 impl Future for PublishBatch<'_> {
-    type Output = Result<(), PublishBatchError>;
+    type Output = Result<(), BatchError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if !coop::has_budget_remaining() {
@@ -175,7 +192,7 @@ impl fmt::Debug for PublishBatch<'_> {
     }
 }
 
-impl fmt::Display for PublishBatchError {
+impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
             Some(index) => write!(f, "message {index} of the batch cannot be published"),
@@ -184,7 +201,7 @@ impl fmt::Display for PublishBatchError {
     }
 }
 
-impl Error for PublishBatchError {
+impl Error for BatchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.error)
     }

@@ -59,7 +59,7 @@ async fn nothing_is_sent_if_one_is_refused() {
 async fn a_batch_waits_for_room_as_a_whole_and_in_turn() {
     let (client, mut peer) = connected(ConnectOptions::new().send_buffer(100), 16).await;
     client.publish("filler", vec![b'x'; 500]).await.unwrap();
-    let full = client.publish_batch([client.publish("a", "x")]).try_send().unwrap_err();
+    let full = client.try_publish_batch([client.publish("a", "x")]).unwrap_err();
     assert_eq!((full.index, full.error), (None, PublishError::Full));
     // Dropped while it waits, none of it is sent.
     let is_pending = |future: std::pin::Pin<&mut dyn Future<Output = _>>| {
