@@ -16,6 +16,7 @@ use crate::name::IntoSubject;
 use crate::payload::Payload;
 use crate::publish::Publish;
 use crate::request::Request;
+use crate::request_many::RequestMany;
 use crate::server::ServerInfo;
 use crate::shared::Shared;
 use crate::statistics::Statistics;
@@ -208,6 +209,42 @@ impl Client {
         payload: impl Into<Payload<'a>>,
     ) -> Request<'a> {
         Request::new(&self.handle, subject.into_name(), payload.into())
+    }
+
+    /// Sends a request that may get several replies, and returns them as a stream (ADR-47).
+    ///
+    /// Which are all is for [`RequestMany`] to say: all that come within a time, so many of them, none
+    /// for a while, or one that says that it is the last.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// // Who is there? The first ten, as long as each comes within 300 ms of the one before.
+    /// let asking = client.request_many("who", "").timeout(Duration::from_secs(2));
+    /// let mut replies = asking.stall(Duration::from_millis(300)).max_messages(10).await?;
+    /// while let Some(reply) = replies.next().await {
+    ///     println!("{}", reply?);
+    /// }
+    /// println!("{:?}", replies.ended());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`](crate::RequestError), when awaited, if it could not be sent; what happens
+    /// after that is an item of the stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it completes, the request is given up, and nothing of it is left behind.
+    pub fn request_many<'a, S: IntoSubject<'a>>(
+        &'a self,
+        subject: S,
+        payload: impl Into<Payload<'a>>,
+    ) -> RequestMany<'a> {
+        RequestMany::new(&self.handle, subject.into_name(), payload.into())
     }
 
     /// Subscribes to a subject, in which `*` stands for one token and a final `>` for one or more.

@@ -185,7 +185,7 @@ impl Shared {
             Ended::Drained => RequestError::Draining,
             _ => RequestError::NoInbox,
         };
-        lock(&self.requests).fail_all(error, wake);
+        lock(&self.requests).fail_inbox(error, wake);
     }
 
     /// Requests that are made from now on find out why not. To be called with `control` locked.

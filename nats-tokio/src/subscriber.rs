@@ -99,7 +99,8 @@ impl<'a> Subscribe<'a> {
         }
     }
 
-    fn make(&self) -> Result<Subscriber, SubscribeError> {
+    /// Makes it now.
+    pub(crate) fn make(&self) -> Result<Subscriber, SubscribeError> {
         let filter = self.filter.get().map_err(SubscribeError::InvalidSubject)?;
         let name = self.queue.as_ref().map(Name::<QueueName<'_>>::get).transpose();
         let name = name.map_err(SubscribeError::InvalidQueue)?;
@@ -318,7 +319,7 @@ impl Subscriber {
     }
 
     #[inline]
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let next = self.taker.poll_next(&self.queue, cx);
         if matches!(next, Poll::Ready(None)) {
             self.handle.shared.note_done();

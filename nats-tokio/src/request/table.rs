@@ -30,7 +30,7 @@ pub(crate) struct RequestTable {
 }
 
 /// How a request stands.
-pub(super) enum Waiting {
+pub(crate) enum Waiting {
     Reply(Sent),
     Answered(Message),
     Failed(RequestError),
@@ -38,11 +38,13 @@ pub(super) enum Waiting {
 
 /// A request that waits for its reply.
 #[derive(Default)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     /// The number of the message that it was; zero if it is not sent yet.
     number: u64,
     /// The hash of the subject.
     subject: u64,
+    /// Whether its replies come to a subscription of its own, and not to this table.
+    has_own_inbox: bool,
     /// Who is to be woken.
     waker: Option<Waker>,
 }
@@ -58,11 +60,24 @@ impl RequestTable {
         deadline: Instant,
         waker: Waker,
     ) -> Result<Token, Full> {
+        let subject = hash(subject.as_bytes());
+        let sent = Sent { number: 0, subject, has_own_inbox: false, waker: Some(waker) };
+        self.put(sent, deadline)
+    }
+
+    /// A request with a subscription of its own for its replies. Whoever waits for them watches the
+    /// time.
+    pub(crate) fn open_several(&mut self, subject: &str) -> Result<Token, Full> {
+        let subject = hash(subject.as_bytes());
+        let sent = Sent { number: 0, subject, has_own_inbox: true, waker: None };
+        self.put(sent, Instant::from_millis(u64::MAX))
+    }
+
+    fn put(&mut self, sent: Sent, deadline: Instant) -> Result<Token, Full> {
         if self.table.len() >= self.max {
             return Err(Full);
         }
-        let subject = hash(subject.as_bytes());
-        let sent = Sent { number: 0, subject, waker: Some(waker) };
+        let subject = sent.subject;
         let token = self.table.open(Waiting::Reply(sent), deadline)?;
         let most = 2 * self.table.len();
         // One that is mostly about requests that are gone is made anew when it is needed.
@@ -75,7 +90,7 @@ impl RequestTable {
     }
 
     /// The request is the message of that number.
-    pub(super) fn note_sent(&mut self, token: Token, number: u64) {
+    pub(crate) fn note_sent(&mut self, token: Token, number: u64) {
         if number <= self.lost {
             // So soon.
             if let Some(waiting) = self.table.get_mut(token) {
@@ -88,7 +103,10 @@ impl RequestTable {
 
     /// A reply came. Later ones to the same request are dropped.
     pub(crate) fn answer(&mut self, token: Token, reply: Message) -> Option<Waker> {
-        settle(self.table.get_mut(token)?, Waiting::Answered(reply))
+        match self.table.get_mut(token)? {
+            Waiting::Reply(sent) if sent.has_own_inbox => None,
+            waiting => settle(waiting, Waiting::Answered(reply)),
+        }
     }
 
     /// Fails the requests that are late, and hands over those who wait for them. Without a
@@ -96,7 +114,7 @@ impl RequestTable {
     pub(crate) fn expire(&mut self, now: Instant, handed_over: Option<u64>, wake: &mut Vec<Waker>) {
         self.table.expire(now, |_, waiting| {
             let error = match (handed_over, &*waiting) {
-                (Some(last), Waiting::Reply(sent)) if sent.number == 0 || sent.number > last => {
+                (Some(last), Waiting::Reply(sent)) if sent.is_unsent(last) => {
                     RequestError::NotConnected
                 }
                 _ => RequestError::TimedOut,
@@ -113,6 +131,11 @@ impl RequestTable {
     /// Fails all requests, and hands over those who wait for them.
     pub(crate) fn fail_all(&mut self, error: RequestError, wake: &mut Vec<Waker>) {
         self.fail(wake, error, |_| true);
+    }
+
+    /// Fails the requests whose replies come to this table, and hands over those who wait for them.
+    pub(crate) fn fail_inbox(&mut self, error: RequestError, wake: &mut Vec<Waker>) {
+        self.fail(wake, error, |sent| !sent.has_own_inbox);
     }
 
     /// Fails the requests up to the message of that number, which went to a connection that is
@@ -166,7 +189,7 @@ impl RequestTable {
     }
 
     /// Gives a request up.
-    pub(super) fn close(&mut self, token: Token) -> Option<Waiting> {
+    pub(crate) fn close(&mut self, token: Token) -> Option<Waiting> {
         let waiting = self.table.close(token);
         if self.table.is_empty() {
             self.index = None;
@@ -189,10 +212,7 @@ impl RequestTable {
         cx: &Context<'_>,
     ) -> Poll<Result<Message, RequestError>> {
         if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
-            match &sent.waker {
-                Some(waker) if waker.will_wake(cx.waker()) => {}
-                _ => sent.waker = Some(cx.waker().clone()),
-            }
+            sent.wake_later(cx);
             return Poll::Pending;
         }
         Poll::Ready(match self.close(token) {
@@ -200,6 +220,45 @@ impl RequestTable {
             Some(Waiting::Failed(error)) => Err(error),
             Some(Waiting::Reply(_)) | None => Err(RequestError::Disconnected),
         })
+    }
+}
+
+/// Requests with several replies.
+impl RequestTable {
+    /// Why there are no more replies, or a place to be woken from.
+    pub(crate) fn poll_failure(&mut self, token: Token, cx: &Context<'_>) -> Poll<RequestError> {
+        if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
+            sent.wake_later(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(self.failure(token).unwrap_or(RequestError::Disconnected))
+    }
+
+    /// Why there are no more replies, if that is known here.
+    pub(crate) fn failure(&mut self, token: Token) -> Option<RequestError> {
+        match self.table.get_mut(token)? {
+            Waiting::Failed(error) => Some(*error),
+            _ => None,
+        }
+    }
+
+    /// Whether a request was not handed to a connection, if `handed_over` is the number of the last
+    /// message that was.
+    pub(crate) fn is_unsent(&mut self, token: Token, handed_over: u64) -> bool {
+        matches!(self.table.get_mut(token), Some(Waiting::Reply(sent)) if sent.is_unsent(handed_over))
+    }
+}
+
+impl Sent {
+    const fn is_unsent(&self, handed_over: u64) -> bool {
+        self.number == 0 || self.number > handed_over
+    }
+
+    fn wake_later(&mut self, cx: &Context<'_>) {
+        match &self.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => {}
+            _ => self.waker = Some(cx.waker().clone()),
+        }
     }
 }
 

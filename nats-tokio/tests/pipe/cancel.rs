@@ -188,6 +188,23 @@ async fn request() {
     .await;
 }
 
+async fn ask_many(client: &Client) {
+    let mut replies = client.request_many("service", "x").max_messages(1).await.unwrap();
+    assert_eq!(replies.next().await.unwrap().unwrap().payload(), b"ok");
+    assert!(replies.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_many() {
+    dropped_at_every_await(200, |client| Box::pin(ask_many(client))).await;
+    dropped_at_every_await(1 << 20, |client| Box::pin(ask_many(client))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_many_without_a_connection() {
+    dropped_without_a_connection(|client| Box::pin(ask_many(client))).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn flush() {
     dropped_at_every_await(200, |client| Box::pin(async { client.flush().await.unwrap() })).await;

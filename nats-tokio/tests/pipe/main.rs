@@ -13,6 +13,7 @@ mod draining;
 mod forms;
 #[cfg(feature = "tracing")]
 mod logging;
+mod many;
 mod outcomes;
 mod peer;
 mod publishing;

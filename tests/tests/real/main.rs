@@ -6,6 +6,7 @@ mod hostile;
 mod interop;
 mod leaf;
 mod limits;
+mod many;
 mod outcomes;
 mod reconnect;
 mod security;
