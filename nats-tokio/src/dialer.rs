@@ -42,8 +42,11 @@ impl Dialer {
             let (timeout, keep_order) = (config.connect_timeout, config.keep_order);
             Arc::new(Tcp { timeout, keep_order, socket: options.socket })
         };
+        let connector = options.connector.clone().unwrap_or_else(tcp);
+        #[cfg(feature = "proxy")]
+        let connector = crate::proxy::through(options, connector)?;
         Ok(Self {
-            connector: options.connector.clone().unwrap_or_else(tcp),
+            connector,
             tls: options.tls.clone(),
             demands_tls: config.tls != Tls::Auto,
             #[cfg(feature = "websocket")]

@@ -38,7 +38,8 @@ pub enum ConnectError {
     NoEntropy(io::Error),
     /// A client needs a Tokio runtime to be made in.
     NoRuntime,
-    /// The server could not be reached.
+    /// The server could not be reached. What is inside may be a `ProxyError`, with the feature
+    /// `proxy`.
     Unreachable(io::Error),
     /// The server did not answer in time.
     TimedOut,
@@ -58,6 +59,9 @@ pub enum ConnectError {
     WebSocketUnsupported,
     /// This is no HTTP header, or none that can be chosen.
     InvalidWebSocketHeader(String),
+    /// The proxy's address is none. Credentials that it has are not shown.
+    #[cfg(feature = "proxy")]
+    InvalidProxy(crate::proxy::ProxyUrlError),
     /// The server said no: other credentials, or another server, may help.
     Refused {
         /// What it is about.
@@ -330,6 +334,8 @@ impl fmt::Display for ConnectError {
             Self::InvalidWebSocketHeader(name) => {
                 return write!(f, "invalid HTTP header: {name:?}");
             }
+            #[cfg(feature = "proxy")]
+            Self::InvalidProxy(_) => "invalid proxy address",
             Self::Refused { text, .. } => {
                 return write!(f, "the server refused the connection: {text}");
             }
@@ -433,6 +439,8 @@ impl Error for ConnectError {
             Self::InvalidUrl(error) => Some(error),
             Self::InvalidInboxPrefix(error) => Some(error),
             Self::InvalidCredentials(error) => Some(error),
+            #[cfg(feature = "proxy")]
+            Self::InvalidProxy(error) => Some(error),
             Self::Login(error) => Some(error),
             Self::NoEntropy(error)
             | Self::Unreachable(error)

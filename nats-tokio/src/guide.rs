@@ -13,6 +13,9 @@ pub mod slow_consumers {}
 #[doc = include_str!("../docs/credentials.md")]
 pub mod credentials {}
 
+#[doc = include_str!("../docs/proxies.md")]
+pub mod proxies {}
+
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
 

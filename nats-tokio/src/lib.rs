@@ -27,6 +27,8 @@ mod options;
 mod outbound;
 mod payload;
 mod pending;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod publish;
 mod queue;
 mod reconnect;
@@ -100,6 +102,10 @@ pub use outbound::ReconnectBuffer;
 pub use payload::Payload;
 pub use pending::Overflow;
 pub use pending::PendingLimits;
+#[cfg(feature = "proxy")]
+pub use proxy::ProxyError;
+#[cfg(feature = "proxy")]
+pub use proxy::ProxyUrlError;
 pub use publish::Publish;
 pub use publish::batch::BatchError;
 pub use publish::batch::PublishBatch;

@@ -25,6 +25,10 @@ use crate::dialer::is_websocket;
 use crate::error::ConnectError;
 use crate::outbound::ReconnectBuffer;
 use crate::pending::PendingLimits;
+#[cfg(feature = "proxy")]
+use crate::proxy::Proxy;
+#[cfg(feature = "proxy")]
+use crate::proxy::ProxyUrlError;
 use crate::reconnect::Hooks;
 use crate::socket::SocketOptions;
 use crate::tls::TlsOptions;
@@ -66,6 +70,8 @@ pub struct ConnectOptions {
     pub(crate) tls: TlsOptions,
     #[cfg(feature = "websocket")]
     pub(crate) websocket_headers: Vec<(String, String)>,
+    #[cfg(feature = "proxy")]
+    pub(crate) proxy: Option<Result<Proxy, ProxyUrlError>>,
     /// TCP, if there is none.
     pub(crate) connector: Option<Arc<dyn Connector>>,
 }
@@ -94,6 +100,8 @@ impl ConnectOptions {
             tls: TlsOptions::default(),
             #[cfg(feature = "websocket")]
             websocket_headers: Vec::new(),
+            #[cfg(feature = "proxy")]
+            proxy: None,
             connector: None,
         }
     }
@@ -367,6 +375,11 @@ impl ConnectOptions {
     ///
     /// Dropping the future closes the stream.
     pub async fn connect_stream(mut self, stream: impl Transport) -> Result<Client, ConnectError> {
+        #[cfg(feature = "proxy")]
+        {
+            // A malformed one is an error all the same.
+            self.proxy = self.proxy.filter(Result::is_err);
+        }
         self.connector = Some(Arc::new(Ready(Mutex::new(Some(Box::new(stream))))));
         self.config.reconnect = false;
         Client::connect(self, &["stream".to_owned()]).await

@@ -16,6 +16,8 @@ mod logging;
 mod many;
 mod outcomes;
 mod peer;
+#[cfg(feature = "proxy")]
+mod proxies;
 mod publishing;
 mod receiving;
 mod rechecking;
@@ -28,8 +30,8 @@ mod secrets;
 mod server_info;
 mod servers;
 mod subscribing;
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod texts;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls;
 mod waiting;
 mod waking;

@@ -26,7 +26,7 @@ const INFO: &str = "INFO {\"tls_required\":true,\"headers\":true}\r\n";
 const TLS_REQUIRED: &str = r#"\"tls_required\":true"#;
 
 /// Somebody who can prove to be `a.example`, and options that believe it.
-fn authority() -> (TlsAcceptor, ConnectOptions) {
+pub(crate) fn authority() -> (TlsAcceptor, ConnectOptions) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap();
