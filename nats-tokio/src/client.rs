@@ -13,6 +13,7 @@ use crate::message::Message;
 use crate::name::IntoFilter;
 use crate::name::IntoQueue;
 use crate::name::IntoSubject;
+use crate::name::Name;
 use crate::payload::Payload;
 use crate::publish::Publish;
 use crate::request::Request;
@@ -130,8 +131,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`PublishError`], when awaited, before anything is sent: [`PublishError::InvalidSubject`] if
-    /// the message does not say where answers go.
+    /// [`PublishError`], when awaited, before anything is sent: [`PublishError::NoReply`] if the
+    /// message does not say where answers go.
     ///
     /// # Cancel safety
     ///
@@ -141,7 +142,8 @@ impl Client {
         message: &'a Message,
         payload: impl Into<Payload<'a>>,
     ) -> Publish<'a> {
-        self.publish(message.reply().unwrap_or_default(), payload)
+        let subject = message.reply().map_or(Name::NoReply, IntoSubject::into_name);
+        Publish::new(&self.handle, subject, payload.into())
     }
 
     /// Publishes a message that was received to another subject: its payload, its headers and where

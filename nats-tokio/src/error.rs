@@ -115,6 +115,8 @@ pub enum PublishError {
     /// There is no connection, and as much as may be
     /// [kept](crate::ConnectOptions::reconnect_buffer) for the next one is waiting.
     Disconnected,
+    /// The message to be answered has no reply subject: whoever published it wants no answer.
+    NoReply,
     /// The connection is closed, or draining.
     Closed,
 }
@@ -241,16 +243,18 @@ impl ConnectError {
     }
 }
 
-/// An error and what is behind it.
-pub(crate) struct Chain<'e>(pub(crate) &'e dyn Error);
+/// An error and what is behind it, but for the words of callbacks that deal with secrets.
+pub(crate) struct Chain<'e>(pub(crate) &'e (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
+        let (mut error, is_callbacks) = (self.0, |error: &LoginError| error.is_callbacks());
+        write!(f, "{error}")?;
+        while let Some(source) = error.source()
+            && !error.downcast_ref().is_some_and(is_callbacks)
+        {
+            write!(f, ": {source}")?;
+            error = source;
         }
         Ok(())
     }
@@ -377,6 +381,7 @@ impl fmt::Display for PublishError {
             Self::Disconnected => {
                 f.write_str("there is no connection, and no room to wait for one")
             }
+            Self::NoReply => f.write_str("the message has no reply subject"),
             Self::Closed => f.write_str("the connection is closed"),
         }
     }

@@ -40,6 +40,8 @@ pub enum Name<N> {
     Checked(N),
     Owned(String),
     Invalid(SubjectError),
+    /// Where a message is to be answered that wants no answer.
+    NoReply,
 }
 
 macro_rules! names {
@@ -103,6 +105,7 @@ macro_rules! names {
                     Self::Checked(name) => Ok(*name),
                     Self::Owned(text) => $kind::new(text),
                     Self::Invalid(error) => Err(*error),
+                    Self::NoReply => Err(SubjectError::Empty),
                 }
             }
 
@@ -112,6 +115,7 @@ macro_rules! names {
                     Self::Checked(name) => Name::Owned(name.as_str().to_owned()),
                     Self::Owned(text) => Name::Owned(text),
                     Self::Invalid(error) => Name::Invalid(error),
+                    Self::NoReply => Name::NoReply,
                 }
             }
         }
@@ -122,6 +126,7 @@ macro_rules! names {
                     Self::Checked(name) => name.as_str().fmt(f),
                     Self::Owned(text) => text.fmt(f),
                     Self::Invalid(error) => error.fmt(f),
+                    Self::NoReply => f.write_str("no reply subject"),
                 }
             }
         }

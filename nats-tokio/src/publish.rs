@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::task::ready;
 
 use nats_proto::Subject;
+use nats_proto::SubjectError;
 use nats_proto::wire;
 use tokio::task::coop;
 
@@ -175,11 +176,19 @@ fn message<'m>(
 ) -> Result<wire::Publish<'m>, PublishError> {
     let reply = reply.map(Name::<Subject<'_>>::get).transpose();
     Ok(wire::Publish {
-        subject: subject.get().map_err(PublishError::InvalidSubject)?,
+        subject: subject.get().map_err(|error| invalid(subject, error))?,
         reply: reply.map_err(PublishError::InvalidSubject)?,
         headers: headers.get().map_err(PublishError::InvalidHeader)?,
         payload: payload.as_bytes(),
     })
+}
+
+#[cold]
+const fn invalid(subject: &Name<Subject<'_>>, error: SubjectError) -> PublishError {
+    match subject {
+        Name::NoReply => PublishError::NoReply,
+        _ => PublishError::InvalidSubject(error),
+    }
 }
 
 impl Future for Publish<'_> {

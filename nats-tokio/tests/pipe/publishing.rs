@@ -220,3 +220,67 @@ async fn nothing_is_published_after_the_end() {
     assert_eq!(client.try_publish("a", "x"), Err(PublishError::Closed));
     assert_eq!(server.await.unwrap(), ["PING", "closed"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_no_answer_gets_none() {
+    let (client, mut peer) = pair().await;
+    let mut subscriber = client.subscribe("a").await.unwrap();
+    peer.expect(&["SUB a 1"]).await;
+    peer.send("MSG a 1 1|x").await;
+    let message = subscriber.next().await.unwrap();
+    let error = client.respond(&message, "").await.unwrap_err();
+    assert_eq!(error, PublishError::NoReply);
+    assert_eq!(error.to_string(), "the message has no reply subject");
+    assert!(std::error::Error::source(&error).is_none());
+    assert_eq!(client.respond(&message, "").try_send(), Err(PublishError::NoReply));
+    assert_eq!(client.respond(&message, "").into_owned().await, Err(PublishError::NoReply));
+    let batch = [client.publish("b", "x"), client.respond(&message, "")];
+    let error = client.publish_batch(batch).await.unwrap_err();
+    assert_eq!((error.index, error.error), (Some(1), PublishError::NoReply));
+    // A reply subject that is none is another matter.
+    peer.send("MSG a 1 b..c 1|x").await;
+    let message = subscriber.next().await.unwrap();
+    let error = client.respond(&message, "").await.unwrap_err();
+    assert!(matches!(error, PublishError::InvalidSubject(_)), "{error:?}");
+    // What wants no answer can be forwarded.
+    peer.send("MSG a 1 1|x").await;
+    let message = subscriber.next().await.unwrap();
+    client.forward(&message, "c").await.unwrap();
+    peer.expect(&["PUB c: x"]).await;
+}
+
+/// How often `once` completes in a loop, before a time-out around it has a say that has passed
+/// already.
+async fn turns_of(once: impl AsyncFn()) -> u32 {
+    tokio::task::yield_now().await;
+    let mut count = 0;
+    let all = async {
+        while count < 10_000 {
+            once().await;
+            count += 1;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::ZERO, all).await.is_err(), "it never gives way");
+    count
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_ends_a_loop_that_never_has_to_wait() {
+    let options = ConnectOptions::new().send_buffer(1 << 30);
+    let (client, _peer) = connected(options, 1 << 20).await;
+    let long = vec![0; 4096];
+    let short = async || client.publish("a", "x").await.unwrap();
+    assert!((1000..=4096).contains(&turns_of(short).await));
+    let owned = async || client.publish("a", "x").into_owned().await.unwrap();
+    assert!((1000..=4096).contains(&turns_of(owned).await));
+    assert!(
+        (1..=256).contains(&turns_of(async || client.publish("a", &long).await.unwrap()).await)
+    );
+    let batch = async || {
+        let messages = (0..16).map(|_| client.publish("a", "x"));
+        client.publish_batch(messages).await.unwrap();
+    };
+    assert!((1..=256).contains(&turns_of(batch).await));
+    let subscribe = async || drop(client.subscribe("a").await.unwrap());
+    assert!((1..=4096).contains(&turns_of(subscribe).await));
+}

@@ -5,6 +5,7 @@ use nats_tokio::ConnectOptions;
 use nats_tokio::Event;
 use nats_tokio::Message;
 use nats_tokio::PendingLimits;
+use nats_tokio::PublishError;
 use nats_tokio::SubscribeError;
 use nats_tokio::Subscriber;
 
@@ -293,7 +294,7 @@ async fn hostile_messages_hurt_nobody() {
     assert_eq!(subscriber.next().await.unwrap().subject_bytes(), b"a\rb");
     let message = subscriber.next().await.unwrap();
     assert_eq!((message.reply(), message.headers().get("A")), (None, Some("x\ry")));
-    assert!(client.respond(&message, "").await.is_err());
+    assert_eq!(client.respond(&message, "").await, Err(PublishError::NoReply));
     let message = subscriber.next().await.unwrap();
     assert_eq!((message.headers().iter().count(), message.status()), (0, None));
     assert_eq!(payload(subscriber.next().await), "5");
