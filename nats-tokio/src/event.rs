@@ -58,7 +58,8 @@ pub enum Event {
         server: String,
         /// Why.
         cause: Lost,
-        /// In the server's words, or the operating system's, if they said something.
+        /// In the server's words, or the operating system's, if they said something. Not in those of
+        /// a callback for credentials.
         text: Option<String>,
     },
     /// Another connection is ready.

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use embassy_time::Duration;
+use embassy_time::with_timeout;
 use nats_embassy::BatchError;
 use nats_embassy::Config;
 use nats_embassy::ConfigError;
@@ -12,6 +14,9 @@ use nats_embassy::Proof;
 use nats_embassy::PublishError;
 use nats_embassy::Queueing;
 use nats_embassy::RequestError;
+use nats_embassy::Runner;
+use nats_embassy::SignError;
+use nats_embassy::Signer;
 use nats_embassy::SubscribeError;
 use nats_embassy::nats_proto::ServerUrl;
 use nats_embassy::nats_proto::Sid;
@@ -24,6 +29,7 @@ use nats_embassy::nats_proto::wire::ErrorKind;
 use nats_embassy::nats_proto::wire::Publish;
 
 use crate::Nats;
+use crate::clock::block_on;
 use crate::peer::Peer;
 use crate::peer::Script;
 use crate::transport::Network;
@@ -135,32 +141,135 @@ fn addresses_say_what_is_the_matter_with_them() {
     assert_eq!(check(&"x".repeat(60)), ConfigError::AddressTooLong);
 }
 
-#[test]
-fn nothing_shows_a_secret() {
-    const SECRET: &str = "s3cr3t";
-    let peer = Peer::new(Script::default());
-    let mut texts = Vec::new();
-    for login in [
-        Login::Password { user: "sue", password: SECRET },
-        Login::Token(SECRET),
-        Login::Jwt(SECRET),
-    ] {
-        texts.push(format!("{login:?} {:?}", Proof::signed(login, [7; 64])));
-        let config = Config::new("nats://one").login(login);
-        texts.push(format!("{config:?}"));
-        let mut resources = Nats::new();
-        let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
-        let (client, runner) = made.unwrap();
-        texts.push(format!("{client:?} {runner:?}"));
+/// What must not be in any text: of a password, a token, a JWT and a seed.
+const SECRETS: [&str; 5] = ["s3c", "cr3t", "t0k", "eyJ0", "SUAP2"];
+
+const JWT: &str = "eyJ0.eyJ0.c2ln";
+
+#[track_caller]
+fn check(text: &str) {
+    assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
+}
+
+fn logins() -> [Login<'static>; 4] {
+    let password = Login::Password { user: "t0kyo", password: "s3cr3t" };
+    [password, Login::Token("t0ken"), Login::Jwt(JWT), Login::Anonymous]
+}
+
+/// Signs everything.
+struct Stamp;
+
+impl Signer for Stamp {
+    async fn sign(&mut self, _: &[u8]) -> Result<[u8; 64], SignError> {
+        Ok([7; 64])
     }
-    for address in ["nats://sue:s3cr3t@one", "nats://s3cr3t@one", "nats://sue:s3/cr3t@one?s3cr3t"] {
+}
+
+/// Runs `app` beside a runner, with whatever signs for it.
+fn run_beside<'d, A: Signer>(
+    mut runner: Runner<'d, Nats<'d>, Network, A>,
+    app: impl Future<Output = ()>,
+) {
+    check(&format!("{runner:?}"));
+    let running = async {
+        runner.run().await;
+        core::future::pending::<()>().await;
+    };
+    block_on(embassy_futures::select::select(app, running));
+}
+
+#[test]
+fn no_login_shows_a_secret() {
+    for login in logins() {
+        let config = Config::new("nats://one").login(login);
+        check(&format!("{login:?} {:?} {config:?} {config:#?}", Proof::signed(login, [7; 64])));
+        // Let in, refused, and without a signature.
+        for (refusal, has_signer) in
+            [(None, true), (Some("Authorization Violation"), true), (None, false)]
+        {
+            let peer = Peer::new(Script { refusal, ..Script::default() });
+            let mut resources = Nats::new();
+            let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+            let (client, runner) = made.unwrap();
+            let app = async {
+                let event = client.next_event().await.unwrap();
+                check(&format!("{event:?} {event}"));
+                let request = client.request("nobody", "", crate::SECOND).await.unwrap_err();
+                check(&format!("{request:?} {}", chain(&request).join(": ")));
+                check(&format!("{client:?} {:?} {:?}", client.server_info(), client.statistics()));
+                while let Ok(Some(event)) =
+                    with_timeout(Duration::from_millis(1), client.next_event()).await
+                {
+                    check(&format!("{event:?} {event}"));
+                }
+            };
+            if has_signer {
+                run_beside(runner.with_signer(Stamp), app);
+            } else {
+                run_beside(runner, app);
+            }
+            let expected = match login {
+                Login::Password { password, .. } => password,
+                Login::Token(secret) | Login::Jwt(secret) => secret,
+                _ => "",
+            };
+            let log = peer.log();
+            let mut connects = log.iter().filter(|line| line.starts_with("CONNECT"));
+            let is_told = connects.any(|line| line.contains(expected));
+            assert!(is_told || !has_signer, "{log:?}");
+        }
+    }
+}
+
+#[test]
+fn no_address_shows_a_secret() {
+    let peer = Peer::new(Script::default());
+    for address in [
+        "nats://sue:s3cr3t@one",
+        "nats://t0ken@one",
+        "nats://s3cr3t@one",
+        "nats://sue:s3c%2Cr3t@one,nats://t0ken@two",
+        "nats://sue:s3c,cr3t@one",
+        "nats://sue:s3c/r3t@one",
+        "nats://t0k/en@one",
+        "nats://sue:s3c?r3t#@one:1",
+        "nats://sue:s3/cr3t@one?s3cr3t",
+        "tls://sue:s3cr3t@one/?access_token=t0ken#s3c",
+        "nats://sue:s3cr3t@o ne",
+        "s3cr3t://one",
+        "nats://sue:s3cr3t@",
+        "one,s3c ret",
+        "sue:s3cr3t@one:t0k",
+    ] {
         let mut resources = Nats::new();
         let config = Config::new(address);
+        check(&format!("{config:?} {config:#?}"));
         let error = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
         let error = error.unwrap_err();
-        texts.push(format!("{error:?} {}", chain(&error).join(": ")));
+        check(&format!("{error:?} {error:#?} {}", chain(&error).join(": ")));
     }
-    for text in texts {
-        assert!(!text.contains(SECRET) && !text.contains("cr3t"), "{text}");
+}
+
+#[cfg(feature = "nkeys")]
+#[test]
+fn no_key_shows_a_secret() {
+    use nats_embassy::KeySigner;
+    use nats_embassy::nats_proto::creds::Credentials;
+
+    const SEED: &str = "SUAP2AY6UAWHOXJBWDNRNKJ2DHNC5VA2DFJZTF6C6PMLKUCOS2H2E2BA2E";
+    let text = |seed| {
+        format!(
+            "-----BEGIN NATS USER JWT-----\n{JWT}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+        )
+    };
+    check(&format!("{:?}", KeySigner::new(SEED).unwrap()));
+    check(&format!("{:?}", Credentials::new(&text(SEED)).unwrap()));
+    for bad in [&SEED[..57], "SUAP2AY6s3cr3t", &SEED.replace("BA2E", "B2AE")] {
+        let error = KeySigner::new(bad).unwrap_err();
+        check(&format!("{error:?} {}", chain(&error).join(": ")));
+        check(&format!("{:?}", Credentials::new(&text(bad))));
     }
+    let error = Credentials::new(JWT.trim_end_matches("c2ln")).unwrap_err();
+    check(&format!("{error:?} {}", chain(&error).join(": ")));
 }

@@ -23,7 +23,9 @@ pub enum CredentialsError {
 }
 
 /// Why we could not say to a server who we are. Nothing secret was sent.
-#[derive(Debug)]
+///
+/// What a callback says of its failure is its [source](Error::source), and shown nowhere else: not
+/// in events, not to `tracing`, not in Debug. Callbacks deal with secrets.
 #[non_exhaustive]
 pub enum LoginError {
     /// The server offers nothing to sign: it takes no NKeys and no JWTs.
@@ -46,6 +48,25 @@ impl fmt::Display for CredentialsError {
             Self::PublicKey(_) => "malformed public key",
             Self::NotUser(_) => "the key is not a user's",
         })
+    }
+}
+
+impl LoginError {
+    /// Whether its source is in the application's own words.
+    pub(crate) const fn is_callbacks(&self) -> bool {
+        matches!(self, Self::Callback(_) | Self::Sign(_))
+    }
+}
+
+impl fmt::Debug for LoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoNonce => f.write_str("NoNonce"),
+            Self::File(error) => f.debug_tuple("File").field(error).finish(),
+            Self::Credentials(error) => f.debug_tuple("Credentials").field(error).finish(),
+            Self::Callback(_) => f.debug_tuple("Callback").finish_non_exhaustive(),
+            Self::Sign(_) => f.debug_tuple("Sign").finish_non_exhaustive(),
+        }
     }
 }
 

@@ -119,7 +119,9 @@ impl ConnectOptions {
     /// Logs in with what `ask` returns, which is asked for every connection.
     ///
     /// It runs in the connection's task, so it must not block, and it must not take longer than
-    /// [`connect_timeout`](Self::connect_timeout). If it fails, the server is given up.
+    /// [`connect_timeout`](Self::connect_timeout). If it fails, the server is given up. Its error is
+    /// the source of [`LoginError::Callback`](crate::LoginError), and shown in no event and no log, as
+    /// it may name secrets.
     ///
     /// ```no_run
     /// # async fn fetch_token(_: &str) -> Result<String, std::io::Error> { Ok(String::new()) }

@@ -5,14 +5,18 @@ use nats_proto::nkeys::NkeyError;
 use nats_proto::wire::Connect;
 
 use super::*;
-use crate::error::Chain;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 
 const PUBLIC: &str = "UAWBXLSZVZHNDIURY52F6WETFCFZLXYUEFJAHRXDW7D2K4445IY4BVXP";
 
 fn chain(error: &LoginError) -> String {
-    Chain(error).to_string()
+    let (mut error, mut text): (&dyn Error, _) = (error, error.to_string());
+    while let Some(source) = error.source() {
+        text = format!("{text}: {source}");
+        error = source;
+    }
+    text
 }
 
 fn challenge(nonce: &str) -> Challenge {

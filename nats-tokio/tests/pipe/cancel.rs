@@ -162,6 +162,80 @@ async fn subscribe() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn publish_batch() {
+    dropped_at_every_await(200, |client| {
+        Box::pin(async {
+            let batch = [client.publish("a", "x"), client.publish("b", "y").reply("c")];
+            client.publish_batch(batch).await.unwrap();
+        })
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_was_dropped_is_not_sent() {
+    let (client, mut peer) = connected(ConnectOptions::new().send_buffer(100), 16).await;
+    client.publish("first", vec![0; 200]).await.unwrap();
+    let batch = client.publish_batch([client.publish("dropped", "x"), client.publish("b", "y")]);
+    assert!(tokio::time::timeout(Duration::from_millis(1), batch).await.is_err());
+    peer.expect(&["PUB first: (200 bytes)"]).await;
+    peer.expect_silence().await;
+    client.publish("second", "x").await.unwrap();
+    peer.expect(&["PUB second: x"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn futures_that_borrow_nothing() {
+    dropped_at_every_await(200, |client| {
+        let future = client.publish("a", "x").into_owned();
+        Box::pin(async { future.await.unwrap() })
+    })
+    .await;
+    dropped_at_every_await(200, |client| {
+        let future = client.subscribe("a").into_owned();
+        Box::pin(async { drop(future.await.unwrap()) })
+    })
+    .await;
+    for send_buffer in [200, 1 << 20] {
+        dropped_at_every_await(send_buffer, |client| {
+            let future = client.request("service", "x").into_owned();
+            Box::pin(async { drop(future.await.unwrap()) })
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn futures_that_borrow_nothing_without_a_connection() {
+    dropped_without_a_connection(|client| {
+        let future = client.publish("a", "x").into_owned();
+        Box::pin(async { future.await.unwrap() })
+    })
+    .await;
+    dropped_without_a_connection(|client| {
+        let future = client.subscribe("a").into_owned();
+        Box::pin(async { drop(future.await.unwrap()) })
+    })
+    .await;
+    dropped_without_a_connection(|client| {
+        let future = client.request("service", "x").into_owned();
+        Box::pin(async { drop(future.await.unwrap()) })
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn publish_batch_without_a_connection() {
+    dropped_without_a_connection(|client| {
+        Box::pin(async {
+            let batch = [client.publish("a", "x"), client.publish("b", "y")];
+            client.publish_batch(batch).await.unwrap();
+        })
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn next() {
     // A message that comes while nobody polls is there for the next one who does.
     let (client, mut peer) = connected(ConnectOptions::new(), 16).await;

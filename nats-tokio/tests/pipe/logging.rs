@@ -24,7 +24,7 @@ use crate::peer::pair;
 
 /// Notes everything that it is told, and counts how often it is asked.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Collected>>);
+pub(crate) struct Collector(Arc<Mutex<Collected>>);
 
 #[derive(Default)]
 struct Collected {
@@ -35,13 +35,13 @@ struct Collected {
 }
 
 impl Collector {
-    fn install() -> (Self, DefaultGuard) {
+    pub(crate) fn install() -> (Self, DefaultGuard) {
         let collector = Self::default();
         let guard = tracing::subscriber::set_default(collector.clone());
         (collector, guard)
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().lines.clone()
     }
 
