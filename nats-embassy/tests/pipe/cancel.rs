@@ -10,6 +10,7 @@ use embassy_time::with_timeout;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::Queueing;
+use nats_embassy::nats_proto::ReplyLimits;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
 
@@ -85,10 +86,46 @@ fn publishing() {
 }
 
 #[test]
+fn publishing_several() {
+    let (a, b) = (Subject::from_static("a"), Subject::from_static("b"));
+    let batch = [Publish::new(a, &[1; 100]), Publish::new(b, &[2; 50])];
+    dropped_everywhere(async |client| {
+        for _ in 0..3 {
+            client.publish_batch(&batch).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn passing_on() {
+    let with_received = |pass_on: bool| {
+        dropped_everywhere(async |client| {
+            let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+            let message = Publish::new(Subject::from_static("a"), &[1; 100]);
+            let message = Publish { reply: Some(Subject::from_static("b")), ..message };
+            client.publish_message(&message).await.unwrap();
+            let received = subscription.next().await.unwrap();
+            for _ in 0..3 {
+                if pass_on {
+                    client.forward(&received, "c").await.unwrap();
+                } else {
+                    client.respond(&received, [2; 100]).await.unwrap();
+                }
+            }
+        });
+    };
+    with_received(true);
+    with_received(false);
+}
+
+#[test]
 fn waiting() {
     dropped_everywhere(async |client| client.connected().await.unwrap());
     dropped_everywhere(async |client| assert!(client.next_event().await.is_some()));
     dropped_everywhere(async |client| client.flush().await.unwrap());
+    dropped_everywhere(async |client| {
+        client.rtt().await.unwrap();
+    });
 }
 
 #[test]
@@ -115,6 +152,59 @@ fn requesting() {
         let ((), reply) = embassy_futures::join::join(serve, ask).await;
         assert_eq!(reply.unwrap().payload(), b"answer");
     });
+}
+
+#[test]
+fn requesting_several() {
+    let limits = ReplyLimits::within(SECOND).max_messages(3);
+    dropped_everywhere(async |client| {
+        let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+        let serve = async {
+            let request = service.next().await.unwrap();
+            for _ in 0..3 {
+                client.respond(&request, b"answer").await.unwrap();
+            }
+        };
+        let ask = async {
+            let question = Publish::new(Subject::from_static("echo"), b"");
+            let queueing = Queueing::drop_newest(3);
+            let mut replies = client.request_many(&question, queueing, limits).await.unwrap();
+            for _ in 0..3 {
+                assert_eq!(replies.next().await.unwrap().unwrap().payload(), b"answer");
+            }
+            assert!(replies.next().await.unwrap().is_none());
+        };
+        embassy_futures::join::join(serve, ask).await;
+    });
+}
+
+#[test]
+fn a_reply_is_not_lost_with_the_future_that_waits_for_it() {
+    let limits = ReplyLimits::within(SECOND).max_messages(2);
+    for polls in 1..20 {
+        let peer = Peer::new(Script { is_silent: true, chunk: 16, ..Script::default() });
+        with_client(&peer, async |client| {
+            let question = Publish::new(Subject::from_static("ask"), b"");
+            let queueing = Queueing::drop_newest(2);
+            let mut replies = client.request_many(&question, queueing, limits).await.unwrap();
+            client.flush().await.unwrap();
+            let mut received = Vec::new();
+            while received.len() < 2 {
+                peer.publish(&peer.inbox(), &[u8::try_from(received.len()).unwrap()]);
+                let before = received.len();
+                while received.len() == before {
+                    give_up_after(polls, async {
+                        let reply = replies.next().await.unwrap().unwrap();
+                        received.extend_from_slice(reply.payload());
+                    })
+                    .await;
+                    embassy_futures::yield_now().await;
+                }
+            }
+            assert_eq!(received, [0, 1]);
+            assert!(replies.next().await.unwrap().is_none());
+        });
+    }
 }
 
 #[test]
