@@ -349,7 +349,12 @@ mod tests {
     }
 
     pub(super) fn run_corpus(name: &str, target: fn(&[u8])) {
-        let folder = std::format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+        let all = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz");
+        if !std::path::Path::new(all).exists() {
+            // This is the package alone, which does not have it.
+            return;
+        }
+        let folder = std::format!("{all}/corpus/{name}");
         let mut count = 0;
         for entry in std::fs::read_dir(&folder).unwrap() {
             target(&std::fs::read(entry.unwrap().path()).unwrap());

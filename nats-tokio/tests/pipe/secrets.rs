@@ -140,7 +140,7 @@ fn logins() -> Vec<ConnectOptions> {
     let new = ConnectOptions::new;
     let sign = |_| ready(Ok([7; 64]));
     let (asked, signed) = (AtomicU32::new(0), AtomicU32::new(0));
-    let is_open = |count: &AtomicU32| count.fetch_add(1, SeqCst) % 2 == 0;
+    let is_open = |count: &AtomicU32| count.fetch_add(1, SeqCst).is_multiple_of(2);
     #[cfg_attr(not(feature = "nkeys"), expect(unused_mut, reason = "of a feature"))]
     let mut all = vec![
         new().user_and_password("mary", "s3cret"),
