@@ -151,7 +151,7 @@ fn check(text: &str) {
     assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
 }
 
-fn logins() -> [Login<'static>; 4] {
+const fn logins() -> [Login<'static>; 4] {
     let password = Login::Password { user: "t0kyo", password: "s3cr3t" };
     [password, Login::Token("t0ken"), Login::Jwt(JWT), Login::Anonymous]
 }
