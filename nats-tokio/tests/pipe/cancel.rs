@@ -116,31 +116,6 @@ async fn publish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn publish_batch() {
-    // One that fits beside others, and one that is longer than the buffer.
-    for count in [3, 30] {
-        dropped_at_every_await(200, |client| {
-            Box::pin(async move {
-                let messages = (0..count).map(|_| client.publish("a", "x"));
-                client.publish_batch(messages).await.unwrap();
-            })
-        })
-        .await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn publish_batch_without_a_connection() {
-    dropped_without_a_connection(|client| {
-        Box::pin(async {
-            let messages = (0..3).map(|_| client.publish("a", "x"));
-            client.publish_batch(messages).await.unwrap();
-        })
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_publish_that_was_dropped_is_not_sent() {
     let options = ConnectOptions::new().send_buffer(100);
     let (client, mut peer) = connected(options, 16).await;
