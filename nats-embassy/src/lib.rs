@@ -120,3 +120,6 @@ pub use tls::TlsMemory;
 pub use tls::TlsReader;
 #[cfg(feature = "tls")]
 pub use tls::TlsWriter;
+#[cfg(all(feature = "tls", any(test, fuzzing)))]
+#[doc(hidden)]
+pub use tls::fuzzing;

@@ -4,6 +4,8 @@ mod certificate;
 mod chain;
 mod der;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod identity;
 mod link;
 #[cfg(test)]
