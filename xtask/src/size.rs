@@ -47,6 +47,7 @@ const PROBES: &[Probe] = &[
     },
     Probe { name: "client-nkeys", about: "the same with feature `nkeys`", goal: None },
     Probe { name: "client-tls", about: "the same with feature `tls`", goal: None },
+    Probe { name: "client-tls-rsa", about: "the same with feature `rsa`", goal: None },
     Probe {
         name: "mqtt",
         about: "for comparison: minimq 0.13, which connects, subscribes, publishes and receives",
@@ -115,6 +116,13 @@ const RAM: &[Ram] = &[
         but: 0,
         goal: None,
     },
+    Ram {
+        about: "the same with feature `rsa`",
+        program: "client-tls-rsa",
+        symbols: &["run::POOL"],
+        but: 0,
+        goal: None,
+    },
 ];
 
 /// What stands in the names of functions that do nothing but panic.
@@ -149,6 +157,8 @@ pub(crate) fn size() -> Outcome {
 /// Links all programs, and says where they are.
 fn link(target: &str) -> Outcome<PathBuf> {
     let image = build("size", "core", target, &["--features=nkeys,tls,mqtt"])?;
+    // By itself: with its feature, it would be in all of them.
+    build("size", "core", target, &["--features=rsa", "--bin=client-tls-rsa"])?;
     Ok(image.parent().map(Path::to_owned).unwrap_or_default())
 }
 
