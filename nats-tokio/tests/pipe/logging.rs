@@ -4,11 +4,13 @@ use std::fmt::Debug;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nats_tokio::ConnectOptions;
 use nats_tokio::Events;
 use nats_tokio::PendingLimits;
+use tracing::Dispatch;
 use tracing::Event;
 use tracing::Id;
 use tracing::Metadata;
@@ -36,6 +38,9 @@ struct Collected {
 
 impl Collector {
     pub(crate) fn install() -> (Self, DefaultGuard) {
+        // Where there is one only, what `tracing` knows of all threads is what one without any says.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(Self::default()));
         let collector = Self::default();
         let guard = tracing::subscriber::set_default(collector.clone());
         (collector, guard)
