@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::Outcome;
+use crate::layers;
 use crate::run::cargo;
 use crate::run::output;
 use crate::run::program;
@@ -60,6 +61,7 @@ pub(crate) fn lint() -> Outcome {
         "licenses",
         "sources",
     ]))?;
+    layers::check()?;
     check_locks()?;
     check_lengths()
 }

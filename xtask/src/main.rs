@@ -7,6 +7,7 @@ mod checks;
 mod cycles;
 mod firmware;
 mod fuzz;
+mod layers;
 mod run;
 mod sim;
 mod size;
