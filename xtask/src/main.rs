@@ -42,7 +42,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "lint",
-        about: "format, clippy, spelling, licences of dependencies, length of files",
+        about: "format, clippy, spelling, licences of dependencies, layers, length of files",
         run: checks::lint,
     },
     Task { name: "doc", about: "the documentation, without warnings", run: checks::doc },
