@@ -127,10 +127,14 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
     }
 }
 
-/// Whether it is a reply that was waited for.
+/// Whether it is a reply that was waited for. The first one that is taken when the time is up is the
+/// last: replies that come faster than they are taken do not go on for longer than that.
 pub(crate) fn take<B: AsRef<[u8]>>(request: &mut RequestMany, reply: &Message<B>) -> bool {
     let status = reply.status().map(|status| status.code());
-    request.handle_reply(reply.payload().is_empty(), status, now())
+    let now = now();
+    let is_wanted = request.handle_reply(reply.payload().is_empty(), status, now);
+    request.handle_timeout(now);
+    is_wanted
 }
 
 impl<'d, R: Sizes<'d>> State<'d, R> {

@@ -138,6 +138,37 @@ fn each_limit_ends_it() {
 }
 
 #[test]
+fn a_flood_does_not_outlast_the_time() {
+    let peer = Peer::new(Script { is_silent: true, ..Script::default() });
+    with_client(&peer, async |client| {
+        let flood = async {
+            while peer.inbox().is_empty() {
+                embassy_futures::yield_now().await;
+            }
+            loop {
+                peer.publish(&peer.inbox(), b"more");
+                Timer::after_millis(10).await;
+            }
+        };
+        let slow = async {
+            let queueing = Queueing::drop_newest(3);
+            let mut replies = client.request_many(&QUESTION, queueing, TWO_SECONDS).await.unwrap();
+            let mut count = 0;
+            while replies.next().await.unwrap().is_some() {
+                count += 1;
+                Timer::after_millis(300).await;
+            }
+            assert_eq!(replies.ended(), Some(RepliesEnded::TimedOut));
+            count
+        };
+        let embassy_futures::select::Either::First(count) =
+            embassy_futures::select::select(slow, flood).await;
+        assert!((6..=8).contains(&count), "{count} replies");
+        assert!(now() < 3_000);
+    });
+}
+
+#[test]
 fn whatever_else_ends_it_does_so_at_once() {
     let silent = Script { is_silent: true, ..Script::default() };
     let none = || Vec::new();
