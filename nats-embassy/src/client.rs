@@ -1,7 +1,11 @@
 //! The handle that tasks have.
 
+pub(crate) mod link;
 mod publishing;
 mod receiving;
+pub(crate) mod replies;
+pub(crate) mod request;
+pub(crate) mod subscriber;
 
 use core::fmt;
 
@@ -9,14 +13,14 @@ use embassy_time::Duration;
 use embassy_time::Instant;
 use nats_proto::session::Stop;
 
-use crate::clock::now;
 use crate::error::FlushError;
 use crate::event::Event;
 use crate::event::Statistics;
-use crate::resources::sealed::Sizes;
+use crate::memory::sealed::Sizes;
 use crate::server::ServerInfo;
-use crate::shared::Shared;
 use crate::state::State;
+use crate::state::shared::Shared;
+use crate::time::now;
 
 /// A client, to be copied to every task that needs one. It does nothing by itself: a
 /// [`Runner`](crate::Runner) has to be running.

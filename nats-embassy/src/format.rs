@@ -7,15 +7,15 @@ use defmt::Formatter;
 use crate::auth::Login;
 use crate::auth::Proof;
 use crate::client::Client;
+use crate::client::link::Link;
+use crate::client::link::LinkMemory;
+use crate::client::replies::Replies;
+use crate::client::subscriber::Received;
+use crate::client::subscriber::Subscription;
 use crate::config::Config;
-use crate::link::Link;
-use crate::link::LinkMemory;
-use crate::replies::Replies;
-use crate::resources::Memory;
-use crate::resources::sealed::Sizes;
+use crate::memory::Memory;
+use crate::memory::sealed::Sizes;
 use crate::runner::Runner;
-use crate::subscription::Received;
-use crate::subscription::Subscription;
 
 macro_rules! like_debug {
     ($([$($generics:tt)*] $type:ty,)*) => {$(

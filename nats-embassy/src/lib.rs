@@ -9,35 +9,18 @@ mod fmt;
 
 mod auth;
 mod client;
-mod clock;
 mod config;
-mod connector;
 mod count;
-mod delivery;
 mod error;
 mod event;
 #[cfg(feature = "defmt")]
 mod format;
-mod inbound;
-mod link;
-mod mailbox;
-#[cfg(feature = "nal")]
-mod nal;
-#[cfg(feature = "net")]
-mod net;
-mod outbound;
-mod pieces;
-mod places;
-mod replies;
-mod request;
-mod resources;
+mod memory;
 mod runner;
 mod server;
-mod shared;
 mod state;
-mod subscription;
-#[cfg(feature = "tls")]
-mod tls;
+mod time;
+mod transport;
 mod wakers;
 
 pub use auth::Credentials;
@@ -50,12 +33,14 @@ pub use auth::Proof;
 pub use auth::SignError;
 pub use auth::Signer;
 pub use client::Client;
-pub use clock::Timeout;
+pub use client::link::Link;
+pub use client::link::LinkMemory;
+pub use client::replies::Replies;
+pub use client::subscriber::Frame;
+pub use client::subscriber::Received;
+pub use client::subscriber::Subscription;
 pub use config::Config;
 pub use config::Offline;
-pub use connector::Connection;
-pub use connector::Connector;
-pub use connector::Failed;
 pub use error::BatchError;
 pub use error::ConfigError;
 pub use error::FlushError;
@@ -64,62 +49,60 @@ pub use error::RequestError;
 pub use error::SubscribeError;
 pub use event::Event;
 pub use event::Statistics;
-pub use link::Link;
-pub use link::LinkMemory;
-pub use link::LinkResources;
-pub use mailbox::Overflow;
-pub use mailbox::Queueing;
-#[cfg(feature = "nal")]
-pub use nal::NalConnection;
-#[cfg(feature = "nal")]
-pub use nal::NalConnector;
-#[cfg(feature = "nal")]
-pub use nal::NalReader;
-#[cfg(feature = "nal")]
-pub use nal::NalWriter;
-#[cfg(feature = "nal")]
-pub use nal::NoDns;
+pub use memory::Memory;
+pub use memory::Resources;
+pub use memory::link::LinkResources;
 pub use nats_proto;
-#[cfg(feature = "net")]
-pub use net::NetConnection;
-#[cfg(feature = "net")]
-pub use net::NetConnector;
-#[cfg(feature = "net")]
-pub use net::NetWriter;
-pub use pieces::Piece;
-pub use replies::Replies;
-pub use resources::Memory;
-pub use resources::Resources;
 pub use runner::Runner;
 pub use runner::new;
 pub use server::ServerInfo;
-pub use subscription::Frame;
-pub use subscription::Received;
-pub use subscription::Subscription;
+pub use state::chunks::Piece;
+pub use state::slots::Overflow;
+pub use state::slots::Queueing;
+pub use time::Timeout;
+pub use transport::Connection;
+pub use transport::Connector;
+pub use transport::Failed;
+#[cfg(feature = "nal")]
+pub use transport::nal::NalConnection;
+#[cfg(feature = "nal")]
+pub use transport::nal::NalConnector;
+#[cfg(feature = "nal")]
+pub use transport::nal::NalReader;
+#[cfg(feature = "nal")]
+pub use transport::nal::NalWriter;
+#[cfg(feature = "nal")]
+pub use transport::nal::NoDns;
+#[cfg(feature = "net")]
+pub use transport::net::NetConnection;
+#[cfg(feature = "net")]
+pub use transport::net::NetConnector;
+#[cfg(feature = "net")]
+pub use transport::net::NetWriter;
 #[cfg(feature = "tls")]
-pub use tls::Algorithm;
+pub use transport::tls::Algorithm;
 #[cfg(feature = "tls")]
-pub use tls::CertificateError;
+pub use transport::tls::CertificateError;
 #[cfg(feature = "tls")]
-pub use tls::ClientCertificate;
+pub use transport::tls::ClientCertificate;
 #[cfg(feature = "tls")]
-pub use tls::Entropy;
+pub use transport::tls::Entropy;
 #[cfg(feature = "tls")]
-pub use tls::NoClock;
+pub use transport::tls::NoClock;
 #[cfg(feature = "tls")]
-pub use tls::TlsClock;
+pub use transport::tls::TlsClock;
 #[cfg(feature = "tls")]
-pub use tls::TlsConnection;
+pub use transport::tls::TlsConnection;
 #[cfg(feature = "tls")]
-pub use tls::TlsConnector;
+pub use transport::tls::TlsConnector;
 #[cfg(feature = "tls")]
-pub use tls::TlsError;
+pub use transport::tls::TlsError;
 #[cfg(feature = "tls")]
-pub use tls::TlsMemory;
+pub use transport::tls::TlsMemory;
 #[cfg(feature = "tls")]
-pub use tls::TlsReader;
+pub use transport::tls::TlsReader;
 #[cfg(feature = "tls")]
-pub use tls::TlsWriter;
+pub use transport::tls::TlsWriter;
 #[cfg(all(feature = "tls", any(test, fuzzing)))]
 #[doc(hidden)]
-pub use tls::fuzzing;
+pub use transport::tls::fuzzing;

@@ -1,6 +1,14 @@
 //! What is true of a client.
 
-mod sending;
+pub(crate) mod borrowed;
+pub(crate) mod chunks;
+pub(crate) mod delivery;
+pub(crate) mod inbound;
+pub(crate) mod outbound;
+pub(crate) mod places;
+mod publish;
+pub(crate) mod shared;
+pub(crate) mod slots;
 
 use core::task::Waker;
 
@@ -18,19 +26,19 @@ use nats_proto::wire::Action;
 use nats_proto::wire::Oversized;
 use nats_proto::wire::Violation;
 
-use self::sending::KeptBody;
+use self::publish::KeptBody;
+use crate::client::request::ReplyState;
+use crate::client::request::fingerprint;
 use crate::config::Offline;
-use crate::delivery::Delivery;
-use crate::delivery::Kept;
 use crate::event::Event;
 use crate::event::Events;
 use crate::event::Statistics;
 use crate::fmt::note_event;
-use crate::mailbox::Owner;
-use crate::outbound::Half;
-use crate::request::ReplyState;
-use crate::request::fingerprint;
-use crate::resources::sealed::Sizes;
+use crate::memory::sealed::Sizes;
+use crate::state::delivery::Delivery;
+use crate::state::delivery::Kept;
+use crate::state::outbound::Half;
+use crate::state::slots::Owner;
 use crate::wakers::Line;
 use crate::wakers::Sleeper;
 use crate::wakers::Sleepers;

@@ -10,11 +10,11 @@ use nats_proto::SubjectError;
 use nats_proto::wire::Publish;
 
 use super::Client;
+use crate::client::subscriber::reply_subject;
 use crate::error::BatchError;
 use crate::error::PublishError;
-use crate::resources::sealed::Sizes;
-use crate::shared::Publisher;
-use crate::subscription::reply_subject;
+use crate::memory::sealed::Sizes;
+use crate::state::shared::Publisher;
 
 impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// Publishes a message. It is copied once, to where it is written from.

@@ -10,16 +10,16 @@ use nats_proto::SubjectError;
 use nats_proto::wire::Publish;
 
 use super::Client;
-use crate::clock::Timeout;
+use crate::client::replies::Replies;
+use crate::client::request::Request;
+use crate::client::subscriber::Received;
+use crate::client::subscriber::Subscription;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
-use crate::mailbox::Queueing;
-use crate::replies::Replies;
-use crate::request::Request;
-use crate::resources::Memory;
-use crate::subscription::Received;
-use crate::subscription::Subscription;
+use crate::memory::Memory;
+use crate::state::slots::Queueing;
+use crate::time::Timeout;
 
 /// Receiving, where messages wait in [`Resources`](crate::Resources).
 impl<'d, R: Memory<'d>> Client<'d, R> {

@@ -15,17 +15,17 @@ use super::Kit;
 use super::Task;
 use super::lose;
 use super::poll_control;
-use crate::clock::now;
-use crate::connector::Connection;
-use crate::delivery::Delivery;
-use crate::delivery::Kept;
-use crate::delivery::Lent;
-use crate::inbound::Found;
-use crate::inbound::Inbound;
-use crate::outbound::Half;
-use crate::pieces::Pieces;
-use crate::resources::sealed::Sizes;
-use crate::shared::Shared;
+use crate::memory::sealed::Sizes;
+use crate::state::chunks::Pieces;
+use crate::state::delivery::Delivery;
+use crate::state::delivery::Kept;
+use crate::state::delivery::Lent;
+use crate::state::inbound::Found;
+use crate::state::inbound::Inbound;
+use crate::state::outbound::Half;
+use crate::state::shared::Shared;
+use crate::time::now;
+use crate::transport::Connection;
 
 /// Reads and writes at the same time, until there is something else to do. Neither waits for the
 /// other: two sides that only write would wait for ever.

@@ -19,11 +19,11 @@ use crate::auth::Credentials;
 use crate::auth::Identity;
 use crate::auth::PerAttempt;
 use crate::auth::Signer;
-use crate::connector::Connection;
-use crate::inbound::Inbound;
-use crate::outbound::Half;
-use crate::resources::sealed::Sizes;
-use crate::shared::Shared;
+use crate::memory::sealed::Sizes;
+use crate::state::inbound::Inbound;
+use crate::state::outbound::Half;
+use crate::state::shared::Shared;
+use crate::transport::Connection;
 
 /// Whoever logs in: with the configuration's credentials and signatures of a [`Signer`], or with
 /// [`Credentials`] of every attempt.

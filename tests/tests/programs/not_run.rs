@@ -11,7 +11,7 @@ pub const NOT_RUN: &[(&str, &str)] = &[
     ("nats-embassy/README.md, One task, and no queues", DEVICE),
     ("nats-embassy/README.md, TLS", DEVICE),
     ("nats-embassy/README.md, TLS, 2", DEVICE),
-    ("nats-embassy/src/link.rs, Link", DEVICE),
+    ("nats-embassy/src/client/link.rs, Link", DEVICE),
     ("nats-tokio/README.md, Authentication", HOST),
     ("nats-tokio/README.md, Authentication, 2", HOST),
     ("nats-tokio/README.md, Proxies", HOST),

@@ -11,9 +11,9 @@ use embedded_io_async::Write;
 use nats_proto::Scheme;
 use nats_proto::ServerUrl;
 
-use crate::connector::Connection;
-use crate::connector::Connector;
-use crate::connector::Failed;
+use crate::transport::Connection;
+use crate::transport::Connector;
+use crate::transport::Failed;
 
 /// Connects over TCP and IPv4, without TLS.
 ///

@@ -16,16 +16,16 @@ use nats_proto::wire::Publish;
 use super::Link;
 use super::LinkMemory;
 use crate::client::Client;
-use crate::clock::Timeout;
-use crate::clock::now;
-use crate::clock::wake_at;
-use crate::delivery::Letter;
+use crate::client::replies::take;
+use crate::client::request::ReplyState;
+use crate::client::request::fingerprint;
 use crate::error::RequestError;
-use crate::mailbox::Owner;
-use crate::replies::take;
-use crate::request::ReplyState;
-use crate::request::fingerprint;
-use crate::shared::Publisher;
+use crate::state::delivery::Letter;
+use crate::state::shared::Publisher;
+use crate::state::slots::Owner;
+use crate::time::Timeout;
+use crate::time::now;
+use crate::time::wake_at;
 
 impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
     /// Publishes a request, waits for the first reply, no longer than `timeout` in all, and lends

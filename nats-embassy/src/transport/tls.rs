@@ -25,8 +25,8 @@ use core::marker::PhantomData;
 use embedded_tls::Aes128GcmSha256;
 use nats_proto::ServerUrl;
 
-use crate::connector::Connector;
-use crate::connector::Failed;
+use crate::transport::Connector;
+use crate::transport::Failed;
 
 pub use error::Algorithm;
 pub use error::CertificateError;

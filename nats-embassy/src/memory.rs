@@ -1,5 +1,7 @@
 //! All the memory of a client.
 
+pub(crate) mod link;
+
 use core::cell::Cell;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
@@ -10,13 +12,13 @@ use nats_proto::Table;
 
 use self::sealed::Parts;
 use self::sealed::Sizes;
-use crate::mailbox::Mailbox;
-use crate::mailbox::Place;
-use crate::mailbox::Queue;
-use crate::places::Places;
-use crate::request::Reply;
+use crate::client::request::Reply;
 use crate::runner::Kit;
-use crate::shared::Shared;
+use crate::state::places::Places;
+use crate::state::shared::Shared;
+use crate::state::slots::Mailbox;
+use crate::state::slots::Place;
+use crate::state::slots::Queue;
 
 /// All the memory of a client, in sizes known when the program is built.
 ///
@@ -168,9 +170,9 @@ pub(crate) mod sealed {
     use embassy_sync::blocking_mutex::raw::RawMutex;
     use nats_proto::Store;
 
-    use crate::delivery::Delivery;
     use crate::runner::Kit;
-    use crate::shared::Shared;
+    use crate::state::delivery::Delivery;
+    use crate::state::shared::Shared;
 
     /// The sizes, as types.
     #[expect(unnameable_types, reason = "sealed")]

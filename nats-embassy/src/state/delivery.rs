@@ -9,8 +9,8 @@ use nats_proto::StatusCode;
 use nats_proto::Token;
 use nats_proto::session::Ended;
 
-use crate::mailbox::Owner;
-use crate::request::ReplyState;
+use crate::client::request::ReplyState;
+use crate::state::slots::Owner;
 
 /// What becomes of messages.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -33,7 +33,7 @@ pub trait Delivery<'d> {
     /// There will be no reply to a request.
     fn end_reply(&mut self, token: Token, state: ReplyState);
 
-    /// The server refused requests to a subject with this [`fingerprint`](crate::request::fingerprint).
+    /// The server refused requests to a subject with this [`fingerprint`](crate::client::request::fingerprint).
     fn refuse(&mut self, subject: u32);
 
     /// Messages of a subscription are dropped. Says whether that is new.

@@ -7,16 +7,16 @@ use nats_proto::Instant;
 use nats_proto::Token;
 use nats_proto::wire::Publish;
 
-use crate::clock::now;
-use crate::clock::wake_at;
+use crate::client::subscriber::Received;
 use crate::error::PublishError;
 use crate::error::RequestError;
-use crate::resources::Memory;
-use crate::resources::sealed::Sizes;
-use crate::shared::Publisher;
-use crate::shared::Shared;
+use crate::memory::Memory;
+use crate::memory::sealed::Sizes;
 use crate::state::State;
-use crate::subscription::Received;
+use crate::state::shared::Publisher;
+use crate::state::shared::Shared;
+use crate::time::now;
+use crate::time::wake_at;
 use crate::wakers::Sleeper;
 
 /// A request that waits for its reply.

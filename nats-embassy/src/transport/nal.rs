@@ -19,9 +19,9 @@ use embedded_nal_async::TcpConnect;
 use nats_proto::Scheme;
 use nats_proto::ServerUrl;
 
-use crate::connector::Connection;
-use crate::connector::Connector;
-use crate::connector::Failed;
+use crate::transport::Connection;
+use crate::transport::Connector;
+use crate::transport::Failed;
 
 /// Connects over TCP, without TLS, by any stack with the traits of `embedded-nal-async`.
 ///

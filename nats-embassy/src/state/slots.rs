@@ -8,7 +8,7 @@ use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::session::Ended;
 
-use crate::delivery::Kept;
+use crate::state::delivery::Kept;
 use crate::wakers::Sleeper;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.

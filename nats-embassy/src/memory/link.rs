@@ -5,13 +5,13 @@ use core::cell::Cell;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use nats_proto::Fixed;
 
-use super::letterbox::Letterbox;
-use crate::resources::sealed::Parts;
-use crate::resources::sealed::Sizes;
+use crate::memory::sealed::Parts;
+use crate::memory::sealed::Sizes;
 use crate::runner::Kit;
-use crate::shared::Shared;
+use crate::state::borrowed::Letterbox;
+use crate::state::shared::Shared;
 
-/// All the memory of a client with a [`Link`](super::Link), in sizes known when the program is
+/// All the memory of a client with a [`Link`](crate::Link), in sizes known when the program is
 /// built.
 ///
 /// | parameter | what it is |

@@ -19,15 +19,15 @@ use nats_proto::wire::Publish;
 use nats_proto::wire::PublishLimits;
 
 use super::State;
-use crate::clock::now;
 use crate::config::Offline;
-use crate::delivery::Delivery;
 use crate::error::FlushError;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
-use crate::mailbox::Owner;
-use crate::resources::sealed::Sizes;
+use crate::memory::sealed::Sizes;
+use crate::state::delivery::Delivery;
+use crate::state::slots::Owner;
+use crate::time::now;
 use crate::wakers::Turn;
 
 /// What a message that waits for a connection leaves for control lines, in bytes: PING, and SUB of

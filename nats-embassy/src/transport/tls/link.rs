@@ -24,8 +24,8 @@ use super::identity::Identity;
 use super::identity::TlsClock;
 use super::wire::Plug;
 use super::wire::Wire;
-use crate::connector::Connection;
-use crate::connector::Failed;
+use crate::transport::Connection;
+use crate::transport::Failed;
 
 /// A connection of a [`TlsConnector`](crate::TlsConnector).
 pub struct TlsConnection<'c, 'd, C, E, T> {

@@ -15,19 +15,19 @@ use nats_proto::Store;
 use nats_proto::Token;
 use nats_proto::wire::Publish;
 
-use crate::clock::now;
-use crate::clock::wake_at;
+use crate::client::request::Ticket;
+use crate::client::subscriber::Received;
+use crate::client::subscriber::Subscription;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
-use crate::mailbox::Owner;
-use crate::mailbox::Queueing;
-use crate::request::Ticket;
-use crate::resources::Memory;
-use crate::resources::sealed::Sizes;
-use crate::shared::Shared;
+use crate::memory::Memory;
+use crate::memory::sealed::Sizes;
 use crate::state::State;
-use crate::subscription::Received;
-use crate::subscription::Subscription;
+use crate::state::shared::Shared;
+use crate::state::slots::Owner;
+use crate::state::slots::Queueing;
+use crate::time::now;
+use crate::time::wake_at;
 
 /// The replies to a request that may get several. Dropping it gives up those to come.
 ///

@@ -13,10 +13,10 @@ use nats_proto::session::Ended;
 
 use crate::count::MessageCount;
 use crate::error::PublishError;
-use crate::mailbox::Loan;
-use crate::mailbox::Owner;
-use crate::resources::Memory;
-use crate::shared::Shared;
+use crate::memory::Memory;
+use crate::state::shared::Shared;
+use crate::state::slots::Loan;
+use crate::state::slots::Owner;
 
 /// The messages of a subscription. Dropping it unsubscribes.
 ///

@@ -8,8 +8,8 @@ use nats_proto::wire::Limits;
 use nats_proto::wire::SendBuf;
 use nats_proto::wire::ServerOp;
 
-use crate::delivery::Lent;
-use crate::delivery::Letter;
+use crate::state::delivery::Lent;
+use crate::state::delivery::Letter;
 
 /// The memory for receiving, and what is in it.
 pub(crate) struct Inbound<'d> {

@@ -1,5 +1,12 @@
 //! What a client needs of a network.
 
+#[cfg(feature = "nal")]
+pub(crate) mod nal;
+#[cfg(feature = "net")]
+pub(crate) mod net;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+
 use core::fmt;
 
 use embedded_io_async::Read;

@@ -9,11 +9,11 @@ use core::time::Duration;
 use embassy_sync::blocking_mutex::Mutex;
 use nats_proto::wire::Publish;
 
-use crate::clock::now;
-use crate::clock::wake_at;
 use crate::error::PublishError;
-use crate::resources::sealed::Sizes;
+use crate::memory::sealed::Sizes;
 use crate::state::State;
+use crate::time::now;
+use crate::time::wake_at;
 use crate::wakers::Turn;
 
 /// How long a task sleeps, at most, that waits for something and that there is no place for.

@@ -1,8 +1,6 @@
 //! A client for a single task, which looks at messages where they were received.
 
-mod letterbox;
 mod requesting;
-mod resources;
 
 use core::fmt;
 use core::future::poll_fn;
@@ -18,16 +16,15 @@ use nats_proto::Sid;
 use nats_proto::SubjectError;
 use nats_proto::session::Stop;
 
-use self::letterbox::Letterbox;
-pub use self::resources::LinkResources;
 use crate::client::Client;
 use crate::count::MessageCount;
-use crate::delivery::Letter;
 use crate::error::SubscribeError;
-use crate::mailbox::Owner;
-use crate::resources::sealed::Sizes;
+use crate::memory::sealed::Sizes;
+use crate::state::borrowed::Letterbox;
+use crate::state::delivery::Letter;
+use crate::state::slots::Owner;
 
-/// What [`LinkResources`] are, whatever their sizes.
+/// What [`LinkResources`](crate::LinkResources) are, whatever their sizes.
 pub trait LinkMemory<'d>: Sizes<'d, Delivery = Letterbox<'d>> {}
 
 impl<'d, R: Sizes<'d, Delivery = Letterbox<'d>>> LinkMemory<'d> for R {}

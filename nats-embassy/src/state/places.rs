@@ -10,14 +10,14 @@ use nats_proto::Table;
 use nats_proto::Token;
 use nats_proto::session::Ended;
 
-use crate::delivery::Delivery;
-use crate::delivery::Kept;
-use crate::delivery::is_no_responders;
-use crate::mailbox::Mailbox;
-use crate::mailbox::Owner;
-use crate::request::NO_PLACE;
-use crate::request::Reply;
-use crate::request::ReplyState;
+use crate::client::request::NO_PLACE;
+use crate::client::request::Reply;
+use crate::client::request::ReplyState;
+use crate::state::delivery::Delivery;
+use crate::state::delivery::Kept;
+use crate::state::delivery::is_no_responders;
+use crate::state::slots::Mailbox;
+use crate::state::slots::Owner;
 
 /// Places for messages, shared out to subscriptions and requests.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
