@@ -14,7 +14,7 @@ use crate::creds::Credentials;
 use crate::nkeys::PublicKey;
 use crate::nkeys::SignatureText;
 use crate::session::Session;
-use crate::store::Store;
+use crate::session::store::Store;
 use crate::wire::Connect;
 use crate::wire::ConnectView;
 use crate::wire::Quoted;

@@ -6,7 +6,6 @@ extern crate alloc;
 #[cfg(any(test, fuzzing))]
 extern crate std;
 
-mod arena;
 pub mod creds;
 mod error;
 #[cfg(feature = "defmt")]
@@ -20,19 +19,16 @@ mod inbox;
 pub mod jetstream;
 mod message;
 pub mod nkeys;
-mod request_many;
-mod requests;
 mod rng;
 mod run;
 pub mod session;
 mod status;
-mod store;
+mod storage;
 mod subject;
 mod time;
 mod url;
 pub mod wire;
 
-pub use arena::Slot;
 pub use error::Full;
 pub use headers::HeaderBuf;
 pub use headers::HeaderError;
@@ -44,19 +40,20 @@ pub use message::Layout;
 pub use message::Message;
 pub use message::Sid;
 pub use message::Unsubscription;
-pub use request_many::RepliesEnded;
-pub use request_many::ReplyLimits;
-pub use request_many::RequestMany;
-pub use requests::Pending;
-pub use requests::Requests;
 pub use rng::Seed;
+pub use session::request_many::RepliesEnded;
+pub use session::request_many::ReplyLimits;
+pub use session::request_many::RequestMany;
+pub use session::requests::Pending;
+pub use session::requests::Requests;
+pub use session::store::Fixed;
+#[cfg(feature = "alloc")]
+pub use session::store::Growable;
+pub use session::store::Store;
 pub use status::Status;
 pub use status::StatusCode;
-pub use store::Fixed;
-#[cfg(feature = "alloc")]
-pub use store::Growable;
-pub use store::Store;
-pub use store::Table;
+pub use storage::Slot;
+pub use storage::Table;
 pub use subject::Filter;
 pub use subject::Queue;
 pub use subject::Subject;

@@ -22,15 +22,16 @@
 //! [`poll_timeout`](Session::poll_timeout).**
 
 mod config;
+mod connection;
 mod event;
-mod leave;
-mod link;
+mod lame_duck;
 mod pings;
-mod pool;
+pub(crate) mod request_many;
+pub(crate) mod requests;
 mod servers;
 mod settings;
 mod state;
-mod subscription;
+pub(crate) mod store;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -53,22 +54,22 @@ pub use event::Stop;
 pub use event::SubscribeError;
 pub use pings::FlushId;
 pub use pings::FlushState;
-pub use pool::KnownServer;
-pub use pool::Server;
-pub use subscription::Subscription;
+pub use servers::KnownServer;
+pub use servers::Server;
+pub use subscriptions::Subscription;
 pub use timers::Timer;
 
-use self::leave::Leaving;
+use self::lame_duck::Leaving;
 use self::pings::Pings;
-use self::pool::Pool;
+use self::servers::Pool;
 use self::settings::Settings;
+use self::store::Store;
 use self::subscriptions::Subscriptions;
 use self::timers::Timers;
 use crate::error::Full;
 use crate::message::Sid;
 use crate::rng::Rng;
 use crate::rng::Seed;
-use crate::store::Store;
 use crate::subject::Filter;
 use crate::subject::Queue;
 use crate::time::Instant;

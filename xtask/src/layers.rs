@@ -37,7 +37,7 @@ const CRATES: &[Crate] = &[
         name: "nats-proto",
         layers: &[
             Layer { name: "base", modules: &["error", "time", "rng", "run"] },
-            Layer { name: "storage", modules: &["arena", "wire::sink"] },
+            Layer { name: "storage", modules: &["storage", "wire::sink"] },
             Layer {
                 name: "values",
                 modules: &[
@@ -45,16 +45,14 @@ const CRATES: &[Crate] = &[
                 ],
             },
             Layer { name: "wire", modules: &["wire"] },
-            Layer { name: "session", modules: &["session", "requests", "request_many", "store"] },
+            Layer { name: "session", modules: &["session"] },
             Layer { name: "jetstream", modules: &["jetstream"] },
             Layer { name: "top", modules: &["format", "fuzzing"] },
         ],
         exceptions: &[
-            ("arena", "store"),
             ("headers::build", "wire"),
             ("inbox", "wire"),
             ("inbox", "wire::decimal"),
-            ("store", "session::pool"),
             ("url", "wire"),
             ("url", "wire::decimal"),
             ("url", "wire::utf8"),

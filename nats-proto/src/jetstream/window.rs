@@ -27,7 +27,7 @@ use slot::Slots;
 pub use slot::WindowSlot;
 
 use crate::inbox::Token;
-use crate::store::Table;
+use crate::storage::Table;
 use crate::time::Instant;
 
 /// Keeps messages until it is known what became of them, and has them sent again where that is safe

@@ -1,16 +1,25 @@
 //! The servers of a session, as the application sees them.
 
+mod pool;
+mod server;
+
 use core::time::Duration;
 
+pub use server::KnownServer;
+pub use server::Server;
+
+#[cfg(test)]
+pub(super) use pool::MAX_DISCOVERED;
+pub(super) use pool::Pool;
+
 use super::Event;
-use super::KnownServer;
 use super::Lost;
 use super::Session;
 use super::State;
 use super::Stop;
 use super::Timer;
+use super::store::Store;
 use crate::error::Full;
-use crate::store::Store;
 use crate::time::Instant;
 use crate::url::ServerUrl;
 

@@ -5,25 +5,27 @@
 //! those that wait for the end of their draining, and of those that are over. Beside them goes the
 //! chain of those whose SUB was written, in which [refusals] look.
 
+mod entry;
 mod refusals;
 
 use core::num::NonZeroU64;
 
+pub use entry::Subscription;
+
+use self::entry::ChainName;
+use self::entry::Ending;
+use self::entry::Links;
 use self::refusals::Doubts;
 use super::Ended;
 use super::Released;
 use super::pings::Pings;
-use super::pool::Pool;
-use super::subscription::ChainName;
-use super::subscription::Ending;
-use super::subscription::Links;
-use super::subscription::Subscription;
-use crate::arena::Arena;
-use crate::arena::Place;
+use super::servers::Pool;
+use super::store::Store;
 use crate::error::Full;
 use crate::message::Sid;
 use crate::message::Unsubscription;
-use crate::store::Store;
+use crate::storage::Arena;
+use crate::storage::Place;
 use crate::subject::Filter;
 use crate::subject::Queue;
 use crate::wire::Sink;

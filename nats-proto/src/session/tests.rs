@@ -14,7 +14,7 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use super::*;
-use crate::store::Fixed;
+use crate::session::store::Fixed;
 use crate::url::ServerUrl;
 use crate::wire::Decoded;
 use crate::wire::Decoder;

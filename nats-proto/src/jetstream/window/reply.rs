@@ -15,7 +15,7 @@ use super::entry::pause;
 use crate::inbox::Token;
 use crate::jetstream::pause::Jitter;
 use crate::jetstream::pause::doubled;
-use crate::store::Table;
+use crate::storage::Table;
 use crate::time::Instant;
 
 /// How fast messages may go out.

@@ -1,7 +1,7 @@
 //! The messages of a window, in order.
 
 use super::entry::Entry;
-use crate::store::Table;
+use crate::storage::Table;
 
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;

@@ -8,12 +8,12 @@
 //! always known.
 
 use super::Subscriptions;
-use crate::arena::Place;
+use super::entry::ChainName;
 use crate::message::Sid;
 use crate::session::Ended;
 use crate::session::pings::Pings;
-use crate::session::subscription::ChainName;
-use crate::store::Store;
+use crate::session::store::Store;
+use crate::storage::Place;
 use crate::wire::Action;
 use crate::wire::Violation;
 

@@ -169,8 +169,8 @@ fn info_of(numbers: core::ops::Range<u32>) -> String {
 #[cfg(feature = "alloc")]
 #[test]
 fn there_is_one_bound_for_what_servers_tell() {
-    use crate::session::pool::MAX_DISCOVERED;
-    use crate::store::Growable;
+    use crate::session::servers::MAX_DISCOVERED;
+    use crate::session::store::Growable;
 
     // Before the login, in many INFOs; and after it, in one.
     let mut world = World::<Growable<u8>>::new(Config::DEFAULT, &["a", "b"]);

@@ -171,6 +171,6 @@ proptest! {
     #[cfg(feature = "alloc")]
     #[test]
     fn with_growable_storage(operations in prop::collection::vec(operation(), 0..40)) {
-        server_and_registry_agree::<crate::store::Growable<u8>>(operations);
+        server_and_registry_agree::<store::Growable<u8>>(operations);
     }
 }

@@ -2,9 +2,9 @@
 
 use super::*;
 #[cfg(feature = "alloc")]
-use crate::arena::visits;
+use crate::session::store::Growable;
 #[cfg(feature = "alloc")]
-use crate::store::Growable;
+use crate::storage::visits;
 
 const FULL: &str = "-ERR 'maximum subscriptions exceeded'";
 

@@ -2,8 +2,8 @@
 
 use core::marker::PhantomData;
 
+use super::Table;
 use crate::error::Full;
-use crate::store::Table;
 
 /// The low bits of a key say which slot, the others how often it was used before.
 const INDEX_BITS: u32 = 24;

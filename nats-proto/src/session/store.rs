@@ -2,24 +2,11 @@
 
 use core::marker::PhantomData;
 
-use crate::arena::Slot;
-use crate::error::Full;
-use crate::session::Server;
-use crate::session::Subscription;
+use super::servers::Server;
+use super::subscriptions::Subscription;
+use crate::storage::Slot;
+use crate::storage::Table;
 use crate::wire::Buffer;
-
-/// A list that may have a limit.
-pub trait Table<T>: AsRef<[T]> + AsMut<[T]> {
-    /// Appends an item.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`] if there is no room; the item is dropped then.
-    fn push(&mut self, item: T) -> Result<(), Full>;
-
-    /// Removes the item at `index`, and moves those behind it up.
-    fn remove(&mut self, index: usize) -> Option<T>;
-}
 
 /// Chooses where a [`Session`](crate::session::Session) keeps its subscriptions, servers and texts:
 /// [`Fixed`] without an allocator, [`Growable`] with one.
@@ -74,16 +61,6 @@ impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: 
     const MAX_SERVERS: usize = SERVERS;
 }
 
-impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {
-    fn push(&mut self, item: T) -> Result<(), Full> {
-        self.push(item).map_err(|_| Full)
-    }
-
-    fn remove(&mut self, index: usize) -> Option<T> {
-        (index < self.len()).then(|| self.remove(index))
-    }
-}
-
 #[cfg(feature = "alloc")]
 pub use growable::Growable;
 
@@ -91,13 +68,11 @@ pub use growable::Growable;
 mod growable {
     use alloc::vec::Vec;
 
-    use super::Full;
     use super::PhantomData;
     use super::Server;
     use super::Slot;
     use super::Store;
     use super::Subscription;
-    use super::Table;
 
     /// Everything on the heap, as much as is needed.
     #[derive(Clone, Copy, Debug)]
@@ -109,17 +84,5 @@ mod growable {
         type Note = Vec<u8>;
         type Subscriptions = Vec<Slot<Subscription<R, Self::Text>>>;
         type Servers = Vec<Server<Self::Text>>;
-    }
-
-    impl<T> Table<T> for Vec<T> {
-        fn push(&mut self, item: T) -> Result<(), Full> {
-            self.try_reserve(1).map_err(|_| Full)?;
-            self.push(item);
-            Ok(())
-        }
-
-        fn remove(&mut self, index: usize) -> Option<T> {
-            (index < self.len()).then(|| self.remove(index))
-        }
     }
 }

@@ -11,7 +11,7 @@ use super::Stop;
 use super::Timer;
 use super::Tls;
 use super::pings::Pings;
-use crate::store::Store;
+use super::store::Store;
 use crate::time::Instant;
 use crate::time::Millis;
 use crate::url::Scheme;

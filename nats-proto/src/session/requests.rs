@@ -1,10 +1,10 @@
 //! Requests that wait for their replies.
 
-use crate::arena::Arena;
-use crate::arena::Slot;
 use crate::error::Full;
 use crate::inbox::Token;
-use crate::store::Table;
+use crate::storage::Arena;
+use crate::storage::Slot;
+use crate::storage::Table;
 use crate::time::Instant;
 
 /// The requests in flight: a table with a limit, whose places are free again as soon as a request

@@ -2,11 +2,11 @@
 
 use core::num::NonZeroU64;
 
-use super::Ended;
-use crate::arena::Place;
 use crate::error::Full;
 use crate::message::Sid;
 use crate::message::Unsubscription;
+use crate::session::Ended;
+use crate::storage::Place;
 use crate::wire::Buffer;
 use crate::wire::Decimal;
 use crate::wire::Sink;

@@ -2,70 +2,29 @@
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
-use super::settings::MIN_DELAY;
-use super::settings::Settings;
+use super::KnownServer;
+use super::Server;
+use super::server::hash;
 use crate::error::Full;
 use crate::rng::Rng;
-use crate::store::Store;
-use crate::store::Table;
+use crate::session::settings::MIN_DELAY;
+use crate::session::settings::Settings;
+use crate::session::store::Store;
+use crate::storage::Table;
 use crate::time::Instant;
 use crate::time::Millis;
 use crate::url::Scheme;
 use crate::url::ServerUrl;
-use crate::wire::Buffer;
 use crate::wire::ErrorKind;
 use crate::wire::Sink;
 
 /// How many servers are kept that others told of. nats-server tells of every address of every server
 /// in its cluster.
-pub(super) const MAX_DISCOVERED: usize = 256;
+pub(in crate::session) const MAX_DISCOVERED: usize = 256;
 /// The longest name that such a server may have: there are no longer ones in DNS.
 const MAX_HOST: usize = 255;
 
-/// One server in a session's table.
-#[derive(Clone, Debug)]
-pub struct Server<T> {
-    /// `scheme://host:port`, without credentials.
-    address: T,
-    /// The same for the same server, and seldom for two.
-    hash: u32,
-    /// How many attempts have failed in a row.
-    failures: u32,
-    /// How many attempts in a row have failed, or led to a connection that did not last.
-    setbacks: u32,
-    /// When it may be tried again.
-    not_before: Instant,
-    /// Why it refused the credentials the last time.
-    refusal: Option<ErrorKind>,
-    is_discovered: bool,
-    /// Whether the INFO that is being read tells of it.
-    is_listed: bool,
-    /// Whether it was lost last, and the application may say when to try it again.
-    is_left: bool,
-    /// Whether it was tried at all.
-    is_tried: bool,
-    /// Whether the application does not want it any more. It goes with its connection.
-    is_unwanted: bool,
-    /// Whether it is tried no more. It is remembered until there is a connection to another one, so
-    /// that those who tell of it do not bring it back.
-    is_given_up: bool,
-}
-
-/// What a session knows of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub struct KnownServer<'s> {
-    /// Its address.
-    pub url: ServerUrl<'s>,
-    /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
-    /// within [`LASTING`](super::LASTING).
-    pub failures: u32,
-    /// Whether another server told of it.
-    pub is_discovered: bool,
-}
-
-pub(super) struct Pool<S: Store> {
+pub(in crate::session) struct Pool<S: Store> {
     servers: S::Servers,
     /// The name of the last server whose name was no mere address.
     name: S::Text,
@@ -77,14 +36,14 @@ pub(super) struct Pool<S: Store> {
 
 impl<S: Store> Pool<S> {
     /// Whether there can be a choice. Where there cannot, nothing is compiled that chooses.
-    pub(super) const HAS_CHOICE: bool = S::MAX_SERVERS > 1;
+    pub(in crate::session) const HAS_CHOICE: bool = S::MAX_SERVERS > 1;
 
-    pub(super) fn new() -> Self {
+    pub(in crate::session) fn new() -> Self {
         Self { servers: S::Servers::default(), name: S::Text::default(), changes: 0, left_out: 0 }
     }
 
     /// Adds a server of the application's.
-    pub(super) fn add(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
+    pub(in crate::session) fn add(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
         if let Some(known) = self.find_mut(url) {
             known.is_discovered = false;
             known.is_unwanted = false;
@@ -101,7 +60,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// Removes all servers, but the first one only with its connection.
-    pub(super) fn remove_all(&mut self, keeps_first: bool) {
+    pub(in crate::session) fn remove_all(&mut self, keeps_first: bool) {
         while let Some(last) = self.servers.as_ref().len().checked_sub(1)
             && last >= usize::from(keeps_first)
         {
@@ -113,7 +72,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// Puts the servers in the order in which they are to be tried.
-    pub(super) fn start(&mut self, shuffle: Option<&mut Rng>) {
+    pub(in crate::session) fn start(&mut self, shuffle: Option<&mut Rng>) {
         if let (Some(rng), true) = (shuffle, Self::HAS_CHOICE) {
             rng.shuffle(self.servers.as_mut());
         }
@@ -122,7 +81,7 @@ impl<S: Store> Pool<S> {
     // One attempt after the other ----------------------------------------------------------------
 
     /// The first server is tried now.
-    pub(super) fn note_attempt(
+    pub(in crate::session) fn note_attempt(
         &mut self,
         now: Instant,
         settings: &Settings,
@@ -137,7 +96,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// There is a connection to the first server.
-    pub(super) fn note_success(&mut self) {
+    pub(in crate::session) fn note_success(&mut self) {
         if let Some(first) = self.first_mut() {
             first.failures = 0;
             first.refusal = None;
@@ -146,7 +105,11 @@ impl<S: Store> Pool<S> {
     }
 
     /// The first server could not be connected to. It goes to the end of the list, or out of it.
-    pub(super) fn note_failure(&mut self, settings: &Settings, refusal: Option<ErrorKind>) {
+    pub(in crate::session) fn note_failure(
+        &mut self,
+        settings: &Settings,
+        refusal: Option<ErrorKind>,
+    ) {
         let Some(first) = self.first_mut() else {
             return;
         };
@@ -163,14 +126,14 @@ impl<S: Store> Pool<S> {
 
     /// The connection to the first server is lost, after a while or soon after it was made. That
     /// server's back-off begins anew only if it has lasted.
-    pub(super) fn note_loss(&mut self, has_lasted: bool) {
+    pub(in crate::session) fn note_loss(&mut self, has_lasted: bool) {
         if let Some(first) = self.first_mut() {
             first.setbacks = if has_lasted { 0 } else { first.setbacks.saturating_add(1) };
         }
     }
 
     /// The first server is no more to be tried at once: the others come first.
-    pub(super) fn leave_first(&mut self) {
+    pub(in crate::session) fn leave_first(&mut self) {
         for server in self.servers.as_mut() {
             server.is_left = false;
         }
@@ -185,7 +148,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// Puts all but the last one in a random order.
-    pub(super) fn shuffle_but_last(&mut self, rng: &mut Rng) {
+    pub(in crate::session) fn shuffle_but_last(&mut self, rng: &mut Rng) {
         if let (Some((_, others)), true) =
             (self.servers.as_mut().split_last_mut(), Self::HAS_CHOICE)
         {
@@ -194,12 +157,12 @@ impl<S: Store> Pool<S> {
     }
 
     /// Whether the first server was tried before.
-    pub(super) fn is_first_tried(&self) -> bool {
+    pub(in crate::session) fn is_first_tried(&self) -> bool {
         self.servers.as_ref().first().is_none_or(|first| first.is_tried)
     }
 
     /// All servers may be tried at once.
-    pub(super) fn forgive(&mut self) {
+    pub(in crate::session) fn forgive(&mut self) {
         for server in self.servers.as_mut() {
             server.not_before = Instant::default();
             server.is_left = false;
@@ -208,7 +171,11 @@ impl<S: Store> Pool<S> {
 
     /// Has the server that was lost last wait for as long as `delay` says, which is told how often
     /// that has happened in a row.
-    pub(super) fn delay_last(&mut self, delay: impl FnOnce(u32) -> Millis, now: Instant) -> bool {
+    pub(in crate::session) fn delay_last(
+        &mut self,
+        delay: impl FnOnce(u32) -> Millis,
+        now: Instant,
+    ) -> bool {
         let Some(left) = self.servers.as_mut().iter_mut().find(|server| server.is_left) else {
             return false;
         };
@@ -219,13 +186,13 @@ impl<S: Store> Pool<S> {
 
     /// When the first server may be tried if the application says at `at`: not too soon after the
     /// last time.
-    pub(super) fn not_too_soon(&self, at: Instant, now: Instant) -> Instant {
+    pub(in crate::session) fn not_too_soon(&self, at: Instant, now: Instant) -> Instant {
         let first = self.servers.as_ref().first();
         first.map_or(at, |first| at.max(first.not_before.min(now + MIN_DELAY)))
     }
 
     /// Puts the server that can be tried soonest first, and says when; `None` if there is none.
-    pub(super) fn choose(&mut self, now: Instant) -> Option<Instant> {
+    pub(in crate::session) fn choose(&mut self, now: Instant) -> Option<Instant> {
         let mut soonest = None;
         for (index, server) in self.servers.as_ref().iter().enumerate() {
             let at = server.not_before.max(now);
@@ -243,7 +210,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// Puts the server of that number first, and says whether there is one.
-    pub(super) fn put_first(&mut self, number: usize) -> bool {
+    pub(in crate::session) fn put_first(&mut self, number: usize) -> bool {
         let servers = self.servers.as_ref().iter().enumerate();
         let found = servers.filter(|(_, server)| !server.is_given_up).nth(number);
         let Some((index, _)) = found else {
@@ -267,7 +234,7 @@ impl<S: Store> Pool<S> {
     // What servers tell --------------------------------------------------------------------------
 
     /// The INFO that is being read tells of a server: `host:port`.
-    pub(super) fn list(&mut self, address: &str) {
+    pub(in crate::session) fn list(&mut self, address: &str) {
         if !Self::HAS_CHOICE {
             return;
         }
@@ -296,7 +263,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// Keeps the name of the first server, if it has one.
-    pub(super) fn note_name(&mut self) {
+    pub(in crate::session) fn note_name(&mut self) {
         if Self::HAS_CHOICE && self.current().is_some_and(|server| !server.is_ip_address()) {
             let host = self.current().map(|server| server.host()).unwrap_or_default();
             let mut name = S::Text::default();
@@ -310,7 +277,7 @@ impl<S: Store> Pool<S> {
     /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
     /// random place. Only where the server has let us in: servers that do not, and tell of
     /// different others, would make us forget how often each of them has failed.
-    pub(super) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
+    pub(in crate::session) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
         if !Self::HAS_CHOICE || !self.servers.as_ref().iter().any(|server| server.is_listed) {
             return;
         }
@@ -342,7 +309,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// There will be no end of the INFO that is being read.
-    pub(super) fn forget_list(&mut self) {
+    pub(in crate::session) fn forget_list(&mut self) {
         if Self::HAS_CHOICE {
             for server in self.servers.as_mut() {
                 server.is_listed = false;
@@ -352,22 +319,22 @@ impl<S: Store> Pool<S> {
 
     // What is true -------------------------------------------------------------------------------
 
-    pub(super) fn current(&self) -> Option<ServerUrl<'_>> {
+    pub(in crate::session) fn current(&self) -> Option<ServerUrl<'_>> {
         let first = self.servers.as_ref().first();
         first.filter(|first| !first.is_given_up).and_then(Server::url)
     }
 
-    pub(super) fn has_current(&self) -> bool {
+    pub(in crate::session) fn has_current(&self) -> bool {
         self.servers.as_ref().first().is_some_and(|first| !first.is_given_up)
     }
 
-    pub(super) fn scheme(&self) -> Option<Scheme> {
+    pub(in crate::session) fn scheme(&self) -> Option<Scheme> {
         self.current().map(|server| server.scheme())
     }
 
     /// Whom the first server's certificate has to be made out to. Where all that is known is the
     /// address that another server told of, that is the name under which that one was known.
-    pub(super) fn tls_name(&self) -> &str {
+    pub(in crate::session) fn tls_name(&self) -> &str {
         let Some(server) = self.current() else {
             return "";
         };
@@ -383,7 +350,7 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = KnownServer<'_>> {
+    pub(in crate::session) fn iter(&self) -> impl Iterator<Item = KnownServer<'_>> {
         let known = self.servers.as_ref().iter().filter(|server| !server.is_given_up);
         known.filter_map(|server| {
             Some(KnownServer {
@@ -394,15 +361,15 @@ impl<S: Store> Pool<S> {
         })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::session) fn len(&self) -> usize {
         self.servers.as_ref().iter().filter(|server| !server.is_given_up).count()
     }
 
-    pub(super) const fn left_out(&self) -> u32 {
+    pub(in crate::session) const fn left_out(&self) -> u32 {
         self.left_out
     }
 
-    pub(super) const fn changes(&self) -> u32 {
+    pub(in crate::session) const fn changes(&self) -> u32 {
         self.changes
     }
 
@@ -447,19 +414,5 @@ impl<S: Store> Pool<S> {
         let is_removed = self.servers.remove(index).is_some();
         self.changes = self.changes.wrapping_add(is_removed.into());
         is_removed
-    }
-}
-
-/// Looking for a server among many is comparing numbers, most of the time.
-fn hash(url: &ServerUrl<'_>) -> u32 {
-    let start = u32::from(url.port());
-    url.host().bytes().fold(start, |hash, byte| {
-        hash.wrapping_mul(0x0100_0193) ^ u32::from(byte.to_ascii_lowercase())
-    })
-}
-
-impl<T: Buffer> Server<T> {
-    fn url(&self) -> Option<ServerUrl<'_>> {
-        ServerUrl::new(core::str::from_utf8(self.address.as_ref()).ok()?).ok()
     }
 }

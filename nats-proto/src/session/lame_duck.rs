@@ -13,8 +13,8 @@ use super::Event;
 use super::Lost;
 use super::Session;
 use super::Timer;
-use super::pool::Pool;
-use crate::store::Store;
+use super::servers::Pool;
+use super::store::Store;
 use crate::time::Instant;
 use crate::time::Millis;
 

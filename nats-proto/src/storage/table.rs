@@ -1,0 +1,46 @@
+//! Lists of fixed size, and lists that grow.
+
+use crate::error::Full;
+
+/// A list that may have a limit.
+pub trait Table<T>: AsRef<[T]> + AsMut<[T]> {
+    /// Appends an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no room; the item is dropped then.
+    fn push(&mut self, item: T) -> Result<(), Full>;
+
+    /// Removes the item at `index`, and moves those behind it up.
+    fn remove(&mut self, index: usize) -> Option<T>;
+}
+
+impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {
+    fn push(&mut self, item: T) -> Result<(), Full> {
+        self.push(item).map_err(|_| Full)
+    }
+
+    fn remove(&mut self, index: usize) -> Option<T> {
+        (index < self.len()).then(|| self.remove(index))
+    }
+}
+
+#[cfg(feature = "alloc")]
+mod growable {
+    use alloc::vec::Vec;
+
+    use super::Full;
+    use super::Table;
+
+    impl<T> Table<T> for Vec<T> {
+        fn push(&mut self, item: T) -> Result<(), Full> {
+            self.try_reserve(1).map_err(|_| Full)?;
+            self.push(item);
+            Ok(())
+        }
+
+        fn remove(&mut self, index: usize) -> Option<T> {
+            (index < self.len()).then(|| self.remove(index))
+        }
+    }
+}
