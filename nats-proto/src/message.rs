@@ -9,6 +9,7 @@ use core::ops::Range;
 
 use crate::headers::Headers;
 use crate::status::Status;
+use crate::status::StatusCode;
 
 /// The number by which a connection names a subscription on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,6 +150,13 @@ impl<B: AsRef<[u8]>> Message<B> {
     /// The status, if this is the server's word and not a message.
     pub fn status(&self) -> Option<Status<'_>> {
         if self.layout.headers == 0 { None } else { self.headers().status() }
+    }
+
+    /// Whether the server says with this that a request reached no subscription: status 503, and an
+    /// empty payload. It comes to the request's reply subject.
+    pub fn is_no_responders(&self) -> bool {
+        self.layout.payload == 0
+            && self.status().is_some_and(|status| status.code() == StatusCode::NO_RESPONDERS)
     }
 
     /// The payload.

@@ -25,6 +25,7 @@ mod config;
 mod connection;
 mod event;
 mod lame_duck;
+mod phase;
 mod pings;
 pub(crate) mod request_many;
 pub(crate) mod requests;
@@ -52,6 +53,7 @@ pub use event::Released;
 pub use event::Step;
 pub use event::Stop;
 pub use event::SubscribeError;
+pub use phase::Phase;
 pub use pings::FlushId;
 pub use pings::FlushState;
 pub use servers::KnownServer;
@@ -107,6 +109,8 @@ pub struct Session<S: Store> {
     resubscribing: Option<u32>,
     /// How many connections were lost: what was begun on one is not finished on another.
     link: u32,
+    /// The last PING that was answered on the connection before.
+    answered_before: u32,
     rng: Rng,
 }
 
@@ -162,6 +166,7 @@ impl<S: Store> Session<S> {
             ready_at: Instant::default(),
             resubscribing: None,
             link: 0,
+            answered_before: 0,
             rng: Rng::new(seed),
         }
     }
@@ -209,9 +214,31 @@ impl<S: Store> Session<S> {
         }
     }
 
-    /// Time has passed: [`poll_timeout`](Self::poll_timeout) is not in the future any more.
+    /// Time has passed: does everything that is due, up to the first event. `None` says that nothing
+    /// is due any more, so a driver calls it until then:
+    ///
+    /// ```
+    /// # use nats_proto::{Fixed, Instant, Seed, session::{Config, Session}};
+    /// # let mut session = Session::<Fixed<(), 1, 1, 32>>::new(Config::DEFAULT, Seed([0; 16]));
+    /// # let now = Instant::from_millis(0);
+    /// while let Some(event) = session.handle_timeout(now) {
+    ///     println!("{event:?}");
+    /// }
+    /// ```
+    ///
+    /// Nothing is lost if that is done later: what is due stays due.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Event<'static>> {
-        match self.timers.take_expired(now)? {
+        while let Some(timer) = self.timers.take_expired(now) {
+            let event = self.expire(timer, now);
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    fn expire(&mut self, timer: Timer, now: Instant) -> Option<Event<'static>> {
+        match timer {
             Timer::Handshake => self.lost(Lost::TimedOut, None, now),
             Timer::Ping => {
                 if self.pings.keep_alive() >= self.settings.max_pings_out {

@@ -101,6 +101,18 @@ impl Scheme {
             Self::Wss => 443,
         }
     }
+
+    /// Whether the connection is a WebSocket: `ws` or `wss`. What TLS there is lies below it.
+    #[must_use]
+    pub const fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
+    /// Whether the address asks for TLS: `tls` or `wss`. A server may insist on it in any case.
+    #[must_use]
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
 }
 
 impl<'a> ServerUrl<'a> {

@@ -17,6 +17,7 @@
 //! separate, in any number; so do nats-server and the Go client. A lone LF ends a line, too.
 
 mod args;
+mod bounded;
 mod canonical;
 mod connect;
 mod decimal;
@@ -34,6 +35,7 @@ mod sink;
 mod utf8;
 mod view;
 
+pub use bounded::Bounded;
 pub use connect::Connect;
 pub use decode::Decoded;
 pub use decode::Decoder;
@@ -53,6 +55,7 @@ pub use info::InfoScanner;
 pub use info::ServerInfo;
 pub use json::JsonError;
 pub use limits::PublishError;
+pub use limits::PublishLens;
 pub use limits::PublishLimits;
 pub use op::ClientOp;
 pub use op::Control;

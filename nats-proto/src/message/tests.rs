@@ -24,6 +24,28 @@ fn parts_are_slices_of_the_frame() {
 }
 
 #[test]
+fn no_responders_is_a_status_without_payload() {
+    for (headers, payload, expected) in [
+        ("NATS/1.0 503\r\n\r\n", "", true),
+        ("NATS/1.0 503 No Responders\r\n\r\n", "", true),
+        ("NATS/1.0 503\r\n\r\n", "a service's own answer", false),
+        ("NATS/1.0 408\r\n\r\n", "", false),
+        ("NATS/1.0\r\nStatus: 503\r\n\r\n", "", false),
+        ("", "", false),
+    ] {
+        let frame = std::format!("HMSG a 1 0 0\r\n{headers}{payload}\r\n");
+        let layout = Layout {
+            line: 14,
+            headers: headers.len().try_into().unwrap(),
+            payload: payload.len().try_into().unwrap(),
+            ..Layout::default()
+        };
+        let message = Message::from_frame(frame.as_bytes(), Sid(1), layout);
+        assert_eq!(message.is_no_responders(), expected, "{headers:?} {payload:?}");
+    }
+}
+
+#[test]
 fn storage_changes_and_the_message_does_not() {
     let message = sample();
     let kept = message.try_map(heapless::Vec::<u8, 64>::from_slice).unwrap();

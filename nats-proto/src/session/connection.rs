@@ -35,7 +35,7 @@ impl<S: Store> Session<S> {
     pub(super) fn dial(&mut self, now: Instant) {
         let is_tls = self.settings.tls != Tls::Auto
             || self.info.tls_required()
-            || matches!(self.pool.scheme(), Some(Scheme::Tls | Scheme::Wss));
+            || self.pool.scheme().is_some_and(Scheme::is_tls);
         self.pool.note_attempt(now, &self.settings, is_tls, &mut self.rng);
         self.state = State::Dialing;
         self.timers.set(Timer::Handshake, now + self.settings.connect_timeout);
@@ -254,7 +254,8 @@ impl<S: Store> Session<S> {
 
     /// What was begun on the connection is over with it.
     fn forget_link(&mut self, cause: Lost) {
-        self.link = self.link.wrapping_add(1);
+        self.end_link();
+        self.state = State::Waiting;
         self.pings = Pings::default();
         self.scanner = InfoScanner::default();
         self.pool.forget_list();
@@ -266,6 +267,12 @@ impl<S: Store> Session<S> {
         self.leaving = None;
         let is_left = cause == Lost::LameDuck;
         self.subscriptions.link_down(if is_left { Ended::Drained } else { Ended::Unsubscribed });
+    }
+
+    /// What is begun from now on belongs to another connection.
+    const fn end_link(&mut self) {
+        self.link = self.link.wrapping_add(1);
+        self.answered_before = self.pings.answered();
     }
 
     /// Turns to the next server after a connection was lost.
@@ -287,6 +294,9 @@ impl<S: Store> Session<S> {
 
     pub(super) fn stop(&mut self, stop: Stop) {
         if !matches!(self.state, State::Stopped(_)) {
+            if !matches!(self.state, State::Idle | State::Waiting) {
+                self.end_link();
+            }
             self.state = State::Stopped(stop);
             self.timers.clear();
             self.subscriptions.end_all();
@@ -304,5 +314,5 @@ fn refusal(cause: Lost) -> Option<ErrorKind> {
 
 /// Whether TLS lies below the connection, and is there from its start or never.
 const fn is_websocket(scheme: Option<Scheme>) -> bool {
-    matches!(scheme, Some(Scheme::Ws | Scheme::Wss))
+    matches!(scheme, Some(scheme) if scheme.is_websocket())
 }

@@ -46,6 +46,14 @@ pub struct Challenge<'s> {
     pub headers: bool,
 }
 
+impl<'s> Challenge<'s> {
+    /// What to sign with an NKey; `None` if the server does not ask for signatures.
+    #[must_use]
+    pub const fn nonce(&self) -> Option<&'s str> {
+        if self.nonce.is_empty() { None } else { Some(self.nonce) }
+    }
+}
+
 /// Something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

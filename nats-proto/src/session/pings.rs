@@ -90,8 +90,12 @@ impl Pings {
 
     /// Whether the PING of that number was answered.
     pub(super) const fn is_answered(&self, number: u32) -> bool {
-        // Numbers that come later are close ahead, also around the end of their range.
-        self.answered.wrapping_sub(number) < u32::MAX / 2
+        is_reached(number, self.answered)
+    }
+
+    /// The number of the last PING that was answered.
+    pub(super) const fn answered(&self) -> u32 {
+        self.answered
     }
 
     /// The number of the last PING.
@@ -130,6 +134,12 @@ impl Pings {
         }
         Ok(())
     }
+}
+
+/// Whether PINGs are answered up to that number. Numbers that come later are close ahead, also around
+/// the end of their range.
+pub(super) const fn is_reached(number: u32, answered: u32) -> bool {
+    answered.wrapping_sub(number) < u32::MAX / 2
 }
 
 #[cfg(test)]

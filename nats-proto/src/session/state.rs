@@ -7,6 +7,7 @@ use super::FlushId;
 use super::FlushState;
 use super::Session;
 use super::State;
+use super::pings::is_reached;
 use super::store::Store;
 use crate::message::Sid;
 use crate::url::ServerUrl;
@@ -78,16 +79,18 @@ impl<S: Store> Session<S> {
         }
     }
 
-    /// How a flush stands.
+    /// How a flush stands. What became of one is known until the next connection, or attempt to make
+    /// one, is over as well; then it is taken for lost.
     pub const fn flush_state(&self, id: FlushId) -> FlushState {
-        if id.link != self.link {
-            FlushState::Lost
-        } else if self.pings.is_answered(id.number) {
+        let is_current = id.link == self.link;
+        let answered = if is_current { self.pings.answered() } else { self.answered_before };
+        let is_known = is_current || id.link.wrapping_add(1) == self.link;
+        if is_known && is_reached(id.number, answered) {
             FlushState::Done
-        } else if matches!(self.state, State::Stopped(_)) {
-            FlushState::Lost
-        } else {
+        } else if is_current {
             FlushState::Pending
+        } else {
+            FlushState::Lost
         }
     }
 

@@ -4,6 +4,7 @@ mod discovery;
 mod ending;
 mod leaving;
 mod model;
+mod phases;
 mod reconnecting;
 mod refusing;
 mod subscribing;

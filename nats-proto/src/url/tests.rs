@@ -164,3 +164,16 @@ fn secrets_that_are_not_escaped_are_refused() {
     let url = ServerUrl::new("nats://mary:sec%2Fr%3Fe%23t%2C@host").unwrap();
     assert!(url.password().is_some_and(|password| password.is("sec/r?e#t,")));
 }
+
+#[test]
+fn schemes_say_what_lies_below_a_connection() {
+    let table = [
+        (Scheme::Nats, false, false),
+        (Scheme::Tls, false, true),
+        (Scheme::Ws, true, false),
+        (Scheme::Wss, true, true),
+    ];
+    for (scheme, is_websocket, is_tls) in table {
+        assert_eq!((scheme.is_websocket(), scheme.is_tls()), (is_websocket, is_tls), "{scheme:?}");
+    }
+}

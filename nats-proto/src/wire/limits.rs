@@ -19,6 +19,32 @@ pub struct PublishLimits {
     pub headers: bool,
 }
 
+/// The lengths of a message that is encoded already: all that limits are about. For what is kept
+/// until there is a connection, whose limits may be others than those that it was accepted under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct PublishLens {
+    /// The control line in bytes, without its line end.
+    pub line: usize,
+    /// Headers and payload together in bytes.
+    pub body: usize,
+    /// Whether there are headers.
+    pub has_headers: bool,
+}
+
+impl PublishLens {
+    /// Those of a message.
+    #[must_use]
+    pub fn of(message: &Publish<'_>) -> Self {
+        Self {
+            line: message.line_len() - Publish::TAIL.len(),
+            body: message.body_len(),
+            has_headers: !message.headers.is_empty(),
+        }
+    }
+}
+
 /// Why a message cannot be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -66,6 +92,25 @@ impl PublishLimits {
         }
         Ok(())
     }
+
+    /// Checks a message that is encoded already. Where messages are kept, the limits they were
+    /// accepted under can be kept, too: if these are the same, there is nothing to check.
+    ///
+    /// # Errors
+    ///
+    /// The first limit that it exceeds.
+    pub const fn check_lens(&self, lens: PublishLens) -> Result<(), PublishError> {
+        let PublishLens { line, body, has_headers } = lens;
+        if body > self.payload {
+            Err(PublishError::PayloadTooLarge { len: body, max: self.payload })
+        } else if line > self.line {
+            Err(PublishError::LineTooLong { len: line, max: self.line })
+        } else if has_headers && !self.headers {
+            Err(PublishError::HeadersUnsupported)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl fmt::Display for PublishError {
@@ -96,17 +141,22 @@ mod tests {
         let message = Publish { headers, ..Publish::new(Subject::from_static("abc"), b"12345678") };
         let line = "HPUB abc 12 20".len();
         let limits = PublishLimits { payload: 20, line, headers: true };
-        assert_eq!(limits.check(&message), Ok(()));
+        let check = |limits: PublishLimits| {
+            let checked = limits.check(&message);
+            assert_eq!(limits.check_lens(PublishLens::of(&message)), checked);
+            checked
+        };
+        assert_eq!(check(limits), Ok(()));
         assert_eq!(
-            PublishLimits { payload: 19, ..limits }.check(&message),
+            check(PublishLimits { payload: 19, ..limits }),
             Err(PublishError::PayloadTooLarge { len: 20, max: 19 })
         );
         assert_eq!(
-            PublishLimits { line: line - 1, ..limits }.check(&message),
+            check(PublishLimits { line: line - 1, ..limits }),
             Err(PublishError::LineTooLong { len: line, max: line - 1 })
         );
         assert_eq!(
-            PublishLimits { headers: false, ..limits }.check(&message),
+            check(PublishLimits { headers: false, ..limits }),
             Err(PublishError::HeadersUnsupported)
         );
     }
