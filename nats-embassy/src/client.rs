@@ -1,6 +1,7 @@
 //! The handle that tasks have.
 
 pub(crate) mod link;
+pub(crate) mod new;
 mod publishing;
 mod receiving;
 pub(crate) mod replies;
@@ -16,10 +17,10 @@ use nats_proto::session::Stop;
 use crate::error::FlushError;
 use crate::event::Event;
 use crate::event::Statistics;
-use crate::memory::sealed::Sizes;
 use crate::server::ServerInfo;
 use crate::state::State;
 use crate::state::shared::Shared;
+use crate::state::sizes::Sizes;
 use crate::time::now;
 
 /// A client, to be copied to every task that needs one. It does nothing by itself: a

@@ -14,8 +14,8 @@ use crate::client::subscriber::Received;
 use crate::client::subscriber::Subscription;
 use crate::config::Config;
 use crate::memory::Memory;
-use crate::memory::sealed::Sizes;
 use crate::runner::Runner;
+use crate::state::sizes::Sizes;
 
 macro_rules! like_debug {
     ($([$($generics:tt)*] $type:ty,)*) => {$(

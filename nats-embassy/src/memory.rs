@@ -1,6 +1,7 @@
 //! All the memory of a client.
 
 pub(crate) mod link;
+pub(crate) mod runner;
 
 use core::cell::Cell;
 
@@ -10,12 +11,11 @@ use nats_proto::Pending;
 use nats_proto::Slot;
 use nats_proto::Table;
 
-use self::sealed::Parts;
-use self::sealed::Sizes;
-use crate::client::request::Reply;
-use crate::runner::Kit;
+use self::runner::RunnerState;
 use crate::state::places::Places;
+use crate::state::requests::Reply;
 use crate::state::shared::Shared;
+use crate::state::sizes::Sizes;
 use crate::state::slots::Mailbox;
 use crate::state::slots::Place;
 use crate::state::slots::Queue;
@@ -65,11 +65,13 @@ pub struct Resources<
     queues: [Queue; SUBS],
     shared: Option<Shared<'d, Self>>,
     /// In a cell, since nothing but zeros is to stand for what is not there.
-    kit: Option<Cell<Kit<'d>>>,
+    runner: Option<Cell<RunnerState<'d>>>,
 }
 
 /// What [`Resources`] are, whatever their sizes.
-pub trait Memory<'d>: Sizes<'d, Delivery = Places<'d, <Self as Memory<'d>>::Requests>> {
+pub trait Memory<'d>:
+    Divide<'d> + Sizes<'d, Delivery = Places<'d, <Self as Memory<'d>>::Requests>>
+{
     /// The requests' memory.
     type Requests: Table<Slot<Pending<Reply>>> + Default;
 }
@@ -96,7 +98,7 @@ impl<
             places: [const { Place::EMPTY }; SLOTS],
             queues: [const { Queue::EMPTY }; SUBS],
             shared: None,
-            kit: None,
+            runner: None,
         }
     }
 }
@@ -134,7 +136,21 @@ impl<
     type Raw = M;
     type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
     type Delivery = Places<'d, heapless::Vec<Slot<Pending<Reply>>, REQS>>;
+}
 
+impl<
+    'd,
+    M: RawMutex,
+    const RX: usize,
+    const TX: usize,
+    const SUBS: usize,
+    const SLOTS: usize,
+    const MSG: usize,
+    const REQS: usize,
+    const SERVERS: usize,
+    const TEXT: usize,
+> Divide<'d> for Resources<'d, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
+{
     fn parts(&'d mut self) -> Parts<'d, Self> {
         let messages = self.messages.iter_mut().map(<[u8; MSG]>::as_mut_slice);
         Parts {
@@ -142,7 +158,7 @@ impl<
             tx: &mut self.tx,
             delivery: Places::new(Mailbox::new(&mut self.places, messages, &mut self.queues)),
             shared: &mut self.shared,
-            kit: &mut self.kit,
+            runner: &mut self.runner,
         }
     }
 }
@@ -163,38 +179,20 @@ impl<
     type Requests = heapless::Vec<Slot<Pending<Reply>>, REQS>;
 }
 
-/// What only this crate may implement.
-pub(crate) mod sealed {
-    use core::cell::Cell;
+/// Memory that can be taken apart. Only this crate can implement it.
+#[expect(unnameable_types, reason = "sealed")]
+pub trait Divide<'d>: Sizes<'d> {
+    /// Everything apart.
+    fn parts(&'d mut self) -> Parts<'d, Self>;
+}
 
-    use embassy_sync::blocking_mutex::raw::RawMutex;
-    use nats_proto::Store;
-
-    use crate::runner::Kit;
-    use crate::state::delivery::Delivery;
-    use crate::state::shared::Shared;
-
-    /// The sizes, as types.
-    #[expect(unnameable_types, reason = "sealed")]
-    pub trait Sizes<'d>: Sized {
-        /// How tasks exclude each other.
-        type Raw: RawMutex;
-        /// The session's memory.
-        type Store: Store<Route = u8>;
-        /// Where messages go.
-        type Delivery: Delivery<'d>;
-
-        /// Everything apart.
-        fn parts(&'d mut self) -> Parts<'d, Self>;
-    }
-
-    /// The parts of the memory.
-    #[expect(unnameable_types, reason = "sealed")]
-    pub struct Parts<'d, R: Sizes<'d>> {
-        pub(crate) rx: &'d mut [u8],
-        pub(crate) tx: &'d mut [u8],
-        pub(crate) delivery: R::Delivery,
-        pub(crate) shared: &'d mut Option<Shared<'d, R>>,
-        pub(crate) kit: &'d mut Option<Cell<Kit<'d>>>,
-    }
+/// The parts of the memory.
+#[expect(unnameable_types, reason = "sealed")]
+pub struct Parts<'d, R: Sizes<'d>> {
+    pub(crate) rx: &'d mut [u8],
+    pub(crate) tx: &'d mut [u8],
+    pub(crate) delivery: R::Delivery,
+    pub(crate) shared: &'d mut Option<Shared<'d, R>>,
+    /// In a cell, since nothing but zeros is to stand for what is not there.
+    pub(crate) runner: &'d mut Option<Cell<RunnerState<'d>>>,
 }

@@ -3,7 +3,6 @@
 mod exchange;
 mod login;
 
-use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -13,8 +12,6 @@ use core::task::Poll;
 
 use embassy_time::Duration;
 use embassy_time::with_timeout;
-use nats_proto::Inbox;
-use nats_proto::Seed;
 use nats_proto::ServerUrl;
 use nats_proto::Store;
 use nats_proto::session::Lost;
@@ -25,22 +22,17 @@ use nats_proto::wire::Sink;
 
 use self::login::LogIn;
 use crate::auth::Credentials;
-use crate::auth::Login;
 use crate::auth::NoSigner;
 use crate::auth::PerAttempt;
 use crate::auth::Signer;
-use crate::client::Client;
-use crate::config::Config;
-use crate::error::ConfigError;
 use crate::fmt::note;
-use crate::memory::sealed::Sizes;
-use crate::state::State;
+use crate::memory::runner::RunnerState;
 use crate::state::chunks::Piece;
 use crate::state::chunks::Pieces;
 use crate::state::delivery::Delivery;
 use crate::state::inbound::Inbound;
-use crate::state::outbound::Half;
 use crate::state::shared::Shared;
+use crate::state::sizes::Sizes;
 use crate::time::now;
 use crate::time::wake_at;
 use crate::transport::Connection;
@@ -48,92 +40,27 @@ use crate::transport::Connector;
 
 /// How long closing a connection may take.
 const CLOSE: Duration = Duration::from_secs(1);
-/// What follows the prefix in the longest subject for a reply, in bytes.
-const REPLY: usize = ".".len() + 22 + ".".len() + 11;
 /// How long giving up a connection may take.
 const ABORT: Duration = Duration::from_millis(200);
-
-/// Makes a client, and what moves its bytes. `resources` are [`Resources`](crate::Resources), or
-/// those of a [`Link`](crate::Link).
-///
-/// `entropy` is to come from a true source, once per start: names of inboxes are made of it.
-///
-/// # Errors
-///
-/// [`ConfigError`] if an address is none, has credentials in it, or does not fit; or if the prefix for
-/// replies does not.
-pub fn new<'d, R: Sizes<'d>, C: Connector>(
-    config: Config<'d>,
-    connector: C,
-    resources: &'d mut R,
-    entropy: [u8; 32],
-) -> Result<(Client<'d, R>, Runner<'d, R, C>), ConfigError> {
-    let Config { servers, name, login, no_echo, offline, inbox_prefix, session } = config;
-    let parts = resources.parts();
-    let (jitter, unique) = halves(entropy);
-    let mut session = Session::new(session, jitter);
-    add_servers(&mut session, servers)?;
-    // The first replies have short subjects, later ones do not.
-    <R::Store as Store>::Text::default()
-        .reserve(inbox_prefix.as_bytes().len() + REPLY)
-        .map_err(|_| ConfigError::InboxTooLong)?;
-    let inbox = Inbox::new(inbox_prefix, unique).map_err(|_| ConfigError::InboxTooLong)?;
-    let (front, back) = parts.tx.split_at_mut(parts.tx.len() / 2);
-    let back = back.get_mut(..front.len()).unwrap_or_default();
-    let state = State::new(session, Half::new(front), parts.delivery, inbox, offline);
-    let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
-    let inbound = Inbound::new(parts.rx);
-    let (back, pieces) = (Half::new(back), Pieces::new(None));
-    let kit =
-        parts.kit.insert(Cell::new(Kit { name, login, no_echo, inbound, back, pieces })).get_mut();
-    Ok((Client::new(shared), Runner { shared, kit, connector, signer: NoSigner }))
-}
-
-/// Two seeds, of which one does not tell of the other.
-fn halves(entropy: [u8; 32]) -> (Seed, Seed) {
-    let (first, second) = entropy.split_at(16);
-    let seed = |half: &[u8]| Seed(half.try_into().unwrap_or_default());
-    (seed(first), seed(second))
-}
-
-pub(crate) fn add_servers<S: Store>(
-    session: &mut Session<S>,
-    servers: &str,
-) -> Result<(), ConfigError> {
-    for (count, server) in ServerUrl::list(servers).enumerate() {
-        let server = server?;
-        if server.user().is_some() || server.password().is_some() {
-            return Err(ConfigError::CredentialsInUrl);
-        }
-        session.add_server(&server).map_err(|_| {
-            let is_full = count >= S::MAX_SERVERS;
-            if is_full { ConfigError::TooManyServers } else { ConfigError::AddressTooLong }
-        })?;
-    }
-    Ok(())
-}
 
 /// Makes and keeps the connection of a [`Client`]. Has to be [running](Self::run) all the time, in a
 /// task of its own or joined with others.
 pub struct Runner<'d, R: Sizes<'d>, C, A = NoSigner> {
     shared: &'d Shared<'d, R>,
-    kit: &'d mut Kit<'d>,
+    kit: &'d mut RunnerState<'d>,
     connector: C,
     signer: A,
 }
 
-/// What a runner works with. It is apart, since a future that is handed a runner has it twice.
-pub(crate) struct Kit<'d> {
-    name: Option<&'d str>,
-    login: Login<'d>,
-    no_echo: bool,
-    inbound: Inbound<'d>,
-    /// What is being written.
-    back: Half<'d>,
-    pieces: Pieces<'d>,
-}
-
 impl<'d, R: Sizes<'d>, C: Connector> Runner<'d, R, C> {
+    pub(crate) const fn new(
+        shared: &'d Shared<'d, R>,
+        kit: &'d mut RunnerState<'d>,
+        connector: C,
+    ) -> Self {
+        Self { shared, kit, connector, signer: NoSigner }
+    }
+
     /// Logs in with signatures of `signer`.
     #[must_use]
     pub fn with_signer<A: Signer>(self, signer: A) -> Runner<'d, R, C, A> {

@@ -7,14 +7,19 @@ pub(crate) mod inbound;
 pub(crate) mod outbound;
 pub(crate) mod places;
 mod publish;
+pub(crate) mod requests;
 pub(crate) mod shared;
+pub(crate) mod sizes;
 pub(crate) mod slots;
 
 use core::task::Waker;
 
+use core::num::NonZeroU64;
+use nats_proto::Filter;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::Message;
+use nats_proto::Queue;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::session;
@@ -22,23 +27,22 @@ use nats_proto::session::Draining;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
 use nats_proto::session::Stop;
-use nats_proto::wire::Action;
 use nats_proto::wire::Oversized;
-use nats_proto::wire::Violation;
 
 use self::publish::KeptBody;
-use crate::client::request::ReplyState;
-use crate::client::request::fingerprint;
 use crate::config::Offline;
+use crate::error::SubscribeError;
 use crate::event::Event;
 use crate::event::Events;
 use crate::event::Statistics;
 use crate::fmt::note_event;
-use crate::memory::sealed::Sizes;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::Kept;
+use crate::state::delivery::Owner;
+use crate::state::delivery::ReplyState;
 use crate::state::outbound::Half;
-use crate::state::slots::Owner;
+use crate::state::sizes::Sizes;
+use crate::time::now;
 use crate::wakers::Line;
 use crate::wakers::Sleeper;
 use crate::wakers::Sleepers;
@@ -220,6 +224,35 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Some(memory)
     }
 
+    // Subscriptions ------------------------------------------------------------------------------
+
+    pub(crate) fn subscribe(
+        &mut self,
+        filter: Filter<'_>,
+        group: Option<Queue<'_>>,
+        owner: Owner,
+    ) -> Result<Sid, SubscribeError> {
+        let sid = self.session.subscribe(filter, group, owner.0)?;
+        self.settle(now());
+        self.wake_runner();
+        Ok(sid)
+    }
+
+    /// Changes something about a subscription, or about the session.
+    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Session<R::Store>) -> T) -> T {
+        let changed = change(&mut self.session);
+        self.settle(now());
+        self.wake_runner();
+        changed
+    }
+
+    /// Ends a subscription when it has got so many messages. Says whether it was still going.
+    pub(crate) fn unsubscribe_after(&mut self, sid: Sid, max: u64) -> bool {
+        // One that is to get none is over now.
+        let max = NonZeroU64::new(max);
+        self.change(|session| session.unsubscribe(sid, max))
+    }
+
     // What follows -------------------------------------------------------------------------------
 
     /// Tells of what happened to the session.
@@ -283,33 +316,6 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.delivery.end_replies(ReplyState::Closed, |_| true);
         self.settle(now);
         self.wake_runner();
-    }
-
-    /// What becomes of requests if the subscription for replies is over.
-    pub(crate) fn without_inbox(&self) -> ReplyState {
-        if self.is_closing || self.stopped().is_some() {
-            ReplyState::Closed
-        } else if self.session.draining().is_some() {
-            ReplyState::Draining
-        } else {
-            ReplyState::NoInbox
-        }
-    }
-
-    /// Requests that the server did not let through.
-    fn refuse_requests(&mut self, violation: &Violation<'_>) {
-        match violation.action {
-            Action::Publish => {
-                self.delivery.refuse(fingerprint(violation.subject.unquoted()));
-            }
-            Action::PublishReply => {
-                // What this client makes needs no quoting.
-                if let Some(token) = self.inbox.token(violation.subject.as_bytes()) {
-                    self.delivery.end_reply(token, ReplyState::NotPermitted);
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Lets subscribers know that there is nothing more to come.

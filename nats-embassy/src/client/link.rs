@@ -19,15 +19,16 @@ use nats_proto::session::Stop;
 use crate::client::Client;
 use crate::count::MessageCount;
 use crate::error::SubscribeError;
-use crate::memory::sealed::Sizes;
+use crate::memory::Divide;
 use crate::state::borrowed::Letterbox;
 use crate::state::delivery::Letter;
-use crate::state::slots::Owner;
+use crate::state::delivery::Owner;
+use crate::state::sizes::Sizes;
 
 /// What [`LinkResources`](crate::LinkResources) are, whatever their sizes.
-pub trait LinkMemory<'d>: Sizes<'d, Delivery = Letterbox<'d>> {}
+pub trait LinkMemory<'d>: Divide<'d> + Sizes<'d, Delivery = Letterbox<'d>> {}
 
-impl<'d, R: Sizes<'d, Delivery = Letterbox<'d>>> LinkMemory<'d> for R {}
+impl<'d, R: Divide<'d> + Sizes<'d, Delivery = Letterbox<'d>>> LinkMemory<'d> for R {}
 
 /// The floor, for tiny devices: everything in a single task, and no memory for messages that wait.
 ///

@@ -13,8 +13,8 @@ use super::Client;
 use crate::client::subscriber::reply_subject;
 use crate::error::BatchError;
 use crate::error::PublishError;
-use crate::memory::sealed::Sizes;
 use crate::state::shared::Publisher;
+use crate::state::sizes::Sizes;
 
 impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// Publishes a message. It is copied once, to where it is written from.

@@ -11,7 +11,6 @@ use nats_proto::RepliesEnded;
 use nats_proto::ReplyLimits;
 use nats_proto::RequestMany;
 use nats_proto::Sid;
-use nats_proto::Store;
 use nats_proto::Token;
 use nats_proto::wire::Publish;
 
@@ -19,12 +18,10 @@ use crate::client::request::Ticket;
 use crate::client::subscriber::Received;
 use crate::client::subscriber::Subscription;
 use crate::error::RequestError;
-use crate::error::SubscribeError;
 use crate::memory::Memory;
-use crate::memory::sealed::Sizes;
 use crate::state::State;
+use crate::state::delivery::Owner;
 use crate::state::shared::Shared;
-use crate::state::slots::Owner;
 use crate::state::slots::Queueing;
 use crate::time::now;
 use crate::time::wake_at;
@@ -135,20 +132,6 @@ pub(crate) fn take<B: AsRef<[u8]>>(request: &mut RequestMany, reply: &Message<B>
     let is_wanted = request.handle_reply(reply.payload().is_empty(), status, now);
     request.handle_timeout(now);
     is_wanted
-}
-
-impl<'d, R: Sizes<'d>> State<'d, R> {
-    /// Subscribes to the replies to a request that may get several.
-    pub(crate) fn subscribe_to_replies(
-        &mut self,
-        token: Token,
-        owner: Owner,
-    ) -> Result<Sid, RequestError> {
-        let mut text = <R::Store as Store>::Text::default();
-        let full = SubscribeError::Session(nats_proto::session::SubscribeError::Full);
-        let subject = self.inbox.replies(token, &mut text).map_err(|_| full)?;
-        Ok(self.subscribe(subject.into(), None, owner)?)
-    }
 }
 
 impl<'d, R: Memory<'d>> State<'d, R> {

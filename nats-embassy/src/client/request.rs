@@ -11,89 +11,15 @@ use crate::client::subscriber::Received;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::memory::Memory;
-use crate::memory::sealed::Sizes;
 use crate::state::State;
+use crate::state::delivery::ReplyState;
+use crate::state::requests::NO_PLACE;
+use crate::state::requests::Reply;
 use crate::state::shared::Publisher;
 use crate::state::shared::Shared;
+use crate::state::sizes::Sizes;
 use crate::time::now;
 use crate::time::wake_at;
-use crate::wakers::Sleeper;
-
-/// A request that waits for its reply.
-#[expect(unnameable_types, reason = "part of a sealed trait")]
-pub struct Reply {
-    /// Where the reply is put.
-    pub(crate) place: usize,
-    pub(crate) state: ReplyState,
-    /// Whether the request is published.
-    pub(crate) is_sent: bool,
-    /// The [`fingerprint`] of its subject.
-    pub(crate) subject: u32,
-    pub(crate) requester: Sleeper,
-    /// Whether it is to be woken.
-    pub(crate) is_due: bool,
-}
-
-#[expect(unnameable_types, reason = "part of a sealed trait")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyState {
-    Waiting,
-    Answered,
-    NoResponders,
-    TooLong,
-    Disconnected,
-    NotPermitted,
-    NoInbox,
-    Draining,
-    Closed,
-}
-
-impl Reply {
-    /// There is something to tell the requester.
-    pub(crate) fn end(&mut self, state: ReplyState) {
-        if self.state == ReplyState::Waiting {
-            self.state = state;
-            self.is_due = true;
-        }
-    }
-}
-
-impl ReplyState {
-    /// What became of a request that has no reply at hand.
-    pub(crate) const fn failure(self) -> RequestError {
-        match self {
-            // It was answered, and the answer was lost with the connection.
-            Self::Waiting | Self::Answered | Self::Disconnected => RequestError::Disconnected,
-            Self::NoResponders => RequestError::NoResponders,
-            Self::TooLong => RequestError::ReplyTooLong,
-            Self::NotPermitted => RequestError::NotPermitted,
-            Self::NoInbox => RequestError::NoInbox,
-            Self::Draining => RequestError::Draining,
-            Self::Closed => RequestError::Closed,
-        }
-    }
-}
-
-/// What a subject is known by when the server refuses it: there is no memory for all of it. Another
-/// subject has the same one in one of four billion cases.
-pub(crate) fn fingerprint(subject: impl Iterator<Item = u8>) -> u32 {
-    // FNV-1a.
-    subject.fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-impl<'d, R: Sizes<'d>> State<'d, R> {
-    /// Why a request is over whose time is.
-    pub(crate) const fn late(&self) -> RequestError {
-        if self.session.is_connected() {
-            RequestError::TimedOut
-        } else {
-            RequestError::NotConnected
-        }
-    }
-}
-
-/// For requests whose replies go to places of a subscription.
-pub(crate) const NO_PLACE: usize = usize::MAX;
 
 /// A request in the table. Dropped, it gives up all that it has.
 pub(crate) struct Ticket<'d, R: Memory<'d>> {
@@ -109,16 +35,11 @@ impl<'d, R: Memory<'d>> Ticket<'d, R> {
         subject: &str,
         place: usize,
     ) -> Result<Self, RequestError> {
-        let reply = Reply {
-            place,
-            state: ReplyState::Waiting,
-            is_sent: false,
-            subject: fingerprint(subject.bytes()),
-            requester: Sleeper::new(),
-            is_due: false,
-        };
         // Who waits watches the time.
-        let token = state.delivery.requests.open(reply, Instant::from_millis(u64::MAX));
+        let token = state
+            .delivery
+            .requests
+            .open(Reply::new(place, subject), Instant::from_millis(u64::MAX));
         let token = token.map_err(|_| RequestError::TooMany)?;
         Ok(Self { publisher: Publisher::new(shared), token })
     }

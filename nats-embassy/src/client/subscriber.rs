@@ -14,9 +14,9 @@ use nats_proto::session::Ended;
 use crate::count::MessageCount;
 use crate::error::PublishError;
 use crate::memory::Memory;
+use crate::state::delivery::Owner;
 use crate::state::shared::Shared;
 use crate::state::slots::Loan;
-use crate::state::slots::Owner;
 
 /// The messages of a subscription. Dropping it unsubscribes.
 ///

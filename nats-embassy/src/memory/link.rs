@@ -5,11 +5,12 @@ use core::cell::Cell;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use nats_proto::Fixed;
 
-use crate::memory::sealed::Parts;
-use crate::memory::sealed::Sizes;
-use crate::runner::Kit;
+use super::Divide;
+use super::Parts;
+use super::runner::RunnerState;
 use crate::state::borrowed::Letterbox;
 use crate::state::shared::Shared;
+use crate::state::sizes::Sizes;
 
 /// All the memory of a client with a [`Link`](crate::Link), in sizes known when the program is
 /// built.
@@ -33,7 +34,7 @@ pub struct LinkResources<
     tx: [u8; TX],
     shared: Option<Shared<'d, Self>>,
     /// In a cell, since nothing but zeros is to stand for what is not there.
-    kit: Option<Cell<Kit<'d>>>,
+    runner: Option<Cell<RunnerState<'d>>>,
 }
 
 impl<const RX: usize, const TX: usize, const SUBS: usize, const SERVERS: usize, const TEXT: usize>
@@ -42,7 +43,7 @@ impl<const RX: usize, const TX: usize, const SUBS: usize, const SERVERS: usize, 
     /// Memory, not in use yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { rx: [0; RX], tx: [0; TX], shared: None, kit: None }
+        Self { rx: [0; RX], tx: [0; TX], shared: None, runner: None }
     }
 }
 
@@ -66,14 +67,24 @@ impl<
     type Raw = NoopRawMutex;
     type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
     type Delivery = Letterbox<'d>;
+}
 
+impl<
+    'd,
+    const RX: usize,
+    const TX: usize,
+    const SUBS: usize,
+    const SERVERS: usize,
+    const TEXT: usize,
+> Divide<'d> for LinkResources<'d, RX, TX, SUBS, SERVERS, TEXT>
+{
     fn parts(&'d mut self) -> Parts<'d, Self> {
         Parts {
             rx: &mut self.rx,
             tx: &mut self.tx,
             delivery: Letterbox::new(),
             shared: &mut self.shared,
-            kit: &mut self.kit,
+            runner: &mut self.runner,
         }
     }
 }

@@ -11,11 +11,10 @@ use embedded_io_async::Write;
 use nats_proto::session::Lost;
 use nats_proto::wire::ServerOp;
 
-use super::Kit;
 use super::Task;
 use super::lose;
 use super::poll_control;
-use crate::memory::sealed::Sizes;
+use crate::memory::runner::RunnerState;
 use crate::state::chunks::Pieces;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::Kept;
@@ -24,6 +23,7 @@ use crate::state::inbound::Found;
 use crate::state::inbound::Inbound;
 use crate::state::outbound::Half;
 use crate::state::shared::Shared;
+use crate::state::sizes::Sizes;
 use crate::time::now;
 use crate::transport::Connection;
 
@@ -32,9 +32,9 @@ use crate::transport::Connection;
 pub(super) async fn exchange<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
-    kit: &mut Kit<'d>,
+    kit: &mut RunnerState<'d>,
 ) {
-    let Kit { inbound, back, pieces, .. } = kit;
+    let RunnerState { inbound, back, pieces, .. } = kit;
     let (reader, writer) = connection.split();
     let mut incoming = Incoming { shared, inbound, pieces, reader };
     let mut outgoing = Outgoing { shared, back, writer };

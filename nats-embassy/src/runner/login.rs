@@ -9,7 +9,6 @@ use nats_proto::session::Step;
 use nats_proto::wire::Connect;
 use nats_proto::wire::Sink;
 
-use super::Kit;
 use super::Task;
 use super::exchange::count;
 use super::exchange::write_half;
@@ -19,10 +18,11 @@ use crate::auth::Credentials;
 use crate::auth::Identity;
 use crate::auth::PerAttempt;
 use crate::auth::Signer;
-use crate::memory::sealed::Sizes;
+use crate::memory::runner::RunnerState;
 use crate::state::inbound::Inbound;
 use crate::state::outbound::Half;
 use crate::state::shared::Shared;
+use crate::state::sizes::Sizes;
 use crate::transport::Connection;
 
 /// Whoever logs in: with the configuration's credentials and signatures of a [`Signer`], or with
@@ -40,7 +40,7 @@ pub trait LogIn {
 #[expect(unnameable_types, reason = "sealed")]
 pub struct Desk<'r, 'd, R: Sizes<'d>, W> {
     shared: &'r Shared<'d, R>,
-    kit: &'r mut Kit<'d>,
+    kit: &'r mut RunnerState<'d>,
     writer: W,
     is_secure: bool,
 }
@@ -49,7 +49,7 @@ pub struct Desk<'r, 'd, R: Sizes<'d>, W> {
 pub(super) async fn log_in<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
-    kit: &mut Kit<'d>,
+    kit: &mut RunnerState<'d>,
     who: &mut impl LogIn,
     is_secure: bool,
 ) {
@@ -72,7 +72,7 @@ impl<A: Signer> LogIn for A {
         desk: &mut Desk<'_, 'd, R, W>,
     ) -> Result<(), Lost> {
         let Desk { shared, kit, writer, is_secure } = desk;
-        let Kit { name, login, no_echo, inbound, back, .. } = &mut **kit;
+        let RunnerState { name, login, no_echo, inbound, back, .. } = &mut **kit;
         let signature = match login.needs_signature() {
             true => {
                 note_nonce(shared, back);
@@ -102,7 +102,7 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
         desk: &mut Desk<'_, 'd, R, W>,
     ) -> Result<(), Lost> {
         let Desk { shared, kit, writer, is_secure } = desk;
-        let Kit { name, no_echo, inbound, back, .. } = &mut **kit;
+        let RunnerState { name, no_echo, inbound, back, .. } = &mut **kit;
         note_nonce(shared, back);
         let proof = self.0.log_in(back.bytes()).await.map_err(|_| Lost::Login)?;
         if proof.login.needs_signature() && (proof.signature.is_none() || back.is_empty()) {

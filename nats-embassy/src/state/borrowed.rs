@@ -6,13 +6,13 @@ use nats_proto::Message;
 use nats_proto::Token;
 use nats_proto::session::Ended;
 
-use crate::client::request::ReplyState;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::Kept;
 use crate::state::delivery::Lent;
 use crate::state::delivery::Letter;
+use crate::state::delivery::Owner;
+use crate::state::delivery::ReplyState;
 use crate::state::delivery::is_no_responders;
-use crate::state::slots::Owner;
 use crate::wakers::Sleeper;
 
 /// The message for the one reader of a link, and the reply that it waits for.

@@ -9,9 +9,6 @@ use nats_proto::StatusCode;
 use nats_proto::Token;
 use nats_proto::session::Ended;
 
-use crate::client::request::ReplyState;
-use crate::state::slots::Owner;
-
 /// What becomes of messages.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 pub trait Delivery<'d> {
@@ -33,7 +30,7 @@ pub trait Delivery<'d> {
     /// There will be no reply to a request.
     fn end_reply(&mut self, token: Token, state: ReplyState);
 
-    /// The server refused requests to a subject with this [`fingerprint`](crate::client::request::fingerprint).
+    /// The server refused requests to a subject with this [`fingerprint`](crate::state::requests::fingerprint).
     fn refuse(&mut self, subject: u32);
 
     /// Messages of a subscription are dropped. Says whether that is new.
@@ -69,6 +66,43 @@ pub trait Delivery<'d> {
     fn reclaim(&mut self) -> Option<(&'d mut [u8], bool)> {
         None
     }
+}
+
+/// Whose place it is: a subscription's number in the table, from 1, or one of these.
+///
+/// Memory that is not in use yet is all zeros, and takes no room in a device's flash.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner(pub(crate) u8);
+
+impl Owner {
+    pub(crate) const NOBODY: Self = Self(0);
+    pub(crate) const REQUEST: Self = Self(255);
+    /// The one reader of a link.
+    pub(crate) const READER: Self = Self(1);
+
+    pub(crate) fn of_queue(index: usize) -> Option<Self> {
+        u8::try_from(index + 1).ok().map(Self).filter(|owner| *owner != Self::REQUEST)
+    }
+
+    pub(crate) fn queue(self) -> Option<usize> {
+        if self == Self::REQUEST { None } else { usize::from(self.0).checked_sub(1) }
+    }
+}
+
+/// What became of a request.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyState {
+    Waiting,
+    Answered,
+    NoResponders,
+    TooLong,
+    Disconnected,
+    NotPermitted,
+    NoInbox,
+    Draining,
+    Closed,
 }
 
 /// What became of a message.

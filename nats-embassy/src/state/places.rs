@@ -10,14 +10,14 @@ use nats_proto::Table;
 use nats_proto::Token;
 use nats_proto::session::Ended;
 
-use crate::client::request::NO_PLACE;
-use crate::client::request::Reply;
-use crate::client::request::ReplyState;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::Kept;
+use crate::state::delivery::Owner;
+use crate::state::delivery::ReplyState;
 use crate::state::delivery::is_no_responders;
+use crate::state::requests::NO_PLACE;
+use crate::state::requests::Reply;
 use crate::state::slots::Mailbox;
-use crate::state::slots::Owner;
 
 /// Places for messages, shared out to subscriptions and requests.
 #[expect(unnameable_types, reason = "part of a sealed trait")]

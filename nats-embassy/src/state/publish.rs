@@ -1,15 +1,7 @@
 //! What a client sends.
 
 use core::convert::Infallible;
-use core::num::NonZeroU64;
 
-use nats_proto::Filter;
-use nats_proto::Queue;
-use nats_proto::Sid;
-use nats_proto::Store;
-use nats_proto::Subject;
-use nats_proto::Token;
-use nats_proto::session;
 use nats_proto::session::Draining;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
@@ -22,11 +14,7 @@ use super::State;
 use crate::config::Offline;
 use crate::error::FlushError;
 use crate::error::PublishError;
-use crate::error::RequestError;
-use crate::error::SubscribeError;
-use crate::memory::sealed::Sizes;
-use crate::state::delivery::Delivery;
-use crate::state::slots::Owner;
+use crate::state::sizes::Sizes;
 use crate::time::now;
 use crate::wakers::Turn;
 
@@ -251,84 +239,5 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             FlushState::Done => Some(Ok(())),
             FlushState::Lost => Some(Err(FlushError::Disconnected)),
         }
-    }
-
-    // Subscriptions ------------------------------------------------------------------------------
-
-    pub(crate) fn subscribe(
-        &mut self,
-        filter: Filter<'_>,
-        group: Option<Queue<'_>>,
-        owner: Owner,
-    ) -> Result<Sid, SubscribeError> {
-        let sid = self.session.subscribe(filter, group, owner.0)?;
-        self.settle(now());
-        self.wake_runner();
-        Ok(sid)
-    }
-
-    /// Changes something about a subscription, or about the session.
-    pub(crate) fn change<T>(
-        &mut self,
-        change: impl FnOnce(&mut session::Session<R::Store>) -> T,
-    ) -> T {
-        let changed = change(&mut self.session);
-        self.settle(now());
-        self.wake_runner();
-        changed
-    }
-
-    /// Ends a subscription when it has got so many messages. Says whether it was still going.
-    pub(crate) fn unsubscribe_after(&mut self, sid: Sid, max: u64) -> bool {
-        // One that is to get none is over now.
-        let max = NonZeroU64::new(max);
-        self.change(|session| session.unsubscribe(sid, max))
-    }
-
-    // Requests -----------------------------------------------------------------------------------
-
-    /// Whether requests can be made.
-    pub(crate) fn check_open(&self) -> Result<(), RequestError> {
-        if self.is_closing || self.stopped().is_some() {
-            return Err(RequestError::Closed);
-        }
-        if self.session.draining().is_some() {
-            return Err(RequestError::Draining);
-        }
-        Ok(())
-    }
-
-    /// Sees to it that there is a subscription for replies.
-    pub(crate) fn open_inbox(&mut self) -> Result<(), RequestError> {
-        self.check_open()?;
-        if !self.has_inbox {
-            let subscribed = self.session.subscribe(self.inbox.filter(), None, Owner::REQUEST.0);
-            self.inbox_sid = subscribed.map_err(|error| RequestError::Subscribe(error.into()))?;
-            self.has_inbox = true;
-        }
-        Ok(())
-    }
-
-    /// Publishes a request. It waits for a connection, or fails; it is never kept for one.
-    pub(crate) fn publish_request(
-        &mut self,
-        token: Token,
-        message: &Publish<'_>,
-        several: bool,
-        turn: Option<Turn>,
-    ) -> Result<(), PublishError> {
-        if !self.session.is_ready() && self.offline == Offline::KeepLatest {
-            return Err(PublishError::Disconnected);
-        }
-        let mut text = <R::Store as Store>::Text::default();
-        let reply = if several {
-            self.inbox.replies(token, &mut text)
-        } else {
-            self.inbox.reply(token, &mut text)
-        };
-        let reply: Subject<'_> = reply.map_err(|_| PublishError::TooLong { max: 0 })?;
-        self.publish(&Publish { reply: Some(reply), ..*message }, turn)?;
-        self.delivery.note_sent(token);
-        Ok(())
     }
 }

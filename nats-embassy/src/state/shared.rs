@@ -10,8 +10,8 @@ use embassy_sync::blocking_mutex::Mutex;
 use nats_proto::wire::Publish;
 
 use crate::error::PublishError;
-use crate::memory::sealed::Sizes;
 use crate::state::State;
+use crate::state::sizes::Sizes;
 use crate::time::now;
 use crate::time::wake_at;
 use crate::wakers::Turn;

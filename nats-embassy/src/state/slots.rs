@@ -9,6 +9,7 @@ use nats_proto::Sid;
 use nats_proto::session::Ended;
 
 use crate::state::delivery::Kept;
+use crate::state::delivery::Owner;
 use crate::wakers::Sleeper;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.
@@ -45,28 +46,6 @@ impl Queueing {
     #[must_use]
     pub const fn drop_oldest(depth: usize) -> Self {
         Self { depth, overflow: Overflow::DropOldest }
-    }
-}
-
-/// Whose place it is: a subscription's number in the table, from 1, or one of these.
-///
-/// Memory that is not in use yet is all zeros, and takes no room in a device's flash.
-#[expect(unnameable_types, reason = "part of a sealed trait")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner(pub(crate) u8);
-
-impl Owner {
-    pub(crate) const NOBODY: Self = Self(0);
-    pub(crate) const REQUEST: Self = Self(255);
-    /// The one reader of a link.
-    pub(crate) const READER: Self = Self(1);
-
-    fn of_queue(index: usize) -> Option<Self> {
-        u8::try_from(index + 1).ok().map(Self).filter(|owner| *owner != Self::REQUEST)
-    }
-
-    fn queue(self) -> Option<usize> {
-        if self == Self::REQUEST { None } else { usize::from(self.0).checked_sub(1) }
     }
 }
 

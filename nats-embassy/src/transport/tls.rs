@@ -6,6 +6,7 @@ mod der;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod hash;
 mod identity;
 mod link;
 #[cfg(test)]

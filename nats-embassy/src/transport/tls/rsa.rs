@@ -9,7 +9,7 @@ use super::der::Malformed;
 use super::der::Reader;
 use super::der::tag;
 use super::der::unsigned;
-use super::signature::Hash;
+use super::hash::Hash;
 
 const MIN_LEN: usize = 2048 / 8;
 const MAX_LEN: usize = 4096 / 8;

@@ -1,10 +1,6 @@
 //! Keys, and what was signed with them.
 
 use embedded_tls::SignatureScheme;
-use sha2::Digest;
-use sha2::Sha256;
-use sha2::Sha384;
-use sha2::Sha512;
 use signature::hazmat::PrehashVerifier;
 
 use super::der::Malformed;
@@ -12,12 +8,11 @@ use super::der::Reader;
 use super::der::tag;
 use super::error::Algorithm;
 use super::error::CertificateError;
+use super::hash::Hash;
+use super::hash::MAX_HASH;
 use super::p384;
 #[cfg(feature = "rsa")]
 use super::rsa;
-
-/// The longest hash.
-pub(super) const MAX_HASH: usize = 64;
 
 /// A key that signatures can be verified with.
 pub(super) enum Key<'a> {
@@ -25,13 +20,6 @@ pub(super) enum Key<'a> {
     P384(&'a [u8]),
     #[cfg(feature = "rsa")]
     Rsa(rsa::PublicKey<'a>),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hash {
-    Sha256,
-    Sha384,
-    Sha512,
 }
 
 /// How something was signed.
@@ -112,24 +100,6 @@ fn p256(point: &[u8], hash: &[u8], signature: &[u8]) -> bool {
     let Ok(key) = p256::ecdsa::VerifyingKey::from_sec1_bytes(point) else { return false };
     let Ok(signature) = p256::ecdsa::Signature::from_der(signature) else { return false };
     key.verify_prehash(hash, &signature).is_ok()
-}
-
-impl Hash {
-    /// The hash of a message in parts, in memory for the longest one.
-    pub(super) fn of<'m>(self, parts: &[&[u8]], memory: &'m mut [u8; MAX_HASH]) -> &'m [u8] {
-        fn put<'m, D: Digest>(parts: &[&[u8]], memory: &'m mut [u8; MAX_HASH]) -> &'m [u8] {
-            let mut digest = D::new();
-            parts.iter().for_each(|part| digest.update(part));
-            let hash = digest.finalize();
-            memory.iter_mut().zip(&hash).for_each(|(place, byte)| *place = *byte);
-            memory.get(..hash.len()).unwrap_or_default()
-        }
-        match self {
-            Self::Sha256 => put::<Sha256>(parts, memory),
-            Self::Sha384 => put::<Sha384>(parts, memory),
-            Self::Sha512 => put::<Sha512>(parts, memory),
-        }
-    }
 }
 
 impl Scheme {

@@ -1,8 +1,8 @@
 //! What a signature says when it was opened.
 
 use super::super::der::tag;
-use super::super::signature::Hash;
-use super::super::signature::MAX_HASH;
+use super::super::hash::Hash;
+use super::super::hash::MAX_HASH;
 use super::HASHES;
 
 /// EMSA-PKCS1-v1_5: zero, one, ones all over, zero, the name of the hash function, the hash.
