@@ -1,5 +1,6 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![expect(async_fn_in_trait, reason = "nothing here needs futures to be Send")]
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::Outcome;
+use crate::features;
 use crate::layers;
 use crate::run::cargo;
 use crate::run::output;
@@ -62,6 +63,7 @@ pub(crate) fn lint() -> Outcome {
         "sources",
     ]))?;
     layers::check()?;
+    features::check()?;
     check_locks()?;
     check_lengths()
 }

@@ -5,9 +5,11 @@ mod boards;
 mod chaos;
 mod checks;
 mod cycles;
+mod features;
 mod firmware;
 mod fuzz;
 mod layers;
+mod package;
 mod run;
 mod sim;
 mod size;
@@ -42,10 +44,15 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "lint",
-        about: "format, clippy, spelling, licences of dependencies, layers, length of files",
+        about: "format, clippy, spelling, licences of dependencies, layers, features, length of files",
         run: checks::lint,
     },
     Task { name: "doc", about: "the documentation, without warnings", run: checks::doc },
+    Task {
+        name: "package",
+        about: "the packages as they would be published, each built and its tests checked alone",
+        run: package::package,
+    },
     Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
     Task {
         name: "firmware",
