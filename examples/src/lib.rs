@@ -1,6 +1,7 @@
 //! What the example programs have in common: a small broker, so that they need no server, and what a
 //! program for a command line needs.
 
+pub mod blocking;
 pub mod broker;
 pub mod command;
 

@@ -263,8 +263,9 @@ fn programs_say_what_went_wrong_and_keep_passwords_to_themselves() {
             ("sub", &["a", "", "1"]),
             ("reply", &["a", "1"]),
             ("quickstart", &[]),
+            ("blocking", &[]),
         ] {
-            if is_right && name != "pub" && name != "quickstart" {
+            if is_right && !matches!(name, "pub" | "quickstart" | "blocking") {
                 continue;
             }
             let output = example(name).args(arguments).env("NATS_URL", &url).output().unwrap();
