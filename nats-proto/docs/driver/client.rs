@@ -45,7 +45,6 @@ const FLUSHES: usize = 16;
 const WRITE: Duration = Duration::from_millis(20);
 
 /// A client.
-#[derive(Debug)]
 pub struct Client<N> {
     network: N,
     session: Session<Growable<()>>,
@@ -397,6 +396,13 @@ impl<N: Network> Client<N> {
     fn lost(&mut self, cause: Lost) {
         let event = self.session.handle_lost(cause, self.network.now());
         self.incoming.extend(event.and_then(Incoming::of));
+    }
+}
+
+impl<N> std::fmt::Debug for Client<N> {
+    /// Without what is on its way: there may be a password in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("session", &self.session).finish_non_exhaustive()
     }
 }
 
