@@ -1,11 +1,11 @@
 //! Who we are, and what proves it.
 
-mod error;
-mod options;
+pub(crate) mod login;
 mod proof;
 mod source;
 #[cfg(test)]
 mod tests;
+pub(crate) mod url;
 
 use std::error::Error;
 use std::fmt;
@@ -13,8 +13,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use error::CredentialsError;
-pub use error::LoginError;
+use crate::error::CredentialsError;
+use crate::error::LoginError;
 #[cfg(feature = "nkeys")]
 use nats_proto::creds::Credentials;
 use nats_proto::nkeys::KeyKind;

@@ -1,28 +1,39 @@
 //! The client: a handle to a connection.
 
+pub(crate) mod connect;
+pub(crate) mod drain;
+pub(crate) mod events;
+pub(crate) mod flush;
+mod lifecycle;
+pub(crate) mod publish;
+pub(crate) mod replies;
+pub(crate) mod request;
+pub(crate) mod request_many;
+mod servers;
+mod status;
+pub(crate) mod subscriber;
+mod turn;
+mod watch;
+
 use std::sync::Arc;
 
 use nats_proto::Inbox;
 use nats_proto::Seed;
 use nats_proto::Subject;
 
-use crate::connect::entropy;
+use crate::client::publish::Publish;
+use crate::client::request::Request;
+use crate::client::request_many::RequestMany;
+use crate::client::subscriber::Subscribe;
+use crate::entropy::entropy;
 use crate::error::PublishError;
-use crate::event::Events;
 use crate::message::Message;
-use crate::name::IntoFilter;
-use crate::name::IntoQueue;
-use crate::name::IntoSubject;
-use crate::name::Name;
-use crate::payload::Payload;
-use crate::publish::Publish;
-use crate::request::Request;
-use crate::request_many::RequestMany;
-use crate::server::ServerInfo;
-use crate::shared::Shared;
-use crate::statistics::Statistics;
-use crate::subscriber::Subscribe;
-use crate::sync::lock;
+use crate::message::name::IntoFilter;
+use crate::message::name::IntoQueue;
+use crate::message::name::IntoSubject;
+use crate::message::name::Name;
+use crate::message::payload::Payload;
+use crate::state::handle::Handle;
 
 /// A connection to NATS, for use from any number of tasks and threads.
 ///
@@ -43,18 +54,6 @@ use crate::sync::lock;
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) handle: Arc<Handle>,
-}
-
-/// One of the things that keep a connection: a client and its clones, or a subscriber.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) shared: Arc<Shared>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.shared.finish();
-    }
 }
 
 impl Client {
@@ -297,79 +296,6 @@ impl Client {
         Q: IntoQueue<'a>,
     {
         self.subscribe(subject).queue(queue)
-    }
-
-    /// Whether there is a connection, and it is not about to be closed.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        lock(&self.handle.shared.control).session.is_ready()
-    }
-
-    /// The events of the connection from now on.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut events = client.events();
-    /// tokio::spawn(async move {
-    ///     while let Some(event) = events.next().await {
-    ///         println!("{event:?}");
-    ///     }
-    /// });
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn events(&self) -> Events {
-        Events::new(&self.handle.shared)
-    }
-
-    /// What the server said about itself last. Between two connections that is the last one that
-    /// said anything.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = client.server_info();
-    /// println!("{} {} at {}", server.server_name, server.version, server.address);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn server_info(&self) -> ServerInfo {
-        ServerInfo::new(&lock(&self.handle.shared.control))
-    }
-
-    /// The longest headers and payload together in bytes that the server takes.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let report = vec![0; 2_000_000];
-    /// for part in report.chunks(client.max_payload()) {
-    ///     client.publish("report.part", part).await?;
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn max_payload(&self) -> usize {
-        lock(&self.handle.shared.outbound).limits().payload
-    }
-
-    /// What went over the connection so far.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let statistics = client.statistics();
-    /// println!("{} messages out, {} in", statistics.out_messages, statistics.in_messages);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        let shared = &self.handle.shared;
-        Statistics {
-            out_messages: lock(&shared.outbound).messages(),
-            ..shared.counters.statistics()
-        }
     }
 
     /// A subject that nobody else has, for replies: below the

@@ -1,5 +1,9 @@
 //! The task behind a client: does what the session asks for.
 
+mod exchange;
+mod hooks;
+mod inbound;
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -20,20 +24,20 @@ use tokio::time::Sleep;
 use zeroize::Zeroizing;
 
 use crate::auth::Proof;
-use crate::batch::Batch;
-use crate::connector::Target;
-use crate::connector::Transport;
-use crate::control::Control;
-use crate::dialer::Broken;
-use crate::dialer::Dialer;
-use crate::dialer::Dialing;
+use crate::auth::login::Login;
+use crate::driver::inbound::Inbound;
 use crate::error::Failure;
-use crate::inbound::Inbound;
-use crate::login::Login;
-use crate::reconnect::Hooks;
-use crate::shared::Shared;
+use crate::error::TlsError;
+use crate::options::reconnect::Hooks;
+use crate::state::batch::Batch;
+use crate::state::control::Control;
+use crate::state::shared::Shared;
 use crate::sync::lock;
-use crate::tls::TlsError;
+use crate::transport::Broken;
+use crate::transport::Dialing;
+use crate::transport::Target;
+use crate::transport::Transport;
+use crate::transport::dial::Dialer;
 
 /// Looking for late requests takes time in proportion to their number, so it is done no more often
 /// than every so many of them take milliseconds.
@@ -236,7 +240,7 @@ impl Driver {
         let len = control.session.login(&connect, &mut line);
         line.truncate(len);
         self.batch.put_secret(line);
-        self.batch.put_control(&mut control);
+        self.batch.put_control(|out| control.session.poll_transmit(out));
     }
 
     /// The connection, or the attempt to make one, failed.

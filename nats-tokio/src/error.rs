@@ -3,87 +3,30 @@
 //! Each says in its own words what it knows itself, and returns the rest as its source: a chain of
 //! texts has everything, and everything once.
 
+mod auth;
+mod connect;
+#[cfg(feature = "proxy")]
+mod proxy;
+mod tls;
+
 use std::error::Error;
 use std::fmt;
-use std::io;
 
 use nats_proto::HeaderError;
 use nats_proto::SubjectError;
-use nats_proto::UrlError;
-use nats_proto::session::Lost;
 use nats_proto::session::Stop;
-use nats_proto::wire::ErrorKind;
 use nats_proto::wire::PublishError as Refusal;
 
-use crate::auth::CredentialsError;
-use crate::auth::LoginError;
-
-/// Why there is no connection.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// This is no server's address. Credentials that it has are not shown.
-    InvalidUrl(UrlError),
-    /// The inbox prefix is no subject.
-    InvalidInboxPrefix(SubjectError),
-    /// The inbox prefix is longer than 220 bytes.
-    InboxPrefixTooLong,
-    /// The options' credentials are none. They are not shown.
-    InvalidCredentials(CredentialsError),
-    /// There is no server to connect to: no address, or empty ones.
-    NoServers,
-    /// There is no memory for the addresses of so many servers.
-    TooManyServers,
-    /// The operating system has no randomness to offer.
-    NoEntropy(io::Error),
-    /// A client needs a Tokio runtime to be made in.
-    NoRuntime,
-    /// The server could not be reached. What is inside may be a `ProxyError`, with the feature
-    /// `proxy`.
-    Unreachable(io::Error),
-    /// The server did not answer in time.
-    TimedOut,
-    /// The server was reached, and did not open a WebSocket; or its address is none for one.
-    WebSocket(io::Error),
-    /// A server was connected to and said nothing in time. NATS servers speak first, unless they are set
-    /// to `handshake_first`: then [`tls_first`](crate::ConnectOptions::tls_first) is needed.
-    NoInfo,
-    /// TLS failed: the certificates do not do, or the server does not speak it. What is inside may
-    /// be a [`TlsError`](crate::TlsError) or rustls's `Error`.
-    Tls(io::Error),
-    /// The server does not offer TLS, and the options or the URL insist on it.
-    TlsUnavailable,
-    /// Nothing could be said to the server about who we are.
-    Login(LoginError),
-    /// The address is a WebSocket's, and the crate was built without the feature `websocket`.
-    WebSocketUnsupported,
-    /// This is no HTTP header, or none that can be chosen.
-    InvalidWebSocketHeader(String),
-    /// The proxy's address is none. Credentials that it has are not shown.
-    #[cfg(feature = "proxy")]
-    InvalidProxy(crate::proxy::ProxyUrlError),
-    /// The server said no: other credentials, or another server, may help.
-    Refused {
-        /// What it is about.
-        kind: ErrorKind,
-        /// The server's words.
-        text: String,
-    },
-    /// The connection was lost before it was ready.
-    Lost(Lost),
-    /// Several servers were tried, and this is what became of each.
-    AllFailed(Vec<ServerFailure>),
-}
-
-/// What became of one of several servers that were tried.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct ServerFailure {
-    /// Its address, without credentials.
-    pub server: String,
-    /// Why there is no connection to it.
-    pub error: ConnectError,
-}
+pub use self::auth::CredentialsError;
+pub use self::auth::LoginError;
+pub use self::connect::ConnectError;
+pub(crate) use self::connect::Failure;
+pub use self::connect::ServerFailure;
+#[cfg(feature = "proxy")]
+pub use self::proxy::ProxyError;
+#[cfg(feature = "proxy")]
+pub use self::proxy::ProxyUrlError;
+pub use self::tls::TlsError;
 
 /// Why a message was not published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,60 +159,6 @@ pub enum DrainError {
     ClientClosed,
 }
 
-impl ConnectError {
-    /// What became of each server that was tried, in that order, if there were several; otherwise
-    /// nothing, as the error itself says all.
-    #[must_use]
-    pub fn failures(&self) -> &[ServerFailure] {
-        match self {
-            Self::AllFailed(failures) => failures,
-            _ => &[],
-        }
-    }
-
-    /// What it means that a server could not be connected to.
-    pub(crate) fn from_lost(lost: Lost, failure: Option<Failure>) -> Self {
-        match (lost, failure) {
-            (Lost::Unreachable | Lost::Io, Some(Failure::Io(error))) => Self::Unreachable(error),
-            (Lost::WebSocket, Some(Failure::Io(error))) => Self::WebSocket(error),
-            (Lost::Server(kind), Some(Failure::Server(text))) => Self::Refused { kind, text },
-            (Lost::Login, Some(Failure::Login(error))) => Self::Login(error),
-            (Lost::TimedOut, Some(Failure::NoInfo)) => Self::NoInfo,
-            (Lost::TimedOut, _) => Self::TimedOut,
-            (Lost::Tls, Some(Failure::Io(error))) => Self::Tls(error),
-            (Lost::TlsUnavailable, _) => Self::TlsUnavailable,
-            (lost, _) => Self::Lost(lost),
-        }
-    }
-}
-
-/// An error and what is behind it, but for the words of callbacks that deal with secrets.
-pub(crate) struct Chain<'e>(pub(crate) &'e (dyn Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut error, is_callbacks) = (self.0, |error: &LoginError| error.is_callbacks());
-        write!(f, "{error}")?;
-        while let Some(source) = error.source()
-            && !error.downcast_ref().is_some_and(is_callbacks)
-        {
-            write!(f, ": {source}")?;
-            error = source;
-        }
-        Ok(())
-    }
-}
-
-/// What more is known of the last thing that went wrong.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Io(io::Error),
-    Server(String),
-    Login(LoginError),
-    /// There is a connection, and no INFO came so far.
-    NoInfo,
-}
-
 impl From<SubjectError> for PublishError {
     fn from(error: SubjectError) -> Self {
         Self::InvalidSubject(error)
@@ -310,61 +199,6 @@ impl From<Stop> for DrainError {
             Stop::DrainTimedOut => Self::TimedOut,
             Stop::Closed | Stop::Drained => Self::ClientClosed,
             _ => Self::Closed,
-        }
-    }
-}
-
-const NO_INFO: &str = "the server said nothing: if it expects TLS at once, try tls_first";
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidUrl(_) => "invalid server address",
-            Self::InvalidInboxPrefix(_) => "invalid inbox prefix",
-            Self::InboxPrefixTooLong => "the inbox prefix is too long",
-            Self::InvalidCredentials(_) => "invalid credentials",
-            Self::NoServers => "there is no server to connect to",
-            Self::TooManyServers => "there is no memory for so many servers",
-            Self::NoEntropy(_) => "no randomness",
-            Self::NoRuntime => "there is no Tokio runtime",
-            Self::Unreachable(_) => "the server could not be reached",
-            Self::TimedOut => "the server did not answer in time",
-            Self::NoInfo => NO_INFO,
-            Self::WebSocket(_) => "the WebSocket was not opened",
-            Self::Tls(_) => "TLS failed",
-            Self::TlsUnavailable => "the server does not offer TLS",
-            Self::Login(_) => "could not log in",
-            Self::WebSocketUnsupported => "nats-tokio was built without the feature websocket",
-            Self::InvalidWebSocketHeader(name) => {
-                return write!(f, "invalid HTTP header: {name:?}");
-            }
-            #[cfg(feature = "proxy")]
-            Self::InvalidProxy(_) => "invalid proxy address",
-            Self::Refused { text, .. } => {
-                return write!(f, "the server refused the connection: {text}");
-            }
-            // It has no words of its own.
-            Self::Lost(lost) => return lost.fmt(f),
-            Self::AllFailed(failures) => {
-                f.write_str("no server could be connected to: ")?;
-                for (at, ServerFailure { server, error }) in failures.iter().enumerate() {
-                    let separator = if at == 0 { "" } else { "; " };
-                    write!(f, "{separator}{server}: {}", Chain(error))?;
-                }
-                return Ok(());
-            }
-        })
-    }
-}
-
-impl fmt::Display for Failure {
-    /// All that is known of it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => Chain(error).fmt(f),
-            Self::Server(text) => f.write_str(text),
-            Self::Login(error) => Chain(error).fmt(f),
-            Self::NoInfo => f.write_str(NO_INFO),
         }
     }
 }
@@ -435,25 +269,6 @@ impl fmt::Display for DrainError {
             Self::Closed => "the connection was lost before it was drained",
             Self::ClientClosed => "the client is closed",
         })
-    }
-}
-
-impl Error for ConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::InvalidUrl(error) => Some(error),
-            Self::InvalidInboxPrefix(error) => Some(error),
-            Self::InvalidCredentials(error) => Some(error),
-            #[cfg(feature = "proxy")]
-            Self::InvalidProxy(error) => Some(error),
-            Self::Login(error) => Some(error),
-            Self::NoEntropy(error)
-            | Self::Unreachable(error)
-            | Self::WebSocket(error)
-            | Self::Tls(error) => Some(error),
-            Self::Lost(lost) => lost.source(),
-            _ => None,
-        }
     }
 }
 

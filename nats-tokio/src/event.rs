@@ -1,24 +1,13 @@
-//! What happens to a connection, for those who want to know.
+//! What happens to a connection.
 
-use std::fmt;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
-
-use futures_core::Stream;
 mod display;
 
 use nats_proto::Sid;
 use nats_proto::session::Lost;
 use nats_proto::session::Stop;
 use nats_proto::wire::ErrorKind;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::error::PublishError;
-use crate::shared::Shared;
 
 /// How many events wait for a listener before the oldest ones are dropped.
 pub(crate) const CAPACITY: usize = 128;
@@ -151,69 +140,4 @@ pub enum Event {
     },
     /// This many events were dropped because the listener was too slow.
     Missed(u64),
-}
-
-/// The events of a connection from now on; see [`Client::events`](crate::Client::events).
-///
-/// Up to 128 events wait for a listener. Nothing waits for it: if there are more, the oldest are
-/// dropped, and counted.
-///
-/// A `Stream` as well, which ends where [`next`](Self::next) says `None`.
-pub struct Events {
-    next: Next,
-    is_over: bool,
-}
-
-/// The receiver, and what it received; taken apart while it waits.
-type Next = Pin<Box<dyn Future<Output = (Result<Event, RecvError>, Receiver)> + Send + Sync>>;
-
-type Receiver = broadcast::Receiver<Event>;
-
-async fn receive(mut receiver: Receiver) -> (Result<Event, RecvError>, Receiver) {
-    (receiver.recv().await, receiver)
-}
-
-impl Events {
-    pub(crate) fn new(shared: &Shared) -> Self {
-        Self { next: Box::pin(receive(shared.events.subscribe())), is_over: shared.is_over() }
-    }
-
-    /// The next event; `None` when the connection is closed and all was told.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<Event> {
-        poll_fn(|cx| self.poll_event(cx)).await
-    }
-
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if self.is_over {
-            return Poll::Ready(None);
-        }
-        let (received, receiver) = ready!(self.next.as_mut().poll(cx));
-        self.next = Box::pin(receive(receiver));
-        Poll::Ready(match received {
-            Ok(event) => {
-                self.is_over = matches!(event, Event::Closed { .. });
-                Some(event)
-            }
-            Err(RecvError::Lagged(count)) => Some(Event::Missed(count)),
-            Err(RecvError::Closed) => None,
-        })
-    }
-}
-
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.poll_event(cx)
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("is_over", &self.is_over).finish_non_exhaustive()
-    }
 }

@@ -1,4 +1,8 @@
-//! Messages as the application gets them.
+//! Messages as the application gets them, and what goes into one.
+
+pub(crate) mod headers;
+pub(crate) mod name;
+pub(crate) mod payload;
 
 use core::fmt;
 use core::fmt::Write;
@@ -8,6 +12,9 @@ use nats_proto::Headers;
 use nats_proto::Layout;
 use nats_proto::Sid;
 use nats_proto::Status;
+
+/// The longest headers and payload that a server can be set to take.
+pub(crate) const LONGEST_MESSAGE: usize = i32::MAX as usize;
 
 /// A message that came from the server.
 ///

@@ -3,35 +3,36 @@
 #[cfg(test)]
 mod tests;
 
+pub(crate) mod auth;
+pub(crate) mod limits;
+#[cfg(feature = "proxy")]
+mod proxy;
+pub(crate) mod reconnect;
+pub(crate) mod servers;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
+#[cfg(feature = "websocket")]
+mod websocket;
+
 use std::fmt;
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::time::Duration;
 
-use nats_proto::ServerUrl;
 use nats_proto::session::Config;
 
 use crate::auth::Auth;
 use crate::auth::Source;
-use crate::client::Client;
-use crate::connector::Connector;
-use crate::connector::Custom;
-use crate::connector::Ready;
-use crate::connector::Target;
-use crate::connector::Transport;
-use crate::dialer::is_websocket;
-use crate::error::ConnectError;
-use crate::outbound::ReconnectBuffer;
-use crate::pending::PendingLimits;
 #[cfg(feature = "proxy")]
-use crate::proxy::Proxy;
+use crate::error::ProxyUrlError;
+use crate::options::limits::PendingLimits;
+use crate::options::limits::ReconnectBuffer;
+use crate::options::reconnect::Hooks;
+use crate::transport::Connector;
 #[cfg(feature = "proxy")]
-use crate::proxy::ProxyUrlError;
-use crate::reconnect::Hooks;
-use crate::socket::SocketOptions;
-use crate::tls::TlsOptions;
+use crate::transport::proxy::Proxy;
+use crate::transport::socket::SocketOptions;
+use crate::transport::tls::TlsOptions;
 
 /// How to connect, and how the connection behaves. Everything has a default.
 ///
@@ -175,14 +176,14 @@ impl ConnectOptions {
         self
     }
 
-    /// How long [`Client::flush`] and [`Client::close`] wait for the server. Default 10 s.
+    /// How long [`Client::flush`](crate::Client::flush) and [`Client::close`](crate::Client::close) wait for the server. Default 10 s.
     #[must_use]
     pub const fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.config.flush_timeout = timeout;
         self
     }
 
-    /// How long [`Client::drain`] may take. Default 30 s.
+    /// How long [`Client::drain`](crate::Client::drain) may take. Default 30 s.
     ///
     /// ```
     /// use std::time::Duration;
@@ -236,154 +237,6 @@ impl ConnectOptions {
         self.inbox_prefix = prefix.into();
         self
     }
-
-    /// How many requests may be in flight at once; one more is an error. Default 65,536, at most
-    /// 16 million.
-    #[must_use]
-    pub const fn max_requests(mut self, count: usize) -> Self {
-        self.max_requests = count;
-        self
-    }
-
-    /// How much may wait for a subscriber, unless it says otherwise itself, before messages to it
-    /// are dropped. Default 500,000 messages and 64 MiB.
-    ///
-    /// ```
-    /// use nats_tokio::Overflow;
-    /// use nats_tokio::PendingLimits;
-    ///
-    /// let limits = PendingLimits { messages: 1_000, overflow: Overflow::DropOldest, ..PendingLimits::DEFAULT };
-    /// let options = nats_tokio::ConnectOptions::new().pending_limits(limits);
-    /// # let _ = options;
-    /// ```
-    #[must_use]
-    pub const fn pending_limits(mut self, limits: PendingLimits) -> Self {
-        self.pending_limits = limits;
-        self
-    }
-
-    /// How many bytes may wait to be written before publishing has to wait. One message fits
-    /// always, whatever its length. Default 256 KiB.
-    ///
-    /// ```
-    /// let options = nats_tokio::ConnectOptions::new().send_buffer(4 * 1024 * 1024);
-    /// # let _ = options;
-    /// ```
-    #[must_use]
-    pub const fn send_buffer(mut self, bytes: usize) -> Self {
-        self.send_buffer = bytes;
-        self
-    }
-
-    /// The longest message that is taken, in bytes on the wire: control line, headers, payload and
-    /// line ends. A longer one is passed over, reported as
-    /// [`Event::Oversized`](crate::Event::Oversized), and counts as received.
-    ///
-    /// Default: headers and payload may be as long as the server says (`max_payload` in its INFO,
-    /// 1 MiB unless it is set otherwise), and 64 MiB if it does not; a control line and headers that
-    /// servers add have 65,000 bytes beside that. So memory is bounded by what the server says; with
-    /// servers that are not trusted, say it yourself.
-    #[must_use]
-    pub const fn max_message(mut self, bytes: usize) -> Self {
-        self.max_message = Some(bytes);
-        self
-    }
-
-    /// The longest control line that the server takes in bytes. Default 4096, nats-server's
-    /// `max_control_line`.
-    #[must_use]
-    pub const fn max_control_line(mut self, bytes: usize) -> Self {
-        self.config.max_control_line = bytes;
-        self
-    }
-
-    /// Opens connections with `open` instead of TCP: through a tunnel, in memory, with options set
-    /// on the socket. TLS and WebSocket come on top of it where the address or the server wants
-    /// them.
-    ///
-    /// ```
-    /// # async fn example() -> Result<(), nats_tokio::ConnectError> {
-    /// use nats_tokio::ConnectOptions;
-    /// use tokio::net::UnixStream;
-    ///
-    /// let client = ConnectOptions::new()
-    ///     .connector(|_target| UnixStream::connect("/run/nats.sock"))
-    ///     .connect("nats://local")
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn connector<F, O, T>(mut self, open: F) -> Self
-    where
-        F: Fn(Target) -> O + Send + Sync + 'static,
-        O: Future<Output = io::Result<T>> + Send + 'static,
-        T: Transport,
-    {
-        self.connector = Some(Arc::new(Custom(open)));
-        self
-    }
-
-    /// Connects to one of `servers`. Empty addresses are left out; one empty text, and nothing else,
-    /// is `nats://localhost:4222`.
-    ///
-    /// A runtime's task is spawned that reads and writes until the connection is closed, or the
-    /// last [`Client`] and [`Subscriber`](crate::Subscriber) is gone.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), nats_tokio::ConnectError> {
-    /// let client = nats_tokio::ConnectOptions::new()
-    ///     .name("billing-7")
-    ///     .connect(["nats://a.example", "nats://b.example"])
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`] if the options do not make sense, or no server takes us. Each is tried once;
-    /// if there are several, the error [tells](ConnectError::failures) of all of them.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes what it opened.
-    pub async fn connect(self, servers: impl IntoServers) -> Result<Client, ConnectError> {
-        let servers = servers.into_servers();
-        Client::connect(self, &servers).await
-    }
-
-    /// Talks NATS over a stream that is open already. The client is closed with it.
-    ///
-    /// If there is to be TLS on it, use [`connector`](Self::connector) and the server's address
-    /// instead: here nobody knows what name to expect in the certificate, and it is `stream`.
-    ///
-    /// ```no_run
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let tunnel = tokio::net::TcpStream::connect("127.0.0.1:4222").await?;
-    /// let client = nats_tokio::ConnectOptions::new().connect_stream(tunnel).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`] if the options do not make sense, or the other end does not take us.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes the stream.
-    pub async fn connect_stream(mut self, stream: impl Transport) -> Result<Client, ConnectError> {
-        #[cfg(feature = "proxy")]
-        {
-            // A malformed one is an error all the same.
-            self.proxy = self.proxy.filter(Result::is_err);
-        }
-        self.connector = Some(Arc::new(Ready(Mutex::new(Some(Box::new(stream))))));
-        self.config.reconnect = false;
-        Client::connect(self, &["stream".to_owned()]).await
-    }
 }
 
 impl Default for ConnectOptions {
@@ -412,78 +265,4 @@ impl fmt::Debug for ConnectOptions {
             .field("max_message", &self.max_message)
             .finish_non_exhaustive()
     }
-}
-
-/// Addresses of servers: one text, with commas between them, or several texts.
-///
-/// A comma in a password is written `%2C`, and `/`, `?`, `#` and `%` are `%2F`, `%3F`, `%23` and
-/// `%25`: `nats://user:pa%2Css%2Fword@host`.
-pub trait IntoServers {
-    /// The addresses, each of which may still be a list.
-    fn into_servers(self) -> Vec<String>;
-}
-
-impl IntoServers for &str {
-    fn into_servers(self) -> Vec<String> {
-        vec![self.to_owned()]
-    }
-}
-
-impl IntoServers for String {
-    fn into_servers(self) -> Vec<String> {
-        vec![self]
-    }
-}
-
-impl IntoServers for &String {
-    fn into_servers(self) -> Vec<String> {
-        vec![self.clone()]
-    }
-}
-
-impl<T: Into<String>> IntoServers for Vec<T> {
-    fn into_servers(self) -> Vec<String> {
-        self.into_iter().map(Into::into).collect()
-    }
-}
-
-impl<T: AsRef<str>> IntoServers for &[T] {
-    fn into_servers(self) -> Vec<String> {
-        self.iter().map(|text| text.as_ref().to_owned()).collect()
-    }
-}
-
-impl<T: Into<String>, const N: usize> IntoServers for [T; N] {
-    fn into_servers(self) -> Vec<String> {
-        self.into_iter().map(Into::into).collect()
-    }
-}
-
-/// Where a server is if nobody says otherwise.
-const DEFAULT_SERVER: &str = "nats://localhost:4222";
-
-/// All addresses in the lists, but for empty ones.
-pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, ConnectError> {
-    if let [list] = lists
-        && list.trim().is_empty()
-    {
-        return ServerUrl::new(DEFAULT_SERVER)
-            .map(|url| vec![url])
-            .map_err(ConnectError::InvalidUrl);
-    }
-    let entries = lists.iter().flat_map(|list| list.split(','));
-    let is_list = entries.clone().nth(1).is_some();
-    let mut servers = Vec::new();
-    for (number, entry) in (1..).zip(entries).filter(|(_, entry)| !entry.trim().is_empty()) {
-        let url = ServerUrl::new(entry);
-        let url = url.map_err(|error| if is_list { error.of_entry(number) } else { error });
-        servers.push(url.map_err(ConnectError::InvalidUrl)?);
-    }
-    if servers.is_empty() {
-        return Err(ConnectError::NoServers);
-    }
-    if !cfg!(feature = "websocket") && servers.iter().any(|url| is_websocket(url.scheme())) {
-        return Err(ConnectError::WebSocketUnsupported);
-    }
-    Ok(servers)
 }

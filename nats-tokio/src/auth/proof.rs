@@ -5,9 +5,9 @@ use nats_proto::wire::Connect;
 
 use super::Auth;
 use super::Identity;
-use super::LoginError;
 use super::Method;
 use super::Secret;
+use crate::error::LoginError;
 
 /// What CONNECT says of who we are, for one connection.
 pub(crate) struct Proof {

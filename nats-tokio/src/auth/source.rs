@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::Auth;
 use super::Challenge;
-use super::CredentialsError;
-use super::LoginError;
 use super::Proof;
+use crate::error::CredentialsError;
+use crate::error::LoginError;
 
 /// The options' credentials, or where to get them at every attempt.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub(crate) enum Source {
 type Asking = Pin<Box<dyn Future<Output = Result<Auth, Box<dyn Error + Send + Sync>>> + Send>>;
 
 impl Source {
-    pub(super) fn callback<F, A>(ask: F) -> Self
+    pub(crate) fn callback<F, A>(ask: F) -> Self
     where
         F: Fn(Challenge) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Auth, Box<dyn Error + Send + Sync>>> + Send + 'static,

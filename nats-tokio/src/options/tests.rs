@@ -7,7 +7,8 @@ use super::*;
 
 const README: &str = include_str!("../../README.md");
 const OPTIONS: &str = include_str!("../options.rs");
-const RECONNECT: &str = include_str!("../reconnect.rs");
+const LIMITS: &str = include_str!("limits.rs");
+const RECONNECT: &str = include_str!("reconnect.rs");
 
 fn time(duration: Duration) -> String {
     match duration.as_millis() {
@@ -133,11 +134,15 @@ fn defaults_of_the_options() {
         ("pub const fn ping_interval", time(config.ping_interval)),
         ("pub const fn max_pings_out", config.max_pings_out.to_string()),
         ("pub fn inbox_prefix", format!("`{}`", options.inbox_prefix)),
+    ] {
+        assert_documented(OPTIONS, item, &default);
+    }
+    for (item, default) in [
         ("pub const fn max_requests", count(options.max_requests as u64)),
         ("pub const fn send_buffer", bytes(options.send_buffer as u64)),
         ("pub const fn max_control_line", config.max_control_line.to_string()),
     ] {
-        assert_documented(OPTIONS, item, &default);
+        assert_documented(LIMITS, item, &default);
     }
     for (item, default) in [
         ("pub const fn max_reconnects", config.max_attempts.unwrap().to_string()),

@@ -20,8 +20,8 @@ pub const NOT_RUN: &[(&str, &str)] = &[
     ("nats-tokio/README.md, When the connection is lost", HOST),
     ("nats-tokio/docs/proxies.md, Connecting through proxies", HOST),
     ("nats-tokio/docs/proxies.md, WebSocket behind an HTTP proxy", HOST),
-    ("nats-tokio/src/auth/options.rs, auth_with", HOST),
+    ("nats-tokio/src/options/auth.rs, auth_with", HOST),
     ("nats-tokio/src/client.rs, Client", HOST),
     ("nats-tokio/src/options.rs, ConnectOptions", HOST),
-    ("nats-tokio/src/options.rs, connect", HOST),
+    ("nats-tokio/src/client/connect.rs, connect", HOST),
 ];

@@ -1,0 +1,315 @@
+//! Requests: one subscription for all replies, and a table of those who wait for them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::Release;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+use std::task::ready;
+use std::time::Duration;
+
+use nats_proto::Full;
+use nats_proto::StatusCode;
+use nats_proto::Subject;
+use nats_proto::Token;
+use nats_proto::wire;
+use nats_proto::wire::SendBuf;
+
+use crate::client::turn::Turn;
+use crate::error::PublishError;
+use crate::error::RequestError;
+use crate::message::Message;
+use crate::message::headers::Block;
+use crate::message::headers::IntoHeaders;
+use crate::message::name::Name;
+use crate::message::payload::Payload;
+use crate::state::control::Route;
+use crate::state::handle::Handle;
+use crate::state::outbound::Queued;
+use crate::state::requests::RequestTable;
+use crate::state::shared::Shared;
+use crate::sync::lock;
+
+/// The longest subject for a reply.
+pub(crate) const MAX_INBOX: usize = 256;
+
+/// A request, made by [`Client::request`](crate::Client::request): await it for its reply.
+///
+/// # Errors
+///
+/// [`RequestError`], which has a table of everything that can become of a request.
+///
+/// # Cancel safety
+///
+/// Dropped before it is sent, the request is not sent at all; dropped after, its reply is ignored.
+/// In both cases nothing of it is left behind.
+#[must_use = "a request is sent when it is awaited"]
+pub struct Request<'a> {
+    handle: &'a Arc<Handle>,
+    subject: Name<Subject<'a>>,
+    headers: Block<'a>,
+    payload: Payload<'a>,
+    timeout: Duration,
+    turn: Turn<'a>,
+    /// Once the request is in the table.
+    token: Option<Token>,
+    is_sent: bool,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        handle: &'a Arc<Handle>,
+        subject: Name<Subject<'a>>,
+        payload: Payload<'a>,
+    ) -> Self {
+        Self {
+            handle,
+            subject,
+            headers: Block::NONE,
+            payload,
+            timeout: handle.shared.settings.request_timeout,
+            turn: Turn::new(&handle.shared),
+            token: None,
+            is_sent: false,
+        }
+    }
+
+    /// Adds headers: a [`HeaderMap`](crate::HeaderMap), borrowed or not, an array of names and values,
+    /// or those of another message.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut headers = nats_tokio::HeaderMap::new();
+    /// headers.append("Trace-Id", "7")?;
+    /// let reply = client.request("stock.price", "NATS").headers(&headers).await?;
+    /// # let _ = reply;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn headers<H: IntoHeaders<'a>>(mut self, headers: H) -> Self {
+        self.headers = headers.into_block();
+        self
+    }
+
+    /// How long to wait for the reply, from the first time the future is polled. Default that of
+    /// the [options](crate::ConnectOptions::request_timeout). Checked every few milliseconds.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let reply = client.request("stock.price", "NATS").timeout(Duration::from_secs(1)).await?;
+    /// # let _ = reply;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The same without anything borrowed, for [`tokio::spawn`] and for storing: what is borrowed is
+    /// copied. It keeps the connection like a clone of the client.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let asking = ["a", "b"].map(|name| tokio::spawn(client.request(name, "?").into_owned()));
+    /// for answer in asking {
+    ///     println!("{}", answer.await??);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`], when awaited.
+    ///
+    /// # Cancel safety
+    ///
+    /// Like that of the request itself.
+    pub fn into_owned(
+        mut self,
+    ) -> impl Future<Output = Result<Message, RequestError>> + Send + 'static + use<> {
+        let handle = Arc::clone(self.handle);
+        let timeout = self.timeout;
+        let subject = self.subject.clone().into_owned();
+        let headers = std::mem::replace(&mut self.headers, Block::NONE).into_owned();
+        let payload = std::mem::replace(&mut self.payload, ().into()).into_owned();
+        async move {
+            let mut request = Request::new(&handle, subject, payload).timeout(timeout);
+            request.headers = headers;
+            request.await
+        }
+    }
+
+    /// Enters the request into the table and sends it, if there is room to.
+    fn start(&mut self, cx: &Context<'_>) -> Result<Poll<()>, RequestError> {
+        let shared = &self.handle.shared;
+        let subject = self.subject.get().map_err(PublishError::InvalidSubject)?;
+        self.headers.get().map_err(PublishError::InvalidHeader)?;
+        let deadline = shared.now() + self.timeout;
+        let mut requests = shared.lock_requests()?;
+        let token = requests
+            .open(subject.as_str(), deadline, cx.waker().clone())
+            .map_err(|Full| RequestError::TooManyInFlight)?;
+        self.token = Some(token);
+        let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
+        // Under the lock, so that whoever loses the connection finds the number.
+        let queued = self.send(token);
+        if let Ok(queued) = &queued {
+            requests.note_sent(token, queued.number);
+        }
+        drop(requests);
+        if wakes_driver {
+            lock(&shared.control).wake_driver();
+        }
+        match queued {
+            Ok(queued) => {
+                queued.wake();
+                Ok(Poll::Ready(()))
+            }
+            Err(error) if shared.is_worth_waiting(&error) => Ok(Poll::Pending),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends the request when there is room to.
+    #[cold]
+    fn poll_send(&mut self, token: Token, cx: &Context<'_>) -> Poll<Result<(), PublishError>> {
+        let mut memory = [0; MAX_INBOX];
+        let mut text = SendBuf::new(&mut memory);
+        let Self { handle, turn, payload, .. } = self;
+        let shared = &handle.shared;
+        let message = wire::Publish {
+            subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
+            reply: Some(shared.reply_subject(token, &mut text)?),
+            headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
+            payload: payload.as_bytes(),
+        };
+        let mut wake = Vec::new();
+        // Under the lock, so that whoever loses the connection finds the number.
+        let mut requests = lock(&shared.requests);
+        let sent = turn.poll_locked(cx, message.encoded_len(), &mut wake, |outbound| {
+            outbound.publish_in_turn(&message, payload)
+        });
+        if let Poll::Ready(Ok(queued)) = &sent {
+            requests.note_sent(token, queued.number);
+        }
+        drop(requests);
+        wake.into_iter().for_each(Waker::wake);
+        ready!(sent)?.wake();
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn send(&self, token: Token) -> Result<Queued, PublishError> {
+        let mut memory = [0; MAX_INBOX];
+        let mut text = SendBuf::new(&mut memory);
+        let shared = &self.handle.shared;
+        let message = wire::Publish {
+            subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
+            reply: Some(shared.reply_subject(token, &mut text)?),
+            headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
+            payload: self.payload.as_bytes(),
+        };
+        shared.queue(&message, &self.payload)
+    }
+}
+
+impl Future for Request<'_> {
+    type Output = Result<Message, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(token) = self.token else {
+            self.is_sent = self.start(cx)?.is_ready();
+            return if self.is_sent { Poll::Pending } else { self.poll(cx) };
+        };
+        let outcome = lock(&self.handle.shared.requests).poll(token, cx);
+        let Poll::Ready(outcome) = outcome else {
+            // The time runs while the request waits to be sent, too.
+            if !self.is_sent {
+                ready!(self.poll_send(token, cx))?;
+                self.is_sent = true;
+            }
+            return Poll::Pending;
+        };
+        self.token = None;
+        let is_unheard = |reply: &Message| {
+            reply.payload().is_empty()
+                && reply.status().is_some_and(|s| s.code() == StatusCode::NO_RESPONDERS)
+        };
+        Poll::Ready(match outcome {
+            Ok(reply) if is_unheard(&reply) => Err(RequestError::NoResponders),
+            outcome => outcome,
+        })
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token {
+            let waiting = lock(&self.handle.shared.requests).close(token);
+            drop(waiting);
+        }
+    }
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("subject", &self.subject)
+            .field("headers", &self.headers)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Where the reply to a request comes to.
+    fn reply_subject<'t>(
+        &self,
+        token: Token,
+        text: &'t mut SendBuf<'_>,
+    ) -> Result<Subject<'t>, PublishError> {
+        let too_long = |Full| PublishError::LineTooLong { len: MAX_INBOX + 1, max: MAX_INBOX };
+        self.inbox.reply(token, text).map_err(too_long)
+    }
+
+    /// The requests, with the subscription for their replies made.
+    fn lock_requests(&self) -> Result<MutexGuard<'_, RequestTable>, RequestError> {
+        loop {
+            let requests = lock(&self.requests);
+            // Under the lock: whoever loses the subscription clears the flag, and then fails the
+            // requests that are in the table.
+            if self.has_inbox.load(Acquire) {
+                return Ok(requests);
+            }
+            drop(requests);
+            self.subscribe_to_replies()?;
+        }
+    }
+
+    /// Subscribes to the replies of all requests, unless that is done.
+    #[cold]
+    fn subscribe_to_replies(&self) -> Result<(), RequestError> {
+        let mut control = lock(&self.control);
+        match control.request_error() {
+            None => {}
+            Some(RequestError::Draining) => return Err(RequestError::Draining),
+            Some(_) => return Err(PublishError::Closed.into()),
+        }
+        if control.inbox.is_none() {
+            let sid = control.session.subscribe(self.inbox.filter(), None, Route::Replies);
+            control.inbox = Some(sid.map_err(|_| RequestError::NoInbox)?);
+        }
+        // Before anything is sent: what follows may end it.
+        self.has_inbox.store(true, Release);
+        self.pump(&mut control);
+        Ok(())
+    }
+}

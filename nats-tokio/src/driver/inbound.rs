@@ -1,0 +1,321 @@
+//! What is read: bytes into frames, frames to those they are for.
+//!
+//! ```text
+//!   socket ─▶ buffer ─▶ Decoder ─▶ layouts, noted with each subscription     (one read, one lock)
+//!                │
+//!                └─ freeze: one block, shared by all the subscriptions it has messages for
+//!                               └─▶ Queue::push, once per subscription, and a wake-up if it slept
+//! ```
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use bytes::Buf;
+use bytes::BytesMut;
+use nats_proto::Sid;
+use nats_proto::Token;
+use nats_proto::session::Lost;
+use nats_proto::session::Step;
+use nats_proto::wire;
+use nats_proto::wire::Decoded;
+use nats_proto::wire::Decoder;
+use nats_proto::wire::FromServer;
+use nats_proto::wire::Limits;
+use nats_proto::wire::Oversized;
+use nats_proto::wire::ServerOp;
+
+use crate::error::RequestError;
+use crate::event::Event;
+use crate::message::LONGEST_MESSAGE;
+use crate::message::Message;
+use crate::state::control::Control;
+use crate::state::control::Route;
+use crate::state::queue::Entry;
+use crate::state::shared::Shared;
+use crate::sync::lock;
+
+/// How much is asked of the socket at once.
+const READ: usize = 64 * 1024;
+/// With less room than this left in a buffer, the next read gets a new one.
+const MIN_READ: usize = 8 * 1024;
+/// Control lines of the server may be longer than those of a client by a number or two, and a
+/// server may be set to allow longer ones.
+const MAX_LINE: usize = 65_000;
+/// How long headers and payload may be if neither the application nor the server says.
+const DEFAULT_MESSAGE: usize = 64 * 1024 * 1024;
+/// Buffers that are longer than this are not kept.
+const KEPT: usize = 256 * 1024;
+
+pub(crate) struct Inbound {
+    /// The longest message that is taken, if the application has set it.
+    max_message: Option<usize>,
+    decoder: Decoder<FromServer>,
+    buffer: BytesMut,
+    /// How much memory `buffer` lies in.
+    size: usize,
+    used: Used,
+    /// How many more bytes make the frame at the end of `buffer` whole, at the least.
+    need: usize,
+    /// Whether the server has not said yet how long messages may be.
+    is_unlimited: bool,
+    /// The subscriptions that the read in progress has messages for.
+    touched: Vec<Sid>,
+    replies: Vec<(Token, Sid, Entry)>,
+    /// Who is to be woken when the locks are free.
+    wake: Vec<Waker>,
+}
+
+/// Buffers that were read into, and will be again as soon as nobody has a message out of them any
+/// more. Memory that is new has to be cleared by the operating system, page by page, and is in no
+/// cache: that takes longer than reading into it.
+#[derive(Default)]
+struct Used(VecDeque<(BytesMut, usize)>);
+
+impl Used {
+    /// How many are kept. Whoever keeps messages for longer makes us take new memory.
+    const MAX: usize = 4;
+
+    /// An empty buffer for `len` bytes, and how much memory it lies in.
+    fn take(&mut self, len: usize) -> (BytesMut, usize) {
+        let is_free = |(buffer, _): &mut (BytesMut, usize)| {
+            buffer.clear();
+            buffer.try_reclaim(len)
+        };
+        let free = self.0.iter_mut().position(is_free);
+        free.and_then(|at| self.0.remove(at)).unwrap_or_else(|| (BytesMut::with_capacity(len), len))
+    }
+
+    fn put(&mut self, buffer: BytesMut, size: usize) {
+        if size <= KEPT {
+            self.0.truncate(Self::MAX - 1);
+            self.0.push_front((buffer, size));
+        }
+    }
+}
+
+/// A decoder in front of a connection.
+fn decoder(max_message: Option<usize>) -> Decoder<FromServer> {
+    let frame = max_message.unwrap_or(DEFAULT_MESSAGE + MAX_LINE);
+    Decoder::new(Limits { line: MAX_LINE, frame, ..Limits::DEFAULT })
+}
+
+/// What a read brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Somebody was given something, and had better run before more is read.
+    pub(crate) has_woken: bool,
+    /// Somebody has so much to take that a rest may keep messages from being lost.
+    pub(crate) is_behind: bool,
+    /// Something of the control plane happened.
+    pub(crate) has_control: bool,
+    /// The server does not speak the protocol.
+    pub(crate) error: Option<Lost>,
+}
+
+impl Inbound {
+    pub(crate) fn new(max_message: Option<usize>) -> Self {
+        Self {
+            max_message,
+            decoder: decoder(max_message),
+            buffer: BytesMut::new(),
+            size: 0,
+            used: Used::default(),
+            need: 1,
+            is_unlimited: true,
+            touched: Vec::new(),
+            replies: Vec::new(),
+            wake: Vec::new(),
+        }
+    }
+
+    /// Forgets what an earlier connection left behind.
+    pub(crate) fn reset(&mut self) {
+        self.decoder = decoder(self.max_message);
+        self.buffer.clear();
+        self.need = 1;
+        self.is_unlimited = true;
+    }
+
+    /// Whether everything that was read has been dealt with.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// The buffer to read into, with room.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        let room = self.buffer.capacity() - self.buffer.len();
+        let wanted = self.buffer.len() + self.need.max(READ);
+        // What a long message needed is given back as soon as that is dealt with.
+        if room < self.need.max(MIN_READ) || (self.size > KEPT && wanted <= KEPT) {
+            let (mut next, size) = self.used.take(wanted);
+            next.extend_from_slice(&self.buffer);
+            let before = std::mem::replace(&mut self.buffer, next);
+            self.used.put(before, std::mem::replace(&mut self.size, size));
+        }
+        &mut self.buffer
+    }
+
+    /// Takes messages as long as the server does, unless the application wants it otherwise.
+    fn follow(&mut self, max_payload: u32) {
+        if self.max_message.is_none() && max_payload > 0 {
+            let payload = usize::try_from(max_payload).unwrap_or(usize::MAX).min(LONGEST_MESSAGE);
+            // What is longer than a limit that has come down may be on its way.
+            let before = self.decoder.limits().frame;
+            let is_first = std::mem::take(&mut self.is_unlimited);
+            let frame = payload + MAX_LINE;
+            self.decoder.set_max_frame(if is_first { frame } else { frame.max(before) });
+        }
+    }
+
+    /// Deals with everything in the buffer.
+    pub(crate) fn process(&mut self, shared: &Shared) -> Outcome {
+        let mut control = lock(&shared.control);
+        let mut outcome = Outcome::default();
+        let (consumed, messages) = self.decode(shared, &mut control, &mut outcome);
+        shared.counters.in_messages.add(messages);
+        outcome.is_behind = self.deliver(shared, &mut control, consumed);
+        if outcome.has_control {
+            control.note_confirmed(shared);
+        }
+        shared.pump(&mut control);
+        drop(control);
+        if outcome.has_control {
+            shared.changed.notify_waiters();
+        }
+        outcome.has_woken = !self.wake.is_empty();
+        self.wake.drain(..).for_each(Waker::wake);
+        outcome
+    }
+
+    /// Notes messages with their subscriptions, and hands the rest to the session. Returns how many
+    /// bytes and how many messages that were.
+    fn decode(
+        &mut self,
+        shared: &Shared,
+        control: &mut Control,
+        outcome: &mut Outcome,
+    ) -> (usize, u64) {
+        let now = shared.now();
+        let mut at = 0;
+        let mut messages = 0;
+        loop {
+            let input = self.buffer.get(at..).unwrap_or_default();
+            match self.decoder.decode(input) {
+                Ok(Decoded::Frame { op: ServerOp::Message(message), len }) => {
+                    messages += 1;
+                    let entry = Entry {
+                        at: u32::try_from(at).unwrap_or(u32::MAX),
+                        layout: message.layout(),
+                    };
+                    match control.session.deliver(message.sid()) {
+                        Some(Route::Subscriber { entries, len: total, .. }) => {
+                            if entries.is_empty() {
+                                self.touched.push(message.sid());
+                            }
+                            entries.push(entry);
+                            *total += len;
+                        }
+                        Some(Route::Replies) => {
+                            if let Some(token) = shared.inbox.token(message.subject_bytes()) {
+                                self.replies.push((token, message.sid(), entry));
+                            }
+                        }
+                        None => {}
+                    }
+                    at += len;
+                }
+                Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {
+                    outcome.has_control = true;
+                    let is_info = matches!(op, wire::Control::Info(_));
+                    if is_info {
+                        control.note_informant();
+                    }
+                    if let Some(event) = control.session.handle_control(op, now) {
+                        control.note(shared, &event);
+                    }
+                    at += len;
+                    if is_info {
+                        self.follow(control.session.info().max_payload());
+                    }
+                    if matches!(control.session.step(), Step::Secure(_)) {
+                        // What is behind it is not from the server that we are about to trust.
+                        return (at, messages);
+                    }
+                }
+                Ok(Decoded::Frame { op: ServerOp::Oversized(message), len }) => {
+                    messages += 1;
+                    note_oversized(shared, control, &message);
+                    at += len;
+                }
+                Ok(Decoded::Skip { len }) => at += len,
+                Ok(Decoded::Frame { len, .. }) => at += len,
+                Ok(Decoded::Partial { need }) => {
+                    self.need = need.get();
+                    return (at, messages);
+                }
+                Err(error) => {
+                    outcome.error = Some(Lost::Protocol(error));
+                    return (at, messages);
+                }
+            }
+        }
+    }
+
+    /// Hands over what was noted. Returns whether somebody is behind.
+    fn deliver(&mut self, shared: &Shared, control: &mut Control, consumed: usize) -> bool {
+        if self.touched.is_empty() && self.replies.is_empty() {
+            self.buffer.advance(consumed);
+            return false;
+        }
+        let mut is_behind = false;
+        let block = self.buffer.split_to(consumed).freeze();
+        for sid in self.touched.drain(..) {
+            let route = control.session.route_and_end_mut(sid);
+            let Some((Route::Subscriber { queue, entries, len }, ended)) = route else { continue };
+            let dropped_before = queue.dropped();
+            let pushed = queue.push(&block, entries, std::mem::take(len));
+            self.wake.extend(pushed.wake);
+            // The server may have to be told first before it is handed back.
+            self.wake.extend(ended.and_then(|how| queue.end(how)));
+            is_behind |= pushed.is_behind;
+            let dropped = queue.dropped();
+            shared.counters.dropped_messages.add(dropped - dropped_before);
+            if pushed.is_newly_slow {
+                let subject = queue.names.subject().to_owned();
+                let group = queue.names.queue().map(str::to_owned);
+                control.later.tell(Event::SlowConsumer { sid, subject, queue: group, dropped });
+            }
+        }
+        if !self.replies.is_empty() {
+            let mut requests = lock(&shared.requests);
+            for (token, sid, entry) in self.replies.drain(..) {
+                let at = entry.at as usize;
+                let frame = block.slice(at..at + entry.layout.frame_len());
+                let reply = Message::new(frame, sid, entry.layout);
+                self.wake.extend(requests.answer(token, reply));
+            }
+        }
+        is_behind
+    }
+}
+
+/// Counts a message that was passed over as delivered, as the server does, and tells of it.
+fn note_oversized(shared: &Shared, control: &mut Control, message: &Oversized<'_>) {
+    shared.counters.oversized_messages.add(1);
+    match control.session.deliver(message.sid) {
+        Some(Route::Subscriber { .. }) => control.end_if_over(message.sid),
+        Some(Route::Replies) => {
+            let token = shared.inbox.token(message.subject);
+            let failed = token.and_then(|token| {
+                lock(&shared.requests).fail_one(token, RequestError::ReplyTooLong)
+            });
+            control.later.wake.extend(failed);
+        }
+        None => {}
+    }
+    control.later.tell(Event::Oversized {
+        sid: message.sid,
+        subject: String::from_utf8_lossy(message.subject).into_owned(),
+        size: message.size,
+    });
+}

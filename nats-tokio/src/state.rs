@@ -1,0 +1,16 @@
+//! What the handles of a connection and its driver share, and what it consists of.
+
+pub(crate) mod batch;
+pub(crate) mod capacity;
+pub(crate) mod control;
+pub(crate) mod counters;
+pub(crate) mod handle;
+pub(crate) mod later;
+pub(crate) mod lock;
+pub(crate) mod log;
+pub(crate) mod outbound;
+pub(crate) mod queue;
+pub(crate) mod requests;
+pub(crate) mod shared;
+pub(crate) mod status;
+pub(crate) mod unread;

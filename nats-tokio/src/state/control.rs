@@ -1,0 +1,440 @@
+//! The control plane as the driver and the handles share it: the session, and what follows from
+//! its events.
+
+use std::collections::HashSet;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::task::Waker;
+
+use nats_proto::Growable;
+use nats_proto::Sid;
+use nats_proto::session;
+use nats_proto::session::Ended;
+use nats_proto::session::FlushId;
+use nats_proto::session::FlushState;
+use nats_proto::session::Lost;
+use nats_proto::session::Session;
+use nats_proto::session::Step;
+use nats_proto::session::Stop;
+use nats_proto::wire::Action;
+use nats_proto::wire::ServerError;
+
+use crate::auth::url::UrlCredentials;
+use crate::error::ConnectError;
+use crate::error::Failure;
+use crate::error::RequestError;
+use crate::error::ServerFailure;
+use crate::event::Event;
+use crate::options::reconnect::Candidate;
+use crate::server_info::ServerInfo;
+use crate::state::batch::Refused;
+use crate::state::later::Later;
+use crate::state::queue::Entry;
+use crate::state::queue::Queue;
+use crate::state::shared::Shared;
+use crate::state::unread::Unread;
+use crate::status::ConnectionStatus;
+use crate::sync::lock;
+
+/// How many subscriptions are named of which one is missing.
+const MAX_DOUBTFUL: usize = 64;
+
+/// The control plane.
+pub(crate) struct Control {
+    pub(crate) session: Session<Growable<Route>>,
+    /// The subscription that replies come to, once there was a request.
+    pub(crate) inbox: Option<Sid>,
+    /// The driver's task.
+    pub(crate) driver: Option<Waker>,
+    /// What more is known of the last thing that went wrong.
+    pub(crate) failure: Option<Failure>,
+    /// The subscriptions that are over, and have messages waiting.
+    pub(crate) unread: Unread,
+    /// Whether the application has closed the connection.
+    pub(crate) is_closing: bool,
+    /// Whether the driver is gone, and nothing will happen any more.
+    pub(crate) is_over: bool,
+    /// Whether a server could not be connected to.
+    pub(crate) has_failed: bool,
+    /// The credentials of the servers that were given to us.
+    pub(crate) url_credentials: UrlCredentials,
+    /// The server that is being tried, or connected to.
+    pub(crate) dialled: String,
+    /// The server whose INFO the session knows.
+    pub(crate) informant: String,
+    /// What became of the servers that were tried first, until there is a connection.
+    first_failures: Vec<ServerFailure>,
+    /// A PING, and the number of the last message in front of it.
+    pub(crate) ping: Option<(FlushId, u64)>,
+    /// What is to be done once nobody holds this.
+    pub(crate) later: Later,
+    /// How the connection stood when that was last told.
+    status: ConnectionStatus,
+    /// How many servers there was no room for, when that was last told.
+    left_out: u32,
+    /// The servers that listeners know of, and the session's number of changes then.
+    servers: (u32, Vec<String>),
+}
+
+/// Where a subscription's messages go.
+pub(crate) enum Route {
+    /// To a subscriber. `entries` and `len` are those of the read in progress.
+    Subscriber { queue: Arc<Queue>, entries: Vec<Entry>, len: usize },
+    /// To the requests that wait for them.
+    Replies,
+}
+
+impl Route {
+    pub(crate) const fn subscriber(queue: Arc<Queue>) -> Self {
+        Self::Subscriber { queue, entries: Vec::new(), len: 0 }
+    }
+}
+
+impl Control {
+    pub(crate) fn new(session: Session<Growable<Route>>) -> Self {
+        let servers = (session.server_changes(), addresses(&session));
+        Self {
+            session,
+            inbox: None,
+            driver: None,
+            failure: None,
+            unread: Unread::default(),
+            is_closing: false,
+            is_over: false,
+            has_failed: false,
+            url_credentials: UrlCredentials::default(),
+            dialled: String::new(),
+            informant: String::new(),
+            first_failures: Vec::new(),
+            left_out: 0,
+            ping: None,
+            later: Later::default(),
+            status: ConnectionStatus::Connecting,
+            servers,
+        }
+    }
+
+    /// Ends the streams of subscriptions that are over.
+    pub(crate) fn release(&mut self, shared: &Shared) {
+        while let Some(released) = self.session.poll_released() {
+            match released.route {
+                Route::Subscriber { queue, .. } => {
+                    self.end_stream(released.sid, queue, released.ended);
+                }
+                Route::Replies => {
+                    self.inbox = None;
+                    shared.lose_inbox(released.ended, &mut self.later.wake);
+                }
+            }
+        }
+    }
+
+    /// Ends a subscription after so many messages in all. Returns whether it was still going.
+    pub(crate) fn end_after(&mut self, sid: Sid, max: u64) -> bool {
+        let max = NonZeroU64::new(max);
+        if let (None, Some(Route::Subscriber { queue, .. })) = (max, self.session.route_mut(sid)) {
+            // That many it has got.
+            self.later.wake.extend(queue.end(Ended::MaxReached));
+        }
+        self.session.unsubscribe(sid, max)
+    }
+
+    /// Ends the stream of a subscription now if that is over, though the server may not know it yet.
+    pub(crate) fn end_if_over(&mut self, sid: Sid) {
+        if let Some((Route::Subscriber { queue, .. }, Some(how))) =
+            self.session.route_and_end_mut(sid)
+        {
+            self.later.wake.extend(queue.end(how));
+        }
+    }
+
+    fn end_stream(&mut self, sid: Sid, queue: Arc<Queue>, how: Ended) {
+        self.later.wake.extend(queue.end(how));
+        self.unread.put(sid, queue);
+    }
+
+    /// The queues of all subscriptions that are not handed back.
+    pub(crate) fn queues(&mut self) -> impl Iterator<Item = (Sid, &Arc<Queue>)> {
+        self.session.routes_mut().filter_map(|(sid, route)| match route {
+            Route::Subscriber { queue, .. } => Some((sid, &*queue)),
+            Route::Replies => None,
+        })
+    }
+
+    /// Passes on what the session tells, and does what follows from it.
+    pub(crate) fn note(&mut self, shared: &Shared, event: &session::Event<'_>) {
+        match event {
+            session::Event::Connected => {
+                self.note_connected(shared);
+                let server = self.server();
+                self.later.tell(Event::Connected { server });
+            }
+            session::Event::Reconnected => {
+                self.note_connected(shared);
+                let server = self.server();
+                self.later.tell(Event::Reconnected { server });
+            }
+            session::Event::Resubscribed => self.later.tell(Event::Resubscribed),
+            session::Event::Reconnecting { attempt } => {
+                let (server, attempt) = (self.server(), *attempt);
+                self.later.tell(Event::Reconnecting { server, attempt });
+            }
+            session::Event::ConnectFailed { cause, error } => {
+                self.has_failed = true;
+                let text = self.note_failure(*error);
+                let server = std::mem::take(&mut self.dialled);
+                self.note_first_failure(&server, *cause);
+                self.later.tell(Event::ConnectFailed { server, cause: *cause, text });
+            }
+            session::Event::Disconnected { cause, error } => {
+                let text = self.note_failure(*error);
+                let unconfirmed = self.note_lost(*cause, shared);
+                let (server, cause) = (std::mem::take(&mut self.dialled), *cause);
+                self.later.tell(Event::Disconnected { server, cause, text, unconfirmed });
+            }
+            session::Event::ServerError(error) => {
+                self.fail_requests(shared, error);
+                self.note_server_error(error);
+            }
+            session::Event::InfoChanged => {
+                self.note_limits(shared);
+            }
+            session::Event::LameDuck => {
+                self.note_limits(shared);
+                self.later.tell(Event::LameDuck);
+            }
+            _ => {}
+        }
+        self.note_servers();
+        self.later.note_changed();
+    }
+
+    fn note_server_error(&mut self, error: &ServerError<'_>) {
+        let (kind, text) = (error.kind(), error.to_string());
+        let subject = error.violation().map(|violation| violation.subject.to_string());
+        self.later.tell(Event::ServerError { kind, text: text.clone(), subject });
+        let doubtful: Vec<_> = self
+            .session
+            .doubtful()
+            .map(|(sid, name)| (sid, name.to_owned()))
+            .take(MAX_DOUBTFUL)
+            .collect();
+        if !doubtful.is_empty() {
+            self.later.tell(Event::SubscriptionMissing { text, may_be: doubtful });
+        }
+    }
+
+    fn note_connected(&mut self, shared: &Shared) {
+        self.failure = None;
+        self.first_failures = Vec::new();
+        shared.counters.connects.add(1);
+        self.note_limits(shared);
+    }
+
+    /// The server's limits may have changed, or the server has.
+    fn note_limits(&mut self, shared: &Shared) {
+        let limits = self.session.publish_limits();
+        let refused = lock(&shared.outbound).set_limits(limits, &mut self.later.wake);
+        if refused.is_empty() {
+            return;
+        }
+        shared.counters.refused_messages.add(refused.len() as u64);
+        lock(&shared.requests).fail_refused(&refused, &mut self.later.wake);
+        for message in refused {
+            let Refused { subject, size, reason, .. } = message;
+            self.later.tell(Event::MessageRefused { subject, size, reason: reason.into() });
+        }
+    }
+
+    /// What is known of the reason why there is no connection.
+    fn note_failure(&mut self, error: Option<ServerError<'_>>) -> Option<String> {
+        if let Some(error) = error {
+            self.failure = Some(Failure::Server(error.to_string()));
+        }
+        self.failure.as_ref().map(ToString::to_string)
+    }
+
+    /// A server could not be connected to, and there was no connection before.
+    fn note_first_failure(&mut self, server: &str, cause: Lost) {
+        // If it is tried again and again, somebody is told by events.
+        if !self.session.was_connected() && self.session.tries_once() {
+            let (server, failure) = (server.to_owned(), self.failure.take());
+            let error = ConnectError::from_lost(cause, failure);
+            self.first_failures.push(ServerFailure { server, error });
+        }
+    }
+
+    /// Why there is no connection in the end.
+    pub(crate) fn connect_error(&mut self, stop: Stop) -> ConnectError {
+        let mut failures = std::mem::take(&mut self.first_failures);
+        match (stop, failures.len()) {
+            (Stop::NoServers, _) => ConnectError::NoServers,
+            (Stop::Lost(_), 2..) => ConnectError::AllFailed(failures),
+            (Stop::Lost(lost), _) => match failures.pop() {
+                Some(failure) => failure.error,
+                None => ConnectError::from_lost(lost, self.failure.take()),
+            },
+            _ => ConnectError::Lost(Lost::Closed),
+        }
+    }
+
+    /// A server told about itself.
+    pub(crate) fn note_informant(&mut self) {
+        self.informant = self.server();
+        self.failure = None;
+    }
+
+    /// The connection is lost, and with it perhaps so many messages.
+    fn note_lost(&mut self, cause: Lost, shared: &Shared) -> u64 {
+        self.ping = None;
+        let mut outbound = lock(&shared.outbound);
+        if cause == Lost::LameDuck {
+            // The last PING was answered.
+            let last = outbound.handed_over();
+            outbound.confirm(last);
+        }
+        let unconfirmed = outbound.lose(&mut self.later.wake);
+        let last = outbound.handed_over();
+        drop(outbound);
+        shared.counters.unconfirmed_messages.add(unconfirmed);
+        if !shared.settings.requests_wait {
+            lock(&shared.requests).fail_lost(last, &mut self.later.wake);
+        }
+        unconfirmed
+    }
+
+    /// A PONG may have come: the server has processed what was in front of its PING.
+    pub(crate) fn note_confirmed(&mut self, shared: &Shared) {
+        if let Some((ping, number)) = self.ping
+            && self.session.flush_state(ping) == FlushState::Done
+        {
+            self.ping = None;
+            lock(&shared.outbound).confirm(number);
+        }
+    }
+
+    /// Fails the requests that the server does not permit.
+    fn fail_requests(&mut self, shared: &Shared, error: &ServerError<'_>) {
+        let Some(violation) = error.violation() else { return };
+        let subject = violation.subject.as_bytes();
+        let wake = &mut self.later.wake;
+        match violation.action {
+            Action::Publish => lock(&shared.requests).fail_not_permitted(subject, wake),
+            // The subject is that of the reply.
+            Action::PublishReply => {
+                let Some(token) = shared.inbox.token(subject) else { return };
+                let error = RequestError::NotPermitted;
+                wake.extend(lock(&shared.requests).fail_one(token, error));
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells of servers that are new or gone, and of how many there was no room for.
+    pub(crate) fn note_servers(&mut self) {
+        let left_out = self.session.servers_left_out();
+        let count = left_out.wrapping_sub(std::mem::replace(&mut self.left_out, left_out));
+        if count > 0 {
+            self.later.tell(Event::ServersLeftOut { count });
+        }
+        let changes = self.session.server_changes();
+        if self.servers.0 == changes {
+            return;
+        }
+        let now = addresses(&self.session);
+        let (_, before) = std::mem::replace(&mut self.servers, (changes, now.clone()));
+        let known: HashSet<_> = before.iter().collect();
+        let added: Vec<_> = now.iter().filter(|one| !known.contains(one)).cloned().collect();
+        let kept: HashSet<_> = now.iter().collect();
+        let removed: Vec<_> = before.iter().filter(|one| !kept.contains(one)).cloned().collect();
+        if !(added.is_empty() && removed.is_empty()) {
+            self.later.tell(Event::ServersChanged { added, removed });
+        }
+    }
+
+    fn server(&self) -> String {
+        self.session.server().map(|server| server.to_string()).unwrap_or_default()
+    }
+
+    /// The driver is polled by this task.
+    pub(crate) fn set_driver(&mut self, driver: &Waker) {
+        if !self.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
+            self.driver = Some(driver.clone());
+        }
+    }
+
+    pub(crate) fn wake_driver(&mut self) {
+        self.later.wake.extend(self.driver.clone());
+    }
+
+    /// How the connection stands.
+    pub(crate) fn status(&self) -> ConnectionStatus {
+        let session = &self.session;
+        if self.is_over || matches!(session.step(), Step::Stop(_)) {
+            ConnectionStatus::Closed
+        } else if session.draining().is_some() {
+            ConnectionStatus::Draining
+        } else if session.is_connected() {
+            ConnectionStatus::Connected
+        } else if session.was_connected() {
+            ConnectionStatus::Reconnecting
+        } else {
+            ConnectionStatus::Connecting
+        }
+    }
+
+    /// What the server said about itself last.
+    pub(crate) fn server_info(&self) -> ServerInfo {
+        ServerInfo::new(self.informant.clone(), self.session.info())
+    }
+
+    /// The servers to choose from.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.session.servers().map(|known| Candidate {
+            server: known.url.to_string(),
+            failures: known.failures,
+            is_discovered: known.is_discovered,
+        })
+    }
+
+    /// Shows how the connection stands, if that has changed.
+    pub(crate) fn note_status(&mut self) {
+        let now = self.status();
+        if std::mem::replace(&mut self.status, now) != now {
+            self.later.note_status();
+        }
+    }
+
+    /// Lets the driver look whether everything is drained.
+    pub(crate) fn wake_if_draining(&mut self) {
+        if self.session.draining().is_some() {
+            self.wake_driver();
+        }
+    }
+
+    /// Why a request would have no reply, or one that waits has none any more.
+    pub(crate) fn request_error(&self) -> Option<RequestError> {
+        match self.stopped() {
+            Some(Stop::Lost(_) | Stop::NoServers) => Some(RequestError::Disconnected),
+            None if self.session.draining().is_none() => None,
+            _ if self.session.draining().is_some() && !self.is_closing => {
+                Some(RequestError::Draining)
+            }
+            _ => Some(RequestError::Closed),
+        }
+    }
+
+    /// Why there is no connection any more, if there is none.
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        match self.session.step() {
+            Step::Stop(stop) => Some(stop),
+            _ if self.is_over => Some(Stop::Closed),
+            _ => None,
+        }
+    }
+}
+
+/// The addresses of the servers to choose from.
+fn addresses(session: &Session<Growable<Route>>) -> Vec<String> {
+    session.servers().map(|known| known.url.to_string()).collect()
+}
