@@ -31,6 +31,8 @@ use crate::headers::HeaderBuf;
 use crate::headers::Headers;
 use crate::message::Message;
 use crate::nkeys::PublicKey;
+use crate::storage::SendBuf;
+use crate::storage::Sink;
 use crate::subject::Filter;
 use crate::subject::Subject;
 use crate::wire::ClientOp;
@@ -46,11 +48,9 @@ use crate::wire::InfoScanner;
 use crate::wire::Limits;
 use crate::wire::Publish;
 use crate::wire::Role;
-use crate::wire::SendBuf;
 use crate::wire::ServerError;
 use crate::wire::ServerInfo;
 use crate::wire::ServerOp;
-use crate::wire::Sink;
 
 /// What an operation comes down to: a kind, and the bytes that matter.
 type Told = (u8, Vec<u8>);

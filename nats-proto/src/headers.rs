@@ -9,7 +9,7 @@ use core::fmt;
 pub use build::HeaderBuf;
 pub use build::HeaderError;
 
-use crate::run::run;
+use crate::ascii::take_while;
 use crate::status::Status;
 
 const VERSION: &[u8] = b"NATS/1.0";
@@ -167,7 +167,7 @@ fn split_line(block: &[u8]) -> (&[u8], &[u8]) {
 
 /// `name: value`, the value without the blanks around it; `None` if the line is something else.
 fn pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (rest, name) = run(line, is_name_byte);
+    let (rest, name) = take_while(line, is_name_byte);
     let value = rest.strip_prefix(b":")?;
     (!name.is_empty()).then_some((name, value.trim_ascii()))
 }

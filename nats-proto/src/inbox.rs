@@ -2,18 +2,17 @@
 
 use core::fmt;
 
+use crate::ascii;
 use crate::error::Full;
 use crate::rng::Rng;
 use crate::rng::Seed;
+use crate::storage::Buffer;
+use crate::storage::put_all;
 use crate::subject::Filter;
 use crate::subject::Subject;
-use crate::wire::Buffer;
-use crate::wire::divide;
-use crate::wire::put_all;
 
 /// Twenty-two characters out of 62 are 131 bits, the length of a NUID.
 const UNIQUE_LEN: usize = 22;
-const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The inbox of a connection: `_INBOX.<unique>.*`.
 ///
@@ -127,47 +126,19 @@ impl<T: Buffer> Inbox<T> {
 /// A name that nobody else has.
 pub(crate) fn unique(seed: Seed) -> [u8; UNIQUE_LEN] {
     let mut rng = Rng::new(seed);
-    core::array::from_fn(|_| digit(rng.below(62)))
+    core::array::from_fn(|_| ascii::base_62_digit(rng.below(62)))
 }
 
 impl Token {
     /// The token in base 62.
     pub(crate) fn digits(self, digits: &mut [u8; 11]) -> &[u8] {
-        let mut rest = self.0;
-        let mut start = digits.len();
-        for place in digits.iter_mut().rev() {
-            let (quotient, value) = divide(rest, 62);
-            *place = digit(value);
-            start -= 1;
-            rest = quotient;
-            if rest == 0 {
-                break;
-            }
-        }
-        digits.get(start..).unwrap_or_default()
+        ascii::base_62(self.0, digits)
     }
 
     /// Reads what [`digits`](Self::digits) wrote.
     pub(crate) fn parse(digits: &[u8]) -> Option<Self> {
-        if digits.is_empty() {
-            return None;
-        }
-        let mut value: u64 = 0;
-        for &digit in digits {
-            let digit = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'A'..=b'Z' => digit - b'A' + 10,
-                b'a'..=b'z' => digit - b'a' + 36,
-                _ => return None,
-            };
-            value = value.checked_mul(62)?.checked_add(digit.into())?;
-        }
-        Some(Self(value))
+        ascii::parse_base_62(digits).map(Self)
     }
-}
-
-fn digit(value: u32) -> u8 {
-    DIGITS.get(value as usize).copied().unwrap_or(b'0')
 }
 
 impl fmt::Display for Token {

@@ -7,6 +7,7 @@ extern crate alloc;
 #[cfg(any(test, fuzzing))]
 extern crate std;
 
+mod ascii;
 pub mod creds;
 mod error;
 #[cfg(feature = "defmt")]
@@ -21,7 +22,6 @@ pub mod jetstream;
 mod message;
 pub mod nkeys;
 mod rng;
-mod run;
 pub mod session;
 mod status;
 mod storage;
@@ -40,7 +40,6 @@ pub use inbox::Token;
 pub use message::Layout;
 pub use message::Message;
 pub use message::Sid;
-pub use message::Unsubscription;
 pub use rng::Seed;
 pub use session::request_many::RepliesEnded;
 pub use session::request_many::ReplyLimits;
@@ -64,3 +63,4 @@ pub use url::Encoded;
 pub use url::Scheme;
 pub use url::ServerUrl;
 pub use url::UrlError;
+pub use wire::op::Unsubscription;

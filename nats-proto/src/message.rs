@@ -4,7 +4,6 @@
 mod tests;
 
 use core::fmt;
-use core::num::NonZeroU64;
 use core::ops::Range;
 
 use crate::headers::Headers;
@@ -220,16 +219,6 @@ impl Message<bytes::Bytes> {
         let payload = self.payload();
         if payload.is_empty() { bytes::Bytes::new() } else { self.frame.slice_ref(payload) }
     }
-}
-
-/// How long a subscription still lives: `UNSUB <sid> [max]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Unsubscription {
-    /// The subscription.
-    pub sid: Sid,
-    /// After how many messages since SUB it ends; at once if absent.
-    pub max: Option<NonZeroU64>,
 }
 
 impl<B: AsRef<[u8]>, C: AsRef<[u8]>> PartialEq<Message<C>> for Message<B> {

@@ -72,6 +72,7 @@ use crate::error::Full;
 use crate::message::Sid;
 use crate::rng::Rng;
 use crate::rng::Seed;
+use crate::storage::Sink;
 use crate::subject::Filter;
 use crate::subject::Queue;
 use crate::time::Instant;
@@ -80,7 +81,6 @@ use crate::wire::Control;
 use crate::wire::InfoScanner;
 use crate::wire::PING;
 use crate::wire::ServerInfo;
-use crate::wire::Sink;
 use crate::wire::Subscribe;
 
 /// A client's side of a connection to NATS.

@@ -1,11 +1,20 @@
-//! Where long-lived things are kept, in a fixed amount of memory or on the heap.
+//! Where bytes and long-lived things are kept: in a fixed amount of memory, or on the heap.
 
+mod bounded;
+mod buffer;
+mod send_buf;
 mod slot_map;
 mod table;
 
+pub use bounded::Bounded;
+pub use buffer::Buffer;
+pub use buffer::Sink;
+pub use send_buf::SendBuf;
 pub use slot_map::Slot;
 pub use table::Table;
 
+pub(crate) use buffer::put_all;
+pub(crate) use send_buf::copy;
 pub(crate) use slot_map::Arena;
 pub(crate) use slot_map::Place;
 #[cfg(test)]

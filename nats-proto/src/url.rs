@@ -5,10 +5,11 @@ mod tests;
 
 use core::fmt;
 
+use crate::ascii::Decimal;
+use crate::ascii::hex_digit;
 use crate::error::Full;
-use crate::wire::Sink;
-use crate::wire::hex_digit;
-use crate::wire::put_all;
+use crate::storage::Sink;
+use crate::storage::put_all;
 
 /// A server's address, as people write it.
 ///
@@ -222,7 +223,7 @@ impl<'a> ServerUrl<'a> {
     ///
     /// [`Full`] if it does not fit; nothing is written then.
     pub fn encode(&self, out: &mut impl Sink) -> Result<(), Full> {
-        let port = crate::wire::Decimal::new(self.port().into());
+        let port = Decimal::new(self.port().into());
         let (open, close) = if self.has_colon() { ("[", "]") } else { ("", "") };
         let parts = [
             self.scheme.as_str().as_bytes(),

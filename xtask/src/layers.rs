@@ -36,8 +36,8 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "nats-proto",
         layers: &[
-            Layer { name: "base", modules: &["error", "time", "rng", "run"] },
-            Layer { name: "storage", modules: &["storage", "wire::sink"] },
+            Layer { name: "base", modules: &["error", "time", "rng", "ascii"] },
+            Layer { name: "storage", modules: &["storage"] },
             Layer {
                 name: "values",
                 modules: &[
@@ -49,17 +49,7 @@ const CRATES: &[Crate] = &[
             Layer { name: "jetstream", modules: &["jetstream"] },
             Layer { name: "top", modules: &["format", "fuzzing"] },
         ],
-        exceptions: &[
-            ("headers::build", "wire"),
-            ("inbox", "wire"),
-            ("inbox", "wire::decimal"),
-            ("url", "wire"),
-            ("url", "wire::decimal"),
-            ("url", "wire::utf8"),
-            ("wire::info", "wire::args"),
-            ("wire::server_error", "wire::args"),
-            ("wire::view", "wire::args"),
-        ],
+        exceptions: &[],
     },
     Crate {
         name: "nats-tokio",

@@ -6,7 +6,7 @@ use core::fmt;
 use super::Headers;
 use super::is_name_byte;
 use crate::error::Full;
-use crate::wire::Buffer;
+use crate::storage::Buffer;
 
 const EMPTY: &[u8] = b"NATS/1.0\r\n\r\n";
 const CRLF: &[u8] = b"\r\n";

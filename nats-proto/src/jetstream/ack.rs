@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use super::nanos;
+use crate::ascii::Decimal;
 use crate::error::Full;
-use crate::wire::Decimal;
-use crate::wire::Sink;
-use crate::wire::put_all;
+use crate::storage::Sink;
+use crate::storage::put_all;
 
 /// What to tell a consumer about a message: the body of a publish to the message's reply subject.
 ///

@@ -5,10 +5,10 @@ use super::name::ConsumerName;
 use super::name::NameError;
 use super::name::StreamName;
 use crate::error::Full;
+use crate::storage::Buffer;
+use crate::storage::put_all;
 use crate::subject::Filter;
 use crate::subject::Subject;
-use crate::wire::Buffer;
-use crate::wire::put_all;
 
 /// What all API subjects begin with: `$JS.API`, that of a domain, or whatever an account calls its
 /// import of them.

@@ -10,7 +10,7 @@ use super::response::ResponseError;
 use super::response::Value;
 use super::response::keep;
 use super::response::text;
-use crate::wire::Buffer;
+use crate::storage::Buffer;
 
 /// A consumer's state, and those of its settings that a client has to know to use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

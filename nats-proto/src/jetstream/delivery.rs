@@ -3,7 +3,7 @@
 use core::str;
 
 use super::time::Timestamp;
-use crate::wire::decimal;
+use crate::ascii::parse_decimal;
 
 const PREFIX: &[u8] = b"$JS.ACK.";
 
@@ -85,7 +85,11 @@ fn text(token: &[u8]) -> Option<&str> {
 
 /// A number without sign, and not nothing.
 fn number(token: &[u8]) -> Option<u64> {
-    if token.is_empty() || !token.iter().all(u8::is_ascii_digit) { None } else { decimal(token) }
+    if token.is_empty() || !token.iter().all(u8::is_ascii_digit) {
+        None
+    } else {
+        parse_decimal(token)
+    }
 }
 
 #[cfg(test)]

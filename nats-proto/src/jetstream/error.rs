@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::wire::decimal;
+use crate::ascii::parse_decimal;
 
 /// The number by which nats-server tells its errors apart (`err_code`, `errors.json`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -196,7 +196,7 @@ impl<'a> ApiError<'a> {
         let number =
             self.after(ErrorCode::WRONG_LAST_SEQUENCE, "wrong last sequence: ")?.as_bytes();
         let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
-        if is_number { decimal(number) } else { None }
+        if is_number { parse_decimal(number) } else { None }
     }
 
     /// The last message's id, where that is what was wrong: empty if it had none.

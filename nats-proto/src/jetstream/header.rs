@@ -7,13 +7,13 @@ use core::fmt;
 use core::time::Duration;
 
 use super::name::StreamName;
+use crate::ascii::Decimal;
+use crate::ascii::divide;
 use crate::headers::HeaderBuf;
 use crate::headers::HeaderError;
+use crate::storage::Buffer;
 use crate::subject::Filter;
 use crate::time::Millis;
-use crate::wire::Buffer;
-use crate::wire::Decimal;
-use crate::wire::divide;
 
 /// By which a stream knows a message that it has already.
 pub const MESSAGE_ID: &str = "Nats-Msg-Id";

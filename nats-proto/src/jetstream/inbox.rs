@@ -5,10 +5,10 @@ use crate::inbox::Token;
 use crate::inbox::unique;
 use crate::message::Message;
 use crate::rng::Seed;
+use crate::storage::Buffer;
+use crate::storage::put_all;
 use crate::subject::Filter;
 use crate::subject::Subject;
-use crate::wire::Buffer;
-use crate::wire::put_all;
 
 /// The inboxes of one consumer: `<prefix>.<unique>.<inbox>.*`.
 ///

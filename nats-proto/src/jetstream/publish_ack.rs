@@ -11,8 +11,8 @@ use super::response::ResponseError;
 use super::response::Value;
 use super::response::keep;
 use super::response::text;
-use crate::wire::Buffer;
-use crate::wire::decimal;
+use crate::ascii::parse_decimal;
+use crate::storage::Buffer;
 
 /// The server's word that a message is in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +197,7 @@ fn canonical(payload: &[u8]) -> Option<PublishAck<'_>> {
         b",\"duplicate\": true}" => true,
         _ => return None,
     };
-    let sequence = decimal(digits).filter(|sequence| *sequence > 0)?;
+    let sequence = parse_decimal(digits).filter(|sequence| *sequence > 0)?;
     Some(PublishAck { stream, sequence, is_duplicate, domain })
 }
 

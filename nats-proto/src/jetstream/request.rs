@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
+use crate::ascii::Decimal;
 use crate::error::Full;
+use crate::storage::Sink;
 use crate::time::Millis;
-use crate::wire::Decimal;
-use crate::wire::Sink;
 use crate::wire::put_string;
 
 /// The body of a request for messages, a *pull* (ADR-13, ADR-42 for priority groups).
@@ -194,7 +194,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::wire::SendBuf;
+    use crate::storage::SendBuf;
 
     fn body(request: PullRequest<'_>) -> String {
         let mut out = heapless::Vec::<u8, 512>::new();

@@ -7,11 +7,11 @@ use core::fmt;
 
 use super::error::ApiError;
 use super::error::ErrorCode;
-use crate::wire::Buffer;
+use crate::ascii::parse_decimal;
+use crate::storage::Buffer;
 use crate::wire::Scanner;
 use crate::wire::Token;
 use crate::wire::TokenKind;
-use crate::wire::decimal;
 
 /// A payload that is not the response that was expected: not JSON, or without what has to be in it.
 ///
@@ -185,7 +185,7 @@ fn key<F: Fields>(name: &[u8]) -> u8 {
 }
 
 fn number(text: &[u8]) -> Option<u64> {
-    if text.iter().all(u8::is_ascii_digit) { decimal(text) } else { None }
+    if text.iter().all(u8::is_ascii_digit) { parse_decimal(text) } else { None }
 }
 
 /// Puts `text` in place of what was there, or nothing if it does not fit or is not whole.

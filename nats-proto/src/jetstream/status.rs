@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod tests;
 
+use crate::ascii::parse_decimal;
 use crate::headers::Headers;
 use crate::message::Message;
 use crate::status::Status;
 use crate::status::StatusCode;
-use crate::wire::decimal;
 
 /// What a server said about a pull (ADR-13, ADR-37, nats-server's `consumer.go`).
 ///
@@ -139,7 +139,7 @@ fn look_up(table: &[(&[u8], PullStatus<'static>)], text: &[u8]) -> Option<PullSt
 /// A number that a client can keep to; a larger one than 32 bits has is as large as they are.
 fn number(text: &[u8]) -> Option<u32> {
     let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    is_number.then(|| decimal(text).and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX))
+    is_number.then(|| parse_decimal(text).and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX))
 }
 
 /// A duration as Go writes it (`1h2m3.5s`, `300ms`), in whole milliseconds, rounded down.
@@ -231,5 +231,5 @@ impl Heartbeat {
 fn header_number(headers: Headers<'_>, name: &str) -> Option<u64> {
     let value = headers.get_bytes(name)?;
     let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    if is_number { decimal(value) } else { None }
+    if is_number { parse_decimal(value) } else { None }
 }

@@ -6,7 +6,7 @@ mod tests;
 use core::fmt;
 
 use crate::error::Full;
-use crate::wire::Sink;
+use crate::storage::Sink;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;

@@ -1,9 +1,9 @@
 //! PING and PONG: keeping alive and flushing are one sequence of numbers.
 
 use crate::error::Full;
+use crate::storage::Sink;
 use crate::wire::PING;
 use crate::wire::PONG;
-use crate::wire::Sink;
 
 /// Something handed to the connection before a certain PING: it has reached the server when the
 /// PONG is back.

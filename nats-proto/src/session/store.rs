@@ -4,9 +4,9 @@ use core::marker::PhantomData;
 
 use super::servers::Server;
 use super::subscriptions::Subscription;
+use crate::storage::Buffer;
 use crate::storage::Slot;
 use crate::storage::Table;
-use crate::wire::Buffer;
 
 /// Chooses where a [`Session`](crate::session::Session) keeps its subscriptions, servers and texts:
 /// [`Fixed`] without an allocator, [`Growable`] with one.

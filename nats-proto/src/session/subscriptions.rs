@@ -23,13 +23,13 @@ use super::servers::Pool;
 use super::store::Store;
 use crate::error::Full;
 use crate::message::Sid;
-use crate::message::Unsubscription;
 use crate::storage::Arena;
 use crate::storage::Place;
+use crate::storage::Sink;
+use crate::storage::put_all;
 use crate::subject::Filter;
 use crate::subject::Queue;
-use crate::wire::Sink;
-use crate::wire::put_all;
+use crate::wire::op::Unsubscription;
 
 /// The first and the last of those in a chain.
 #[derive(Clone, Copy, Debug, Default)]

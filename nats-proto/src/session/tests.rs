@@ -16,11 +16,11 @@ use std::vec::Vec;
 
 use super::*;
 use crate::session::store::Fixed;
+use crate::storage::SendBuf;
 use crate::url::ServerUrl;
 use crate::wire::Decoded;
 use crate::wire::Decoder;
 use crate::wire::FromServer;
-use crate::wire::SendBuf;
 use crate::wire::ServerOp;
 
 const INFO: &str =

@@ -3,12 +3,17 @@
 #[cfg(test)]
 mod tests;
 
+mod view;
+
 use core::fmt;
 
+pub use view::ConnectView;
+
 use super::json::put_string;
-use super::sink::Sink;
-use super::sink::copy;
+use crate::ascii::Decimal;
 use crate::error::Full;
+use crate::storage::Sink;
+use crate::storage::copy;
 
 /// CONNECT: who we are, and how we want to be talked to.
 ///
@@ -154,7 +159,7 @@ impl Connect<'_> {
         put_text(",\"lang\":", Some(self.lang), out);
         put_text(",\"version\":", Some(self.version), out);
         out.put(b",\"protocol\":");
-        out.put(super::decimal::Decimal::new(self.protocol.into()).as_bytes());
+        out.put(Decimal::new(self.protocol.into()).as_bytes());
         put_flag(",\"echo\":", self.echo, out);
         put_flag(",\"headers\":", self.headers, out);
         put_flag(",\"no_responders\":", self.no_responders, out);

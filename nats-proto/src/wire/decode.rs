@@ -3,51 +3,30 @@
 #[cfg(test)]
 mod tests;
 
+mod args;
+mod fast;
+mod limits;
+mod long_line;
+mod role;
+
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
 
-use super::canonical;
+pub use limits::Limits;
+pub use role::FromClient;
+pub use role::FromServer;
+pub use role::Operations;
+pub use role::Role;
+
+use self::long_line::LongLine;
+use self::long_line::Progress;
+use self::role::Line;
 use super::error::DecodeError;
 use super::info::InfoPart;
-use super::long_line::LongLine;
-use super::long_line::Progress;
 use super::op::Oversized;
-use super::role::Line;
-use super::role::Role;
 use crate::message::Layout;
 use crate::message::Message;
 use crate::message::Sid;
-
-/// How long things may be. Nothing a peer sends makes a decoder hold more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Limits {
-    /// The longest control line in bytes, without its line end. A longer one is an error; INFO is
-    /// exempt. Default 4096, nats-server's `max_control_line`; at most 65,000.
-    pub line: usize,
-    /// The longest frame in bytes that the caller can hold, line ends included. A longer message
-    /// is passed over and reported. Default 64 MiB and a line: nats-server advises against more.
-    pub frame: usize,
-    /// The longest INFO in bytes. Default 1 MiB, thousands of servers.
-    pub info: usize,
-}
-
-impl Limits {
-    /// The defaults.
-    pub const DEFAULT: Self = Self { line: 4096, frame: 64 * 1024 * 1024 + 8192, info: 1 << 20 };
-
-    /// The defaults for a caller whose buffer has `len` bytes.
-    #[must_use]
-    pub const fn for_buffer(len: usize) -> Self {
-        Self { frame: len, ..Self::DEFAULT }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
 
 /// A resumable decoder of what a [`FromServer`](super::FromServer) or a
 /// [`FromClient`](super::FromClient) sends.
@@ -160,7 +139,7 @@ impl<R: Role> Decoder<R> {
         // A whole message as everybody writes it; the state stays as it is.
         if let State::Line { scanned: 0 } = self.state
             && let Some((kind, start)) = R::canonical_kind(input)
-            && let Some((sid, layout)) = canonical::message(self.window(input), start, kind)
+            && let Some((sid, layout)) = fast::message(self.window(input), start, kind)
             && layout.frame_len() <= self.limits.frame
             && let Some(frame) = input.get(..layout.frame_len())
             && frame.ends_with(b"\r\n")
@@ -419,7 +398,7 @@ fn partial<Op>(need: usize) -> Decoded<Op> {
 
 fn is_info(start: &[u8; 5]) -> bool {
     let [name @ .., blank] = start;
-    name.eq_ignore_ascii_case(b"INFO") && super::args::is_blank(*blank)
+    name.eq_ignore_ascii_case(b"INFO") && args::is_blank(*blank)
 }
 
 fn is_prefix_of_info(input: &[u8]) -> bool {

@@ -3,17 +3,20 @@
 #[cfg(test)]
 mod tests;
 
+mod argument;
+
 use core::fmt;
 
-use super::decimal::Decimal;
-use super::sink::Buffer;
-use super::sink::Sink;
-use super::sink::copy;
-use super::sink::put_all;
+use self::argument::put_number;
+use super::op::Unsubscription;
+use crate::ascii::Decimal;
 use crate::error::Full;
 use crate::headers::Headers;
 use crate::message::Sid;
-use crate::message::Unsubscription;
+use crate::storage::Buffer;
+use crate::storage::Sink;
+use crate::storage::copy;
+use crate::storage::put_all;
 use crate::subject::Filter;
 use crate::subject::Queue;
 use crate::subject::Subject;
@@ -370,16 +373,16 @@ impl Head<'_> {
         out.put(self.name);
         out.put(self.subject);
         if let Some(sid) = self.sid {
-            Decimal::put_argument(sid.0, out);
+            put_number(sid.0, out);
         }
         if let Some(reply) = self.reply {
             out.put(b" ");
             out.put(reply);
         }
         if self.headers != 0 {
-            Decimal::put_argument(self.headers as u64, out);
+            put_number(self.headers as u64, out);
         }
-        Decimal::put_argument(self.total as u64, out);
+        put_number(self.total as u64, out);
         out.put(CRLF);
     }
 }

@@ -1,17 +1,18 @@
 //! What a server says about itself, read as it arrives.
 
-mod encode;
 #[cfg(test)]
 mod tests;
 
-pub use encode::Info;
+mod write;
 
-use super::args::decimal;
+pub use write::Info;
+
 use super::json::JsonError;
 use super::json::Scanner;
 use super::json::Token;
 use super::json::TokenKind;
-use super::sink::Buffer;
+use crate::ascii::parse_decimal;
+use crate::storage::Buffer;
 
 /// INFO, or a part of it: a cluster's can be longer than any buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -369,5 +370,5 @@ fn replace(field: &mut impl Buffer, text: Option<&[u8]>) -> bool {
 
 /// A number without sign, fraction or exponent.
 fn decimal_text(text: &[u8]) -> Option<u64> {
-    if text.iter().all(u8::is_ascii_digit) { decimal(text) } else { None }
+    if text.iter().all(u8::is_ascii_digit) { parse_decimal(text) } else { None }
 }

@@ -5,11 +5,11 @@ mod tests;
 
 use core::fmt;
 
-use super::sink::Buffer;
-use super::sink::Sink;
 use super::utf8::Utf8;
-use super::utf8::hex_digit;
+use crate::ascii::hex_digit;
 use crate::error::Full;
+use crate::storage::Buffer;
+use crate::storage::Sink;
 
 /// Nesting beyond this is refused. INFO and CONNECT nest twice.
 const MAX_DEPTH: u8 = 64;

@@ -1,11 +1,12 @@
 //! What a decoder finds: the operations of either side.
 
+use core::num::NonZeroU64;
+
+use super::connect::ConnectView;
 use super::info::InfoPart;
 use super::server_error::ServerError;
-use super::view::ConnectView;
 use crate::message::Message;
 use crate::message::Sid;
-use crate::message::Unsubscription;
 
 /// What a server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,16 @@ pub struct SubscribeArgs<'b> {
     pub queue: Option<&'b [u8]>,
     /// The number that the client chose.
     pub sid: Sid,
+}
+
+/// How long a subscription still lives: `UNSUB <sid> [max]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Unsubscription {
+    /// The subscription.
+    pub sid: Sid,
+    /// After how many messages since SUB it ends; at once if absent.
+    pub max: Option<NonZeroU64>,
 }
 
 /// A message that was passed over because it is longer than a frame may be.

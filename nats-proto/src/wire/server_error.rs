@@ -5,9 +5,9 @@ mod tests;
 
 use core::fmt;
 
-use super::args::decimal;
 use super::utf8::Utf8;
-use super::utf8::hex_digit;
+use crate::ascii::hex_digit;
+use crate::ascii::parse_decimal;
 use crate::message::Sid;
 
 /// The text of an -ERR.
@@ -326,7 +326,7 @@ fn sid(text: &[u8]) -> Option<Sid> {
     let text = strip(text, " (sid \"")?;
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).filter(|end| *end > 0)?;
     text.get(end..)?.strip_prefix(b"\")")?;
-    decimal(text.get(..end)?).map(Sid)
+    parse_decimal(text.get(..end)?).map(Sid)
 }
 
 /// Splits the first character off, resolved if it is escaped.

@@ -30,17 +30,6 @@ impl Utf8 {
     }
 }
 
-/// The value of a hexadecimal digit.
-#[inline(never)]
-pub(crate) const fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,10 +39,6 @@ mod tests {
         for char in '\0'..=char::MAX {
             let expected = char.encode_utf8(&mut [0; 4]).as_bytes().to_vec();
             assert_eq!(Utf8::from_char(char).as_bytes(), expected, "{char:?}");
-        }
-        for byte in 0..=u8::MAX {
-            let digit = char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            assert_eq!(hex_digit(byte), digit);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::jetstream::publish_ack::PublishResponse;
 use crate::jetstream::publish_ack::PublishScanner;
 use crate::message::Message;
 use crate::status::StatusCode;
-use crate::wire::Buffer;
+use crate::storage::Buffer;
 
 /// What became of a message. Each has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,13 +10,13 @@ use crate::rng::Rng;
 use crate::session::settings::MIN_DELAY;
 use crate::session::settings::Settings;
 use crate::session::store::Store;
+use crate::storage::Sink;
 use crate::storage::Table;
 use crate::time::Instant;
 use crate::time::Millis;
 use crate::url::Scheme;
 use crate::url::ServerUrl;
 use crate::wire::ErrorKind;
-use crate::wire::Sink;
 
 /// How many servers are kept that others told of. nats-server tells of every address of every server
 /// in its cluster.

@@ -1,8 +1,8 @@
 //! One server: its address, and how connecting to it went.
 
+use crate::storage::Buffer;
 use crate::time::Instant;
 use crate::url::ServerUrl;
-use crate::wire::Buffer;
 use crate::wire::ErrorKind;
 
 /// One server in a session's table.

@@ -2,16 +2,16 @@
 
 use core::num::NonZeroU64;
 
+use crate::ascii::Decimal;
 use crate::error::Full;
 use crate::message::Sid;
-use crate::message::Unsubscription;
 use crate::session::Ended;
+use crate::storage::Buffer;
 use crate::storage::Place;
-use crate::wire::Buffer;
-use crate::wire::Decimal;
-use crate::wire::Sink;
+use crate::storage::Sink;
+use crate::storage::put_all;
 use crate::wire::Violation;
-use crate::wire::put_all;
+use crate::wire::op::Unsubscription;
 
 /// One subscription in a session's table.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::*;
+use crate::storage::SendBuf;
 use crate::wire::ConnectView;
-use crate::wire::SendBuf;
 
 fn encoded(connect: &Connect<'_>) -> String {
     let mut memory = [0; 1024];

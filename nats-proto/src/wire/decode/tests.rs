@@ -413,10 +413,10 @@ proptest! {
         let arguments = words.join(" ");
         let name = if has_headers { "HMSG" } else { "MSG" };
         let line = format!("{name} {arguments}");
-        let parsed = crate::wire::args::message(
+        let parsed = args::message(
             line.as_bytes(),
             &line.as_bytes()[name.len()..],
-            crate::wire::args::MessageKind { has_sid: true, has_headers },
+            args::MessageKind { has_sid: true, has_headers },
         );
         let parsed = parsed.ok().map(|(sid, layout)| {
             let text = |span: crate::message::Span| {

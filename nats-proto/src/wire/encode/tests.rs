@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::headers::HeaderBuf;
+use crate::storage::SendBuf;
 use crate::wire::ClientOp;
 use crate::wire::Decoded;
 use crate::wire::Decoder;
 use crate::wire::FromClient;
 use crate::wire::FromServer;
-use crate::wire::SendBuf;
 use crate::wire::ServerOp;
 
 fn encoded(encode: impl Fn(&mut SendBuf<'_>) -> Result<(), Full>) -> Vec<u8> {

@@ -15,19 +15,23 @@ use nom::error::ErrorKind;
 use nom::error::ParseError;
 use nom::sequence::preceded;
 
-use super::error::DecodeError;
-use super::op::SubscribeArgs;
+use crate::ascii::parse_decimal;
+use crate::ascii::take_while;
 use crate::message::Layout;
 use crate::message::Sid;
 use crate::message::Span;
-use crate::message::Unsubscription;
-use crate::run::run;
-use crate::run::run1;
+use crate::wire::error::DecodeError;
+use crate::wire::op::SubscribeArgs;
+use crate::wire::op::Unsubscription;
 
 /// The largest size that nats-server can state: its limits are 32-bit signed numbers.
 const MAX_SIZE: u64 = i32::MAX as u64;
 
-type Parsed<'b, T> = IResult<&'b [u8], T, DecodeError>;
+type Parsed<'b, T> = IResult<&'b [u8], T, Fault>;
+
+/// A [`DecodeError`] on its way through nom, whose traits stay private to this module.
+#[derive(Clone, Copy)]
+struct Fault(DecodeError);
 
 /// Which of the four message operations a control line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub(super) struct MessageKind {
 /// Splits the operation's name off a control line.
 #[inline]
 pub(super) fn name(line: &[u8]) -> (&[u8], &[u8]) {
-    let (rest, name) = run(line, |byte| !is_blank(byte));
+    let (rest, name) = take_while(line, |byte| !is_blank(byte));
     (name, rest)
 }
 
@@ -118,35 +122,44 @@ fn size(input: &[u8]) -> Parsed<'_, u32> {
     let (rest, size) = number(input)?;
     match u32::try_from(size) {
         Ok(size) if u64::from(size) <= MAX_SIZE => Ok((rest, size)),
-        _ => Err(nom::Err::Error(DecodeError::Overflow)),
+        _ => Err(overflow()),
     }
 }
 
 /// A decimal number behind blanks.
 #[inline]
 fn number(input: &[u8]) -> Parsed<'_, u64> {
-    let digits = run1(|byte| byte.is_ascii_digit());
-    let (rest, digits) = preceded(run1(is_blank), digits).parse_complete(input)?;
+    let digits = take_while1(|byte| byte.is_ascii_digit());
+    let (rest, digits) = preceded(take_while1(is_blank), digits).parse_complete(input)?;
     if rest.first().is_some_and(|&byte| !is_blank(byte)) {
-        return Err(nom::Err::Error(DecodeError::Arguments));
+        return Err(malformed());
     }
-    match decimal(digits) {
+    match parse_decimal(digits) {
         Some(number) => Ok((rest, number)),
-        None => Err(nom::Err::Error(DecodeError::Overflow)),
+        None => Err(overflow()),
     }
 }
 
 /// Any argument behind blanks.
 #[inline]
 fn argument(input: &[u8]) -> Parsed<'_, &[u8]> {
-    preceded(run1(is_blank), run1(|byte| !is_blank(byte))).parse_complete(input)
+    preceded(take_while1(is_blank), take_while1(|byte| !is_blank(byte))).parse_complete(input)
 }
 
 #[inline]
 fn end(input: &[u8]) -> Parsed<'_, ()> {
-    match run(input, is_blank) {
+    match take_while(input, is_blank) {
         (rest @ [], _) => Ok((rest, ())),
-        (_, _) => Err(nom::Err::Error(DecodeError::Arguments)),
+        (_, _) => Err(malformed()),
+    }
+}
+
+/// Like [`take_while`], as a parser that takes at least one byte.
+#[inline]
+fn take_while1<'b>(is_in: impl Fn(u8) -> bool) -> impl Fn(&'b [u8]) -> Parsed<'b, &'b [u8]> {
+    move |input| match take_while(input, &is_in) {
+        (_, []) => Err(malformed()),
+        taken => Ok(taken),
     }
 }
 
@@ -155,27 +168,26 @@ pub(super) const fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// The value of a run of digits; `None` if it exceeds 64 bits.
-pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
-    let mut value: u64 = 0;
-    for digit in digits {
-        value = value.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;
-    }
-    Some(value)
+const fn overflow() -> nom::Err<Fault> {
+    nom::Err::Error(Fault(DecodeError::Overflow))
+}
+
+const fn malformed() -> nom::Err<Fault> {
+    nom::Err::Error(Fault(DecodeError::Arguments))
 }
 
 #[inline]
 fn finish<'b, T>(parsed: Parsed<'b, T>) -> Result<(T, &'b [u8]), DecodeError> {
     match parsed {
         Ok((rest, value)) => Ok((value, rest)),
-        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+        Err(nom::Err::Error(Fault(error)) | nom::Err::Failure(Fault(error))) => Err(error),
         Err(nom::Err::Incomplete(_)) => Err(DecodeError::Arguments),
     }
 }
 
-impl ParseError<&[u8]> for DecodeError {
+impl ParseError<&[u8]> for Fault {
     fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
-        Self::Arguments
+        Self(DecodeError::Arguments)
     }
 
     fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
@@ -184,6 +196,6 @@ impl ParseError<&[u8]> for DecodeError {
 
     /// Of two ways in which a line is wrong, a number that is too large tells more.
     fn or(self, other: Self) -> Self {
-        if self == Self::Overflow { self } else { other }
+        if self.0 == DecodeError::Overflow { self } else { other }
     }
 }

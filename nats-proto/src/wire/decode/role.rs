@@ -2,17 +2,17 @@
 
 use super::args;
 use super::args::MessageKind;
-use super::error::DecodeError;
-use super::info::InfoPart;
-use super::op::ClientOp;
-use super::op::Control;
-use super::op::Oversized;
-use super::op::ServerOp;
-use super::server_error::ServerError;
-use super::view::ConnectView;
 use crate::message::Layout;
 use crate::message::Message;
 use crate::message::Sid;
+use crate::wire::connect::ConnectView;
+use crate::wire::error::DecodeError;
+use crate::wire::info::InfoPart;
+use crate::wire::op::ClientOp;
+use crate::wire::op::Control;
+use crate::wire::op::Oversized;
+use crate::wire::op::ServerOp;
+use crate::wire::server_error::ServerError;
 
 /// The side whose bytes a [`Decoder`](super::Decoder) decodes: [`FromServer`] or [`FromClient`].
 ///

@@ -1,10 +1,10 @@
 //! CONNECT as a server sees it.
 
-use super::args::decimal;
-use super::json::JsonError;
-use super::json::Scanner;
-use super::json::TokenKind;
-use super::sink::Buffer;
+use crate::ascii::parse_decimal;
+use crate::storage::Buffer;
+use crate::wire::json::JsonError;
+use crate::wire::json::Scanner;
+use crate::wire::json::TokenKind;
 
 /// The JSON of a CONNECT, read when it is asked.
 ///
@@ -61,7 +61,7 @@ impl<'b> ConnectView<'b> {
         let mut text = heapless::Vec::<u8, 32>::new();
         let kind = self.find(key, &mut text)?;
         (kind == TokenKind::Number && text.iter().all(u8::is_ascii_digit))
-            .then(|| decimal(&text))
+            .then(|| parse_decimal(&text))
             .flatten()
     }
 

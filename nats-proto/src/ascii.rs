@@ -1,6 +1,7 @@
-//! Numbers as text, without `core::fmt`.
+//! Numbers and other runs of ASCII: read and written without `core::fmt` and without a panic.
 
-use super::sink::Sink;
+#[cfg(test)]
+mod tests;
 
 /// A number's decimal digits.
 #[derive(Clone, Copy)]
@@ -53,25 +54,6 @@ impl Decimal {
         }
     }
 
-    /// Appends a blank and a number.
-    ///
-    /// A few digits are put together in a register: a processor has to wait for bytes that were
-    /// written one by one and are then copied together, for longer than the rest of PUB takes.
-    #[inline]
-    pub(crate) fn put_argument(number: u64, out: &mut impl Sink) {
-        let small = u32::try_from(number).unwrap_or(u32::MAX);
-        let digit = |power: u32| b'0' + u8::try_from(small / power % 10).unwrap_or_default();
-        match small {
-            // On small processors, little code is worth more.
-            _ if cfg!(not(target_pointer_width = "64")) => put_plain(number, out),
-            0..10 => out.put(&[b' ', digit(1)]),
-            10..100 => out.put(&[b' ', digit(10), digit(1)]),
-            100..1000 => out.put(&[b' ', digit(100), digit(10), digit(1)]),
-            1000..10_000 => out.put(&[b' ', digit(1000), digit(100), digit(10), digit(1)]),
-            _ => put_plain(number, out),
-        }
-    }
-
     #[inline]
     fn prepend(&mut self, digit: u32) {
         self.start = self.start.saturating_sub(1);
@@ -89,12 +71,6 @@ impl Decimal {
     pub(crate) const fn len(&self) -> usize {
         self.digits.len() - self.start as usize
     }
-}
-
-#[inline]
-fn put_plain(number: u64, out: &mut impl Sink) {
-    out.put(b" ");
-    out.put(Decimal::new(number).as_bytes());
 }
 
 /// A number divided by a small one, and the rest.
@@ -121,42 +97,76 @@ fn divide_on_paper(number: u64, by: u16) -> (u64, u32) {
     (quotient, rest)
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// The value of a run of decimal digits; `None` if it exceeds 64 bits.
+pub(crate) fn parse_decimal(digits: &[u8]) -> Option<u64> {
+    let mut value: u64 = 0;
+    for digit in digits {
+        value = value.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;
+    }
+    Some(value)
+}
 
-    use super::*;
+/// The digits of base 62, in the order of their values.
+const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-    #[test]
-    fn edges() {
-        for number in [0, 9, 10, u64::from(u32::MAX), u64::from(u32::MAX) + 1, u64::MAX] {
-            let decimal = Decimal::new(number);
-            assert_eq!(decimal.as_bytes(), std::format!("{number}").as_bytes());
-            assert_eq!(decimal.len(), decimal.as_bytes().len());
-            assert_eq!(decimal.len(), Decimal::len_of(number));
+/// The digit of base 62 for a value below 62.
+pub(crate) fn base_62_digit(value: u32) -> u8 {
+    BASE_62.get(value as usize).copied().unwrap_or(b'0')
+}
+
+/// Writes a number in base 62 to the end of `digits`, and returns it.
+pub(crate) fn base_62(number: u64, digits: &mut [u8; 11]) -> &[u8] {
+    let mut rest = number;
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        let (quotient, value) = divide(rest, 62);
+        *digit = base_62_digit(value);
+        start -= 1;
+        rest = quotient;
+        if rest == 0 {
+            break;
         }
     }
+    digits.get(start..).unwrap_or_default()
+}
 
-    proptest! {
-        #[test]
-        fn agrees_with_the_standard_library(number: u64, shift in 0u32..64) {
-            let number = number >> shift;
-            let text = std::format!("{number}");
-            let decimal = Decimal::new(number);
-            prop_assert_eq!(decimal.as_bytes(), text.as_bytes());
-            prop_assert_eq!(Decimal::len_of(number), text.len());
-            let mut out = heapless::Vec::<u8, 21>::new();
-            Decimal::put_argument(number, &mut out);
-            prop_assert_eq!(&out[1..], text.as_bytes());
-        }
-
-        #[test]
-        fn divides(number: u64, shift in 0u32..64, by in 1u16..) {
-            let number = number >> shift;
-            for (quotient, rest) in [divide(number, by), divide_on_paper(number, by)] {
-                prop_assert_eq!(quotient, number / u64::from(by));
-                prop_assert_eq!(u64::from(rest), number % u64::from(by));
-            }
-        }
+/// Reads what [`base_62`] wrote.
+pub(crate) fn parse_base_62(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
     }
+    let mut value: u64 = 0;
+    for &digit in digits {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'A'..=b'Z' => digit - b'A' + 10,
+            b'a'..=b'z' => digit - b'a' + 36,
+            _ => return None,
+        };
+        value = value.checked_mul(62)?.checked_add(digit.into())?;
+    }
+    Some(value)
+}
+
+/// The value of a hexadecimal digit.
+#[inline(never)]
+pub(crate) const fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Splits the bytes before the first one for which `is_in` is false off the input: the rest comes
+/// first, as in a parser.
+///
+/// What nom's own `take_while` does, without its panic: nom splits its input with a function that
+/// checks the length again, and a compiler that optimizes for size leaves that in.
+#[inline]
+pub(crate) fn take_while(input: &[u8], is_in: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let len = input.iter().position(|&byte| !is_in(byte)).unwrap_or(input.len());
+    let (taken, rest) = input.split_at_checked(len).unwrap_or((input, &[]));
+    (rest, taken)
 }

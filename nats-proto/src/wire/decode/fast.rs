@@ -121,7 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::args;
+    use crate::wire::decode::args;
 
     #[test]
     fn takes_what_everybody_writes_and_leaves_the_rest() {

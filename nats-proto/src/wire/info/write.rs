@@ -1,9 +1,9 @@
 //! Writing INFO, as a server does.
 
+use crate::ascii::Decimal;
 use crate::error::Full;
-use crate::wire::decimal::Decimal;
+use crate::storage::Sink;
 use crate::wire::json::put_string;
-use crate::wire::sink::Sink;
 
 /// What a server says about itself.
 ///

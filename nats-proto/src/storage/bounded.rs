@@ -1,7 +1,7 @@
 //! A bound for a buffer that has none.
 
-use super::sink::Buffer;
-use super::sink::Sink;
+use super::Buffer;
+use super::Sink;
 use crate::error::Full;
 
 /// A [`Buffer`] as a sink with a bound: what would make it longer than `max` bytes does not fit.

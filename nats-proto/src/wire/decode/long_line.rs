@@ -6,9 +6,9 @@
 
 use super::args::MessageKind;
 use super::args::is_blank;
-use super::error::DecodeError;
-use super::op::Oversized;
 use crate::message::Sid;
+use crate::wire::error::DecodeError;
+use crate::wire::op::Oversized;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LongLine {
