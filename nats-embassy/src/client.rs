@@ -51,7 +51,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// Dropping the future has no effect on what was published.
     pub fn flush(&self) -> impl Future<Output = Result<(), FlushError>> {
         let mut begun = None;
-        self.shared.wait(move |state| state.flush(&mut begun))
+        self.shared.wait(move |state| state.flush(&mut begun, now()))
     }
 
     /// How long a message takes to the server and back. Waits like [`flush`](Self::flush), for room
@@ -76,12 +76,12 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     pub fn rtt(&self) -> impl Future<Output = Result<Duration, FlushError>> {
         let (mut begun, mut at) = (None, Instant::MIN);
         self.shared.wait(move |state| {
-            let now = Instant::now();
+            let read = Instant::now();
             if begun.is_none() {
-                at = now;
+                at = read;
             }
-            let flushed = state.flush(&mut begun)?;
-            Some(flushed.map(|()| now.saturating_duration_since(at)))
+            let flushed = state.flush(&mut begun, now())?;
+            Some(flushed.map(|()| read.saturating_duration_since(at)))
         })
     }
 
@@ -160,12 +160,12 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
 
     /// Leaves the server, and connects again at once: for devices that know more of their network.
     pub fn reconnect(&self) {
+        let now = now();
         self.shared.lock(|state| {
-            if let Some(event) = state.session.reconnect(now()) {
+            if let Some(event) = state.session.reconnect(now) {
                 state.handle_event(&event);
             }
-            state.settle(now());
-            state.wake_runner();
+            state.change(now, |_| {});
         });
     }
 
@@ -181,7 +181,10 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// Dropping the future does not stop the draining.
     pub async fn drain(&self) -> Result<(), Stop> {
-        self.shared.lock(|state| state.change(|session| session.drain(now())));
+        self.shared.lock(|state| {
+            let now = now();
+            state.change(now, |session| session.drain(now));
+        });
         self.stopped().await
     }
 

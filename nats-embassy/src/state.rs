@@ -24,8 +24,8 @@ use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::session;
 use nats_proto::session::Draining;
+use nats_proto::session::Phase;
 use nats_proto::session::Session;
-use nats_proto::session::Step;
 use nats_proto::session::Stop;
 use nats_proto::wire::Oversized;
 
@@ -42,7 +42,6 @@ use crate::state::delivery::Owner;
 use crate::state::delivery::ReplyState;
 use crate::state::outbound::Half;
 use crate::state::sizes::Sizes;
-use crate::time::now;
 use crate::wakers::Line;
 use crate::wakers::Sleeper;
 use crate::wakers::Sleepers;
@@ -104,8 +103,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     /// Why the client is over, if it is.
     pub(crate) fn stopped(&self) -> Option<Stop> {
-        match self.session.step() {
-            Step::Stop(stop) => Some(stop),
+        match self.session.phase() {
+            Phase::Closed(stop) => Some(stop),
             _ => None,
         }
     }
@@ -206,13 +205,13 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         self.delivery.note_too_long(owner);
         self.statistics.oversized = self.statistics.oversized.wrapping_add(1);
-        self.tell(Event::Oversized { sid, size });
+        self.emit(Event::Oversized { sid, size });
     }
 
     fn note_dropped(&mut self, owner: Owner, sid: Sid) {
         self.statistics.dropped = self.statistics.dropped.wrapping_add(1);
         if self.delivery.begins_dropping(owner) {
-            self.tell(Event::SlowConsumer { sid });
+            self.emit(Event::SlowConsumer { sid });
         }
     }
 
@@ -231,31 +230,49 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         filter: Filter<'_>,
         group: Option<Queue<'_>>,
         owner: Owner,
+        now: Instant,
     ) -> Result<Sid, SubscribeError> {
         let sid = self.session.subscribe(filter, group, owner.0)?;
-        self.settle(now());
+        self.after_change(now);
         self.wake_runner();
         Ok(sid)
     }
 
     /// Changes something about a subscription, or about the session.
-    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Session<R::Store>) -> T) -> T {
+    pub(crate) fn change<T>(
+        &mut self,
+        now: Instant,
+        change: impl FnOnce(&mut Session<R::Store>) -> T,
+    ) -> T {
         let changed = change(&mut self.session);
-        self.settle(now());
+        self.after_change(now);
         self.wake_runner();
         changed
     }
 
     /// Ends a subscription when it has got so many messages. Says whether it was still going.
-    pub(crate) fn unsubscribe_after(&mut self, sid: Sid, max: u64) -> bool {
+    pub(crate) fn unsubscribe_after(&mut self, sid: Sid, max: u64, now: Instant) -> bool {
         // One that is to get none is over now.
         let max = NonZeroU64::new(max);
-        self.change(|session| session.unsubscribe(sid, max))
+        self.change(now, |session| session.unsubscribe(sid, max))
     }
 
     // What follows -------------------------------------------------------------------------------
 
-    /// Tells of what happened to the session.
+    /// Does everything that is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.session.poll_timeout().is_none_or(|(deadline, _)| deadline > now) {
+            return;
+        }
+        while let Some(event) = self.session.handle_timeout(now) {
+            self.handle_event(&event);
+        }
+        self.after_change(now);
+        // There may be something to write.
+        self.wake_runner();
+    }
+
+    /// Has the consequences of what happened to the session.
     pub(crate) fn handle_event(&mut self, event: &session::Event<'_>) {
         match event {
             session::Event::Connected | session::Event::Reconnected => {
@@ -274,21 +291,21 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             _ => {}
         }
         if let Some(event) = Event::of(event) {
-            self.tell(event);
+            self.emit(event);
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    fn emit(&mut self, event: Event) {
         note_event(&event);
         self.events.push(event);
         self.wake_sleepers();
     }
 
     /// Does what may have become due after the session was called.
-    pub(crate) fn settle(&mut self, now: Instant) {
+    pub(crate) fn after_change(&mut self, now: Instant) {
         self.release();
         // What does not fit follows when there is room.
-        self.pump();
+        self.transmit();
         if self.session.draining() == Some(Draining::Arrived)
             && (self.is_closing || self.delivery.is_dealt_with())
             && !self.front.is_keeping()
@@ -299,7 +316,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
                 self.session.finish_unconnected();
             }
             self.release();
-            self.pump();
+            self.transmit();
         }
         if self.stopped().is_some() {
             self.delivery.end_replies(ReplyState::Closed, |_| true);
@@ -314,7 +331,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.is_closing = true;
         self.session.finish(now);
         self.delivery.end_replies(ReplyState::Closed, |_| true);
-        self.settle(now);
+        self.after_change(now);
         self.wake_runner();
     }
 
@@ -326,7 +343,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
                 self.has_inbox = false;
                 self.delivery.end_replies(self.without_inbox(), |_| true);
             } else if !self.delivery.end(Owner(released.route), how) {
-                self.tell(Event::Ended { sid, how });
+                self.emit(Event::Ended { sid, how });
             }
         }
     }

@@ -24,6 +24,7 @@ use crate::state::borrowed::Letterbox;
 use crate::state::delivery::Letter;
 use crate::state::delivery::Owner;
 use crate::state::sizes::Sizes;
+use crate::time::now;
 
 /// What [`LinkResources`](crate::LinkResources) are, whatever their sizes.
 pub trait LinkMemory<'d>: Divide<'d> + Sizes<'d, Delivery = Letterbox<'d>> {}
@@ -169,12 +170,14 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         filter: Filter<'_>,
         group: Option<Queue<'_>>,
     ) -> Result<Sid, SubscribeError> {
-        self.client.shared.lock(|state| state.subscribe(filter, group, Owner::READER))
+        self.client.shared.lock(|state| state.subscribe(filter, group, Owner::READER, now()))
     }
 
     /// Ends a subscription now. Returns whether it was still going.
     pub fn unsubscribe(&mut self, sid: Sid) -> bool {
-        self.client.shared.lock(|state| state.change(|session| session.unsubscribe(sid, None)))
+        self.client
+            .shared
+            .lock(|state| state.change(now(), |session| session.unsubscribe(sid, None)))
     }
 
     /// Ends a subscription when it has got `max` messages in its whole life, in all: a `u64` or a
@@ -182,13 +185,15 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     /// going. A maximum that was set before can be lowered, not raised.
     pub fn unsubscribe_after(&mut self, sid: Sid, max: impl MessageCount) -> bool {
         let max = max.get();
-        self.client.shared.lock(|state| state.unsubscribe_after(sid, max))
+        self.client.shared.lock(|state| state.unsubscribe_after(sid, max, now()))
     }
 
     /// Ends a subscription when the messages that are on their way have come. Returns whether it
     /// was still going.
     pub fn drain_subscription(&mut self, sid: Sid) -> bool {
-        self.client.shared.lock(|state| state.change(|session| session.drain_subscription(sid)))
+        self.client
+            .shared
+            .lock(|state| state.change(now(), |session| session.drain_subscription(sid)))
     }
 
     // Moving bytes -------------------------------------------------------------------------------
@@ -248,7 +253,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
                 state.delivery.put_back(letter.memory);
                 if state.session.draining().is_some() {
                     // That may have waited for it.
-                    state.change(|_| {});
+                    state.change(now(), |_| {});
                 }
             });
         }

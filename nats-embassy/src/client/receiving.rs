@@ -20,6 +20,7 @@ use crate::error::SubscribeError;
 use crate::memory::Memory;
 use crate::state::slots::Queueing;
 use crate::time::Timeout;
+use crate::time::now;
 
 /// Receiving, where messages wait in [`Resources`](crate::Resources).
 impl<'d, R: Memory<'d>> Client<'d, R> {
@@ -83,7 +84,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     ) -> Result<Subscription<'d, R>, SubscribeError> {
         self.shared.lock(|state| {
             let owner = state.delivery.mailbox.open(queueing).ok_or(SubscribeError::NoSlots)?;
-            let subscribed = state.subscribe(filter, group, owner);
+            let subscribed = state.subscribe(filter, group, owner, now());
             let sid = subscribed.inspect_err(|_| state.delivery.mailbox.close(owner))?;
             state.delivery.mailbox.begin(owner, sid);
             Ok(Subscription::new(self.shared, owner, sid))

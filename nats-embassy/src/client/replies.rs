@@ -141,7 +141,7 @@ impl<'d, R: Memory<'d>> State<'d, R> {
         queueing: Queueing,
     ) -> Result<(Owner, Sid), RequestError> {
         let owner = self.delivery.mailbox.open(queueing).ok_or(RequestError::TooMany)?;
-        let sid = self.subscribe_to_replies(token, owner);
+        let sid = self.subscribe_to_replies(token, owner, now());
         let sid = sid.inspect_err(|_| self.delivery.mailbox.close(owner))?;
         self.delivery.mailbox.begin(owner, sid);
         Ok((owner, sid))

@@ -17,6 +17,7 @@ use crate::memory::Memory;
 use crate::state::delivery::Owner;
 use crate::state::shared::Shared;
 use crate::state::slots::Loan;
+use crate::time::now;
 
 /// The messages of a subscription. Dropping it unsubscribes.
 ///
@@ -100,13 +101,13 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     /// ```
     pub fn unsubscribe_after(&mut self, max: impl MessageCount) {
         let (sid, max) = (self.sid, max.get());
-        self.shared.lock(|state| state.unsubscribe_after(sid, max));
+        self.shared.lock(|state| state.unsubscribe_after(sid, max, now()));
     }
 
     /// Ends the subscription when the messages that are on their way have come.
     pub fn drain(&mut self) {
         let sid = self.sid;
-        self.shared.lock(|state| state.change(|session| session.drain_subscription(sid)));
+        self.shared.lock(|state| state.change(now(), |session| session.drain_subscription(sid)));
     }
 
     /// The number by which events name the subscription.
@@ -147,7 +148,7 @@ impl<'d, R: Memory<'d>> Drop for Subscription<'d, R> {
         let (owner, sid) = (self.owner, self.sid);
         self.shared.lock(|state| {
             state.delivery.mailbox.close(owner);
-            state.change(|session| session.unsubscribe(sid, None));
+            state.change(now(), |session| session.unsubscribe(sid, None));
         });
     }
 }
@@ -200,7 +201,7 @@ impl<'d, R: Memory<'d>> Drop for Received<'d, R> {
             state.delivery.mailbox.take_back(place, memory);
             if state.session.draining().is_some() {
                 // It may have been the last one.
-                state.change(|_| {});
+                state.change(now(), |_| {});
             }
         });
     }

@@ -9,11 +9,12 @@ use embassy_futures::yield_now;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
 use nats_proto::session::Lost;
+use nats_proto::session::Phase;
 use nats_proto::wire::ServerOp;
 
-use super::Task;
-use super::lose;
-use super::poll_control;
+use super::control::disconnect;
+use super::control::phase;
+use super::control::poll_control;
 use crate::memory::runner::RunnerState;
 use crate::state::chunks::Pieces;
 use crate::state::delivery::Delivery;
@@ -32,9 +33,9 @@ use crate::transport::Connection;
 pub(super) async fn exchange<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
-    kit: &mut RunnerState<'d>,
+    memory: &mut RunnerState<'d>,
 ) {
-    let RunnerState { inbound, back, pieces, .. } = kit;
+    let RunnerState { inbound, back, pieces, .. } = memory;
     let (reader, writer) = connection.split();
     let mut incoming = Incoming { shared, inbound, pieces, reader };
     let mut outgoing = Outgoing { shared, back, writer };
@@ -47,7 +48,7 @@ pub(super) async fn exchange<'d, R: Sizes<'d>>(
             return Poll::Ready(());
         }
         // What was read may have changed what is to be done, and until when.
-        poll_control(shared, cx, Task::Exchange)
+        poll_control(shared, cx, Phase::Exchange)
     })
     .await;
 }
@@ -58,7 +59,7 @@ fn is_over<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cx: &Context<'_>) -> bool {
     shared.lock(|state| {
         // Before anything is found not to be there: it may come from another executor any time.
         state.register_runner(cx.waker());
-        Task::of(&state.session) != Task::Exchange
+        state.session.phase() != Phase::Exchange
     })
 }
 
@@ -79,7 +80,7 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
                 poll_fn(|_| self.poll_taken_back()).await;
                 continue;
             }
-            if Task::now(self.shared) != Task::Exchange {
+            if phase(self.shared) != Phase::Exchange {
                 return;
             }
             // Whoever is to have what was read gets a turn before there is more. Embassy's executor
@@ -90,13 +91,13 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
                 yield_now().await;
             }
             match self.reader.read(self.inbound.spare()).await {
-                Ok(0) => return lose(self.shared, Lost::Closed),
+                Ok(0) => return disconnect(self.shared, Lost::Closed),
                 Ok(len) => {
                     self.inbound.fill(len);
                     self.shared.lock(|state| count(&mut state.statistics.in_bytes, len));
                     was_read = true;
                 }
-                Err(_) => return lose(self.shared, Lost::Io),
+                Err(_) => return disconnect(self.shared, Lost::Io),
             }
         }
     }
@@ -120,7 +121,7 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
             }
             (Ok(()), _) => false,
             (Err(cause), _) => {
-                lose(self.shared, cause);
+                disconnect(self.shared, cause);
                 false
             }
         }
@@ -166,12 +167,13 @@ fn handle<'d, R: Sizes<'d>>(
             }
         }
         ServerOp::Control(op) => {
+            let now = now();
             return shared.lock(|state| {
-                if let Some(event) = state.session.handle_control(op, now()) {
+                if let Some(event) = state.session.handle_control(op, now) {
                     state.handle_event(&event);
                 }
-                state.settle(now());
-                if Task::of(&state.session) == Task::Exchange { Next::GoOn } else { Next::Stop }
+                state.after_change(now);
+                if state.session.phase() == Phase::Exchange { Next::GoOn } else { Next::Stop }
             });
         }
         ServerOp::Oversized(oversized) => {
@@ -194,19 +196,24 @@ struct Outgoing<'r, 'd, R: Sizes<'d>, O> {
 
 impl<'d, R: Sizes<'d>, O: Write> Outgoing<'_, 'd, R, O> {
     async fn write(&mut self) {
+        // Begins with the last of CONNECT, of which nothing is left in memory.
+        let mut is_login = true;
         loop {
+            if let Err(cause) = write_half(self.back, &mut self.writer).await {
+                return disconnect(self.shared, cause);
+            }
+            if core::mem::take(&mut is_login) {
+                self.back.wipe();
+            }
             // The runner wakes up for it.
             poll_fn(|_| self.poll_bytes()).await;
-            if let Err(cause) = write_half(self.back, &mut self.writer).await {
-                return lose(self.shared, cause);
-            }
         }
     }
 
     /// Takes what is to be written, once there is something.
     fn poll_bytes(&mut self) -> Poll<()> {
         self.shared.lock(|state| {
-            state.pump();
+            state.transmit();
             if state.front.is_empty() {
                 return Poll::Pending;
             }

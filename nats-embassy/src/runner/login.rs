@@ -5,15 +5,14 @@ use core::pin::pin;
 use embedded_io_async::Write;
 use nats_proto::nkeys::SignatureText;
 use nats_proto::session::Lost;
-use nats_proto::session::Step;
+use nats_proto::session::Phase;
 use nats_proto::wire::Connect;
 use nats_proto::wire::Sink;
 
-use super::Task;
+use super::control::disconnect;
+use super::control::unless_changed;
 use super::exchange::count;
 use super::exchange::write_half;
-use super::lose;
-use super::unless_changed;
 use crate::auth::Credentials;
 use crate::auth::Identity;
 use crate::auth::PerAttempt;
@@ -40,7 +39,7 @@ pub trait LogIn {
 #[expect(unnameable_types, reason = "sealed")]
 pub struct Desk<'r, 'd, R: Sizes<'d>, W> {
     shared: &'r Shared<'d, R>,
-    kit: &'r mut RunnerState<'d>,
+    memory: &'r mut RunnerState<'d>,
     writer: W,
     is_secure: bool,
 }
@@ -49,20 +48,18 @@ pub struct Desk<'r, 'd, R: Sizes<'d>, W> {
 pub(super) async fn log_in<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
-    kit: &mut RunnerState<'d>,
+    memory: &mut RunnerState<'d>,
     who: &mut impl LogIn,
     is_secure: bool,
 ) {
     let result = {
         let (_, writer) = connection.split();
-        let mut desk = Desk { shared, kit: &mut *kit, writer, is_secure };
+        let mut desk = Desk { shared, memory: &mut *memory, writer, is_secure };
         let logging_in = pin!(who.log_in(&mut desk));
-        unless_changed(shared, Task::Login, logging_in).await
+        unless_changed(shared, Phase::Login, logging_in).await
     };
-    // Nothing of it is left in memory.
-    kit.back.wipe();
     if let Some(Err(cause)) = result {
-        lose(shared, cause);
+        disconnect(shared, cause);
     }
 }
 
@@ -71,8 +68,8 @@ impl<A: Signer> LogIn for A {
         &mut self,
         desk: &mut Desk<'_, 'd, R, W>,
     ) -> Result<(), Lost> {
-        let Desk { shared, kit, writer, is_secure } = desk;
-        let RunnerState { name, login, no_echo, inbound, back, .. } = &mut **kit;
+        let Desk { shared, memory, writer, is_secure } = desk;
+        let RunnerState { name, login, no_echo, inbound, back, .. } = &mut **memory;
         let signature = match login.needs_signature() {
             true => {
                 note_nonce(shared, back);
@@ -85,7 +82,7 @@ impl<A: Signer> LogIn for A {
             }
             false => None,
         };
-        while fill(shared, back, |headers| {
+        while is_cut(shared, back, |headers| {
             let name = *name;
             let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
             login.connect(&identity, headers)
@@ -101,8 +98,8 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
         &mut self,
         desk: &mut Desk<'_, 'd, R, W>,
     ) -> Result<(), Lost> {
-        let Desk { shared, kit, writer, is_secure } = desk;
-        let RunnerState { name, no_echo, inbound, back, .. } = &mut **kit;
+        let Desk { shared, memory, writer, is_secure } = desk;
+        let RunnerState { name, no_echo, inbound, back, .. } = &mut **memory;
         note_nonce(shared, back);
         let proof = self.0.log_in(back.bytes()).await.map_err(|_| Lost::Login)?;
         if proof.login.needs_signature() && (proof.signature.is_none() || back.is_empty()) {
@@ -115,7 +112,7 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
                 None
             }
         };
-        while fill(shared, back, |headers| {
+        while is_cut(shared, back, |headers| {
             let name = *name;
             let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
             proof.login.connect(&identity, headers)
@@ -129,8 +126,8 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
 /// Puts what is to be signed into the memory for sending.
 fn note_nonce<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, back: &mut Half<'d>) {
     shared.lock(|state| {
-        if let Step::Login(challenge) = state.session.step() {
-            let nonce = challenge.nonce.as_bytes();
+        if let Some(nonce) = state.session.challenge().and_then(|challenge| challenge.nonce()) {
+            let nonce = nonce.as_bytes();
             back.write(|out| out.reserve(nonce.len()).map(|()| out.put(nonce)).unwrap_or_default());
         }
     });
@@ -150,18 +147,18 @@ fn text<'i>(
     })
 }
 
-/// Puts CONNECT where it is written from, in pieces if need be: a JWT is longer than the memory for
-/// sending. Says whether there is something to write.
-fn fill<'d, 'c, R: Sizes<'d>>(
+/// Puts CONNECT where it is written from, in parts if need be: a JWT is longer than the memory for
+/// sending. Says whether there is another part after this one; the last is for the exchange to write.
+fn is_cut<'d, 'c, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     back: &mut Half<'d>,
     connect: impl Fn(bool) -> Connect<'c>,
 ) -> bool {
     shared.lock(|state| {
-        let Step::Login(challenge) = state.session.step() else { return false };
+        let Some(challenge) = state.session.challenge() else { return false };
         let connect = connect(challenge.headers);
         back.fill(|space| state.session.login(&connect, space));
         count(&mut state.statistics.out_bytes, back.bytes().len());
-        true
+        state.session.phase() == Phase::Login
     })
 }

@@ -12,7 +12,6 @@ use crate::state::delivery::Lent;
 use crate::state::delivery::Letter;
 use crate::state::delivery::Owner;
 use crate::state::delivery::ReplyState;
-use crate::state::delivery::is_no_responders;
 use crate::wakers::Sleeper;
 
 /// The message for the one reader of a link, and the reply that it waits for.
@@ -113,7 +112,7 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
 
     fn keep_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Kept {
         let Some(asking) = self.asking(token) else { return Kept::Unwanted };
-        if is_no_responders(message) {
+        if message.is_no_responders() {
             asking.state = ReplyState::NoResponders;
             self.wake();
             return Kept::Yes;

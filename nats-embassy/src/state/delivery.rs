@@ -5,7 +5,6 @@ use core::task::Waker;
 use nats_proto::Layout;
 use nats_proto::Message;
 use nats_proto::Sid;
-use nats_proto::StatusCode;
 use nats_proto::Token;
 use nats_proto::session::Ended;
 
@@ -142,11 +141,4 @@ impl Letter<'_> {
         let frame = self.memory.get(self.start..).unwrap_or_default();
         Message::from_frame(frame.get(..layout.frame_len()).unwrap_or_default(), sid, layout)
     }
-}
-
-/// Whether the server says that nobody listens.
-pub(crate) fn is_no_responders(message: &Message<&[u8]>) -> bool {
-    let status = || message.status();
-    message.payload().is_empty()
-        && status().is_some_and(|status| status.code() == StatusCode::NO_RESPONDERS)
 }

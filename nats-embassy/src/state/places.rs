@@ -14,7 +14,6 @@ use crate::state::delivery::Delivery;
 use crate::state::delivery::Kept;
 use crate::state::delivery::Owner;
 use crate::state::delivery::ReplyState;
-use crate::state::delivery::is_no_responders;
 use crate::state::requests::NO_PLACE;
 use crate::state::requests::Reply;
 use crate::state::slots::Mailbox;
@@ -63,7 +62,7 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Places<'d, L
         if reply.state != ReplyState::Waiting || reply.place == NO_PLACE {
             return Kept::Unwanted;
         }
-        let (state, kept) = if is_no_responders(message) {
+        let (state, kept) = if message.is_no_responders() {
             (ReplyState::NoResponders, Kept::Yes)
         } else {
             match self.mailbox.keep_reply(reply.place, message) {

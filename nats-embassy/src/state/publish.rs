@@ -2,6 +2,7 @@
 
 use core::convert::Infallible;
 
+use nats_proto::Instant;
 use nats_proto::session::Draining;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
@@ -15,7 +16,6 @@ use crate::config::Offline;
 use crate::error::FlushError;
 use crate::error::PublishError;
 use crate::state::sizes::Sizes;
-use crate::time::now;
 use crate::wakers::Turn;
 
 /// What a message that waits for a connection leaves for control lines, in bytes: PING, and SUB of
@@ -122,7 +122,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         if self.session.is_ready() {
             let is_next = self.line.is_next(turn);
-            if self.pump() && is_next && len <= self.front.room() {
+            if self.transmit() && is_next && len <= self.front.room() {
                 return Ok(());
             }
             return Err(PublishError::Full);
@@ -187,13 +187,13 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     /// Puts what is due where it is written from, and says whether all of it fits: control lines,
     /// then the message that waits for a connection.
-    pub(crate) fn pump(&mut self) -> bool {
+    pub(crate) fn transmit(&mut self) -> bool {
         let session = &mut self.session;
         if session.has_transmit() && self.front.write(|out| session.poll_transmit(out)).is_err() {
             if self.front.is_empty() && self.front.is_keeping() {
                 // A line that is longer than what the message leaves: one of the two has to go.
                 self.drop_kept();
-                return self.pump();
+                return self.transmit();
             }
             return false;
         }
@@ -218,7 +218,11 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     /// Asks whether the server has everything, or whether it has answered by now.
-    pub(crate) fn flush(&mut self, begun: &mut Option<FlushId>) -> Option<Result<(), FlushError>> {
+    pub(crate) fn flush(
+        &mut self,
+        begun: &mut Option<FlushId>,
+        now: Instant,
+    ) -> Option<Result<(), FlushError>> {
         let Some(id) = *begun else {
             if self.stopped().is_some() {
                 return Some(Err(FlushError::Closed));
@@ -228,7 +232,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             }
             *begun = self.session.flush();
             if begun.is_some() {
-                self.settle(now());
+                self.after_change(now);
                 self.wake_runner();
             }
             let fails = begun.is_none() && self.offline == Offline::Fail;

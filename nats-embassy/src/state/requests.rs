@@ -1,5 +1,6 @@
 //! Requests that wait for their replies.
 
+use nats_proto::Instant;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::Subject;
@@ -135,11 +136,12 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         &mut self,
         token: Token,
         owner: Owner,
+        now: Instant,
     ) -> Result<Sid, RequestError> {
         let mut text = <R::Store as Store>::Text::default();
         let full = SubscribeError::Session(session::SubscribeError::Full);
         let subject = self.inbox.replies(token, &mut text).map_err(|_| full)?;
-        Ok(self.subscribe(subject.into(), None, owner)?)
+        Ok(self.subscribe(subject.into(), None, owner, now)?)
     }
 
     /// Why a request is over whose time is.

@@ -16,7 +16,6 @@ use embedded_io_async::Write;
 use embedded_nal_async::AddrType;
 use embedded_nal_async::Dns;
 use embedded_nal_async::TcpConnect;
-use nats_proto::Scheme;
 use nats_proto::ServerUrl;
 
 use crate::transport::Connection;
@@ -79,7 +78,7 @@ impl<S: TcpConnect, D: Dns> Connector for NalConnector<S, D> {
         Self: 'c;
 
     async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Self::Connection<'_>, Failed> {
-        if matches!(server.scheme(), Scheme::Ws | Scheme::Wss) {
+        if server.scheme().is_websocket() {
             return Err(Failed);
         }
         let host = server.host();

@@ -8,7 +8,6 @@ use embassy_net::tcp::TcpSocket;
 use embassy_net::tcp::TcpWriter;
 use embedded_io_async::ErrorType;
 use embedded_io_async::Write;
-use nats_proto::Scheme;
 use nats_proto::ServerUrl;
 
 use crate::transport::Connection;
@@ -52,7 +51,7 @@ impl Connector for NetConnector<'_> {
         Self: 'c;
 
     async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<NetConnection<'_>, Failed> {
-        if matches!(server.scheme(), Scheme::Ws | Scheme::Wss) {
+        if server.scheme().is_websocket() {
             return Err(Failed);
         }
         self.stack.wait_config_up().await;

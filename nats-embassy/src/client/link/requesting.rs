@@ -155,7 +155,7 @@ impl<'d, R: LinkMemory<'d>> Asking<'d, R> {
                 state.inbox_sid
             } else {
                 state.check_open()?;
-                state.subscribe_to_replies(state.delivery.next_token(), owner)?
+                state.subscribe_to_replies(state.delivery.next_token(), owner, now())?
             };
             Ok::<_, RequestError>((state.delivery.ask(subject), sid))
         })?;
@@ -229,7 +229,7 @@ impl<'d, R: LinkMemory<'d>> Drop for Asking<'d, R> {
         self.publisher.shared.lock(|state| {
             state.delivery.end_request();
             if sid != state.inbox_sid {
-                state.change(|session| session.unsubscribe(sid, None));
+                state.change(now(), |session| session.unsubscribe(sid, None));
             }
         });
     }
