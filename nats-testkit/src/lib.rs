@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod checklist;
 mod clock;
+mod driver;
+mod executor;
 #[cfg(feature = "futures-io")]
 mod futures_io;
 mod network;
@@ -14,6 +17,15 @@ use std::sync::PoisonError;
 
 pub use clock::Clock;
 pub use clock::Sleep;
+pub use driver::Ability;
+pub use driver::Driver;
+pub use driver::Event;
+pub use driver::Failure;
+pub use driver::Options;
+pub use driver::Pending;
+pub use driver::Reason;
+pub use driver::Resolver;
+pub use executor::Executor;
 pub use network::Connection;
 pub use network::Dial;
 pub use network::Network;

@@ -119,6 +119,12 @@ impl Network {
         self.act(|world| world.faults())
     }
 
+    /// Adds a fault that somebody else has noticed. The same is not added twice.
+    pub fn report(&self, fault: impl Into<String>) {
+        let fault = fault.into();
+        self.act(|world| world.report(fault));
+    }
+
     /// To be called when time has passed: a client that asks the network for something a million
     /// times without that is spinning, which is a [fault](Self::faults).
     pub fn forget_calls(&self) {

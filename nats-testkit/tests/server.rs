@@ -1,5 +1,7 @@
 //! The server on its own: what it answers, and which faults of clients it notices.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;

@@ -90,6 +90,12 @@ impl World {
         Err(io::Error::other("the client spins"))
     }
 
+    pub(super) fn report(&mut self, fault: String) {
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
     /// Time has passed.
     pub(super) const fn forget_calls(&mut self) {
         self.calls = 0;

@@ -11,6 +11,7 @@ use nats_proto::wire::Decoder;
 use nats_proto::wire::Deliver;
 use nats_proto::wire::FromClient;
 use nats_proto::wire::Limits;
+use nats_proto::wire::covers;
 use nats_proto::wire::encode_error;
 use nats_proto::wire::matches;
 
@@ -217,7 +218,7 @@ impl Peer {
         if !self.used.insert(sid) {
             self.fault(format!("SUB {filter} {sid}: the number was used before"));
         }
-        if self.script.forbidden.contains(&filter) {
+        if self.forbids(&filter) {
             let queue = queue.map(|queue| format!(" using queue \"{queue}\"")).unwrap_or_default();
             let text = format!("Permissions Violation for Subscription to \"{filter}\"{queue}");
             return self.send_error(&text);
@@ -250,13 +251,18 @@ impl Peer {
             self.fault(format!("HPUB {}: headers, where INFO says none", message.subject));
             return self.refuse("message headers not supported");
         }
-        if self.script.forbidden.contains(&message.subject) {
+        if self.forbids(&message.subject) {
             let text = format!("Permissions Violation for Publish to \"{}\"", message.subject);
             return self.send_error(&text);
         }
         if self.script.delivers {
             self.published.push(message);
         }
+    }
+
+    fn forbids(&self, subject: &str) -> bool {
+        let mut forbidden = self.script.forbidden.iter();
+        forbidden.any(|filter| covers(filter.as_bytes(), subject.as_bytes()))
     }
 
     // Who gets a message -------------------------------------------------------------------------

@@ -20,7 +20,7 @@ pub struct Script {
     /// Whether it delivers what clients publish, and answers requests without responders with a status
     /// of 503. Default true.
     pub delivers: bool,
-    /// What may neither be published to nor subscribed to: subjects and filters, compared as texts.
+    /// What may neither be published to nor subscribed to: filters, and everything that they cover.
     /// Default none.
     pub forbidden: Vec<String>,
     /// How many subscriptions a connection may have. Default any number.

@@ -1,0 +1,109 @@
+//! What clients report, in words that all of them have.
+
+use nats_proto::session::Lost;
+use nats_proto::session::Stop;
+
+/// Why an operation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Nobody answers: the server said so.
+    NoResponders,
+    /// It took too long.
+    TimedOut,
+    /// The connection was lost, or there is none.
+    Disconnected,
+    /// The reply is longer than the client takes.
+    TooLong,
+    /// The server, or the client in its name, does not permit it.
+    Refused,
+    /// There is no room.
+    Full,
+    /// The client is closed, or draining.
+    Closed,
+    /// The client cannot do this.
+    Absent,
+    /// Something else, in the client's words.
+    Other(String),
+}
+
+/// Something that happened to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// There is a connection, be it the first or a later one.
+    Connected,
+    /// The connection is lost.
+    Disconnected(Reason),
+    /// A server could not be connected to.
+    ConnectFailed(Reason),
+    /// The server sent an error, and the connection goes on.
+    ServerError,
+    /// The server is about to shut down.
+    LameDuck,
+    /// A message was longer than the client takes.
+    Oversized,
+    /// So many messages may be lost: they were sent on a connection that is lost, and not confirmed.
+    PerhapsLost(u64),
+    /// The client is closed for good.
+    Closed(Reason),
+    /// Something else.
+    Other,
+}
+
+/// Why a connection was lost, or a client closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The server could not be reached.
+    Unreachable,
+    /// The server closed the connection; or the application closed the client.
+    Closed,
+    /// Reading or writing failed.
+    Io,
+    /// Connecting, or draining, took too long.
+    TimedOut,
+    /// The server does not answer PING.
+    Stale,
+    /// TLS failed, or cannot be had.
+    Tls,
+    /// The server does not speak the protocol.
+    Protocol,
+    /// The server does not accept the credentials.
+    Refused,
+    /// The server was about to shut down, and has been left gracefully.
+    LameDuck,
+    /// The client was drained, and the server has everything.
+    Drained,
+    /// Something else.
+    Other,
+}
+
+impl From<Lost> for Reason {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Unreachable => Self::Unreachable,
+            Lost::Closed => Self::Closed,
+            Lost::Io => Self::Io,
+            Lost::TimedOut => Self::TimedOut,
+            Lost::Stale => Self::Stale,
+            Lost::Tls | Lost::TlsUnavailable => Self::Tls,
+            Lost::Protocol(_) | Lost::Info => Self::Protocol,
+            Lost::Server(_) | Lost::Login => Self::Refused,
+            Lost::LameDuck => Self::LameDuck,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<Stop> for Reason {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Closed => Self::Closed,
+            Stop::Drained => Self::Drained,
+            Stop::DrainTimedOut => Self::TimedOut,
+            Stop::Lost(lost) => lost.into(),
+            _ => Self::Other,
+        }
+    }
+}
