@@ -239,7 +239,7 @@ impl<D: Driver> Stage<D> {
     }
 
     /// No rule of the protocol was broken.
-    pub(super) fn end(&mut self) -> Checked {
+    pub(super) fn end(&self) -> Checked {
         match self.network.faults().as_slice() {
             [] => Ok(()),
             faults => Err(faults.join("; ")),

@@ -134,19 +134,18 @@ impl Connection {
         });
     }
 
-    /// Closes the connection. What was sent can be read before.
+    /// Closes the connection. What was sent can be read before; as with TCP, the client's next write
+    /// is lost, and those after it fail.
     pub fn close(&self) {
-        self.link(|link| {
-            if link.end == End::Open {
-                link.end = End::Closed;
-            }
-        });
+        self.link(|link| link.close(End::Closing));
     }
 
-    /// Closes the connection. What was sent and not read is gone.
+    /// Closes the connection at once. What was sent and not read is gone, and writing fails.
     pub fn cut(&self) {
-        self.link(|link| link.peer.output.clear());
-        self.close();
+        self.link(|link| {
+            link.peer.output.clear();
+            link.close(End::Closed);
+        });
     }
 
     /// Breaks the connection: reading and writing fail, as after a reset.

@@ -49,7 +49,10 @@ pub(super) struct ServerState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Open,
-    /// It says nothing any more: reading ends behind what was said, and writing fails.
+    /// It says nothing any more: reading ends after what was said. As with TCP, the first write after
+    /// that is lost without a word, and the next one fails.
+    Closing,
+    /// The same, and writing fails.
     Closed,
     /// Reading and writing fail.
     Broken,
@@ -137,7 +140,7 @@ impl World {
         for (place, byte) in memory.iter_mut().zip(output.drain(..len)) {
             *place = byte;
         }
-        if len > 0 || link.end == End::Closed || memory.is_empty() {
+        if len > 0 || link.end != End::Open || memory.is_empty() {
             return Ok(Some(len));
         }
         link.reader = waker.cloned();
@@ -155,6 +158,10 @@ impl World {
         let link = self.link(number)?;
         match link.end {
             End::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
+            End::Closing => {
+                link.end = End::Closed;
+                return Ok(Some(bytes.len()));
+            }
             End::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
             End::Open if link.fails_writes => return Err(io::ErrorKind::BrokenPipe.into()),
             End::Open => {}
@@ -219,7 +226,7 @@ impl World {
     pub(super) fn after_change(&mut self, number: usize) {
         let Some(link) = self.links.get_mut(number) else { return };
         if link.peer.is_closing && link.end == End::Open {
-            link.end = End::Closed;
+            link.end = End::Closing;
         }
         let is_over = link.end != End::Open;
         if is_over || !link.peer.output.is_empty() {
@@ -234,9 +241,7 @@ impl World {
     pub(super) fn let_go(&mut self, number: usize) {
         let Some(link) = self.links.get_mut(number) else { return };
         link.is_held = false;
-        if link.end == End::Open {
-            link.end = End::Closed;
-        }
+        link.close(End::Closed);
     }
 
     /// How clients broke rules: the network's, and those of a connection.
@@ -253,6 +258,12 @@ impl Link {
     /// Whether messages can be delivered.
     pub(super) fn is_up(&self) -> bool {
         self.end == End::Open && self.is_held && self.peer.is_logged_in
+    }
+
+    pub(super) fn close(&mut self, end: End) {
+        if self.end == End::Open {
+            self.end = end;
+        }
     }
 
     pub(super) fn ops(&self) -> &[Op] {
