@@ -7,28 +7,44 @@ extern crate alloc;
 #[cfg(any(test, fuzzing))]
 extern crate std;
 
-mod ascii;
-pub mod creds;
-mod error;
+// The modules are layers, the highest first: none imports from a layer above its own. `cargo xtask
+// lint` checks that (`xtask/src/layers.rs`).
+
+// On top: what shows or tests everything else.
 #[cfg(feature = "defmt")]
 mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod headers;
-mod inbox;
+
+// JetStream is ordinary messages to the layers below.
 #[cfg(feature = "jetstream")]
 pub mod jetstream;
+
+// The control plane: connections, servers, subscriptions, requests.
+pub mod session;
+
+// The data plane: bytes to operations, and operations to bytes.
+pub mod wire;
+
+// Values, checked when they are made.
+pub mod creds;
+mod headers;
+mod inbox;
 mod message;
 pub mod nkeys;
-mod rng;
-pub mod session;
 mod status;
-mod storage;
 mod subject;
-mod time;
 mod url;
-pub mod wire;
+
+// Buffers and tables, of fixed size or growing.
+mod storage;
+
+// The base.
+mod ascii;
+mod error;
+mod rng;
+mod time;
 
 pub use error::Full;
 pub use headers::HeaderBuf;

@@ -46,6 +46,17 @@ const CRATES: &[Crate] = &[
             },
             Layer { name: "wire", modules: &["wire"] },
             Layer { name: "session", modules: &["session"] },
+            Layer {
+                name: "values of JetStream",
+                modules: &[
+                    "jetstream::api",
+                    "jetstream::error",
+                    "jetstream::name",
+                    "jetstream::pause",
+                    "jetstream::response",
+                    "jetstream::time",
+                ],
+            },
             Layer { name: "jetstream", modules: &["jetstream"] },
             Layer { name: "top", modules: &["format", "fuzzing"] },
         ],

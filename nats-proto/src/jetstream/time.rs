@@ -4,6 +4,7 @@
 mod tests;
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::error::Full;
 use crate::storage::Sink;
@@ -245,3 +246,11 @@ impl fmt::Display for TimestampError {
 }
 
 impl core::error::Error for TimestampError {}
+
+/// A duration in nanoseconds as Go has them: at most 292 years. `Duration::as_nanos` calculates in
+/// 128 bits.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    const MAX: u64 = i64::MAX as u64;
+    let whole = duration.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(duration.subsec_nanos().into()).min(MAX)
+}

@@ -28,8 +28,8 @@ use crate::message::Layout;
 use crate::message::Message;
 use crate::message::Sid;
 
-/// A resumable decoder of what a [`FromServer`](super::FromServer) or a
-/// [`FromClient`](super::FromClient) sends.
+/// A resumable decoder of what a [`FromServer`] or a
+/// [`FromClient`] sends.
 ///
 /// The bytes stay the caller's. The decoder remembers how far it got: bytes are searched once, and
 /// a control line is parsed once, however slowly its message arrives. In the table, everything

@@ -42,7 +42,7 @@ pub struct KnownServer<'s> {
     /// Its address.
     pub url: ServerUrl<'s>,
     /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
-    /// within [`LASTING`](super::LASTING).
+    /// within [`LASTING`](crate::session::LASTING).
     pub failures: u32,
     /// Whether another server told of it.
     pub is_discovered: bool,

@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use super::error::ApiError;
-use super::response::Fields;
-use super::response::Path;
-use super::response::Reader;
-use super::response::ResponseError;
-use super::response::Value;
-use super::response::keep;
-use super::response::text;
+use crate::jetstream::error::ApiError;
+use crate::jetstream::response::Fields;
+use crate::jetstream::response::Path;
+use crate::jetstream::response::Reader;
+use crate::jetstream::response::ResponseError;
+use crate::jetstream::response::Value;
+use crate::jetstream::response::keep;
+use crate::jetstream::response::text;
 use crate::storage::Buffer;
 
 /// A consumer's state, and those of its settings that a client has to know to use it.

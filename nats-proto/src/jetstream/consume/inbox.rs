@@ -12,7 +12,7 @@ use crate::subject::Subject;
 
 /// The inboxes of one consumer: `<prefix>.<unique>.<inbox>.*`.
 ///
-/// A [`PullConsumer`](super::PullConsumer) or [`Fetch`](super::Fetch) says which to subscribe to. Each
+/// A [`PullConsumer`](crate::jetstream::PullConsumer) or [`Fetch`](crate::jetstream::Fetch) says which to subscribe to. Each
 /// pull has a reply subject of its own in its inbox, whose last token is the pull's number: so messages
 /// are told apart by their subscription, and statuses by their subject.
 ///

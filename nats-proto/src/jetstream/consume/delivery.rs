@@ -2,8 +2,8 @@
 
 use core::str;
 
-use super::time::Timestamp;
 use crate::ascii::parse_decimal;
+use crate::jetstream::time::Timestamp;
 
 const PREFIX: &[u8] = b"$JS.ACK.";
 

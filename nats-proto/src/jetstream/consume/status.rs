@@ -12,7 +12,7 @@ use crate::status::StatusCode;
 /// What a server said about a pull (ADR-13, ADR-37, nats-server's `consumer.go`).
 ///
 /// Statuses come to the pull's own reply subject, so that the subject says which pull is meant.
-/// [`PullConsumer`](super::PullConsumer) and [`Fetch`](super::Fetch) know what follows from each.
+/// [`PullConsumer`](crate::jetstream::PullConsumer) and [`Fetch`](crate::jetstream::Fetch) know what follows from each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -185,7 +185,7 @@ fn digits(text: &[u8]) -> &[u8] {
 
 /// What of a pull was not delivered, as the status that ends it says.
 ///
-/// Only a check: [`PullConsumer`](super::PullConsumer) counts by itself, since many ends are not told at
+/// Only a check: [`PullConsumer`](crate::jetstream::PullConsumer) counts by itself, since many ends are not told at
 /// all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -3,15 +3,15 @@
 #[cfg(test)]
 mod tests;
 
-use super::error::ApiError;
-use super::response::Fields;
-use super::response::Path;
-use super::response::Reader;
-use super::response::ResponseError;
-use super::response::Value;
-use super::response::keep;
-use super::response::text;
 use crate::ascii::parse_decimal;
+use crate::jetstream::error::ApiError;
+use crate::jetstream::response::Fields;
+use crate::jetstream::response::Path;
+use crate::jetstream::response::Reader;
+use crate::jetstream::response::ResponseError;
+use crate::jetstream::response::Value;
+use crate::jetstream::response::keep;
+use crate::jetstream::response::text;
 use crate::storage::Buffer;
 
 /// The server's word that a message is in a stream.

@@ -5,11 +5,11 @@ use super::Phase;
 use super::PullConsumer;
 use super::PullEnd;
 use super::Tell;
-use crate::jetstream::inbox::InboxId;
+use crate::jetstream::consume::inbox::InboxId;
+use crate::jetstream::consume::slot::Slot;
+use crate::jetstream::consume::status::PullStatus;
 use crate::jetstream::pause::Jitter;
 use crate::jetstream::pause::doubled;
-use crate::jetstream::slot::Slot;
-use crate::jetstream::status::PullStatus;
 use crate::time::Instant;
 use crate::time::Millis;
 

@@ -38,7 +38,7 @@ const LINGERING: usize = 2;
 /// All batches use one subscription, unless one is given up in the middle. Nothing is asked for that
 /// is not waited for.
 ///
-/// It is driven like a [`PullConsumer`](super::PullConsumer): `handle_*` when something has happened,
+/// It is driven like a [`PullConsumer`](crate::jetstream::PullConsumer): `handle_*` when something has happened,
 /// then [`poll_output`](Self::poll_output), and [`poll_timeout`](Self::poll_timeout) says when to be back.
 ///
 /// ```
@@ -119,7 +119,7 @@ impl FetchConfig {
         Self { batch, max_bytes: 0, max_wait: Millis(0), unlimited_deliveries: false }
     }
 
-    /// Up to so many bytes, of [`pulled_size`](super::pulled_size) each message. Zero, the default, is
+    /// Up to so many bytes, of [`pulled_size`](crate::jetstream::pulled_size) each message. Zero, the default, is
     /// no limit.
     #[must_use]
     pub const fn max_bytes(self, max_bytes: u32) -> Self {
@@ -225,7 +225,7 @@ impl Fetch {
     }
 
     /// A message came to an inbox: one that takes so many bytes of a pull's limit
-    /// ([`pulled_size`](super::pulled_size)).
+    /// ([`pulled_size`](crate::jetstream::pulled_size)).
     pub fn handle_message(&mut self, inbox: InboxId, bytes: u32, now: Instant) -> Handling {
         let is_it = self.phase == Phase::Open && self.slot.is_at(inbox);
         if !is_it {
@@ -244,7 +244,7 @@ impl Fetch {
         Handling::Deliver
     }
 
-    /// The message had the id of a pin ([`header::PIN_ID`](super::header::PIN_ID)), which the caller
+    /// The message had the id of a pin ([`header::PIN_ID`](crate::jetstream::header::PIN_ID)), which the caller
     /// keeps: later pulls [say](Pull::is_pinned) whether it goes with them.
     pub const fn handle_pin(&mut self) {
         self.is_pinned = true;

@@ -9,8 +9,8 @@ use super::Pull;
 use super::PullConfig;
 use super::PullConsumer;
 use super::PullOutput;
-use crate::jetstream::inbox::InboxId;
-use crate::jetstream::inbox::PullId;
+use crate::jetstream::consume::inbox::InboxId;
+use crate::jetstream::consume::inbox::PullId;
 use crate::time::Instant;
 
 impl<const SLOTS: usize> PullConsumer<SLOTS> {

@@ -1,7 +1,7 @@
 //! How a fetch ends.
 
-use crate::jetstream::pull::PullLimit;
-use crate::jetstream::status::PullStatus;
+use crate::jetstream::consume::pull::PullLimit;
+use crate::jetstream::consume::status::PullStatus;
 
 /// How a fetch ended. What it [received](super::Fetch::received) is good in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ mod tests;
 use core::fmt;
 use core::time::Duration;
 
-use super::name::StreamName;
 use crate::ascii::Decimal;
 use crate::ascii::divide;
 use crate::headers::HeaderBuf;
 use crate::headers::HeaderError;
+use crate::jetstream::name::StreamName;
 use crate::storage::Buffer;
 use crate::subject::Filter;
 use crate::time::Millis;

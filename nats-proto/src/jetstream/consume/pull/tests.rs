@@ -1,7 +1,7 @@
 use std::vec::Vec;
 
 use super::*;
-use crate::jetstream::status::PullStatus;
+use crate::jetstream::consume::status::PullStatus;
 
 const fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)

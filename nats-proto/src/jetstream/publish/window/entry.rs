@@ -9,7 +9,7 @@ use super::WindowConfig;
 use crate::jetstream::error::ErrorClass;
 use crate::jetstream::error::ErrorCode;
 use crate::jetstream::pause::doubled;
-use crate::jetstream::publish_ack::PublishResponse;
+use crate::jetstream::publish::ack::PublishResponse;
 use crate::time::Instant;
 use crate::time::Millis;
 

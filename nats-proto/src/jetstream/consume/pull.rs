@@ -51,7 +51,7 @@ const MAX_PAUSE: u32 = 30_000;
 /// collected, so all messages of one read can be passed on under one lock.
 ///
 /// Each [inbox](PullOutput::Subscribe) is a subscription of its own, and a message says by its
-/// subscription which inbox it came to. What is a [status](super::PullStatus::read) goes to
+/// subscription which inbox it came to. What is a [status](crate::jetstream::PullStatus::read) goes to
 /// [`handle_status`](Self::handle_status), with the number in its subject; what is not, to
 /// [`handle_message`](Self::handle_message). When the connection is lost, the driver ends the
 /// subscriptions of the inboxes, and drops what was not sent yet: pulls live and die with their
@@ -233,7 +233,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
     }
 
     /// A message came to an inbox: one that takes so many bytes of a pull's limit
-    /// ([`pulled_size`](super::pulled_size)).
+    /// ([`pulled_size`](crate::jetstream::pulled_size)).
     ///
     /// It may also come to an inbox that was given up.
     pub fn handle_message(&mut self, inbox: InboxId, bytes: u32, now: Instant) -> Handling {
@@ -263,7 +263,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         Handling::Deliver
     }
 
-    /// The message had the id of a pin ([`header::PIN_ID`](super::header::PIN_ID)), which the caller
+    /// The message had the id of a pin ([`header::PIN_ID`](crate::jetstream::header::PIN_ID)), which the caller
     /// keeps: later pulls [say](Pull::is_pinned) whether it goes with them.
     pub const fn handle_pin(&mut self) {
         self.is_pinned = true;

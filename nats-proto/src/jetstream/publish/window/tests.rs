@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::jetstream::error::ErrorCode;
-use crate::jetstream::publish_ack::PublishScanner;
+use crate::jetstream::publish::ack::PublishScanner;
 use crate::wire::Decoded;
 use crate::wire::Decoder;
 use crate::wire::FromServer;

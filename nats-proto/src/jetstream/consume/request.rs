@@ -100,7 +100,7 @@ impl<'a> PullRequest<'a> {
         Self { group, ..self }
     }
 
-    /// The value of [`header::PIN_ID`](super::header::PIN_ID) in the last message that had one, for
+    /// The value of [`header::PIN_ID`](crate::jetstream::header::PIN_ID) in the last message that had one, for
     /// the policy `pinned_client`.
     #[must_use]
     pub const fn pin_id(self, id: &'a str) -> Self {

@@ -1,8 +1,8 @@
 //! What the machines for pulls ask for and tell.
 
-use crate::jetstream::inbox::InboxId;
-use crate::jetstream::inbox::PullId;
-use crate::jetstream::request::PullRequest;
+use crate::jetstream::consume::inbox::InboxId;
+use crate::jetstream::consume::inbox::PullId;
+use crate::jetstream::consume::request::PullRequest;
 use crate::time::Millis;
 
 /// What a [`PullConsumer`](super::PullConsumer) wants done.

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use super::nanos;
 use crate::ascii::Decimal;
 use crate::error::Full;
+use crate::jetstream::time::nanos;
 use crate::storage::Sink;
 use crate::storage::put_all;
 

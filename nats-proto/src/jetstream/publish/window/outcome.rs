@@ -4,8 +4,8 @@ use core::fmt;
 
 use crate::jetstream::error::ApiError;
 use crate::jetstream::error::ErrorCode;
-use crate::jetstream::publish_ack::PublishResponse;
-use crate::jetstream::publish_ack::PublishScanner;
+use crate::jetstream::publish::ack::PublishResponse;
+use crate::jetstream::publish::ack::PublishScanner;
 use crate::message::Message;
 use crate::status::StatusCode;
 use crate::storage::Buffer;

@@ -1,0 +1,5 @@
+//! Messages to a stream: their headers, the stream's answer, and a window of those without an answer.
+
+pub(super) mod ack;
+pub mod header;
+pub(super) mod window;
