@@ -13,6 +13,7 @@ mod package;
 mod run;
 mod sim;
 mod size;
+mod surface;
 mod targets;
 mod tests;
 mod throughput;
@@ -48,6 +49,11 @@ const TASKS: &[Task] = &[
         run: checks::lint,
     },
     Task { name: "doc", about: "the documentation, without warnings", run: checks::doc },
+    Task {
+        name: "surface",
+        about: "what is public, compared with what is recorded, and no types of others; --write records",
+        run: surface::surface,
+    },
     Task {
         name: "package",
         about: "the packages as they would be published, each built and its tests checked alone",
