@@ -9,6 +9,7 @@ mod features;
 mod firmware;
 mod fuzz;
 mod layers;
+mod msrv;
 mod package;
 mod run;
 mod sim;
@@ -58,6 +59,11 @@ const TASKS: &[Task] = &[
         name: "package",
         about: "the packages as they would be published, each built and its tests checked alone",
         run: package::package,
+    },
+    Task {
+        name: "msrv",
+        about: "each package on the oldest compiler that it declares, which rustup obtains",
+        run: msrv::msrv,
     },
     Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
     Task {
