@@ -318,7 +318,7 @@ impl Client {
     #[must_use]
     #[expect(clippy::expect_used, reason = "documented")]
     pub fn new_inbox(&self) -> String {
-        let prefix = &self.handle.shared.settings.inbox_prefix;
+        let prefix = &self.handle.shared.options.inbox_prefix;
         let seed = entropy().expect("randomness");
         let inbox: Inbox<Vec<u8>> = Subject::new(prefix)
             .ok()

@@ -63,8 +63,8 @@ pub struct ConnectOptions {
     pub(crate) pending_limits: PendingLimits,
     pub(crate) send_buffer: usize,
     pub(crate) reconnect_buffer: ReconnectBuffer,
-    pub(crate) waits_for_connection: bool,
-    pub(crate) requests_wait: bool,
+    pub(crate) wait_for_connection: bool,
+    pub(crate) requests_outlive_connections: bool,
     pub(crate) hooks: Hooks,
     pub(crate) max_message: Option<usize>,
     pub(crate) socket: SocketOptions,
@@ -93,8 +93,8 @@ impl ConnectOptions {
             pending_limits: PendingLimits::DEFAULT,
             send_buffer: 256 * 1024,
             reconnect_buffer: ReconnectBuffer::DEFAULT,
-            waits_for_connection: false,
-            requests_wait: false,
+            wait_for_connection: false,
+            requests_outlive_connections: false,
             hooks: Hooks::default(),
             max_message: None,
             socket: SocketOptions::default(),
@@ -260,8 +260,8 @@ impl fmt::Debug for ConnectOptions {
             .field("pending_limits", &self.pending_limits)
             .field("send_buffer", &self.send_buffer)
             .field("reconnect_buffer", &self.reconnect_buffer)
-            .field("waits_for_connection", &self.waits_for_connection)
-            .field("requests_wait", &self.requests_wait)
+            .field("wait_for_connection", &self.wait_for_connection)
+            .field("requests_outlive_connections", &self.requests_outlive_connections)
             .field("max_message", &self.max_message)
             .finish_non_exhaustive()
     }

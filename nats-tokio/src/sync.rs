@@ -1,8 +1,9 @@
-//! Locks that a panic elsewhere does not spoil.
+//! Locks that a panic elsewhere does not spoil, and wakers that are kept.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::task::Waker;
 
 /// Something to lock.
 pub(crate) trait Lock {
@@ -31,4 +32,12 @@ impl<T> Lock for Mutex<T> {
 #[inline]
 pub(crate) fn lock<L: Lock>(what: &L) -> L::Guard<'_> {
     what.hold()
+}
+
+/// Remembers whom to wake, without a copy of a waker that is known.
+pub(crate) fn remember(known: &mut Option<Waker>, waker: &Waker) {
+    match known {
+        Some(known) => known.clone_from(waker),
+        None => *known = Some(waker.clone()),
+    }
 }

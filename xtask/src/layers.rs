@@ -84,7 +84,7 @@ const CRATES: &[Crate] = &[
             Layer { name: "driver", modules: &["driver"] },
             Layer { name: "client", modules: &["client", "guide"] },
         ],
-        exceptions: &[("state::control", "state::shared"), ("state::queue", "state::shared")],
+        exceptions: &[],
     },
     Crate {
         name: "nats-embassy",

@@ -68,7 +68,7 @@ mod tests {
     }
 
     /// User, password and token that are sent to a server.
-    async fn told(options: ConnectOptions, server: &str) -> String {
+    async fn told(mut options: ConnectOptions, server: &str) -> String {
         let login = options.login().unwrap();
         let urls = SERVERS.map(|text| ServerUrl::new(text).unwrap());
         let proof = proof(&login, &UrlCredentials::new(&urls), server).await;

@@ -10,7 +10,6 @@ use nats_proto::session::Session;
 
 use crate::auth::url::UrlCredentials;
 use crate::client::Client;
-use crate::client::request::MAX_INBOX;
 use crate::driver::Driver;
 use crate::entropy::entropy;
 use crate::error::ConnectError;
@@ -18,10 +17,7 @@ use crate::options::ConnectOptions;
 use crate::options::servers::IntoServers;
 use crate::options::servers::parse_servers;
 use crate::state::handle::Handle;
-use crate::state::log::Log;
-use crate::state::outbound::Outbound;
-use crate::state::requests::RequestTable;
-use crate::state::shared::Settings;
+use crate::state::requests::MAX_INBOX;
 use crate::state::shared::Shared;
 use crate::sync::lock;
 use crate::transport::Ready;
@@ -129,7 +125,7 @@ impl Client {
     }
 
     /// Spawns the driver, which connects.
-    fn start(options: ConnectOptions, servers: &[String]) -> Result<Self, ConnectError> {
+    fn start(mut options: ConnectOptions, servers: &[String]) -> Result<Self, ConnectError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let servers = parse_servers(servers)?;
         let login = options.login().map_err(ConnectError::InvalidCredentials)?;
@@ -144,27 +140,14 @@ impl Client {
             .ok()
             .filter(|inbox: &Inbox<Vec<u8>>| inbox.filter().as_str().len() + 11 <= MAX_INBOX)
             .ok_or(ConnectError::InboxPrefixTooLong)?;
-        let settings = Settings {
-            request_timeout: options.request_timeout,
-            flush_timeout: options.config.flush_timeout,
-            pending_limits: options.pending_limits,
-            inbox_prefix: options.inbox_prefix,
-            waits_for_connection: options.waits_for_connection,
-            requests_wait: options.requests_wait,
-        };
-        let outbound = Outbound::new(options.send_buffer, options.reconnect_buffer);
-        let requests = RequestTable::new(options.max_requests);
-        let log = Log::new(options.name.as_deref());
-        let shared =
-            Shared::new(session, outbound, requests, inbox, settings, runtime.clone(), log);
-        let shared = Arc::new(shared);
+        let hooks = std::mem::take(&mut options.hooks);
+        let shared = Arc::new(Shared::new(session, options, inbox, runtime.clone()));
         {
             let mut control = lock(&shared.control);
             control.url_credentials = UrlCredentials::new(&servers);
             control.session.connect(shared.now());
         }
-        let driver =
-            Driver::new(Arc::clone(&shared), dialer, login, options.hooks, options.max_message);
+        let driver = Driver::new(Arc::clone(&shared), dialer, login, hooks);
         runtime.spawn(driver.run());
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }

@@ -58,7 +58,7 @@ impl<'a> Drain<'a> {
         if let Some(timeout) = self.timeout {
             control.session.set_drain_deadline(now + timeout);
         }
-        shared.pump(&mut control);
+        shared.transmit(&mut control);
         control.wake_driver();
     }
 }
@@ -164,19 +164,5 @@ impl Client {
             control.unread.iter().filter_map(|(sid, queue)| Undrained::of(sid, queue)).collect();
         let going = control.queues().filter_map(|(sid, queue)| Undrained::of(sid, queue));
         going.chain(over).collect()
-    }
-}
-
-impl Shared {
-    /// Keeps an eye on what is taken from now on, and refuses requests.
-    fn begin_to_drain(self: &Arc<Self>, control: &mut crate::state::control::Control) {
-        self.refuse_requests();
-        let shared = Arc::downgrade(self);
-        for (_, queue) in control.queues() {
-            queue.begin_to_drain(&shared);
-        }
-        for (_, queue) in control.unread.iter() {
-            queue.begin_to_drain(&shared);
-        }
     }
 }

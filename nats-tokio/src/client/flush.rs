@@ -37,7 +37,7 @@ pub struct Flush<'a> {
 
 impl<'a> Flush<'a> {
     pub(crate) fn new(shared: &'a Shared) -> Self {
-        let timeout = shared.settings.flush_timeout;
+        let timeout = shared.options.config.flush_timeout;
         Self { shared, timeout, id: None, watch: Watch::default(), sleep: None }
     }
 
@@ -59,7 +59,7 @@ fn check(shared: &Shared, id: &mut Option<FlushId>) -> Option<Result<(), FlushEr
         }
         *id = control.session.flush();
         if id.is_some() {
-            shared.pump(&mut control);
+            shared.transmit(&mut control);
         }
         return None;
     };

@@ -22,10 +22,7 @@ use crate::message::name::IntoSubject;
 use crate::message::name::Name;
 use crate::message::payload::Payload;
 use crate::state::handle::Handle;
-use crate::state::outbound::NotQueued;
 use crate::state::outbound::Queued;
-use crate::state::shared::Shared;
-use crate::sync::lock;
 
 /// How many messages, or how long a one, take a unit of a task's budget, of which Tokio gives 128 for
 /// each poll. A task that publishes in a loop gives way after 2048 messages at the latest: with one
@@ -224,47 +221,5 @@ impl std::fmt::Debug for Publish<'_> {
             .field("reply", &self.reply)
             .field("headers", &self.headers)
             .finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// Queues a message. Somebody has to wake the driver.
-    #[inline]
-    pub(crate) fn queue(
-        &self,
-        message: &wire::Publish<'_>,
-        payload: &Payload<'_>,
-    ) -> Result<Queued, PublishError> {
-        Ok(lock(&self.outbound).publish(message, payload)?)
-    }
-
-    /// Whether an attempt to publish failed for a reason that may pass.
-    pub(crate) const fn is_worth_waiting(&self, error: &PublishError) -> bool {
-        match error {
-            PublishError::Full => true,
-            PublishError::Disconnected => self.settings.waits_for_connection,
-            _ => false,
-        }
-    }
-
-    /// The same of somebody who waits already.
-    pub(crate) const fn may_wait<T>(&self, made: &Result<T, NotQueued>) -> bool {
-        match made {
-            Err(NotQueued::Full) => true,
-            Err(NotQueued::Disconnected) => self.settings.waits_for_connection,
-            _ => false,
-        }
-    }
-}
-
-impl From<NotQueued> for PublishError {
-    #[cold]
-    fn from(refused: NotQueued) -> Self {
-        match refused {
-            NotQueued::Full => Self::Full,
-            NotQueued::Disconnected => Self::Disconnected,
-            NotQueued::Closed => Self::Closed,
-            NotQueued::Refused(refusal) => refusal.into(),
-        }
     }
 }

@@ -24,16 +24,15 @@ use nats_proto::wire::SendBuf;
 use tokio::task::coop;
 use tokio::time::Sleep;
 
-use crate::client::request::MAX_INBOX;
 use crate::client::subscriber::Subscribe;
 use crate::client::subscriber::Subscriber;
-use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
 use crate::message::Message;
 use crate::message::name::Name;
 use crate::options::limits::PendingLimits;
 use crate::state::handle::Handle;
+use crate::state::requests::MAX_INBOX;
 use crate::state::shared::Shared;
 use crate::sync::lock;
 
@@ -304,15 +303,5 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let waiting = lock(&self.shared().requests).close(self.token);
         drop(waiting);
-    }
-}
-
-impl Shared {
-    /// Why a request cannot be made on a client that takes no more subscriptions.
-    fn closed(&self) -> RequestError {
-        match lock(&self.control).request_error() {
-            Some(RequestError::Draining) => RequestError::Draining,
-            _ => PublishError::Closed.into(),
-        }
     }
 }

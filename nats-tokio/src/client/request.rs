@@ -3,9 +3,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::MutexGuard;
-use std::sync::atomic::Ordering::Acquire;
-use std::sync::atomic::Ordering::Release;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -27,15 +24,10 @@ use crate::message::headers::Block;
 use crate::message::headers::IntoHeaders;
 use crate::message::name::Name;
 use crate::message::payload::Payload;
-use crate::state::control::Route;
 use crate::state::handle::Handle;
 use crate::state::outbound::Queued;
-use crate::state::requests::RequestTable;
-use crate::state::shared::Shared;
+use crate::state::requests::MAX_INBOX;
 use crate::sync::lock;
-
-/// The longest subject for a reply.
-pub(crate) const MAX_INBOX: usize = 256;
 
 /// A request, made by [`Client::request`](crate::Client::request): await it for its reply.
 ///
@@ -71,7 +63,7 @@ impl<'a> Request<'a> {
             subject,
             headers: Block::NONE,
             payload,
-            timeout: handle.shared.settings.request_timeout,
+            timeout: handle.shared.options.request_timeout,
             turn: Turn::new(&handle.shared),
             token: None,
             is_sent: false,
@@ -266,50 +258,5 @@ impl std::fmt::Debug for Request<'_> {
             .field("headers", &self.headers)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// Where the reply to a request comes to.
-    fn reply_subject<'t>(
-        &self,
-        token: Token,
-        text: &'t mut SendBuf<'_>,
-    ) -> Result<Subject<'t>, PublishError> {
-        let too_long = |Full| PublishError::LineTooLong { len: MAX_INBOX + 1, max: MAX_INBOX };
-        self.inbox.reply(token, text).map_err(too_long)
-    }
-
-    /// The requests, with the subscription for their replies made.
-    fn lock_requests(&self) -> Result<MutexGuard<'_, RequestTable>, RequestError> {
-        loop {
-            let requests = lock(&self.requests);
-            // Under the lock: whoever loses the subscription clears the flag, and then fails the
-            // requests that are in the table.
-            if self.has_inbox.load(Acquire) {
-                return Ok(requests);
-            }
-            drop(requests);
-            self.subscribe_to_replies()?;
-        }
-    }
-
-    /// Subscribes to the replies of all requests, unless that is done.
-    #[cold]
-    fn subscribe_to_replies(&self) -> Result<(), RequestError> {
-        let mut control = lock(&self.control);
-        match control.request_error() {
-            None => {}
-            Some(RequestError::Draining) => return Err(RequestError::Draining),
-            Some(_) => return Err(PublishError::Closed.into()),
-        }
-        if control.inbox.is_none() {
-            let sid = control.session.subscribe(self.inbox.filter(), None, Route::Replies);
-            control.inbox = Some(sid.map_err(|_| RequestError::NoInbox)?);
-        }
-        // Before anything is sent: what follows may end it.
-        self.has_inbox.store(true, Release);
-        self.pump(&mut control);
-        Ok(())
     }
 }

@@ -69,14 +69,14 @@ impl<'a> RequestMany<'a> {
         subject: Name<Subject<'a>>,
         payload: Payload<'a>,
     ) -> Self {
-        let settings = &handle.shared.settings;
+        let options = &handle.shared.options;
         Self {
             handle,
             subject,
             headers: Block::NONE,
             payload,
-            limits: ReplyLimits::within(settings.request_timeout),
-            pending: settings.pending_limits,
+            limits: ReplyLimits::within(options.request_timeout),
+            pending: options.pending_limits,
             turn: Turn::new(&handle.shared),
             replies: None,
         }

@@ -24,7 +24,7 @@ impl Client {
         let mut control = lock(&shared.control);
         let now = shared.now();
         if let Some(event) = control.session.reconnect(now) {
-            control.note(shared, &event);
+            shared.apply(&mut control, &event);
         }
         control.wake_driver();
     }

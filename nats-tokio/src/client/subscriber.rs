@@ -52,7 +52,7 @@ pub struct Subscribe<'a> {
 
 impl<'a> Subscribe<'a> {
     pub(crate) fn new(handle: &'a Arc<Handle>, filter: Name<Filter<'a>>) -> Self {
-        let limits = handle.shared.settings.pending_limits;
+        let limits = handle.shared.options.pending_limits;
         Self { handle, filter, queue: None, limits, max: None }
     }
 
@@ -117,7 +117,7 @@ impl<'a> Subscribe<'a> {
         if let Some(max) = self.max {
             control.end_after(sid, max);
         }
-        shared.pump(&mut control);
+        shared.transmit(&mut control);
         drop(control);
         Ok(Subscriber { handle: Arc::clone(self.handle), queue, taker: Taker::new(sid), sid })
     }
@@ -343,7 +343,7 @@ impl Drop for Subscriber {
         let shared = &self.handle.shared;
         let mut control = lock(&shared.control);
         control.session.unsubscribe(self.sid, None);
-        shared.pump(&mut control);
+        shared.transmit(&mut control);
         control.wake_if_draining();
     }
 }
@@ -423,7 +423,7 @@ impl SubscriptionHandle {
     fn change(&self, change: impl FnOnce(&mut crate::state::control::Control) -> bool) {
         let mut control = lock(&self.shared.control);
         if change(&mut control) {
-            self.shared.pump(&mut control);
+            self.shared.transmit(&mut control);
             control.end_if_over(self.sid);
             control.wake_if_draining();
         }

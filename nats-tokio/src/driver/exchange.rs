@@ -1,4 +1,5 @@
-//! Moving bytes: what was published to the socket, what comes from it to `Inbound`.
+//! Moving bytes: what comes from the socket to [`Inbound`](super::inbound::Inbound), what was
+//! published to the socket.
 
 use std::future::Future;
 use std::io;
@@ -11,11 +12,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use nats_proto::session::Lost;
+use nats_proto::session::Phase;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
+use tokio::time::Sleep;
 
-use crate::driver::Driver;
-use crate::driver::Task;
+use super::Driver;
+use super::Read;
+use crate::error::Failure;
 use crate::state::batch::MAX_SLICES;
 use crate::sync::lock;
 use crate::transport::Broken;
@@ -26,15 +30,22 @@ use crate::transport::tls;
 /// more.
 const REST: Duration = Duration::from_millis(1);
 
-/// How reading went on.
-enum Progress {
-    /// There may be more.
-    Read {
-        /// Somebody was woken to take it.
-        has_woken: bool,
-    },
-    /// There is nothing now.
-    Wait,
+/// How moving bytes stands.
+#[derive(Default)]
+pub(super) struct Exchange {
+    /// Whether the session had a connection in the last turn: then what is published is written.
+    pub(super) is_connected: bool,
+    /// Whether what was written may still be in a buffer of the stream's own.
+    is_unflushed: bool,
+    /// Until when nothing is read, if a subscriber is behind.
+    rest: Option<Pin<Box<Sleep>>>,
+}
+
+impl Exchange {
+    /// Does not read for a moment.
+    pub(super) fn rest(&mut self) {
+        self.rest = Some(Box::pin(tokio::time::sleep(REST)));
+    }
 }
 
 fn broken(error: io::Error) -> Broken {
@@ -43,30 +54,60 @@ fn broken(error: io::Error) -> Broken {
 
 impl Driver {
     /// Reads and writes until the session wants something else.
-    pub(crate) fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut is_awaited = false;
         loop {
-            if self.poll_control(cx, Task::Exchange).is_ready() {
+            let read = match self.poll_read(cx) {
+                Poll::Ready(Ok(())) => Read::Bytes,
+                Poll::Ready(Err(broken)) => Read::Failed(broken),
+                Poll::Pending => Read::Nothing,
+            };
+            let is_idle = matches!(read, Read::Nothing);
+            let turn = self.turn(cx, Phase::Exchange, read);
+            if turn.is_over {
                 return Poll::Ready(());
             }
-            match self.poll_write(cx).and_then(|()| self.poll_read(cx)) {
-                // Whoever was given something runs before much more is read: on a thread that is
-                // shared, the reader would otherwise fill memory while nobody takes anything out.
-                // Most of the time there is nothing more, and nothing to give way for.
-                Ok(Progress::Read { has_woken }) if !is_awaited => is_awaited = has_woken,
-                Ok(Progress::Read { .. }) => {
-                    // Tokio wakes us when everybody else had a turn, also the future that a runtime
-                    // with one thread was started with; that one comes last.
-                    let _ = pin!(tokio::task::yield_now()).poll(cx);
-                    return Poll::Pending;
-                }
-                Ok(Progress::Wait) => return Poll::Pending,
-                Err(Broken(cause, error)) => {
-                    self.lose(cause, error);
-                    return Poll::Ready(());
-                }
+            if let Err(Broken(cause, error)) = self.poll_write(cx) {
+                self.lose(Phase::Exchange, cause, error.map(Failure::Io));
+                return Poll::Ready(());
             }
+            if self.timers.poll(cx, &self.shared).is_ready() {
+                continue;
+            }
+            if is_idle {
+                return Poll::Pending;
+            }
+            // Whoever was given something runs before much more is read: on a thread that is
+            // shared, the reader would otherwise fill memory while nobody takes anything out.
+            // Most of the time there is nothing more, and nothing to give way for.
+            if is_awaited {
+                // Tokio wakes us when everybody else had a turn, also the future that a runtime
+                // with one thread was started with; that one comes last.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                return Poll::Pending;
+            }
+            is_awaited = turn.has_woken;
         }
+    }
+
+    /// Reads once.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        if let Some(rest) = &mut self.exchange.rest {
+            std::task::ready!(rest.as_mut().poll(cx));
+            self.exchange.rest = None;
+        }
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(Err(Broken(Lost::Closed, None)));
+        };
+        let reading = pin!(stream.read_buf(self.inbound.buffer()));
+        reading.poll(cx).map(|read| match read {
+            Ok(0) => Err(Broken(Lost::Closed, None)),
+            Ok(read) => {
+                self.shared.counters.in_bytes.add(read as u64);
+                Ok(())
+            }
+            Err(error) => Err(broken(error)),
+        })
     }
 
     /// Writes as much as the stream takes.
@@ -88,13 +129,11 @@ impl Driver {
         }
     }
 
-    /// Takes over what is to be written: what the session has to say before the connection is
-    /// ready, and then what was published.
+    /// Takes over what is to be written.
     fn take_batch(&mut self, driver: &Waker) -> bool {
-        let mut control = lock(&self.shared.control);
-        if !control.session.is_connected() {
-            self.batch.put_control(|out| control.session.poll_transmit(out));
-            return !self.batch.is_empty();
+        // Before that, turns put what the session has to say.
+        if !self.exchange.is_connected {
+            return false;
         }
         let mut outbound = lock(&self.shared.outbound);
         let has_taken = outbound.take(&mut self.batch);
@@ -104,14 +143,14 @@ impl Driver {
         let owes = outbound.owes();
         drop(outbound);
         if owes && has_taken {
-            self.shared.pump(&mut control);
+            self.shared.transmit(&mut lock(&self.shared.control));
         }
         has_taken
     }
 
     fn note_written(&mut self, written: usize) {
         self.batch.advance(written);
-        self.is_unflushed = true;
+        self.exchange.is_unflushed = true;
         self.shared.counters.out_bytes.add(written as u64);
         let mut wake = Vec::new();
         lock(&self.shared.outbound).set_in_flight(self.batch.left(), &mut wake);
@@ -120,37 +159,13 @@ impl Driver {
 
     /// Has a stream that buffers send what it has.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Broken> {
-        if let Some(stream) = self.stream.as_mut().filter(|_| self.is_unflushed) {
+        if let Some(stream) = self.stream.as_mut().filter(|_| self.exchange.is_unflushed) {
             match Pin::new(stream).poll_flush(cx) {
                 Poll::Pending => {}
-                Poll::Ready(Ok(())) => self.is_unflushed = false,
+                Poll::Ready(Ok(())) => self.exchange.is_unflushed = false,
                 Poll::Ready(Err(error)) => return Err(broken(error)),
             }
         }
         Ok(())
-    }
-
-    /// Reads once, and deals with what came.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<Progress, Broken> {
-        if self.rest.as_mut().is_some_and(|rest| rest.as_mut().poll(cx).is_pending()) {
-            return Ok(Progress::Wait);
-        }
-        self.rest = None;
-        let Some(stream) = &mut self.stream else { return Err(Broken(Lost::Closed, None)) };
-        let reading = pin!(stream.read_buf(self.inbound.buffer()));
-        match reading.poll(cx) {
-            Poll::Pending => return Ok(Progress::Wait),
-            Poll::Ready(Ok(0)) => return Err(Broken(Lost::Closed, None)),
-            Poll::Ready(Ok(read)) => self.shared.counters.in_bytes.add(read as u64),
-            Poll::Ready(Err(error)) => return Err(broken(error)),
-        }
-        let outcome = self.inbound.process(&self.shared);
-        if outcome.is_behind {
-            self.rest = Some(Box::pin(tokio::time::sleep(REST)));
-        }
-        match outcome.error {
-            Some(lost) => Err(Broken(lost, None)),
-            None => Ok(Progress::Read { has_woken: outcome.has_woken }),
-        }
     }
 }

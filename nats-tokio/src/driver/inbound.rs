@@ -12,10 +12,11 @@ use std::task::Waker;
 
 use bytes::Buf;
 use bytes::BytesMut;
+use nats_proto::Instant;
 use nats_proto::Sid;
 use nats_proto::Token;
 use nats_proto::session::Lost;
-use nats_proto::session::Step;
+use nats_proto::session::Phase;
 use nats_proto::wire;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
@@ -102,8 +103,6 @@ fn decoder(max_message: Option<usize>) -> Decoder<FromServer> {
 /// What a read brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// Somebody was given something, and had better run before more is read.
-    pub(crate) has_woken: bool,
     /// Somebody has so much to take that a rest may keep messages from being lost.
     pub(crate) is_behind: bool,
     /// Something of the control plane happened.
@@ -167,24 +166,32 @@ impl Inbound {
         }
     }
 
-    /// Deals with everything in the buffer.
-    pub(crate) fn process(&mut self, shared: &Shared) -> Outcome {
-        let mut control = lock(&shared.control);
+    /// Deals with everything in the buffer. [`wake`](Self::wake) is to be called when nobody holds the
+    /// control plane any more.
+    pub(crate) fn process(
+        &mut self,
+        shared: &Shared,
+        control: &mut Control,
+        now: Instant,
+    ) -> Outcome {
         let mut outcome = Outcome::default();
-        let (consumed, messages) = self.decode(shared, &mut control, &mut outcome);
+        let (consumed, messages) = self.decode(shared, control, now, &mut outcome);
         shared.counters.in_messages.add(messages);
-        outcome.is_behind = self.deliver(shared, &mut control, consumed);
+        outcome.is_behind = self.deliver(shared, control, consumed);
         if outcome.has_control {
-            control.note_confirmed(shared);
+            if let Some(number) = control.confirmed() {
+                lock(&shared.outbound).confirm(number);
+            }
+            control.later.note_changed();
         }
-        shared.pump(&mut control);
-        drop(control);
-        if outcome.has_control {
-            shared.changed.notify_waiters();
-        }
-        outcome.has_woken = !self.wake.is_empty();
-        self.wake.drain(..).for_each(Waker::wake);
         outcome
+    }
+
+    /// Wakes those who were given something, if there are any.
+    pub(crate) fn wake(&mut self) -> bool {
+        let has_woken = !self.wake.is_empty();
+        self.wake.drain(..).for_each(Waker::wake);
+        has_woken
     }
 
     /// Notes messages with their subscriptions, and hands the rest to the session. Returns how many
@@ -193,9 +200,9 @@ impl Inbound {
         &mut self,
         shared: &Shared,
         control: &mut Control,
+        now: Instant,
         outcome: &mut Outcome,
     ) -> (usize, u64) {
-        let now = shared.now();
         let mut at = 0;
         let mut messages = 0;
         loop {
@@ -231,13 +238,13 @@ impl Inbound {
                         control.note_informant();
                     }
                     if let Some(event) = control.session.handle_control(op, now) {
-                        control.note(shared, &event);
+                        shared.apply(control, &event);
                     }
                     at += len;
                     if is_info {
                         self.follow(control.session.info().max_payload());
                     }
-                    if matches!(control.session.step(), Step::Secure(_)) {
+                    if control.session.phase() == Phase::Secure {
                         // What is behind it is not from the server that we are about to trust.
                         return (at, messages);
                     }

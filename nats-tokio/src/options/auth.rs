@@ -150,16 +150,12 @@ impl ConnectOptions {
         self
     }
 
-    /// What CONNECT says.
-    pub(crate) fn login(&self) -> Result<Login, CredentialsError> {
-        if let Source::Invalid(error) = self.auth {
+    /// What CONNECT says. Takes the credentials, which only the driver needs.
+    pub(crate) fn login(&mut self) -> Result<Login, CredentialsError> {
+        let source = std::mem::replace(&mut self.auth, Auth::none().into());
+        if let Source::Invalid(error) = source {
             return Err(error);
         }
-        Ok(Login {
-            name: self.name.clone(),
-            echo: self.echo,
-            pedantic: self.pedantic,
-            source: self.auth.clone(),
-        })
+        Ok(Login { name: self.name.clone(), echo: self.echo, pedantic: self.pedantic, source })
     }
 }

@@ -196,7 +196,7 @@ impl ConnectOptions {
     /// [buffer](Self::reconnect_buffer) is full. Default off.
     #[must_use]
     pub const fn wait_for_connection(mut self) -> Self {
-        self.waits_for_connection = true;
+        self.wait_for_connection = true;
         self
     }
 
@@ -205,7 +205,7 @@ impl ConnectOptions {
     /// [`RequestError::Disconnected`](crate::RequestError::Disconnected).
     #[must_use]
     pub const fn requests_outlive_connections(mut self) -> Self {
-        self.requests_wait = true;
+        self.requests_outlive_connections = true;
         self
     }
 }

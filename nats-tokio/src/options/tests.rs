@@ -116,9 +116,9 @@ fn defaults_in_the_readme() {
     assert_eq!(row("kept of what is published meanwhile"), bytes(buffer.bytes as u64));
     assert_eq!(buffer.messages, u64::MAX);
     let full = row("publishing when that is full");
-    assert_eq!((full, options.waits_for_connection), ("fails", false));
+    assert_eq!((full, options.wait_for_connection), ("fails", false));
     let sent = row("requests that were sent before");
-    assert_eq!((sent, options.requests_wait), ("fail at once", false));
+    assert_eq!((sent, options.requests_outlive_connections), ("fail at once", false));
     assert_eq!((row("whether"), config.tls), ("if the address or the server says so", Tls::Auto));
 }
 

@@ -50,18 +50,18 @@ impl ConnectOptions {
         self
     }
 
-    /// Opens connections as these options want them.
-    pub(crate) fn dialer(&self) -> Result<Dialer, ConnectError> {
-        let connector = self.connector.clone().unwrap_or_else(|| self.tcp());
+    /// Opens connections as these options want them. Takes what only the driver needs.
+    pub(crate) fn dialer(&mut self) -> Result<Dialer, ConnectError> {
+        let connector = self.connector.take().unwrap_or_else(|| self.tcp());
         #[cfg(feature = "proxy")]
-        let connector: Arc<dyn Connector> = match &self.proxy {
+        let connector: Arc<dyn Connector> = match self.proxy.take() {
             None => connector,
-            Some(Ok(proxy)) => Arc::new(Proxied { proxy: proxy.clone(), connector }),
-            Some(Err(error)) => return Err(ConnectError::InvalidProxy(*error)),
+            Some(Ok(proxy)) => Arc::new(Proxied { proxy, connector }),
+            Some(Err(error)) => return Err(ConnectError::InvalidProxy(error)),
         };
         Ok(Dialer {
             connector,
-            tls: self.tls.clone(),
+            tls: std::mem::take(&mut self.tls),
             demands_tls: self.config.tls != Tls::Auto,
             #[cfg(feature = "websocket")]
             websocket: WebSocketOptions::new(&self.websocket_headers, self.max_message)?,

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use crate::sync::remember;
+
 /// Somebody's number in the order in which they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
@@ -77,10 +79,8 @@ impl Turns {
     /// It goes on waiting where it was.
     pub(crate) fn wait(&mut self, ticket: Ticket, waker: &Waker) {
         self.set(ticket, State::Waiting);
-        if let Some(waiter) = self.position(ticket).and_then(|at| self.waiters.get_mut(at))
-            && !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker))
-        {
-            waiter.waker = Some(waker.clone());
+        if let Some(waiter) = self.position(ticket).and_then(|at| self.waiters.get_mut(at)) {
+            remember(&mut waiter.waker, waker);
         }
     }
 

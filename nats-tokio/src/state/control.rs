@@ -8,15 +8,13 @@ use std::task::Waker;
 
 use nats_proto::Growable;
 use nats_proto::Sid;
-use nats_proto::session;
 use nats_proto::session::Ended;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
 use nats_proto::session::Lost;
+use nats_proto::session::Phase;
 use nats_proto::session::Session;
-use nats_proto::session::Step;
 use nats_proto::session::Stop;
-use nats_proto::wire::Action;
 use nats_proto::wire::ServerError;
 
 use crate::auth::url::UrlCredentials;
@@ -27,14 +25,12 @@ use crate::error::ServerFailure;
 use crate::event::Event;
 use crate::options::reconnect::Candidate;
 use crate::server_info::ServerInfo;
-use crate::state::batch::Refused;
 use crate::state::later::Later;
 use crate::state::queue::Entry;
 use crate::state::queue::Queue;
-use crate::state::shared::Shared;
 use crate::state::unread::Unread;
 use crate::status::ConnectionStatus;
-use crate::sync::lock;
+use crate::sync::remember;
 
 /// How many subscriptions are named of which one is missing.
 const MAX_DOUBTFUL: usize = 64;
@@ -114,8 +110,10 @@ impl Control {
         }
     }
 
-    /// Ends the streams of subscriptions that are over.
-    pub(crate) fn release(&mut self, shared: &Shared) {
+    /// Ends the streams of subscriptions that are over. Returns how the one for replies ended, if it
+    /// is among them.
+    pub(crate) fn end_released(&mut self) -> Option<Ended> {
+        let mut inbox = None;
         while let Some(released) = self.session.poll_released() {
             match released.route {
                 Route::Subscriber { queue, .. } => {
@@ -123,10 +121,11 @@ impl Control {
                 }
                 Route::Replies => {
                     self.inbox = None;
-                    shared.lose_inbox(released.ended, &mut self.later.wake);
+                    inbox = Some(released.ended);
                 }
             }
         }
+        inbox
     }
 
     /// Ends a subscription after so many messages in all. Returns whether it was still going.
@@ -155,61 +154,11 @@ impl Control {
 
     /// The queues of all subscriptions that are not handed back.
     pub(crate) fn queues(&mut self) -> impl Iterator<Item = (Sid, &Arc<Queue>)> {
-        self.session.routes_mut().filter_map(|(sid, route)| match route {
-            Route::Subscriber { queue, .. } => Some((sid, &*queue)),
-            Route::Replies => None,
-        })
+        queues(&mut self.session)
     }
 
-    /// Passes on what the session tells, and does what follows from it.
-    pub(crate) fn note(&mut self, shared: &Shared, event: &session::Event<'_>) {
-        match event {
-            session::Event::Connected => {
-                self.note_connected(shared);
-                let server = self.server();
-                self.later.tell(Event::Connected { server });
-            }
-            session::Event::Reconnected => {
-                self.note_connected(shared);
-                let server = self.server();
-                self.later.tell(Event::Reconnected { server });
-            }
-            session::Event::Resubscribed => self.later.tell(Event::Resubscribed),
-            session::Event::Reconnecting { attempt } => {
-                let (server, attempt) = (self.server(), *attempt);
-                self.later.tell(Event::Reconnecting { server, attempt });
-            }
-            session::Event::ConnectFailed { cause, error } => {
-                self.has_failed = true;
-                let text = self.note_failure(*error);
-                let server = std::mem::take(&mut self.dialled);
-                self.note_first_failure(&server, *cause);
-                self.later.tell(Event::ConnectFailed { server, cause: *cause, text });
-            }
-            session::Event::Disconnected { cause, error } => {
-                let text = self.note_failure(*error);
-                let unconfirmed = self.note_lost(*cause, shared);
-                let (server, cause) = (std::mem::take(&mut self.dialled), *cause);
-                self.later.tell(Event::Disconnected { server, cause, text, unconfirmed });
-            }
-            session::Event::ServerError(error) => {
-                self.fail_requests(shared, error);
-                self.note_server_error(error);
-            }
-            session::Event::InfoChanged => {
-                self.note_limits(shared);
-            }
-            session::Event::LameDuck => {
-                self.note_limits(shared);
-                self.later.tell(Event::LameDuck);
-            }
-            _ => {}
-        }
-        self.note_servers();
-        self.later.note_changed();
-    }
-
-    fn note_server_error(&mut self, error: &ServerError<'_>) {
+    /// The server refused something.
+    pub(crate) fn on_server_error(&mut self, error: &ServerError<'_>) {
         let (kind, text) = (error.kind(), error.to_string());
         let subject = error.violation().map(|violation| violation.subject.to_string());
         self.later.tell(Event::ServerError { kind, text: text.clone(), subject });
@@ -224,26 +173,33 @@ impl Control {
         }
     }
 
-    fn note_connected(&mut self, shared: &Shared) {
+    /// There is a connection: to this server.
+    pub(crate) fn on_connected(&mut self) -> String {
         self.failure = None;
         self.first_failures = Vec::new();
-        shared.counters.connects.add(1);
-        self.note_limits(shared);
+        self.server()
     }
 
-    /// The server's limits may have changed, or the server has.
-    fn note_limits(&mut self, shared: &Shared) {
-        let limits = self.session.publish_limits();
-        let refused = lock(&shared.outbound).set_limits(limits, &mut self.later.wake);
-        if refused.is_empty() {
-            return;
-        }
-        shared.counters.refused_messages.add(refused.len() as u64);
-        lock(&shared.requests).fail_refused(&refused, &mut self.later.wake);
-        for message in refused {
-            let Refused { subject, size, reason, .. } = message;
-            self.later.tell(Event::MessageRefused { subject, size, reason: reason.into() });
-        }
+    /// A server could not be connected to.
+    pub(crate) fn on_connect_failed(&mut self, cause: Lost, error: Option<ServerError<'_>>) {
+        self.has_failed = true;
+        let text = self.note_failure(error);
+        let server = std::mem::take(&mut self.dialled);
+        self.note_first_failure(&server, cause);
+        self.later.tell(Event::ConnectFailed { server, cause, text });
+    }
+
+    /// The connection is lost, and with it perhaps so many messages.
+    pub(crate) fn on_disconnected(
+        &mut self,
+        cause: Lost,
+        error: Option<ServerError<'_>>,
+        unconfirmed: u64,
+    ) {
+        self.ping = None;
+        let text = self.note_failure(error);
+        let server = std::mem::take(&mut self.dialled);
+        self.later.tell(Event::Disconnected { server, cause, text, unconfirmed });
     }
 
     /// What is known of the reason why there is no connection.
@@ -284,50 +240,14 @@ impl Control {
         self.failure = None;
     }
 
-    /// The connection is lost, and with it perhaps so many messages.
-    fn note_lost(&mut self, cause: Lost, shared: &Shared) -> u64 {
+    /// The number of the last message that a PONG has confirmed, if one has since this was asked.
+    pub(crate) fn confirmed(&mut self) -> Option<u64> {
+        let (ping, number) = self.ping?;
+        if self.session.flush_state(ping) != FlushState::Done {
+            return None;
+        }
         self.ping = None;
-        let mut outbound = lock(&shared.outbound);
-        if cause == Lost::LameDuck {
-            // The last PING was answered.
-            let last = outbound.handed_over();
-            outbound.confirm(last);
-        }
-        let unconfirmed = outbound.lose(&mut self.later.wake);
-        let last = outbound.handed_over();
-        drop(outbound);
-        shared.counters.unconfirmed_messages.add(unconfirmed);
-        if !shared.settings.requests_wait {
-            lock(&shared.requests).fail_lost(last, &mut self.later.wake);
-        }
-        unconfirmed
-    }
-
-    /// A PONG may have come: the server has processed what was in front of its PING.
-    pub(crate) fn note_confirmed(&mut self, shared: &Shared) {
-        if let Some((ping, number)) = self.ping
-            && self.session.flush_state(ping) == FlushState::Done
-        {
-            self.ping = None;
-            lock(&shared.outbound).confirm(number);
-        }
-    }
-
-    /// Fails the requests that the server does not permit.
-    fn fail_requests(&mut self, shared: &Shared, error: &ServerError<'_>) {
-        let Some(violation) = error.violation() else { return };
-        let subject = violation.subject.as_bytes();
-        let wake = &mut self.later.wake;
-        match violation.action {
-            Action::Publish => lock(&shared.requests).fail_not_permitted(subject, wake),
-            // The subject is that of the reply.
-            Action::PublishReply => {
-                let Some(token) = shared.inbox.token(subject) else { return };
-                let error = RequestError::NotPermitted;
-                wake.extend(lock(&shared.requests).fail_one(token, error));
-            }
-            _ => {}
-        }
+        Some(number)
     }
 
     /// Tells of servers that are new or gone, and of how many there was no room for.
@@ -352,15 +272,14 @@ impl Control {
         }
     }
 
-    fn server(&self) -> String {
+    /// The server that is connected to, or tried.
+    pub(crate) fn server(&self) -> String {
         self.session.server().map(|server| server.to_string()).unwrap_or_default()
     }
 
     /// The driver is polled by this task.
     pub(crate) fn set_driver(&mut self, driver: &Waker) {
-        if !self.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
-            self.driver = Some(driver.clone());
-        }
+        remember(&mut self.driver, driver);
     }
 
     pub(crate) fn wake_driver(&mut self) {
@@ -370,7 +289,7 @@ impl Control {
     /// How the connection stands.
     pub(crate) fn status(&self) -> ConnectionStatus {
         let session = &self.session;
-        if self.is_over || matches!(session.step(), Step::Stop(_)) {
+        if self.stopped().is_some() {
             ConnectionStatus::Closed
         } else if session.draining().is_some() {
             ConnectionStatus::Draining
@@ -426,8 +345,8 @@ impl Control {
 
     /// Why there is no connection any more, if there is none.
     pub(crate) fn stopped(&self) -> Option<Stop> {
-        match self.session.step() {
-            Step::Stop(stop) => Some(stop),
+        match self.session.phase() {
+            Phase::Closed(stop) => Some(stop),
             _ if self.is_over => Some(Stop::Closed),
             _ => None,
         }
@@ -437,4 +356,14 @@ impl Control {
 /// The addresses of the servers to choose from.
 fn addresses(session: &Session<Growable<Route>>) -> Vec<String> {
     session.servers().map(|known| known.url.to_string()).collect()
+}
+
+/// The queues of all subscriptions that are not handed back.
+pub(crate) fn queues(
+    session: &mut Session<Growable<Route>>,
+) -> impl Iterator<Item = (Sid, &Arc<Queue>)> {
+    session.routes_mut().filter_map(|(sid, route)| match route {
+        Route::Subscriber { queue, .. } => Some((sid, &*queue)),
+        Route::Replies => None,
+    })
 }

@@ -27,6 +27,7 @@ use crate::options::limits::ReconnectBuffer;
 use crate::state::batch::Batch;
 use crate::state::batch::Lines;
 use crate::state::capacity::Turns;
+use crate::sync::remember;
 
 /// What publishers and the driver share.
 pub(crate) struct Outbound {
@@ -292,8 +293,12 @@ impl Outbound {
     }
 
     /// The connection is lost. What the driver did not take waits for the next one. Returns how
-    /// many messages may be lost, since the server has not confirmed that it got them.
-    pub(crate) fn lose(&mut self, wake: &mut Vec<Waker>) -> u64 {
+    /// many messages may be lost, since the server has not confirmed that it got them: none
+    /// if the last PING was answered.
+    pub(crate) fn on_disconnect(&mut self, is_confirmed: bool, wake: &mut Vec<Waker>) -> u64 {
+        if is_confirmed {
+            self.confirm(self.handed_over());
+        }
         self.set_ready(false, wake);
         self.waiting -= self.in_flight;
         self.in_flight = 0;
@@ -351,9 +356,7 @@ impl Outbound {
 
     /// Wakes `driver` as soon as there is something to take.
     pub(crate) fn wake_on_data(&mut self, driver: &Waker) {
-        if !self.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
-            self.driver = Some(driver.clone());
-        }
+        remember(&mut self.driver, driver);
     }
 
     const fn wake_if_data(&mut self) -> Option<Waker> {

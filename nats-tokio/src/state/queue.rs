@@ -28,12 +28,12 @@ use nats_proto::session::Ended;
 
 pub(crate) use self::block::Block;
 pub(crate) use self::block::Entry;
+pub(crate) use self::taken::OnDealt;
 use self::taken::Taken;
 pub(crate) use self::taker::Taker;
 use crate::message::name::Names;
 use crate::options::limits::Overflow;
 use crate::options::limits::PendingLimits;
-use crate::state::shared::Shared;
 use crate::sync::lock;
 
 /// The driver's and the subscriber's common part of a subscription.
@@ -170,8 +170,8 @@ impl Queue {
 
     /// The connection is about to end: what is taken from now on is kept an eye on until it is
     /// dealt with.
-    pub(crate) fn begin_to_drain(&self, shared: &Weak<Shared>) {
-        self.taken.get_or_init(|| Arc::new(Taken::new(Weak::clone(shared))));
+    pub(crate) fn begin_to_drain(&self, dealt: &Weak<dyn OnDealt>) {
+        self.taken.get_or_init(|| Arc::new(Taken::new(Weak::clone(dealt))));
     }
 
     /// Whether nothing comes any more, nothing waits, and what was taken since draining began is

@@ -18,6 +18,10 @@ use nats_proto::Token;
 use crate::error::RequestError;
 use crate::message::Message;
 use crate::state::batch::Refused;
+use crate::sync::remember;
+
+/// The longest subject for a reply.
+pub(crate) const MAX_INBOX: usize = 256;
 
 /// The requests in flight.
 pub(crate) struct RequestTable {
@@ -255,10 +259,7 @@ impl Sent {
     }
 
     fn wake_later(&mut self, cx: &Context<'_>) {
-        match &self.waker {
-            Some(waker) if waker.will_wake(cx.waker()) => {}
-            _ => self.waker = Some(cx.waker().clone()),
-        }
+        remember(&mut self.waker, cx.waker());
     }
 }
 

@@ -4,38 +4,51 @@
 //! session), then `outbound` or `requests`. Publishing takes `outbound` alone. Nobody is woken while
 //! one of them is held: see [`Later`](crate::state::later::Later).
 
+mod events;
+mod requests;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Release;
-use std::sync::atomic::Ordering::SeqCst;
-use std::task::Waker;
 use std::time::Duration;
 
 use nats_proto::Growable;
 use nats_proto::Inbox;
 use nats_proto::Instant;
+use nats_proto::session::Draining;
 use nats_proto::session::Ended;
 use nats_proto::session::Session;
 use nats_proto::session::Stop;
+use nats_proto::wire;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::broadcast;
 
+use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::event::Event;
-use crate::options::limits::PendingLimits;
+use crate::message::payload::Payload;
+use crate::options::ConnectOptions;
 use crate::state::control::Control;
 use crate::state::control::Route;
+use crate::state::control::queues;
 use crate::state::counters::Counters;
 use crate::state::lock::ControlLock;
 use crate::state::log::Log;
+use crate::state::outbound::NotQueued;
 use crate::state::outbound::Outbound;
+use crate::state::outbound::Queued;
+use crate::state::queue::OnDealt;
 use crate::state::requests::RequestTable;
 use crate::state::status::Board;
 use crate::sync::lock;
+
+/// How often to look at what draining waits for. Whoever takes the last message tells; unless that
+/// was taken at the very moment at which draining began.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What a connection's handles and its driver share.
 pub(crate) struct Shared {
@@ -47,10 +60,11 @@ pub(crate) struct Shared {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) status: Arc<Board>,
     pub(crate) counters: Counters,
-    pub(crate) settings: Settings,
+    /// Without what only the driver needs.
+    pub(crate) options: ConnectOptions,
     pub(crate) inbox: Inbox<Vec<u8>>,
     /// Whether `inbox` is subscribed to.
-    pub(crate) has_inbox: AtomicBool,
+    has_inbox: AtomicBool,
     pub(crate) runtime: Handle,
     /// Where the session's clock begins.
     origin: tokio::time::Instant,
@@ -59,48 +73,32 @@ pub(crate) struct Shared {
     request_deadline: AtomicU64,
 }
 
-/// The options that matter after connecting.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) inbox_prefix: String,
-    pub(crate) request_timeout: Duration,
-    pub(crate) flush_timeout: Duration,
-    pub(crate) pending_limits: PendingLimits,
-    /// Whether publishing waits for a connection where it could fail for want of one.
-    pub(crate) waits_for_connection: bool,
-    /// Whether requests wait for their replies when their connection is lost.
-    pub(crate) requests_wait: bool,
-}
-
 impl Shared {
     pub(crate) fn new(
         session: Session<Growable<Route>>,
-        outbound: Outbound,
-        requests: RequestTable,
+        options: ConnectOptions,
         inbox: Inbox<Vec<u8>>,
-        settings: Settings,
         runtime: Handle,
-        log: Log,
     ) -> Self {
         let changed = Arc::new(Notify::new());
         let events = broadcast::channel(crate::event::CAPACITY).0;
         let status = Arc::new(Board::new());
-        let control = Control::new(session);
+        let log = Log::new(options.name.as_deref());
         Self {
             control: ControlLock::new(
-                control,
+                Control::new(session),
                 Arc::clone(&changed),
                 events.clone(),
                 Arc::clone(&status),
                 log,
             ),
-            outbound: Mutex::new(outbound),
-            requests: Mutex::new(requests),
+            outbound: Mutex::new(Outbound::new(options.send_buffer, options.reconnect_buffer)),
+            requests: Mutex::new(RequestTable::new(options.max_requests)),
             changed,
             events,
             status,
             counters: Counters::default(),
-            settings,
+            options,
             inbox,
             has_inbox: AtomicBool::new(false),
             runtime,
@@ -122,11 +120,39 @@ impl Shared {
         self.origin.checked_add(Duration::from_millis(instant.as_millis())).unwrap_or(far).min(far)
     }
 
+    /// Queues a message. Somebody has to wake the driver.
+    #[inline]
+    pub(crate) fn queue(
+        &self,
+        message: &wire::Publish<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<Queued, PublishError> {
+        Ok(lock(&self.outbound).publish(message, payload)?)
+    }
+
+    /// Whether an attempt to publish failed for a reason that may pass.
+    pub(crate) const fn is_worth_waiting(&self, error: &PublishError) -> bool {
+        match error {
+            PublishError::Full => true,
+            PublishError::Disconnected => self.options.wait_for_connection,
+            _ => false,
+        }
+    }
+
+    /// The same of somebody who waits already.
+    pub(crate) const fn may_wait<T>(&self, made: &Result<T, NotQueued>) -> bool {
+        match made {
+            Err(NotQueued::Full) => true,
+            Err(NotQueued::Disconnected) => self.options.wait_for_connection,
+            _ => false,
+        }
+    }
+
     /// Sends what is due in the session, behind everything that was published before.
     ///
     /// As much as there is room for: the rest stays due, and follows when the driver has taken what
     /// waits.
-    pub(crate) fn pump(&self, control: &mut Control) {
+    pub(crate) fn transmit(&self, control: &mut Control) {
         let Control { session, later, ping, .. } = control;
         if session.is_connected() {
             let before = session.last_ping();
@@ -146,8 +172,50 @@ impl Shared {
         } else if session.has_transmit() {
             control.wake_driver();
         }
-        control.release(self);
+        self.end_released(control);
         control.note_status();
+    }
+
+    /// Ends what waits for subscriptions that are over.
+    pub(crate) fn end_released(&self, control: &mut Control) {
+        if let Some(how) = control.end_released() {
+            self.on_inbox_ended(how, &mut control.later.wake);
+        }
+    }
+
+    /// Keeps an eye on what is taken from now on, and refuses requests.
+    pub(crate) fn begin_to_drain(self: &Arc<Self>, control: &mut Control) {
+        self.refuse_requests();
+        let dealt: Weak<Self> = Arc::downgrade(self);
+        let dealt: Weak<dyn OnDealt> = dealt;
+        for (_, queue) in control.queues() {
+            queue.begin_to_drain(&dealt);
+        }
+        for (_, queue) in control.unread.iter() {
+            queue.begin_to_drain(&dealt);
+        }
+    }
+
+    /// Goes from draining subscriptions to flushing, once everything that came is dealt with. Returns
+    /// when to look again, if it is not.
+    pub(crate) fn check_drained(&self, control: &mut Control, now: Instant) -> Option<Instant> {
+        if control.session.draining() != Some(Draining::Arrived) {
+            return None;
+        }
+        if !control.is_closing && !control.unread.is_empty() {
+            return Some(now + LOOK);
+        }
+        let mut outbound = lock(&self.outbound);
+        outbound.close(&mut control.later.wake);
+        let has_unsent = outbound.held() > 0;
+        drop(outbound);
+        if control.session.is_connected() {
+            control.session.finish(now);
+        } else if !has_unsent {
+            control.session.finish_unconnected();
+        }
+        self.transmit(control);
+        None
     }
 
     /// Ends the connection as soon as the server has everything that was published. Streams and
@@ -156,66 +224,22 @@ impl Shared {
         let mut control = lock(&self.control);
         control.is_closing = true;
         self.refuse_requests();
-        let mut wake = Vec::new();
-        for (_, queue) in control.queues() {
-            wake.extend(queue.end(Ended::Stopped));
+        let Control { session, later, .. } = &mut *control;
+        for (_, queue) in queues(session) {
+            later.wake.extend(queue.end(Ended::Stopped));
         }
-        lock(&self.requests).fail_all(RequestError::Closed, &mut wake);
-        control.later.wake.append(&mut wake);
+        lock(&self.requests).fail_all(RequestError::Closed, &mut later.wake);
         let mut outbound = lock(&self.outbound);
-        outbound.close(&mut control.later.wake);
+        outbound.close(&mut later.wake);
         let has_unsent = outbound.held() > 0;
         drop(outbound);
-        if has_unsent || control.session.is_connected() {
-            control.session.finish(self.now());
+        if has_unsent || session.is_connected() {
+            session.finish(self.now());
         } else {
-            control.session.close();
+            session.close();
         }
-        self.pump(&mut control);
+        self.transmit(&mut control);
         control.wake_driver();
-    }
-
-    /// The subscription for replies is over.
-    pub(crate) fn lose_inbox(&self, how: Ended, wake: &mut Vec<Waker>) {
-        // First the flag, so that whoever is woken does not rely on it.
-        self.refuse_requests();
-        let error = match how {
-            // Everything ends then, and says why.
-            Ended::Stopped => return,
-            Ended::Drained => RequestError::Draining,
-            _ => RequestError::NoInbox,
-        };
-        lock(&self.requests).fail_inbox(error, wake);
-    }
-
-    /// Requests that are made from now on find out why not. To be called with `control` locked.
-    pub(crate) fn refuse_requests(&self) {
-        self.has_inbox.store(false, Release);
-    }
-
-    /// Without a connection, the number of the last message that was handed to one.
-    pub(crate) fn handed_over(&self) -> Option<u64> {
-        let is_connected = lock(&self.control).session.is_connected();
-        (!is_connected).then(|| lock(&self.outbound).handed_over())
-    }
-
-    /// Notes when the requests need the driver, and says whether that is before it wakes up by
-    /// itself. To be called with `requests` locked.
-    pub(crate) fn note_request_deadline(&self, deadline: Option<Instant>) -> bool {
-        let deadline = deadline.map_or(u64::MAX, Instant::as_millis);
-        self.request_deadline.store(deadline, SeqCst);
-        // The driver sets `armed` and then looks at `request_deadline`, so one of us sees the other.
-        deadline < self.armed.load(SeqCst)
-    }
-
-    pub(crate) fn request_deadline(&self) -> Option<Instant> {
-        let deadline = self.request_deadline.load(SeqCst);
-        (deadline != u64::MAX).then(|| Instant::from_millis(deadline))
-    }
-
-    /// The driver will wake up by itself at `deadline`.
-    pub(crate) fn set_armed(&self, deadline: Option<Instant>) {
-        self.armed.store(deadline.map_or(u64::MAX, Instant::as_millis), SeqCst);
     }
 
     /// A subscriber has seen the end of its stream, or a message was dealt with.
@@ -228,26 +252,22 @@ impl Shared {
         let mut control = lock(&self.control);
         control.session.close();
         control.is_over = true;
-        control.release(self);
+        self.end_released(&mut control);
         let reason = control.stopped().unwrap_or(Stop::Closed);
         let error = control.request_error().unwrap_or(RequestError::Closed);
         self.refuse_requests();
+        let later = &mut control.later;
         let mut outbound = lock(&self.outbound);
-        outbound.close(&mut control.later.wake);
-        if reason == Stop::Drained {
-            // The last PING was answered.
-            let last = outbound.handed_over();
-            outbound.confirm(last);
-        }
-        let unconfirmed = outbound.lose(&mut control.later.wake);
+        outbound.close(&mut later.wake);
+        // It is drained when the last PING was answered.
+        let unconfirmed = outbound.on_disconnect(reason == Stop::Drained, &mut later.wake);
         let unsent = outbound.held();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
-        control.note_status();
-        let later = &mut control.later;
         lock(&self.requests).fail_all(error, &mut later.wake);
         later.tell(Event::Closed { reason, unsent, unconfirmed });
         later.note_changed();
+        control.note_status();
     }
 
     /// Whether nothing will happen any more.
@@ -256,11 +276,29 @@ impl Shared {
     }
 }
 
+impl OnDealt for Shared {
+    fn on_dealt(&self) {
+        self.note_done();
+    }
+}
+
+impl From<NotQueued> for PublishError {
+    #[cold]
+    fn from(refused: NotQueued) -> Self {
+        match refused {
+            NotQueued::Full => Self::Full,
+            NotQueued::Disconnected => Self::Disconnected,
+            NotQueued::Closed => Self::Closed,
+            NotQueued::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
             .field("session", &lock(&self.control).session)
-            .field("settings", &self.settings)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! Messages that were taken while the connection drains: it goes on until they are dealt with.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::AtomicU64;
@@ -8,18 +9,20 @@ use std::sync::atomic::Ordering::Acquire;
 
 use bytes::Bytes;
 
-use crate::state::shared::Shared;
+/// Who is told that the last message which was taken is dealt with.
+pub(crate) trait OnDealt: Send + Sync {
+    fn on_dealt(&self);
+}
 
 /// The messages of one subscription that were taken since draining began, and not yet dropped.
-#[derive(Debug)]
 pub(super) struct Taken {
     count: AtomicU64,
-    shared: Weak<Shared>,
+    dealt: Weak<dyn OnDealt>,
 }
 
 impl Taken {
-    pub(super) const fn new(shared: Weak<Shared>) -> Self {
-        Self { count: AtomicU64::new(0), shared }
+    pub(super) fn new(dealt: Weak<dyn OnDealt>) -> Self {
+        Self { count: AtomicU64::new(0), dealt }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -48,9 +51,15 @@ impl AsRef<[u8]> for Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         if self.taken.count.fetch_sub(1, AcqRel) == 1
-            && let Some(shared) = self.taken.shared.upgrade()
+            && let Some(dealt) = self.taken.dealt.upgrade()
         {
-            shared.note_done();
+            dealt.on_dealt();
         }
+    }
+}
+
+impl fmt::Debug for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taken").field("count", &self.count()).finish_non_exhaustive()
     }
 }

@@ -15,6 +15,7 @@ use super::Queue;
 use crate::message::Message;
 use crate::options::limits::Overflow;
 use crate::sync::lock;
+use crate::sync::remember;
 
 /// So many messages of a block, and each block, are one unit of the budget that a task has for one
 /// turn, 128 units: about what one read may bring of the shortest messages is taken in a turn.
@@ -123,10 +124,7 @@ impl Taker {
             return Poll::Ready(false);
         }
         if let Some(cx) = cx {
-            let is_known = waiting.subscriber.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
-            if !is_known {
-                waiting.subscriber = Some(cx.waker().clone());
-            }
+            remember(&mut waiting.subscriber, cx.waker());
         }
         Poll::Pending
     }

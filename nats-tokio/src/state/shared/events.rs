@@ -1,0 +1,124 @@
+//! What follows from the session's events: the only place where they have effects.
+
+use nats_proto::Instant;
+use nats_proto::session;
+use nats_proto::session::Lost;
+use nats_proto::wire::Action;
+use nats_proto::wire::ServerError;
+
+use super::Shared;
+use crate::error::Failure;
+use crate::error::RequestError;
+use crate::event::Event;
+use crate::state::batch::Refused;
+use crate::state::control::Control;
+use crate::sync::lock;
+
+impl Shared {
+    /// Does what follows from an event, and tells listeners.
+    pub(crate) fn apply(&self, control: &mut Control, event: &session::Event<'_>) {
+        match event {
+            session::Event::Connected => {
+                let server = self.on_connected(control);
+                control.later.tell(Event::Connected { server });
+            }
+            session::Event::Reconnected => {
+                let server = self.on_connected(control);
+                control.later.tell(Event::Reconnected { server });
+            }
+            session::Event::Resubscribed => control.later.tell(Event::Resubscribed),
+            session::Event::Reconnecting { attempt } => {
+                let (server, attempt) = (control.server(), *attempt);
+                control.later.tell(Event::Reconnecting { server, attempt });
+            }
+            session::Event::ConnectFailed { cause, error } => {
+                control.on_connect_failed(*cause, *error);
+            }
+            session::Event::Disconnected { cause, error } => {
+                let unconfirmed = self.on_disconnect(control, *cause);
+                control.on_disconnected(*cause, *error, unconfirmed);
+            }
+            session::Event::ServerError(error) => {
+                self.fail_refused_requests(control, error);
+                control.on_server_error(error);
+            }
+            session::Event::InfoChanged => self.check_limits(control),
+            session::Event::LameDuck => {
+                self.check_limits(control);
+                control.later.tell(Event::LameDuck);
+            }
+            _ => {}
+        }
+        control.note_servers();
+        control.later.note_changed();
+    }
+
+    /// The connection, or the attempt to make one, failed.
+    pub(crate) fn disconnect(
+        &self,
+        control: &mut Control,
+        cause: Lost,
+        failure: Option<Failure>,
+        now: Instant,
+    ) {
+        control.failure = failure;
+        if let Some(event) = control.session.handle_lost(cause, now) {
+            self.apply(control, &event);
+        }
+        self.transmit(control);
+    }
+
+    /// There is a connection, to the server that is returned.
+    fn on_connected(&self, control: &mut Control) -> String {
+        self.counters.connects.add(1);
+        self.check_limits(control);
+        control.on_connected()
+    }
+
+    /// The server's limits may have changed, or the server has.
+    fn check_limits(&self, control: &mut Control) {
+        let limits = control.session.publish_limits();
+        let refused = lock(&self.outbound).set_limits(limits, &mut control.later.wake);
+        if refused.is_empty() {
+            return;
+        }
+        self.counters.refused_messages.add(refused.len() as u64);
+        lock(&self.requests).fail_refused(&refused, &mut control.later.wake);
+        for message in refused {
+            let Refused { subject, size, reason, .. } = message;
+            control.later.tell(Event::MessageRefused { subject, size, reason: reason.into() });
+        }
+    }
+
+    /// The connection is lost, and with it perhaps so many messages.
+    fn on_disconnect(&self, control: &mut Control, cause: Lost) -> u64 {
+        let wake = &mut control.later.wake;
+        let mut outbound = lock(&self.outbound);
+        // Before a server that shuts down is left, the last PING is answered.
+        let unconfirmed = outbound.on_disconnect(cause == Lost::LameDuck, wake);
+        let last = outbound.handed_over();
+        drop(outbound);
+        self.counters.unconfirmed_messages.add(unconfirmed);
+        if !self.options.requests_outlive_connections {
+            lock(&self.requests).fail_lost(last, wake);
+        }
+        unconfirmed
+    }
+
+    /// Fails the requests that the server does not permit.
+    fn fail_refused_requests(&self, control: &mut Control, error: &ServerError<'_>) {
+        let Some(violation) = error.violation() else { return };
+        let subject = violation.subject.as_bytes();
+        let wake = &mut control.later.wake;
+        match violation.action {
+            Action::Publish => lock(&self.requests).fail_not_permitted(subject, wake),
+            // The subject is that of the reply.
+            Action::PublishReply => {
+                let Some(token) = self.inbox.token(subject) else { return };
+                let error = RequestError::NotPermitted;
+                wake.extend(lock(&self.requests).fail_one(token, error));
+            }
+            _ => {}
+        }
+    }
+}

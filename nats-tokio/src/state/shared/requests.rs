@@ -1,0 +1,118 @@
+//! What requests share: their table, the subscription for their replies, and the time.
+
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::Release;
+use std::sync::atomic::Ordering::SeqCst;
+use std::task::Waker;
+
+use nats_proto::Full;
+use nats_proto::Instant;
+use nats_proto::Subject;
+use nats_proto::Token;
+use nats_proto::session::Ended;
+use nats_proto::wire::SendBuf;
+
+use super::Shared;
+use crate::error::PublishError;
+use crate::error::RequestError;
+use crate::state::control::Route;
+use crate::state::requests::MAX_INBOX;
+use crate::state::requests::RequestTable;
+use crate::sync::lock;
+
+impl Shared {
+    /// Where the reply to a request comes to.
+    pub(crate) fn reply_subject<'t>(
+        &self,
+        token: Token,
+        text: &'t mut SendBuf<'_>,
+    ) -> Result<Subject<'t>, PublishError> {
+        let too_long = |Full| PublishError::LineTooLong { len: MAX_INBOX + 1, max: MAX_INBOX };
+        self.inbox.reply(token, text).map_err(too_long)
+    }
+
+    /// The requests, with the subscription for their replies made.
+    pub(crate) fn lock_requests(&self) -> Result<MutexGuard<'_, RequestTable>, RequestError> {
+        loop {
+            let requests = lock(&self.requests);
+            // Under the lock: whoever loses the subscription clears the flag, and then fails the
+            // requests that are in the table.
+            if self.has_inbox.load(Acquire) {
+                return Ok(requests);
+            }
+            drop(requests);
+            self.subscribe_to_replies()?;
+        }
+    }
+
+    /// Subscribes to the replies of all requests, unless that is done.
+    #[cold]
+    fn subscribe_to_replies(&self) -> Result<(), RequestError> {
+        let mut control = lock(&self.control);
+        match control.request_error() {
+            None => {}
+            Some(RequestError::Draining) => return Err(RequestError::Draining),
+            Some(_) => return Err(PublishError::Closed.into()),
+        }
+        if control.inbox.is_none() {
+            let sid = control.session.subscribe(self.inbox.filter(), None, Route::Replies);
+            control.inbox = Some(sid.map_err(|_| RequestError::NoInbox)?);
+        }
+        // Before anything is sent: what follows may end it.
+        self.has_inbox.store(true, Release);
+        self.transmit(&mut control);
+        Ok(())
+    }
+
+    /// The subscription for replies is over.
+    pub(super) fn on_inbox_ended(&self, how: Ended, wake: &mut Vec<Waker>) {
+        // First the flag, so that whoever is woken does not rely on it.
+        self.refuse_requests();
+        let error = match how {
+            // Everything ends then, and says why.
+            Ended::Stopped => return,
+            Ended::Drained => RequestError::Draining,
+            _ => RequestError::NoInbox,
+        };
+        lock(&self.requests).fail_inbox(error, wake);
+    }
+
+    /// Requests that are made from now on find out why not. To be called with `control` locked.
+    pub(super) fn refuse_requests(&self) {
+        self.has_inbox.store(false, Release);
+    }
+
+    /// Why a request cannot be made on a client that takes no more subscriptions.
+    pub(crate) fn closed(&self) -> RequestError {
+        match lock(&self.control).request_error() {
+            Some(RequestError::Draining) => RequestError::Draining,
+            _ => PublishError::Closed.into(),
+        }
+    }
+
+    /// Without a connection, the number of the last message that was handed to one.
+    pub(crate) fn handed_over(&self) -> Option<u64> {
+        let is_connected = lock(&self.control).session.is_connected();
+        (!is_connected).then(|| lock(&self.outbound).handed_over())
+    }
+
+    /// Notes when the requests need the driver, and says whether that is before it wakes up by
+    /// itself. To be called with `requests` locked.
+    pub(crate) fn note_request_deadline(&self, deadline: Option<Instant>) -> bool {
+        let deadline = deadline.map_or(u64::MAX, Instant::as_millis);
+        self.request_deadline.store(deadline, SeqCst);
+        // The driver sets `armed` and then looks at `request_deadline`, so one of us sees the other.
+        deadline < self.armed.load(SeqCst)
+    }
+
+    pub(crate) fn request_deadline(&self) -> Option<Instant> {
+        let deadline = self.request_deadline.load(SeqCst);
+        (deadline != u64::MAX).then(|| Instant::from_millis(deadline))
+    }
+
+    /// The driver will wake up by itself at `deadline`.
+    pub(crate) fn set_armed(&self, deadline: Option<Instant>) {
+        self.armed.store(deadline.map_or(u64::MAX, Instant::as_millis), SeqCst);
+    }
+}
