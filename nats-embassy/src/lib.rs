@@ -79,6 +79,8 @@ pub use transport::net::NetConnection;
 #[cfg(feature = "net")]
 pub use transport::net::NetConnector;
 #[cfg(feature = "net")]
+pub use transport::net::NetReader;
+#[cfg(feature = "net")]
 pub use transport::net::NetWriter;
 #[cfg(feature = "tls")]
 pub use transport::tls::Algorithm;

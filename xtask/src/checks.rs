@@ -46,7 +46,7 @@ pub(crate) fn lint() -> Outcome {
             .arg(format!("--features={features}"))
             .args(deny))?;
     }
-    for features in ["", "nal", "net", "nkeys", "log", "tls"] {
+    for features in ["", "nal", "ethernet,ipv4", "ethernet,ipv6", "nkeys", "log", "tls"] {
         run(cargo(&["clippy", "--quiet", "--package", "nats-embassy"])
             .arg(format!("--features={features}"))
             .args(deny))?;
