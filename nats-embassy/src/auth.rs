@@ -1,16 +1,16 @@
-//! Who we are, and how to prove it.
+//! Authentication.
 
 use core::fmt;
 
 use nats_proto::wire::Connect;
 
-/// Who logs in.
+/// The credentials to log in with.
 ///
 /// The texts are borrowed for as long as the client lives, and never shown.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub enum Login<'d> {
-    /// Nobody in particular.
+    /// No credentials.
     #[default]
     Anonymous,
     /// A user with a password.
@@ -20,7 +20,7 @@ pub enum Login<'d> {
         /// The user's password.
         password: &'d str,
     },
-    /// Whoever has this token.
+    /// An authentication token.
     Token(&'d str),
     /// The owner of a key. Needs a [`Signer`], see
     /// [`Runner::with_signer`](crate::Runner::with_signer).
@@ -46,8 +46,8 @@ pub trait Signer {
     async fn sign(&mut self, nonce: &[u8]) -> Result<[u8; 64], SignError>;
 }
 
-/// Says who logs in, anew for every attempt: for tokens that are renewed, JWTs that come from
-/// somewhere else, secure elements that hold all of it. See
+/// The credentials of every attempt: for tokens that are renewed, JWTs that come from somewhere
+/// else, secure elements that hold all of it. See
 /// [`Runner::with_credentials`](crate::Runner::with_credentials).
 ///
 /// ```
@@ -59,18 +59,18 @@ pub trait Signer {
 ///
 /// impl Credentials for Renewed {
 ///     async fn log_in(&mut self, _: &[u8]) -> Result<Proof<'_>, SignError> {
-///         // Asks somebody for a new one, if this one is too old.
+///         // Fetches a new one, if this one is too old.
 ///         Ok(Proof::new(Login::Token(&self.token)))
 ///     }
 /// }
 /// ```
 pub trait Credentials {
-    /// Who logs in to a server that wants to have `nonce` signed, if it is not empty. What is lent is
-    /// written to the server, and no copy of it is kept.
+    /// The credentials for a server that wants to have `nonce` signed, if it is not empty. They are
+    /// written to the server, and no copy of them is kept.
     ///
     /// # Errors
     ///
-    /// [`SignError`] if nobody can log in now; the server is tried again later.
+    /// [`SignError`] if there are none now; the server is tried again later.
     ///
     /// # Cancel safety
     ///
@@ -78,32 +78,32 @@ pub trait Credentials {
     async fn log_in(&mut self, nonce: &[u8]) -> Result<Proof<'_>, SignError>;
 }
 
-/// Who logs in this time, and the signature that proves it.
+/// The credentials of one attempt, and the signature that proves them.
 pub struct Proof<'a> {
     pub(crate) login: Login<'a>,
     pub(crate) signature: Option<[u8; 64]>,
 }
 
 impl<'a> Proof<'a> {
-    /// Somebody who needs no signature.
+    /// Credentials that need no signature.
     #[must_use]
     pub const fn new(login: Login<'a>) -> Self {
         Self { login, signature: None }
     }
 
-    /// Somebody with a signature: the nonce, signed with Ed25519.
+    /// Credentials with a signature: the nonce, signed with Ed25519.
     #[must_use]
     pub const fn signed(login: Login<'a>, signature: [u8; 64]) -> Self {
         Self { login, signature: Some(signature) }
     }
 }
 
-/// Has a runner ask for [`Credentials`] at every attempt.
+/// [`Credentials`] of a runner, which asks for them at every attempt.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PerAttempt<P>(pub(crate) P);
 
-/// There is no signature, or nobody to log in.
+/// There is no signature, or there are no credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SignError;
@@ -130,7 +130,7 @@ impl KeySigner {
     ///
     /// # Errors
     ///
-    /// If `seed` is none.
+    /// If `seed` is invalid.
     pub fn new(seed: &str) -> Result<Self, nats_proto::nkeys::NkeyError> {
         nats_proto::nkeys::KeyPair::from_seed(seed).map(Self)
     }
@@ -162,7 +162,7 @@ impl Login<'_> {
         matches!(self, Self::Nkey { .. } | Self::Jwt(_))
     }
 
-    /// CONNECT for somebody who logs in like this.
+    /// CONNECT with these credentials.
     pub(crate) const fn connect<'c>(
         &'c self,
         identity: &Identity<'c>,

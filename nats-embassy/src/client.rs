@@ -1,4 +1,4 @@
-//! The handle that tasks have.
+//! The client, as tasks have it.
 
 pub(crate) mod link;
 pub(crate) mod new;
@@ -38,8 +38,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
 
     /// Waits until the server has processed everything that was published before.
     ///
-    /// Takes as long as it takes, but no longer than it takes to find out that the connection is
-    /// dead. Waits for a connection, unless [`Config::offline`](crate::Config::offline) says
+    /// Takes no longer than it takes to find out that the connection is dead. Waits for a connection, unless [`Config::offline`](crate::Config::offline) says
     /// otherwise.
     ///
     /// # Errors
@@ -108,8 +107,8 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         self.shared.wait(attempt)
     }
 
-    /// Waits for the next event; `None` when the client is over. Up to 6 events wait for whoever
-    /// asks first.
+    /// Waits for the next event; `None` when the client is over. Up to 6 events are queued, for the
+    /// task that asks first.
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory};
@@ -158,7 +157,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         self.shared.lock(|state| state.statistics)
     }
 
-    /// Leaves the server, and connects again at once: for devices that know more of their network.
+    /// Disconnects, and connects again at once: for devices that know more of their network.
     pub fn reconnect(&self) {
         let now = now();
         self.shared.lock(|state| {
@@ -169,7 +168,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         });
     }
 
-    /// Ends all subscriptions when what is on its way has come and was dealt with, then the
+    /// Ends all subscriptions when what is on its way has come and was processed, then the
     /// connection when the server has everything. Subscribing and requests fail from now on, publishing
     /// in the end. Takes up to [`drain_timeout`](nats_proto::session::Config::drain_timeout).
     ///

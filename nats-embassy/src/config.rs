@@ -36,7 +36,7 @@ pub struct Config<'d> {
     pub servers: &'d str,
     /// The connection's name, for monitoring. Default none.
     pub name: Option<&'d str>,
-    /// Who logs in. Default [`Login::Anonymous`].
+    /// The credentials. Default [`Login::Anonymous`].
     pub login: Login<'d>,
     /// Whether the server is not to send this client what it published itself. Default false.
     pub no_echo: bool,
@@ -92,7 +92,7 @@ pub enum Offline {
 }
 
 impl Config<'_> {
-    /// Defaults for devices that are left alone for years: they connect for ever, to any server
+    /// Defaults for devices that are left alone for years: they try forever, at any server
     /// and with whatever credentials, 0.25 s to 30 s apart and at random, and find out within 30 s to
     /// 90 s that a server is gone that did not say so.
     ///
@@ -126,7 +126,7 @@ impl<'d> Config<'d> {
         }
     }
 
-    /// Says who logs in.
+    /// Sets the credentials.
     #[must_use]
     pub const fn login(mut self, login: Login<'d>) -> Self {
         self.login = login;
@@ -140,7 +140,7 @@ impl<'d> Config<'d> {
         self
     }
 
-    /// Has the server not send this client what it published itself.
+    /// The server does not send this client what it published itself.
     #[must_use]
     pub const fn no_echo(mut self) -> Self {
         self.no_echo = true;

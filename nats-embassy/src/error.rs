@@ -1,4 +1,4 @@
-//! What can go wrong, by what was wanted.
+//! The errors of every operation.
 
 use core::error::Error;
 use core::fmt;
@@ -13,13 +13,13 @@ use nats_proto::wire;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// An address is none.
+    /// A server URL is invalid.
     Url(UrlError),
-    /// An address has credentials in it. They belong into [`Config::login`](crate::Config::login).
+    /// A server URL has credentials in it. They belong into [`Config::login`](crate::Config::login).
     CredentialsInUrl,
-    /// There are more servers than places for them, `SERVERS`.
+    /// There are more servers than `SERVERS`.
     TooManyServers,
-    /// An address is longer than the memory for a text, `TEXT`.
+    /// A server URL is longer than `TEXT`.
     AddressTooLong,
     /// With this [prefix](crate::Config::inbox_prefix), the subjects of replies are longer than the
     /// memory for a text, `TEXT`.
@@ -31,20 +31,20 @@ pub enum ConfigError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The subject is none.
+    /// The subject is invalid.
     Subject(SubjectError),
-    /// The server would not take it.
+    /// The server would refuse it.
     Refused(wire::PublishError),
     /// It is longer than half of the memory for sending, `TX`.
     TooLong {
         /// The longest frame in bytes, line ends included.
         max: usize,
     },
-    /// There is no room now, or others wait for it. Only where nothing waits.
+    /// The send buffer is full, or others wait for space in it. Only from calls that do not wait.
     Full,
-    /// There is no connection. Only where nothing waits.
+    /// There is no connection, and the call does not wait for one.
     Disconnected,
-    /// The message to be answered has no reply subject: whoever published it wants no answer.
+    /// The message to be answered has no reply subject: its publisher wants no answer.
     NoReply,
     /// The client is closed, or about to be.
     Closed,
@@ -57,7 +57,7 @@ pub enum PublishError {
 pub struct BatchError {
     /// Which message it is about, from 0.
     pub index: usize,
-    /// What is the matter with it.
+    /// Why it was refused.
     pub error: PublishError,
 }
 
@@ -66,9 +66,9 @@ pub struct BatchError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The filter or the queue group is none.
+    /// The filter or the queue group is invalid.
     Subject(SubjectError),
-    /// There are no places for so many messages.
+    /// There are too few free slots for messages.
     NoSlots,
     /// The session does not take it.
     Session(session::SubscribeError),
@@ -78,18 +78,18 @@ pub enum SubscribeError {
 ///
 /// | what becomes of it | in a client | in a link |
 /// |---|---|---|
-/// | a reply comes | [`Received`](crate::Received) | [`Message`](nats_proto::Message), lent |
-/// | a reply comes and does not fit | [`ReplyTooLong`](Self::ReplyTooLong): into a place, or `RX` | the same: into `RX` |
-/// | nobody listens to the subject | [`NoResponders`](Self::NoResponders) | the same |
-/// | nobody answers in time | [`TimedOut`](Self::TimedOut) | the same |
+/// | a reply comes | [`Received`](crate::Received) | [`Message`](nats_proto::Message), borrowed |
+/// | a reply comes and does not fit | [`ReplyTooLong`](Self::ReplyTooLong): into a slot, or `RX` | the same: into `RX` |
+/// | there are no responders | [`NoResponders`](Self::NoResponders) | the same |
+/// | no reply comes in time | [`TimedOut`](Self::TimedOut) | the same |
 /// | there is no connection when its time is over | [`NotConnected`](Self::NotConnected) | the same |
 /// | there is none, and [`Config::offline`](crate::Config::offline) does not wait for one | [`Publish`](Self::Publish)([`Disconnected`](PublishError::Disconnected)) | the same |
 /// | the connection is lost after it was published | [`Disconnected`](Self::Disconnected) | the same |
 /// | the server does not permit the subject, or the reply subject | [`NotPermitted`](Self::NotPermitted) | the same |
 /// | the server refuses the subscription for replies | [`NoInbox`](Self::NoInbox) | the same |
 /// | there is no room for that subscription | [`Subscribe`](Self::Subscribe) | the same |
-/// | it is too long, or not to the server's liking | [`Publish`](Self::Publish) | the same |
-/// | there are too many, or no place for the reply | [`TooMany`](Self::TooMany) | a link has one at a time |
+/// | it is too long, or the server would refuse it | [`Publish`](Self::Publish) | the same |
+/// | there are too many, or no slot for the reply | [`TooMany`](Self::TooMany) | a link has one at a time |
 /// | the client drains, before or meanwhile | [`Draining`](Self::Draining) | the same |
 /// | the client is closed, before or meanwhile | [`Closed`](Self::Closed) | the same |
 /// | its future is dropped | what was taken for it is free again | the same |
@@ -101,9 +101,9 @@ pub enum RequestError {
     Publish(PublishError),
     /// There is no subscription for replies.
     Subscribe(SubscribeError),
-    /// Too many requests wait for their replies, or there is no place for this one's.
+    /// Too many requests wait for their replies, or there is no slot for this one's.
     TooMany,
-    /// Nobody listens to the subject.
+    /// There are no responders: no subscription matches the subject.
     NoResponders,
     /// There was no reply in time.
     TimedOut,
@@ -115,9 +115,9 @@ pub enum RequestError {
     NotPermitted,
     /// The server refused the subscription for replies. The next request subscribes again.
     NoInbox,
-    /// The reply came and is too long for its place, or for the memory for receiving.
+    /// The reply came and is too long for its slot, or for the memory for receiving.
     ReplyTooLong,
-    /// The client drains: nobody would receive the reply.
+    /// The client drains, and would not receive the reply.
     Draining,
     /// The client is closed, or about to be.
     Closed,
@@ -179,11 +179,11 @@ impl From<SubscribeError> for RequestError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Url(_) => "not a server's address",
-            Self::CredentialsInUrl => "credentials in an address are not used",
-            Self::TooManyServers => "there are more servers than places for them",
-            Self::AddressTooLong => "a server's address is too long",
-            Self::InboxTooLong => "the prefix for replies is too long",
+            Self::Url(_) => "invalid server URL",
+            Self::CredentialsInUrl => "credentials in a server URL are not used",
+            Self::TooManyServers => "more servers than there is memory for",
+            Self::AddressTooLong => "a server URL is too long",
+            Self::InboxTooLong => "the inbox prefix is too long",
         })
     }
 }
@@ -191,11 +191,11 @@ impl fmt::Display for ConfigError {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Subject(_) => "not a valid subject",
-            Self::Refused(_) => "the server would not take the message",
+            Self::Subject(_) => "invalid subject",
+            Self::Refused(_) => "the server would refuse the message",
             Self::TooLong { max } => return write!(f, "the message does not fit into {max} bytes"),
-            Self::Full => "there is no room for the message now",
-            Self::Disconnected => "there is no connection",
+            Self::Full => "send buffer full",
+            Self::Disconnected => "not connected",
             Self::NoReply => "the message has no reply subject",
             Self::Closed => "the client is closed",
         })
@@ -211,9 +211,9 @@ impl fmt::Display for BatchError {
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Subject(_) => "not a valid filter or queue group",
-            Self::NoSlots => "there are no places left for so many messages",
-            Self::Session(_) => "the session does not take the subscription",
+            Self::Subject(_) => "invalid filter or queue group",
+            Self::NoSlots => "too few free slots for messages",
+            Self::Session(_) => "the session refused the subscription",
         })
     }
 }
@@ -224,14 +224,14 @@ impl fmt::Display for RequestError {
             Self::Publish(_) => "the request could not be published",
             Self::Subscribe(_) => "there is no subscription for replies",
             Self::TooMany => "too many requests are waiting for replies",
-            Self::NoResponders => "nobody listens to the subject",
-            Self::TimedOut => "there was no reply in time",
+            Self::NoResponders => "no responders",
+            Self::TimedOut => "request timed out",
             Self::NotConnected => "there was no connection in time",
             Self::Disconnected => "the connection was lost before the reply came",
             Self::NotPermitted => "publishing to the subject is not permitted",
             Self::NoInbox => "the server refused the subscription for replies",
-            Self::ReplyTooLong => "the reply is too long for its place",
-            Self::Draining => "the client drains",
+            Self::ReplyTooLong => "the reply is too long for its slot",
+            Self::Draining => "the client is draining",
             Self::Closed => "the client is closed",
         })
     }

@@ -1,4 +1,4 @@
-//! What happens to a connection, for those who want to know.
+//! Events and statistics of a client.
 
 use core::fmt;
 
@@ -35,28 +35,28 @@ pub enum Event {
     InfoChanged,
     /// The server is about to shut down. If another one is known, the client moves to it.
     LameDuck,
-    /// Messages were dropped because their subscription's queue was full. Told once until it has
+    /// Messages were dropped because their subscription's queue was full. Emitted once until it has
     /// been emptied.
     SlowConsumer {
         /// The subscription.
         sid: Sid,
     },
-    /// A message was longer than there is room for, and was passed over.
+    /// A message was longer than there is room for, and was skipped.
     Oversized {
         /// The subscription.
         sid: Sid,
         /// The length of headers and payload in bytes.
         size: usize,
     },
-    /// A subscription of a [`Link`](crate::Link) is over, which nobody asked for but the server, or
-    /// a maximum. That of a client says so itself.
+    /// A subscription of a [`Link`](crate::Link) was ended by the server, or by its maximum. A
+    /// [`Subscription`](crate::Subscription) of a client tells its end itself.
     Ended {
         /// The subscription.
         sid: Sid,
         /// Why.
         how: Ended,
     },
-    /// So many events were dropped, because nobody asked for them.
+    /// So many events were dropped, because they were not read in time.
     Missed(u32),
 }
 
@@ -72,12 +72,12 @@ pub struct Statistics {
     /// How many messages were dropped because a queue was full, or, with a
     /// [`Link`](crate::Link), because the connection was lost before they were looked at.
     pub dropped: u32,
-    /// How many messages were passed over because they were too long.
+    /// How many messages were skipped because they were too long.
     pub oversized: u32,
-    /// How many messages that were too long went to whoever takes them
-    /// [piece by piece](crate::Runner::with_pieces).
+    /// How many messages that were too long were passed on
+    /// [in chunks](crate::Runner::with_pieces).
     pub streamed: u32,
-    /// How many messages that waited for a connection gave way to later ones, or could not be sent
+    /// How many messages that waited for a connection were replaced by later ones, or could not be sent
     /// in the end. Only with [`Offline::KeepLatest`](crate::Offline::KeepLatest).
     pub replaced: u32,
     /// How many connections there were.
@@ -88,10 +88,10 @@ pub struct Statistics {
     pub out_bytes: u64,
 }
 
-/// How many events wait for somebody who asks.
+/// How many events are queued.
 const CAPACITY: usize = 6;
 
-/// The events that nobody asked for yet. If there are too many, the oldest are dropped.
+/// The events that were not read yet. If there are too many, the oldest are dropped.
 pub(crate) struct Events {
     waiting: Vec<Event, CAPACITY, u8>,
     missed: u32,

@@ -30,7 +30,7 @@ pub(crate) use note;
     not(any(feature = "defmt", feature = "log")),
     expect(clippy::missing_const_for_fn, reason = "it logs where there is a log")
 )]
-pub(crate) fn note_event(event: &Event) {
+pub(crate) fn log_event(event: &Event) {
     match event {
         Event::Connected | Event::Reconnected | Event::LameDuck => note!(info, event),
         Event::Disconnected(_)

@@ -12,12 +12,12 @@ use nats_proto::Slot;
 use nats_proto::Table;
 
 use self::runner::RunnerState;
-use crate::state::places::Places;
+use crate::state::queued::Queued;
 use crate::state::requests::Reply;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
-use crate::state::slots::Mailbox;
-use crate::state::slots::Place;
+use crate::state::slots::MessageSlot;
+use crate::state::slots::MessageSlots;
 use crate::state::slots::Queue;
 
 /// All the memory of a client, in sizes known when the program is built.
@@ -25,13 +25,13 @@ use crate::state::slots::Queue;
 /// | parameter | what it is |
 /// |---|---|
 /// | `M` | how tasks exclude each other: `NoopRawMutex` on one executor, else `CriticalSectionRawMutex` |
-/// | `RX` | bytes for receiving: the longest message, subject and all, that is looked at; at least 512 |
+/// | `RX` | bytes for receiving: the longest message, subject and all, that is decoded; at least 512 |
 /// | `TX` | bytes for sending, in two halves: the longest message to publish, subject and all, fits one |
 /// | `SUBS` | subscriptions, and one more where requests are made |
-/// | `SLOTS` | places for messages, shared out to subscriptions and requests |
-/// | `MSG` | bytes of a place: the longest message, subject and all, that is kept |
+/// | `SLOTS` | slots for messages, divided among subscriptions and requests |
+/// | `MSG` | bytes of a slot: the longest message, subject and all, that can wait |
 /// | `REQS` | requests that wait for their replies |
-/// | `SERVERS` | servers, those included that others tell of. Default 2 |
+/// | `SERVERS` | servers, those included that servers announce. Default 2 |
 /// | `TEXT` | bytes of the longest filter with its queue group, and of the longest address. Default 48 |
 ///
 /// Give it a name of your own, to be used in the signatures of tasks:
@@ -61,7 +61,7 @@ pub struct Resources<
     rx: [u8; RX],
     tx: [u8; TX],
     messages: [[u8; MSG]; SLOTS],
-    places: [Place<'d>; SLOTS],
+    slots: [MessageSlot<'d>; SLOTS],
     queues: [Queue; SUBS],
     shared: Option<Shared<'d, Self>>,
     /// In a cell, since nothing but zeros is to stand for what is not there.
@@ -70,7 +70,7 @@ pub struct Resources<
 
 /// What [`Resources`] are, whatever their sizes.
 pub trait Memory<'d>:
-    Divide<'d> + Sizes<'d, Delivery = Places<'d, <Self as Memory<'d>>::Requests>>
+    Divide<'d> + Sizes<'d, Delivery = Queued<'d, <Self as Memory<'d>>::Requests>>
 {
     /// The requests' memory.
     type Requests: Table<Slot<Pending<Reply>>> + Default;
@@ -95,7 +95,7 @@ impl<
             rx: [0; RX],
             tx: [0; TX],
             messages: [[0; MSG]; SLOTS],
-            places: [const { Place::EMPTY }; SLOTS],
+            slots: [const { MessageSlot::EMPTY }; SLOTS],
             queues: [const { Queue::EMPTY }; SUBS],
             shared: None,
             runner: None,
@@ -135,7 +135,7 @@ impl<
 {
     type Raw = M;
     type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
-    type Delivery = Places<'d, heapless::Vec<Slot<Pending<Reply>>, REQS>>;
+    type Delivery = Queued<'d, heapless::Vec<Slot<Pending<Reply>>, REQS>>;
 }
 
 impl<
@@ -156,7 +156,7 @@ impl<
         Parts {
             rx: &mut self.rx,
             tx: &mut self.tx,
-            delivery: Places::new(Mailbox::new(&mut self.places, messages, &mut self.queues)),
+            delivery: Queued::new(MessageSlots::new(&mut self.slots, messages, &mut self.queues)),
             shared: &mut self.shared,
             runner: &mut self.runner,
         }
@@ -182,7 +182,7 @@ impl<
 /// Memory that can be taken apart. Only this crate can implement it.
 #[expect(unnameable_types, reason = "sealed")]
 pub trait Divide<'d>: Sizes<'d> {
-    /// Everything apart.
+    /// Its parts.
     fn parts(&'d mut self) -> Parts<'d, Self>;
 }
 

@@ -1,4 +1,4 @@
-//! What moves the bytes: does what the session asks for.
+//! The runner, which moves the bytes: does what the session asks for.
 
 mod connect;
 mod control;
@@ -22,8 +22,8 @@ use crate::auth::PerAttempt;
 use crate::auth::Signer;
 use crate::fmt::note;
 use crate::memory::runner::RunnerState;
+use crate::state::chunks::Chunks;
 use crate::state::chunks::Piece;
-use crate::state::chunks::Pieces;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
 use crate::time::now;
@@ -54,7 +54,7 @@ impl<'d, R: Sizes<'d>, C: Connector> Runner<'d, R, C> {
         Runner { shared, memory, connector, signer }
     }
 
-    /// Asks `credentials` who logs in, at every attempt, instead of
+    /// Asks `credentials` at every attempt, instead of
     /// [`Config::login`](crate::Config::login).
     #[must_use]
     pub fn with_credentials<P: Credentials>(
@@ -67,21 +67,20 @@ impl<'d, R: Sizes<'d>, C: Connector> Runner<'d, R, C> {
 }
 
 impl<'d, R: Sizes<'d>, C, A> Runner<'d, R, C, A> {
-    /// Hands messages of subscriptions that are too long, for their place or for `RX`, to `taker`,
-    /// piece by piece, instead of passing them over. They count as
+    /// Passes messages of subscriptions that are too long, for their slot or for `RX`, to `consumer`
+    /// in chunks, instead of skipping them. They count as
     /// [`streamed`](crate::Statistics::streamed).
     ///
-    /// `taker` is called while bytes are received: what it takes its time for, everything waits
-    /// for.
+    /// `consumer` is called while bytes are received: everything waits for it.
     #[must_use]
-    pub fn with_pieces(self, taker: &'d mut (dyn FnMut(Piece<'_>) + Send)) -> Self {
-        self.memory.pieces = Pieces::new(Some(taker));
+    pub fn with_pieces(self, consumer: &'d mut (dyn FnMut(Piece<'_>) + Send)) -> Self {
+        self.memory.chunks = Chunks::new(Some(consumer));
         self
     }
 }
 
 impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
-    /// Connects, moves bytes and connects again, until the client is over, and says why it is.
+    /// Connects, moves bytes and connects again, until the client is closed, and returns why it is.
     ///
     /// # Cancel safety
     ///

@@ -1,12 +1,12 @@
-//! What is true of a client.
+//! The client's state, behind its lock.
 
 pub(crate) mod borrowed;
 pub(crate) mod chunks;
 pub(crate) mod delivery;
 pub(crate) mod inbound;
 pub(crate) mod outbound;
-pub(crate) mod places;
 mod publish;
+pub(crate) mod queued;
 pub(crate) mod requests;
 pub(crate) mod shared;
 pub(crate) mod sizes;
@@ -29,30 +29,30 @@ use nats_proto::session::Session;
 use nats_proto::session::Stop;
 use nats_proto::wire::Oversized;
 
-use self::publish::KeptBody;
+use self::publish::RetainedBody;
 use crate::config::Offline;
 use crate::error::SubscribeError;
 use crate::event::Event;
 use crate::event::Events;
 use crate::event::Statistics;
-use crate::fmt::note_event;
+use crate::fmt::log_event;
+use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::Kept;
-use crate::state::delivery::Owner;
 use crate::state::delivery::ReplyState;
-use crate::state::outbound::Half;
+use crate::state::delivery::SlotOwner;
+use crate::state::outbound::TxBuffer;
 use crate::state::sizes::Sizes;
-use crate::wakers::Line;
-use crate::wakers::Sleeper;
-use crate::wakers::Sleepers;
+use crate::wakers::FairQueue;
 use crate::wakers::Turn;
+use crate::wakers::Waiters;
+use crate::wakers::WakerSlot;
 
 pub(crate) struct State<'d, R: Sizes<'d>> {
     pub(crate) session: Session<R::Store>,
     /// What is to be written next.
-    pub(crate) front: Half<'d>,
+    pub(crate) front: TxBuffer<'d>,
     /// What is known of the message that waits in it for a connection.
-    kept: KeptBody,
+    retained: RetainedBody,
     /// Where messages go.
     pub(crate) delivery: R::Delivery,
     pub(crate) inbox: Inbox<<R::Store as Store>::Text>,
@@ -62,22 +62,22 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
     has_inbox: bool,
     pub(crate) events: Events,
     pub(crate) statistics: Statistics,
-    /// The task that moves the bytes.
-    runner: Sleeper,
+    /// The runner's task.
+    runner: WakerSlot,
     is_runner_due: bool,
-    /// Everybody who waits for room, for a connection, or for its end.
-    pub(crate) sleepers: Sleepers,
-    /// Those who wait for room.
-    line: Line,
+    /// Tasks that wait for space, for a connection, or for its end.
+    pub(crate) waiters: Waiters,
+    /// Publishers that wait for space.
+    line: FairQueue,
     pub(crate) offline: Offline,
-    /// Whether it is to end without waiting for subscribers.
+    /// Whether it ends without waiting for subscribers.
     is_closing: bool,
 }
 
 impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) const fn new(
         session: Session<R::Store>,
-        front: Half<'d>,
+        front: TxBuffer<'d>,
         delivery: R::Delivery,
         inbox: Inbox<<R::Store as Store>::Text>,
         offline: Offline,
@@ -85,23 +85,23 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Self {
             session,
             front,
-            kept: KeptBody::NONE,
+            retained: RetainedBody::NONE,
             delivery,
             inbox,
             inbox_sid: Sid(0),
             has_inbox: false,
             events: Events::new(),
             statistics: Statistics::NONE,
-            runner: Sleeper::new(),
+            runner: WakerSlot::new(),
             is_runner_due: false,
-            sleepers: Sleepers::new(),
-            line: Line::new(),
+            waiters: Waiters::new(),
+            line: FairQueue::new(),
             offline,
             is_closing: false,
         }
     }
 
-    /// Why the client is over, if it is.
+    /// Why the client is closed, if it is.
     pub(crate) fn stopped(&self) -> Option<Stop> {
         match self.session.phase() {
             Phase::Closed(stop) => Some(stop),
@@ -111,112 +111,112 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     // Waking -------------------------------------------------------------------------------------
 
-    /// The task moves the bytes, and is woken when there is something to do.
+    /// The runner's task, to be woken when there is something to do.
     pub(crate) fn register_runner(&mut self, waker: &Waker) {
         self.runner.register(waker);
     }
 
-    /// Has the task woken that moves the bytes.
+    /// Wakes the runner.
     pub(crate) fn wake_runner(&mut self) {
         self.is_runner_due = true;
         *self.delivery.has_due() = true;
     }
 
-    /// Has everybody woken who waits for something that concerns all.
-    pub(crate) fn wake_sleepers(&mut self) {
-        self.sleepers.wake();
+    /// Wakes all tasks that wait for something that concerns all.
+    pub(crate) fn wake_waiters(&mut self) {
+        self.waiters.wake();
         *self.delivery.has_due() = true;
     }
 
-    /// Whether anybody is to be woken once the state is not held any more.
+    /// Whether a task is to be woken once the lock is released.
     pub(crate) fn has_due(&mut self) -> bool {
         *self.delivery.has_due()
     }
 
     pub(crate) fn take_due(&mut self) -> Option<Waker> {
         let due = self.runner.take_if(&mut self.is_runner_due);
-        let due = due.or_else(|| self.sleepers.take_due());
+        let due = due.or_else(|| self.waiters.take_due());
         let due = due.or_else(|| self.delivery.take_due());
         *self.delivery.has_due() = due.is_some();
         due
     }
 
-    /// Somebody who waited for room does not any more.
+    /// A publisher that waited for space does not any more.
     pub(crate) fn leave(&mut self, turn: Turn) {
         if self.line.leave(turn) {
-            self.wake_sleepers();
+            self.wake_waiters();
         }
     }
 
     // Receiving ----------------------------------------------------------------------------------
 
-    /// Gives a message to whom it is for. One that is too long counts, unless it is `streamed`.
-    pub(crate) fn handle_message(&mut self, message: &Message<&[u8]>, streamed: bool) -> Kept {
+    /// Delivers a message. One that is too long counts, unless it is `streamed`.
+    pub(crate) fn handle_message(&mut self, message: &Message<&[u8]>, streamed: bool) -> Delivered {
         self.statistics.received = self.statistics.received.wrapping_add(1);
         let sid = message.sid();
-        let Some(owner) = self.session.deliver(sid).map(|route| Owner(*route)) else {
-            return Kept::Unwanted;
+        let Some(owner) = self.session.deliver(sid).map(|route| SlotOwner(*route)) else {
+            return Delivered::Unwanted;
         };
-        let kept = if owner == Owner::REQUEST {
+        let delivered = if owner == SlotOwner::REQUEST {
             match self.inbox.token(message.subject_bytes()) {
-                Some(token) => self.delivery.keep_reply(token, message),
-                None => Kept::Unwanted,
+                Some(token) => self.delivery.deliver_reply(token, message),
+                None => Delivered::Unwanted,
             }
         } else {
-            self.delivery.keep(owner, message)
+            self.delivery.deliver(owner, message)
         };
-        match kept {
-            Kept::Dropped => self.note_dropped(owner, sid),
-            Kept::TooLong => {
-                self.note_too_long(owner, sid, message.layout().body_len(), streamed);
+        match delivered {
+            Delivered::Dropped => self.on_dropped(owner, sid),
+            Delivered::TooLong => {
+                self.on_too_long(owner, sid, message.layout().body_len(), streamed);
             }
-            Kept::Yes | Kept::Lent(_) | Kept::Unwanted => {}
+            Delivered::Stored | Delivered::Borrowed(_) | Delivered::Unwanted => {}
         }
         self.release();
-        // Whoever waits for a reply has been told.
-        if owner == Owner::REQUEST && matches!(kept, Kept::TooLong) {
-            return Kept::Unwanted;
+        // The requester has been woken.
+        if owner == SlotOwner::REQUEST && matches!(delivered, Delivered::TooLong) {
+            return Delivered::Unwanted;
         }
-        kept
+        delivered
     }
 
-    /// A message is longer than the memory for receiving. Says whether somebody wanted it.
+    /// A message is longer than the memory for receiving. Returns whether a subscription gets it.
     pub(crate) fn handle_oversized(&mut self, oversized: Oversized<'_>, streamed: bool) -> bool {
         self.statistics.received = self.statistics.received.wrapping_add(1);
         let Oversized { sid, subject, size, .. } = oversized;
         // It counts as delivered, as it does for the server.
-        let Some(owner) = self.session.deliver(sid).map(|route| Owner(*route)) else {
+        let Some(owner) = self.session.deliver(sid).map(|route| SlotOwner(*route)) else {
             return false;
         };
-        if owner == Owner::REQUEST
+        if owner == SlotOwner::REQUEST
             && let Some(token) = self.inbox.token(subject)
         {
             self.delivery.end_reply(token, ReplyState::TooLong);
         }
-        self.note_too_long(owner, sid, size, streamed);
+        self.on_too_long(owner, sid, size, streamed);
         self.release();
-        owner != Owner::REQUEST
+        owner != SlotOwner::REQUEST
     }
 
-    fn note_too_long(&mut self, owner: Owner, sid: Sid, size: usize, streamed: bool) {
-        if streamed && owner != Owner::REQUEST {
+    fn on_too_long(&mut self, owner: SlotOwner, sid: Sid, size: usize, streamed: bool) {
+        if streamed && owner != SlotOwner::REQUEST {
             self.statistics.streamed = self.statistics.streamed.wrapping_add(1);
             return;
         }
-        self.delivery.note_too_long(owner);
+        self.delivery.on_too_long(owner);
         self.statistics.oversized = self.statistics.oversized.wrapping_add(1);
         self.emit(Event::Oversized { sid, size });
     }
 
-    fn note_dropped(&mut self, owner: Owner, sid: Sid) {
+    fn on_dropped(&mut self, owner: SlotOwner, sid: Sid) {
         self.statistics.dropped = self.statistics.dropped.wrapping_add(1);
         if self.delivery.begins_dropping(owner) {
             self.emit(Event::SlowConsumer { sid });
         }
     }
 
-    /// The memory for receiving, once nobody looks at a message in it. One that nobody has looked
-    /// at is dropped.
+    /// The memory for receiving, once no message in it is borrowed. One that was not read is
+    /// dropped.
     pub(crate) fn reclaim(&mut self) -> Option<&'d mut [u8]> {
         let (memory, was_read) = self.delivery.reclaim()?;
         self.statistics.dropped = self.statistics.dropped.wrapping_add(u32::from(!was_read));
@@ -229,7 +229,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         &mut self,
         filter: Filter<'_>,
         group: Option<Queue<'_>>,
-        owner: Owner,
+        owner: SlotOwner,
         now: Instant,
     ) -> Result<Sid, SubscribeError> {
         let sid = self.session.subscribe(filter, group, owner.0)?;
@@ -296,9 +296,9 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     fn emit(&mut self, event: Event) {
-        note_event(&event);
+        log_event(&event);
         self.events.push(event);
-        self.wake_sleepers();
+        self.wake_waiters();
     }
 
     /// Does what may have become due after the session was called.
@@ -307,8 +307,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         // What does not fit follows when there is room.
         self.transmit();
         if self.session.draining() == Some(Draining::Arrived)
-            && (self.is_closing || self.delivery.is_dealt_with())
-            && !self.front.is_keeping()
+            && (self.is_closing || self.delivery.is_idle())
+            && !self.front.has_retained()
         {
             if self.session.is_connected() {
                 self.session.finish(now);
@@ -320,13 +320,13 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         if self.stopped().is_some() {
             self.delivery.end_replies(ReplyState::Closed, |_| true);
-            self.drop_kept();
+            self.drop_retained();
         }
-        self.wake_sleepers();
+        self.wake_waiters();
     }
 
-    /// Ends everything as soon as the server has what was published. Nobody looks any more at what
-    /// was received.
+    /// Ends everything as soon as the server has what was published. What was received and is still
+    /// waiting is dropped.
     pub(crate) fn close(&mut self, now: Instant) {
         self.is_closing = true;
         self.session.finish(now);
@@ -335,14 +335,14 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.wake_runner();
     }
 
-    /// Lets subscribers know that there is nothing more to come.
+    /// Ends the subscriptions that the session has given back.
     fn release(&mut self) {
         while let Some(released) = self.session.poll_released() {
             let (sid, how) = (released.sid, released.ended);
-            if released.route == Owner::REQUEST.0 {
+            if released.route == SlotOwner::REQUEST.0 {
                 self.has_inbox = false;
                 self.delivery.end_replies(self.without_inbox(), |_| true);
-            } else if !self.delivery.end(Owner(released.route), how) {
+            } else if !self.delivery.end(SlotOwner(released.route), how) {
                 self.emit(Event::Ended { sid, how });
             }
         }

@@ -9,7 +9,7 @@ use nats_proto::Instant;
 
 /// How long to wait, at most: a [`Duration`] of `embassy-time` or of `core`.
 ///
-/// What is longer than the clock can count is for ever. Fractions of a millisecond are rounded up.
+/// What is longer than the clock can count is forever. Fractions of a millisecond are rounded up.
 ///
 /// ```
 /// use nats_embassy::Timeout;

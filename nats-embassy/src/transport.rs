@@ -1,4 +1,4 @@
-//! What a client needs of a network.
+//! Transports: streams of bytes to a server, and what opens them.
 
 #[cfg(feature = "nal")]
 pub(crate) mod nal;
@@ -59,16 +59,16 @@ pub trait Connection {
         Err(Failed)
     }
 
-    /// Ends the connection in good order, after everything that was written. May take up to a
+    /// Ends the connection gracefully, after everything that was written. May take up to a
     /// second, then it is dropped.
     async fn close(&mut self);
 
-    /// Ends a connection that is broken, or of no use. The other side should learn of it, if it is
+    /// Ends a connection that is broken, or not needed. The other side should learn of it, if it is
     /// there. May take up to 200 ms, then it is dropped.
     async fn abort(&mut self);
 }
 
-/// It did not work.
+/// The connection could not be made, or not be secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Failed;

@@ -1,13 +1,13 @@
-//! Whom to wake: noted while the state is held, done when it is not. A waker may do whatever it
-//! likes, and use the client, too.
+//! Which tasks to wake: noted while the state is locked, done when it is not. A waker may run any
+//! code, and use the client, too.
 
 use core::task::Waker;
 
 /// A task that waits for something. Whether that has come is noted beside it, where that takes no
 /// memory.
-pub(crate) struct Sleeper(Option<Waker>);
+pub(crate) struct WakerSlot(Option<Waker>);
 
-impl Sleeper {
+impl WakerSlot {
     pub(crate) const fn new() -> Self {
         Self(None)
     }
@@ -25,85 +25,85 @@ impl Sleeper {
     }
 }
 
-/// How many tasks are woken as soon as something changes. Those beyond look again from time to time.
-const PLACES: usize = 8;
+/// How many tasks are woken as soon as something changes. Those beyond look again every 100 ms.
+const SLOTS: usize = 8;
 
-/// The tasks that wait for whatever concerns them all. However many futures of a task wait, it takes
-/// one place.
-pub(crate) struct Sleepers {
-    wakers: [Option<Waker>; PLACES],
+/// The tasks that wait for what concerns them all. However many futures of a task wait, it takes
+/// one slot.
+pub(crate) struct Waiters {
+    wakers: [Option<Waker>; SLOTS],
     /// Which of them are to be woken, a bit for each.
     due: u8,
 }
 
-impl Sleepers {
+impl Waiters {
     pub(crate) const fn new() -> Self {
-        Self { wakers: [const { None }; PLACES], due: 0 }
+        Self { wakers: [const { None }; SLOTS], due: 0 }
     }
 
-    /// Says whether there is a place for the task.
+    /// Returns whether there is a slot for the task.
     pub(crate) fn register(&mut self, waker: &Waker) -> bool {
         let mut free = None;
-        for place in &mut self.wakers {
-            match place {
+        for slot in &mut self.wakers {
+            match slot {
                 Some(known) if known.will_wake(waker) => return true,
                 Some(_) => {}
-                None => free = Some(place),
+                None => free = Some(slot),
             }
         }
         let is_free = free.is_some();
-        if let Some(place) = free {
-            *place = Some(waker.clone());
+        if let Some(slot) = free {
+            *slot = Some(waker.clone());
         }
         is_free
     }
 
     /// Has all of them woken.
     pub(crate) fn wake(&mut self) {
-        for (bit, place) in self.wakers.iter().enumerate() {
-            self.due |= u8::from(place.is_some()) << bit;
+        for (bit, slot) in self.wakers.iter().enumerate() {
+            self.due |= u8::from(slot.is_some()) << bit;
         }
     }
 
-    /// One that is to be woken. Who waits again meanwhile is not.
+    /// A task to be woken. One that registers again meanwhile is not.
     pub(crate) fn take_due(&mut self) -> Option<Waker> {
-        for (bit, place) in self.wakers.iter_mut().enumerate() {
+        for (bit, slot) in self.wakers.iter_mut().enumerate() {
             if self.due & 1 << bit != 0 {
                 self.due &= !(1 << bit);
-                return place.take();
+                return slot.take();
             }
         }
         None
     }
 }
 
-/// Those who wait for room, in turn: who comes while others wait has to wait until all of these have
-/// had theirs. So a message that is longer than others gets its room, and nobody is left out.
+/// Publishers that wait for space, in turn: one that comes while others wait has to wait until all of
+/// these are done. So a message that is longer than others gets its space, and none starves.
 ///
-/// Two numbers do, whatever the number of those who wait: who of a turn goes first does not matter.
-pub(crate) struct Line {
+/// Two counters do, whatever the number of publishers: the order within a turn does not matter.
+pub(crate) struct FairQueue {
     waiting: [u16; 2],
     current: Turn,
 }
 
-/// The turn of somebody who waits.
+/// The turn of a publisher that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     Even,
     Odd,
 }
 
-impl Line {
+impl FairQueue {
     pub(crate) const fn new() -> Self {
         Self { waiting: [0; 2], current: Turn::Even }
     }
 
-    /// Whether it is the turn of somebody who waits, or does not yet.
+    /// Whether it is this turn; without one, whether none waits.
     pub(crate) fn is_next(&self, turn: Option<Turn>) -> bool {
         turn.map_or(self.waiting == [0; 2], |turn| turn == self.current)
     }
 
-    /// Somebody has to wait.
+    /// A publisher has to wait.
     pub(crate) const fn join(&mut self) -> Turn {
         let turn = if *self.count(self.current) == 0 { self.current } else { self.current.other() };
         let count = self.count(turn);
@@ -111,7 +111,7 @@ impl Line {
         turn
     }
 
-    /// Somebody waits no more. Says whether others have their turn now.
+    /// A publisher waits no more. Returns whether others have their turn now.
     pub(crate) const fn leave(&mut self, turn: Turn) -> bool {
         let count = self.count(turn);
         *count = count.saturating_sub(1);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn who_comes_later_waits_for_those_who_wait() {
-        let mut line = Line::new();
+        let mut line = FairQueue::new();
         assert!(line.is_next(None));
         let first = line.join();
         assert!(line.is_next(Some(first)) && !line.is_next(None));
@@ -174,12 +174,12 @@ mod tests {
 
     #[test]
     fn who_is_woken_and_waits_again_is_not_woken_again() {
-        let (mut sleepers, waker) = (Sleepers::new(), Waker::from(Arc::new(Nobody)));
-        assert!(sleepers.register(&waker) && sleepers.register(&waker));
-        assert!(sleepers.take_due().is_none());
-        sleepers.wake();
-        assert!(sleepers.take_due().is_some());
-        assert!(sleepers.register(&waker));
-        assert!(sleepers.take_due().is_none());
+        let (mut waiters, waker) = (Waiters::new(), Waker::from(Arc::new(Nobody)));
+        assert!(waiters.register(&waker) && waiters.register(&waker));
+        assert!(waiters.take_due().is_none());
+        waiters.wake();
+        assert!(waiters.take_due().is_some());
+        assert!(waiters.register(&waker));
+        assert!(waiters.take_due().is_none());
     }
 }

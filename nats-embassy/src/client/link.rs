@@ -1,4 +1,4 @@
-//! A client for a single task, which looks at messages where they were received.
+//! A client for a single task, which borrows messages where they were received.
 
 mod requesting;
 
@@ -20,18 +20,19 @@ use crate::client::Client;
 use crate::count::MessageCount;
 use crate::error::SubscribeError;
 use crate::memory::Divide;
-use crate::state::borrowed::Letterbox;
-use crate::state::delivery::Letter;
-use crate::state::delivery::Owner;
+use crate::state::borrowed::Borrowed;
+use crate::state::delivery::BorrowedFrame;
+use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
 use crate::time::now;
 
 /// What [`LinkResources`](crate::LinkResources) are, whatever their sizes.
-pub trait LinkMemory<'d>: Divide<'d> + Sizes<'d, Delivery = Letterbox<'d>> {}
+pub trait LinkMemory<'d>: Divide<'d> + Sizes<'d, Delivery = Borrowed<'d>> {}
 
-impl<'d, R: Divide<'d> + Sizes<'d, Delivery = Letterbox<'d>>> LinkMemory<'d> for R {}
+impl<'d, R: Divide<'d> + Sizes<'d, Delivery = Borrowed<'d>>> LinkMemory<'d> for R {}
 
-/// The floor, for tiny devices: everything in a single task, and no memory for messages that wait.
+/// The minimal client, for tiny devices: everything in a single task, and no memory for messages that
+/// wait.
 ///
 /// It moves the bytes itself, connects and connects again, as long as one of its futures is
 /// polled, and at no other time: come back to [`recv`](Self::recv) soon. Subscribing, and whatever
@@ -52,7 +53,7 @@ impl<'d, R: Divide<'d> + Sizes<'d, Delivery = Letterbox<'d>>> LinkMemory<'d> for
 /// loop {
 ///     let command = link.recv().await?;
 ///     let is_on = command.payload() == b"on";
-///     // Without waiting: `command` is lent by the link.
+///     // Without waiting: `command` borrows the link.
 ///     client.try_respond(&command, if is_on { "is on" } else { "is off" })?;
 /// }
 /// # }
@@ -62,49 +63,48 @@ pub struct Link<'r, 'd, R: LinkMemory<'d>> {
     running: Pin<&'r mut dyn Future<Output = Stop>>,
     /// Why it is over.
     stop: Option<Stop>,
-    /// The message that was lent last.
-    letter: Option<Letter<'d>>,
+    /// The message that was borrowed last.
+    borrowed: Option<BorrowedFrame<'d>>,
 }
 
 impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     /// A link of the two that [`new`](crate::new) makes: `running` is the future of
-    /// [`Runner::run`](crate::Runner::run), and nobody else may poll it.
+    /// [`Runner::run`](crate::Runner::run), and nothing else may poll it.
     #[must_use]
     pub const fn new(
         client: Client<'d, R>,
         running: Pin<&'r mut dyn Future<Output = Stop>>,
     ) -> Self {
-        Self { client, running, stop: None, letter: None }
+        Self { client, running, stop: None, borrowed: None }
     }
 
     // Receiving ----------------------------------------------------------------------------------
 
-    /// Waits for the next message, and lends it. Nothing is copied: it is where it was received,
-    /// and nothing else is received while it is looked at.
+    /// Waits for the next message, which borrows the link. Nothing is copied: it is where it was
+    /// received, and nothing else is received as long as it is borrowed.
     ///
     /// # Errors
     ///
-    /// Why the client is over; the connection was closed in good order by then. No message is left.
+    /// Why the client is over; the connection was closed gracefully by then. No message is left.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing, whatever the transport.
     pub async fn recv(&mut self) -> Result<Message<&[u8]>, Stop> {
         let stop = poll_fn(|cx| {
-            // One that came while nobody was looking goes first: a connection that is lost takes
-            // it along.
-            if self.take_letter(false, cx) {
+            // One that came while this was not polled goes first: it is lost with the connection.
+            if self.take_message(false, cx) {
                 return Poll::Ready(None);
             }
             let stop = self.poll_running(cx);
-            if self.take_letter(false, cx) {
+            if self.take_message(false, cx) {
                 return Poll::Ready(None);
             }
             stop.map_or(Poll::Pending, |stop| Poll::Ready(Some(stop)))
         });
         match stop.await {
             Some(stop) => Err(stop),
-            None => self.letter.as_ref().map(Letter::message).ok_or(Stop::Closed),
+            None => self.borrowed.as_ref().map(BorrowedFrame::message).ok_or(Stop::Closed),
         }
     }
 
@@ -123,7 +123,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     ///
     /// # Cancel safety
     ///
-    /// Like that of `future`. Messages that went to `other` are dealt with.
+    /// Like that of `future`. Messages that went to `other` are processed.
     pub async fn drive<F: Future>(
         &mut self,
         future: F,
@@ -135,8 +135,8 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
 
     // Subscriptions ------------------------------------------------------------------------------
 
-    /// Subscribes to `filter`, now and on every connection to come. Messages tell by their
-    /// [`sid`](Message::sid) whose they are.
+    /// Subscribes to `filter`, now and on every connection to come. Messages have its
+    /// [`sid`](Message::sid).
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         filter: Filter<'_>,
         group: Option<Queue<'_>>,
     ) -> Result<Sid, SubscribeError> {
-        self.client.shared.lock(|state| state.subscribe(filter, group, Owner::READER, now()))
+        self.client.shared.lock(|state| state.subscribe(filter, group, SlotOwner::READER, now()))
     }
 
     /// Ends a subscription now. Returns whether it was still going.
@@ -204,22 +204,22 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         mut ready: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
         mut other: impl FnMut(Message<&[u8]>),
     ) -> T {
-        self.put_back();
+        self.give_back();
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(value) = ready(self, cx) {
                     return Poll::Ready(value);
                 }
-                if !self.take_letter(false, cx) {
+                if !self.take_message(false, cx) {
                     self.poll_running(cx);
-                    if !self.take_letter(false, cx) {
+                    if !self.take_message(false, cx) {
                         return Poll::Pending;
                     }
                 }
-                if let Some(letter) = &self.letter {
-                    other(letter.message());
+                if let Some(frame) = &self.borrowed {
+                    other(frame.message());
                 }
-                self.put_back();
+                self.give_back();
             }
         })
         .await
@@ -235,22 +235,22 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         self.stop
     }
 
-    /// Takes the message that is there, after the one that was lent is given back.
-    fn take_letter(&mut self, is_reply: bool, cx: &Context<'_>) -> bool {
-        self.put_back();
+    /// Gives the borrowed message back, then takes the next one, if there is one.
+    fn take_message(&mut self, is_reply: bool, cx: &Context<'_>) -> bool {
+        self.give_back();
         self.client.shared.lock(|state| {
             state.delivery.reader.register(cx.waker());
-            if let Some(letter) = state.delivery.read(is_reply) {
-                self.letter = Some(letter);
+            if let Some(frame) = state.delivery.take(is_reply) {
+                self.borrowed = Some(frame);
             }
         });
-        self.letter.is_some()
+        self.borrowed.is_some()
     }
 
-    fn put_back(&mut self) {
-        if let Some(letter) = self.letter.take() {
+    fn give_back(&mut self) {
+        if let Some(frame) = self.borrowed.take() {
             self.client.shared.lock(|state| {
-                state.delivery.put_back(letter.memory);
+                state.delivery.give_back(frame.memory);
                 if state.session.draining().is_some() {
                     // That may have waited for it.
                     state.change(now(), |_| {});
@@ -263,7 +263,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
 impl<'d, R: LinkMemory<'d>> Drop for Link<'_, 'd, R> {
     /// The memory for receiving goes back, for another link of the same client.
     fn drop(&mut self) {
-        self.put_back();
+        self.give_back();
     }
 }
 

@@ -16,24 +16,24 @@ use crate::memory::Divide;
 use crate::memory::runner::RunnerState;
 use crate::runner::Runner;
 use crate::state::State;
-use crate::state::chunks::Pieces;
+use crate::state::chunks::Chunks;
 use crate::state::inbound::Inbound;
-use crate::state::outbound::Half;
+use crate::state::outbound::TxBuffer;
 use crate::state::shared::Shared;
 use crate::transport::Connector;
 
 /// What follows the prefix in the longest subject for a reply, in bytes.
 const REPLY: usize = ".".len() + 22 + ".".len() + 11;
 
-/// Makes a client, and what moves its bytes. `resources` are [`Resources`](crate::Resources), or
+/// Makes a client, and the runner that moves its bytes. `resources` are [`Resources`](crate::Resources), or
 /// those of a [`Link`](crate::Link).
 ///
 /// `entropy` is to come from a true source, once per start: names of inboxes are made of it.
 ///
 /// # Errors
 ///
-/// [`ConfigError`] if an address is none, has credentials in it, or does not fit; or if the prefix for
-/// replies does not.
+/// [`ConfigError`] if a server URL is invalid, has credentials in it, or does not fit; or if the inbox
+/// prefix does not.
 pub fn new<'d, R: Divide<'d>, C: Connector>(
     config: Config<'d>,
     connector: C,
@@ -52,16 +52,16 @@ pub fn new<'d, R: Divide<'d>, C: Connector>(
     let inbox = Inbox::new(inbox_prefix, unique).map_err(|_| ConfigError::InboxTooLong)?;
     let (front, back) = parts.tx.split_at_mut(parts.tx.len() / 2);
     let back = back.get_mut(..front.len()).unwrap_or_default();
-    let state = State::new(session, Half::new(front), parts.delivery, inbox, offline);
+    let state = State::new(session, TxBuffer::new(front), parts.delivery, inbox, offline);
     let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
     let inbound = Inbound::new(parts.rx);
-    let (back, pieces) = (Half::new(back), Pieces::new(None));
-    let memory = RunnerState { name, login, no_echo, inbound, back, pieces };
+    let (back, chunks) = (TxBuffer::new(back), Chunks::new(None));
+    let memory = RunnerState { name, login, no_echo, inbound, back, chunks };
     let memory = parts.runner.insert(Cell::new(memory)).get_mut();
     Ok((Client::new(shared), Runner::new(shared, memory, connector)))
 }
 
-/// Two seeds, of which one does not tell of the other.
+/// Two seeds that share no bits.
 fn halves(entropy: [u8; 32]) -> (Seed, Seed) {
     let (first, second) = entropy.split_at(16);
     let seed = |half: &[u8]| Seed(half.try_into().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! What a client publishes.
+//! Publishing.
 
 use core::future::poll_fn;
 use core::task::Context;
@@ -19,11 +19,11 @@ use crate::state::sizes::Sizes;
 impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// Publishes a message. It is copied once, to where it is written from.
     ///
-    /// Waits for room, and for a connection, unless
-    /// [`Config::offline`](crate::Config::offline) says otherwise. Those who wait for room have it in
-    /// turn: who comes later waits for them, however short the message. So a future that has begun to
+    /// Waits for space in the send buffer, and for a connection, unless
+    /// [`Config::offline`](crate::Config::offline) says otherwise. Those that wait for space get it in
+    /// turn: a later one waits for them, however short its message. So a future that has begun to
     /// wait has to be polled on, or dropped. What was not written when a connection is lost, is lost
-    /// with it: [`flush`](Self::flush) tells.
+    /// with it: [`flush`](Self::flush) finds out.
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory, PublishError};
@@ -106,8 +106,8 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
         self.shared.lock(|state| state.publish(message, None))
     }
 
-    /// Publishes a payload that is made in place, where it is written from: `payload` gets `max`
-    /// bytes of any value and says how many of them it has filled. Nothing is copied.
+    /// Publishes a payload that is written in place: `payload` is called with a buffer of `max` bytes of
+    /// any value and returns how many it wrote. Nothing is copied.
     ///
     /// The payload of `message` does not count. `payload` is called with all other tasks of the
     /// client locked out, and must not use the client.

@@ -42,7 +42,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     ///
     /// # Errors
     ///
-    /// [`SubscribeError`], among others if there are too few places for messages.
+    /// [`SubscribeError`], among others if there are too few slots for messages.
     pub fn subscribe<'a, F>(
         &self,
         filter: F,
@@ -83,10 +83,10 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         queueing: Queueing,
     ) -> Result<Subscription<'d, R>, SubscribeError> {
         self.shared.lock(|state| {
-            let owner = state.delivery.mailbox.open(queueing).ok_or(SubscribeError::NoSlots)?;
+            let owner = state.delivery.slots.open(queueing).ok_or(SubscribeError::NoSlots)?;
             let subscribed = state.subscribe(filter, group, owner, now());
-            let sid = subscribed.inspect_err(|_| state.delivery.mailbox.close(owner))?;
-            state.delivery.mailbox.begin(owner, sid);
+            let sid = subscribed.inspect_err(|_| state.delivery.slots.close(owner))?;
+            state.delivery.slots.begin(owner, sid);
             Ok(Subscription::new(self.shared, owner, sid))
         })
     }
@@ -153,7 +153,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     /// Publishes a request that may get several replies (ADR-47). `limits` say when these are all;
     /// `queueing`, how many of them may wait. The reply subject of `message` does not count.
     ///
-    /// It takes a place for a request, and those of a subscription of its own, which ends with it.
+    /// It takes a slot for a request, and those of a subscription of its own, which ends with it.
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory, RequestError};
@@ -163,7 +163,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     ///
     /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), RequestError> {
     /// let message = Publish::new(Subject::from_static("who"), b"");
-    /// // Everybody who answers within two seconds.
+    /// // All replies within two seconds.
     /// let limits = ReplyLimits::within(Duration::from_secs(2));
     /// let mut replies = client.request_many(&message, Queueing::drop_newest(2), limits).await?;
     /// while let Some(reply) = replies.next().await? {

@@ -14,13 +14,13 @@ use nats_proto::Sid;
 use nats_proto::Token;
 use nats_proto::wire::Publish;
 
-use crate::client::request::Ticket;
+use crate::client::request::RequestGuard;
 use crate::client::subscriber::Received;
 use crate::client::subscriber::Subscription;
 use crate::error::RequestError;
 use crate::memory::Memory;
 use crate::state::State;
-use crate::state::delivery::Owner;
+use crate::state::delivery::SlotOwner;
 use crate::state::shared::Shared;
 use crate::state::slots::Queueing;
 use crate::time::now;
@@ -32,7 +32,7 @@ use crate::time::wake_at;
 pub struct Replies<'d, R: Memory<'d>> {
     request: RequestMany,
     /// Until the replies have ended. Dropped in this order.
-    open: Option<(Subscription<'d, R>, Ticket<'d, R>)>,
+    open: Option<(Subscription<'d, R>, RequestGuard<'d, R>)>,
     has_any: bool,
 }
 
@@ -50,7 +50,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
             return Ok(replies);
         }
         let deadline = request.poll_timeout().unwrap_or(Instant::from_millis(u64::MAX));
-        let mut ticket = Ticket::of_several(shared, message.subject.as_str())?;
+        let mut ticket = RequestGuard::of_several(shared, message.subject.as_str())?;
         let (owner, sid) = shared.lock(|state| state.open_replies(ticket.token, queueing))?;
         let subscription = Subscription::new(shared, owner, sid);
         poll_fn(|cx| ticket.poll_publish(message, deadline, cx)).await?;
@@ -63,7 +63,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
     ///
     /// # Errors
     ///
-    /// [`RequestError`] if that is not known, or there was nobody to reply. Nothing comes after that.
+    /// [`RequestError`] if that is not known, or there were no responders. Nothing comes after that.
     ///
     /// # Cancel safety
     ///
@@ -73,7 +73,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
         poll_fn(|cx| self.poll_next(cx))
     }
 
-    /// Like [`next`](Self::next), for futures of one's own.
+    /// Like [`next`](Self::next), for hand-written futures.
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -139,11 +139,11 @@ impl<'d, R: Memory<'d>> State<'d, R> {
         &mut self,
         token: Token,
         queueing: Queueing,
-    ) -> Result<(Owner, Sid), RequestError> {
-        let owner = self.delivery.mailbox.open(queueing).ok_or(RequestError::TooMany)?;
+    ) -> Result<(SlotOwner, Sid), RequestError> {
+        let owner = self.delivery.slots.open(queueing).ok_or(RequestError::TooMany)?;
         let sid = self.subscribe_to_replies(token, owner, now());
-        let sid = sid.inspect_err(|_| self.delivery.mailbox.close(owner))?;
-        self.delivery.mailbox.begin(owner, sid);
+        let sid = sid.inspect_err(|_| self.delivery.slots.close(owner))?;
+        self.delivery.slots.begin(owner, sid);
         Ok((owner, sid))
     }
 }

@@ -13,7 +13,7 @@ use crate::error::RequestError;
 use crate::memory::Memory;
 use crate::state::State;
 use crate::state::delivery::ReplyState;
-use crate::state::requests::NO_PLACE;
+use crate::state::requests::NO_SLOT;
 use crate::state::requests::Reply;
 use crate::state::shared::Publisher;
 use crate::state::shared::Shared;
@@ -22,24 +22,22 @@ use crate::time::now;
 use crate::time::wake_at;
 
 /// A request in the table. Dropped, it gives up all that it has.
-pub(crate) struct Ticket<'d, R: Memory<'d>> {
+pub(crate) struct RequestGuard<'d, R: Memory<'d>> {
     publisher: Publisher<'d, R>,
     pub(crate) token: Token,
 }
 
-impl<'d, R: Memory<'d>> Ticket<'d, R> {
-    /// A request to a subject, for the reply to which there is this place.
+impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
+    /// A request to a subject, for the reply to which there is this slot.
     fn open(
         state: &mut State<'d, R>,
         shared: &'d Shared<'d, R>,
         subject: &str,
-        place: usize,
+        slot: usize,
     ) -> Result<Self, RequestError> {
-        // Who waits watches the time.
-        let token = state
-            .delivery
-            .requests
-            .open(Reply::new(place, subject), Instant::from_millis(u64::MAX));
+        // The future watches the time.
+        let token =
+            state.delivery.requests.open(Reply::new(slot, subject), Instant::from_millis(u64::MAX));
         let token = token.map_err(|_| RequestError::TooMany)?;
         Ok(Self { publisher: Publisher::new(shared), token })
     }
@@ -51,7 +49,7 @@ impl<'d, R: Memory<'d>> Ticket<'d, R> {
     ) -> Result<Self, RequestError> {
         shared.lock(|state| {
             state.check_open()?;
-            Self::open(state, shared, subject, NO_PLACE)
+            Self::open(state, shared, subject, NO_SLOT)
         })
     }
 
@@ -100,11 +98,11 @@ impl<'d, R: Memory<'d>> Ticket<'d, R> {
     }
 }
 
-impl<'d, R: Memory<'d>> Drop for Ticket<'d, R> {
+impl<'d, R: Memory<'d>> Drop for RequestGuard<'d, R> {
     fn drop(&mut self) {
         self.publisher.shared.lock(|state| {
             if let Some(reply) = state.delivery.requests.close(self.token) {
-                state.delivery.mailbox.close_reply(reply.place);
+                state.delivery.slots.close_reply(reply.slot);
             }
         });
     }
@@ -112,7 +110,7 @@ impl<'d, R: Memory<'d>> Drop for Ticket<'d, R> {
 
 /// A request with one reply, from its first moment to its last.
 pub(crate) struct Request<'d, R: Memory<'d>> {
-    ticket: Ticket<'d, R>,
+    ticket: RequestGuard<'d, R>,
     deadline: Instant,
 }
 
@@ -125,9 +123,9 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
     ) -> Result<Self, RequestError> {
         let ticket = shared.lock(|state| {
             state.open_inbox()?;
-            let place = state.delivery.mailbox.open_reply().ok_or(RequestError::TooMany)?;
-            let ticket = Ticket::open(state, shared, subject, place);
-            ticket.inspect_err(|_| state.delivery.mailbox.close_reply(place))
+            let slot = state.delivery.slots.open_reply().ok_or(RequestError::TooMany)?;
+            let ticket = RequestGuard::open(state, shared, subject, slot);
+            ticket.inspect_err(|_| state.delivery.slots.close_reply(slot))
         })?;
         Ok(Self { ticket, deadline })
     }
@@ -138,7 +136,7 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
         message: &Publish<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Received<'d, R>, RequestError>> {
-        let Ticket { publisher, token } = &mut self.ticket;
+        let RequestGuard { publisher, token } = &mut self.ticket;
         let (shared, deadline) = (publisher.shared, self.deadline);
         let polled = shared.lock(|state| {
             let late = state.late();
@@ -152,18 +150,18 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
                     Ok((reply.is_sent, None))
                 }
                 ReplyState::Answered => {
-                    let loan = state.delivery.mailbox.lend_from(reply.place, state.inbox_sid);
-                    Ok((true, Some(loan.ok_or(RequestError::ReplyTooLong)?)))
+                    let frame = state.delivery.slots.take_from(reply.slot, state.inbox_sid);
+                    Ok((true, Some(frame.ok_or(RequestError::ReplyTooLong)?)))
                 }
                 failed => Err(failed.failure()),
             }
         });
-        let (is_sent, loan) = match polled {
+        let (is_sent, frame) = match polled {
             Ok(polled) => polled,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        if let Some(loan) = loan {
-            return Poll::Ready(Ok(Received::new(shared, loan)));
+        if let Some(frame) = frame {
+            return Poll::Ready(Ok(Received::new(shared, frame)));
         }
         if !is_sent
             && let Poll::Ready(Err(error)) = publisher.poll_request(*token, message, false, cx)

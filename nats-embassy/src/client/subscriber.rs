@@ -14,9 +14,9 @@ use nats_proto::session::Ended;
 use crate::count::MessageCount;
 use crate::error::PublishError;
 use crate::memory::Memory;
-use crate::state::delivery::Owner;
+use crate::state::delivery::SlotOwner;
 use crate::state::shared::Shared;
-use crate::state::slots::Loan;
+use crate::state::slots::TakenFrame;
 use crate::time::now;
 
 /// The messages of a subscription. Dropping it unsubscribes.
@@ -25,29 +25,29 @@ use crate::time::now;
 /// not reach it.
 pub struct Subscription<'d, R: Memory<'d>> {
     shared: &'d Shared<'d, R>,
-    owner: Owner,
+    owner: SlotOwner,
     sid: Sid,
 }
 
-/// A message that was received. It keeps its place until it is dropped.
+/// A message that was received. It keeps its slot until it is dropped.
 pub struct Received<'d, R: Memory<'d>> {
     shared: &'d Shared<'d, R>,
-    place: usize,
+    slot: usize,
     message: Message<Frame<'d>>,
 }
 
-/// A message's bytes, where they lie.
+/// A message's bytes.
 pub struct Frame<'d> {
     memory: &'d mut [u8],
     len: usize,
 }
 
 impl<'d, R: Memory<'d>> Subscription<'d, R> {
-    pub(crate) const fn new(shared: &'d Shared<'d, R>, owner: Owner, sid: Sid) -> Self {
+    pub(crate) const fn new(shared: &'d Shared<'d, R>, owner: SlotOwner, sid: Sid) -> Self {
         Self { shared, owner, sid }
     }
 
-    /// Waits for the next message; `None` when the subscription is over and all were taken.
+    /// Waits for the next message; `None` when the subscription is over and all messages were taken.
     ///
     /// # Cancel safety
     ///
@@ -57,30 +57,30 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
         poll_fn(|cx| self.poll_next(cx))
     }
 
-    /// Like [`next`](Self::next), for futures of one's own.
+    /// Like [`next`](Self::next), for hand-written futures.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<'d, R>>> {
         let (owner, sid) = (self.owner, self.sid);
-        let loan = self.shared.lock(|state| {
-            if let Some(loan) = state.delivery.mailbox.lend(owner) {
-                return Poll::Ready(Some(loan));
+        let frame = self.shared.lock(|state| {
+            if let Some(frame) = state.delivery.slots.take_next(owner) {
+                return Poll::Ready(Some(frame));
             }
             // The server may not know of the end yet.
             if !matches!(state.session.route_and_end_mut(sid), Some((_, None))) {
                 return Poll::Ready(None);
             }
-            if let Some(queue) = state.delivery.mailbox.queue(owner) {
+            if let Some(queue) = state.delivery.slots.queue(owner) {
                 queue.reader.register(cx.waker());
             }
             Poll::Pending
         });
-        loan.map(|loan| Some(Received::new(self.shared, loan?)))
+        frame.map(|frame| Some(Received::new(self.shared, frame?)))
     }
 
     /// The next message, if it is there.
     pub fn try_next(&mut self) -> Option<Received<'d, R>> {
         let owner = self.owner;
-        let loan = self.shared.lock(|state| state.delivery.mailbox.lend(owner))?;
-        Some(Received::new(self.shared, loan))
+        let frame = self.shared.lock(|state| state.delivery.slots.take_next(owner))?;
+        Some(Received::new(self.shared, frame))
     }
 
     /// Ends the subscription when it has got `max` messages in its whole life, in all: a `u64` or a
@@ -120,16 +120,15 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     #[must_use]
     pub fn dropped(&self) -> u32 {
         let owner = self.owner;
-        self.shared
-            .lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.dropped))
+        self.shared.lock(|state| state.delivery.slots.queue(owner).map_or(0, |queue| queue.dropped))
     }
 
-    /// How many messages were passed over because they were too long.
+    /// How many messages were skipped because they were too long.
     #[must_use]
     pub fn oversized(&self) -> u32 {
         let owner = self.owner;
         self.shared
-            .lock(|state| state.delivery.mailbox.queue(owner).map_or(0, |queue| queue.oversized))
+            .lock(|state| state.delivery.slots.queue(owner).map_or(0, |queue| queue.oversized))
     }
 
     /// Why the subscription is over, if it is. Messages may still be waiting.
@@ -138,7 +137,7 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
         let (owner, sid) = (self.owner, self.sid);
         self.shared.lock(|state| match state.session.route_and_end_mut(sid) {
             Some((_, how)) => how,
-            None => state.delivery.mailbox.queue(owner).and_then(|queue| queue.ended()),
+            None => state.delivery.slots.queue(owner).and_then(|queue| queue.ended()),
         })
     }
 }
@@ -147,17 +146,17 @@ impl<'d, R: Memory<'d>> Drop for Subscription<'d, R> {
     fn drop(&mut self) {
         let (owner, sid) = (self.owner, self.sid);
         self.shared.lock(|state| {
-            state.delivery.mailbox.close(owner);
+            state.delivery.slots.close(owner);
             state.change(now(), |session| session.unsubscribe(sid, None));
         });
     }
 }
 
 impl<'d, R: Memory<'d>> Received<'d, R> {
-    pub(crate) const fn new(shared: &'d Shared<'d, R>, loan: Loan<'d>) -> Self {
-        let Loan { memory, place, sid, layout } = loan;
+    pub(crate) const fn new(shared: &'d Shared<'d, R>, frame: TakenFrame<'d>) -> Self {
+        let TakenFrame { memory, slot, sid, layout } = frame;
         let frame = Frame { memory, len: layout.frame_len() };
-        Self { shared, place, message: Message::from_frame(frame, sid, layout) }
+        Self { shared, slot, message: Message::from_frame(frame, sid, layout) }
     }
 
     /// Where an answer is to be published; `None` if nowhere, or if that is no subject.
@@ -171,7 +170,7 @@ impl<'d, R: Memory<'d>> Received<'d, R> {
 pub(crate) fn reply_subject<B: AsRef<[u8]>>(
     request: &Message<B>,
 ) -> Result<Subject<'_>, PublishError> {
-    // One that is not even UTF-8 is none.
+    // One that is not UTF-8 is invalid, as an empty one.
     let reply = request.reply_bytes().ok_or(PublishError::NoReply)?;
     Ok(Subject::new(core::str::from_utf8(reply).unwrap_or_default())?)
 }
@@ -196,9 +195,9 @@ impl<'d, R: Memory<'d>> Drop for Received<'d, R> {
         let (sid, layout) = (self.message.sid(), self.message.layout());
         let empty = Message::from_frame(nothing, sid, layout);
         let memory = core::mem::replace(&mut self.message, empty).into_frame().memory;
-        let place = self.place;
+        let slot = self.slot;
         self.shared.lock(|state| {
-            state.delivery.mailbox.take_back(place, memory);
+            state.delivery.slots.give_back(slot, memory);
             if state.session.draining().is_some() {
                 // It may have been the last one.
                 state.change(now(), |_| {});

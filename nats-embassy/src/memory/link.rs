@@ -8,7 +8,7 @@ use nats_proto::Fixed;
 use super::Divide;
 use super::Parts;
 use super::runner::RunnerState;
-use crate::state::borrowed::Letterbox;
+use crate::state::borrowed::Borrowed;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
 
@@ -17,10 +17,10 @@ use crate::state::sizes::Sizes;
 ///
 /// | parameter | what it is |
 /// |---|---|
-/// | `RX` | bytes for receiving: the longest message, subject and all, that is looked at; at least 512 |
+/// | `RX` | bytes for receiving: the longest message, subject and all, that is decoded; at least 512 |
 /// | `TX` | bytes for sending, in two halves: the longest message to publish, subject and all, fits one |
 /// | `SUBS` | subscriptions, and one more where requests are made |
-/// | `SERVERS` | servers, those included that others tell of. Default 2 |
+/// | `SERVERS` | servers, those included that servers announce. Default 2 |
 /// | `TEXT` | bytes of the longest filter with its queue group, and of the longest address. Default 48 |
 pub struct LinkResources<
     'd,
@@ -66,7 +66,7 @@ impl<
 {
     type Raw = NoopRawMutex;
     type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
-    type Delivery = Letterbox<'d>;
+    type Delivery = Borrowed<'d>;
 }
 
 impl<
@@ -82,7 +82,7 @@ impl<
         Parts {
             rx: &mut self.rx,
             tx: &mut self.tx,
-            delivery: Letterbox::new(),
+            delivery: Borrowed::new(),
             shared: &mut self.shared,
             runner: &mut self.runner,
         }

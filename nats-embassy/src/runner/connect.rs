@@ -38,14 +38,14 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
         let shared = *shared;
         reclaim(shared, &mut memory.inbound).await;
         memory.inbound.reset();
-        memory.pieces.reset();
+        memory.chunks.reset();
         let dialing = dial(shared, &mut memory.inbound, connector);
         let Some(mut connection) = dialing.await else { return };
         shared.lock(|state| state.session.handle_open());
         let mut is_secure = false;
         let stop = loop {
             match phase(shared) {
-                // What came before TLS may be from anybody.
+                // What came before TLS may have been injected.
                 Phase::Secure if !memory.inbound.is_empty() => disconnect(shared, Lost::Tls),
                 Phase::Secure => {
                     is_secure = secure(shared, &mut memory.inbound, &mut connection).await;
@@ -66,13 +66,13 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
     }
 }
 
-/// Gets the memory for receiving back from whoever looks at a message in it.
+/// Gets the memory for receiving back, if the reader of a link has borrowed it.
 fn reclaim<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     inbound: &mut Inbound<'d>,
 ) -> impl Future<Output = ()> {
     poll_fn(move |cx| {
-        if !R::Delivery::LENDS || !inbound.is_lent() {
+        if !R::Delivery::BORROWS || !inbound.is_borrowed() {
             return Poll::Ready(());
         }
         let memory = shared.lock(|state| {
@@ -80,7 +80,7 @@ fn reclaim<'d, R: Sizes<'d>>(
             state.reclaim()
         });
         memory.map_or(Poll::Pending, |memory| {
-            inbound.take_back(memory);
+            inbound.restore(memory);
             Poll::Ready(())
         })
     })
@@ -94,7 +94,7 @@ async fn dial<'c, 'd, R: Sizes<'d>, C: Connector>(
 ) -> Option<C::Connection<'c>> {
     let dialing = phase(shared);
     // There is memory for the address: nothing is received yet.
-    let address = inbound.note(|out| {
+    let address = inbound.write_text(|out| {
         shared.lock(|state| state.session.target().is_some_and(|server| server.encode(out).is_ok()))
     });
     let Some(server) = address.and_then(|address| ServerUrl::new(address).ok()) else {
@@ -118,7 +118,7 @@ async fn secure<'d, R: Sizes<'d>>(
     connection: &mut impl Connection,
 ) -> bool {
     // Nothing was received, or this would be the end.
-    let name = inbound.note(|out| {
+    let name = inbound.write_text(|out| {
         shared.lock(|state| {
             let name = state.session.tls_name().as_bytes();
             out.reserve(name.len()).map(|()| out.put(name)).is_ok()

@@ -16,28 +16,28 @@ use super::control::disconnect;
 use super::control::phase;
 use super::control::poll_control;
 use crate::memory::runner::RunnerState;
-use crate::state::chunks::Pieces;
+use crate::state::chunks::Chunks;
+use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::Kept;
-use crate::state::delivery::Lent;
+use crate::state::delivery::FrameInfo;
 use crate::state::inbound::Found;
 use crate::state::inbound::Inbound;
-use crate::state::outbound::Half;
+use crate::state::outbound::TxBuffer;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
 use crate::time::now;
 use crate::transport::Connection;
 
 /// Reads and writes at the same time, until there is something else to do. Neither waits for the
-/// other: two sides that only write would wait for ever.
+/// other: two sides that only write would wait forever.
 pub(super) async fn exchange<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     connection: &mut impl Connection,
     memory: &mut RunnerState<'d>,
 ) {
-    let RunnerState { inbound, back, pieces, .. } = memory;
+    let RunnerState { inbound, back, chunks, .. } = memory;
     let (reader, writer) = connection.split();
-    let mut incoming = Incoming { shared, inbound, pieces, reader };
+    let mut incoming = Incoming { shared, inbound, chunks, reader };
     let mut outgoing = Outgoing { shared, back, writer };
     let (mut reading, mut writing) = (pin!(incoming.read()), pin!(outgoing.write()));
     poll_fn(|cx| {
@@ -53,8 +53,8 @@ pub(super) async fn exchange<'d, R: Sizes<'d>>(
     .await;
 }
 
-/// Whether there is something else to do by now. Time is looked at after reading: a PONG that was there
-/// before anybody had a turn came in time.
+/// Whether the session has left the phase. The clock is read after the socket: a PONG that has been
+/// received came in time, however late this task is polled.
 fn is_over<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cx: &Context<'_>) -> bool {
     shared.lock(|state| {
         // Before anything is found not to be there: it may come from another executor any time.
@@ -67,7 +67,7 @@ fn is_over<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cx: &Context<'_>) -> bool {
 struct Incoming<'r, 'd, R: Sizes<'d>, I> {
     shared: &'r Shared<'d, R>,
     inbound: &'r mut Inbound<'d>,
-    pieces: &'r mut Pieces<'d>,
+    chunks: &'r mut Chunks<'d>,
     reader: I,
 }
 
@@ -77,13 +77,13 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
         loop {
             if self.handle_all() {
                 // The runner wakes up for it.
-                poll_fn(|_| self.poll_taken_back()).await;
+                poll_fn(|_| self.poll_returned()).await;
                 continue;
             }
             if phase(self.shared) != Phase::Exchange {
                 return;
             }
-            // Whoever is to have what was read gets a turn before there is more. Embassy's executor
+            // The recipients of what was read get a turn before there is more. Embassy's executor
             // polls first what was woken last, which is this task: the others' turn is between two of
             // its own.
             if core::mem::take(&mut was_read) {
@@ -102,21 +102,21 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
         }
     }
 
-    /// Handles what is there, up to a message that is to be lent, and says whether there is one:
-    /// somebody may look at it where it is, and nothing is read meanwhile.
+    /// Handles what is there, up to a message for the reader of a link. Returns whether there is one:
+    /// it is borrowed where it is, and nothing is read meanwhile.
     fn handle_all(&mut self) -> bool {
-        let mut lent = None;
+        let mut borrowed = None;
         let handled = self.inbound.handle_all(|found| {
-            let next = handle(self.shared, self.pieces, found);
-            if let Next::Lend(message) = next {
-                lent = Some(message);
+            let next = handle(self.shared, self.chunks, found);
+            if let Next::Borrow(message) = next {
+                borrowed = Some(message);
             }
             matches!(next, Next::GoOn)
         });
-        match (handled, lent) {
-            (Ok(()), Some(message)) if R::Delivery::LENDS => {
-                let letter = self.inbound.lend(message);
-                self.shared.lock(|state| state.delivery.lend(letter));
+        match (handled, borrowed) {
+            (Ok(()), Some(message)) if R::Delivery::BORROWS => {
+                let frame = self.inbound.borrow(message);
+                self.shared.lock(|state| state.delivery.put_borrowed(frame));
                 true
             }
             (Ok(()), _) => false,
@@ -128,10 +128,10 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
     }
 
     /// Ready when the memory for receiving is back.
-    fn poll_taken_back(&mut self) -> Poll<()> {
-        let memory = self.shared.lock(|state| state.delivery.take_back());
+    fn poll_returned(&mut self) -> Poll<()> {
+        let memory = self.shared.lock(|state| state.delivery.take_returned());
         memory.map_or(Poll::Pending, |memory| {
-            self.inbound.take_back(memory);
+            self.inbound.restore(memory);
             Poll::Ready(())
         })
     }
@@ -142,27 +142,27 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
 enum Next {
     GoOn,
     Stop,
-    Lend(Lent),
+    Borrow(FrameInfo),
 }
 
 fn handle<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
-    pieces: &mut Pieces<'d>,
+    chunks: &mut Chunks<'d>,
     found: Found<'_>,
 ) -> Next {
     let op = match found {
         Found::Op(op) => op,
-        Found::Passing(bytes) => {
-            pieces.pass(bytes);
+        Found::Skipped(bytes) => {
+            chunks.pass(bytes);
             return Next::GoOn;
         }
     };
-    let streamed = pieces.are_wanted();
+    let streamed = chunks.are_wanted();
     match op {
         ServerOp::Message(message) => {
             match shared.lock(|state| state.handle_message(&message, streamed)) {
-                Kept::Lent(message) => return Next::Lend(message),
-                Kept::TooLong if streamed => pieces.whole(&message),
+                Delivered::Borrowed(message) => return Next::Borrow(message),
+                Delivered::TooLong if streamed => chunks.whole(&message),
                 _ => {}
             }
         }
@@ -179,7 +179,7 @@ fn handle<'d, R: Sizes<'d>>(
         ServerOp::Oversized(oversized) => {
             let is_wanted = shared.lock(|state| state.handle_oversized(oversized, streamed));
             if is_wanted {
-                pieces.begin(&oversized);
+                chunks.begin(&oversized);
             }
         }
         _ => {}
@@ -190,7 +190,7 @@ fn handle<'d, R: Sizes<'d>>(
 /// What is sent.
 struct Outgoing<'r, 'd, R: Sizes<'d>, O> {
     shared: &'r Shared<'d, R>,
-    back: &'r mut Half<'d>,
+    back: &'r mut TxBuffer<'d>,
     writer: O,
 }
 
@@ -199,7 +199,7 @@ impl<'d, R: Sizes<'d>, O: Write> Outgoing<'_, 'd, R, O> {
         // Begins with the last of CONNECT, of which nothing is left in memory.
         let mut is_login = true;
         loop {
-            if let Err(cause) = write_half(self.back, &mut self.writer).await {
+            if let Err(cause) = write_all(self.back, &mut self.writer).await {
                 return disconnect(self.shared, cause);
             }
             if core::mem::take(&mut is_login) {
@@ -219,7 +219,7 @@ impl<'d, R: Sizes<'d>, O: Write> Outgoing<'_, 'd, R, O> {
             }
             count(&mut state.statistics.out_bytes, state.front.bytes().len());
             state.front.swap(self.back);
-            state.wake_sleepers();
+            state.wake_waiters();
             Poll::Ready(())
         })
     }
@@ -231,7 +231,10 @@ pub(super) const fn count(counter: &mut u64, len: usize) {
 }
 
 /// Writes everything there is.
-pub(super) async fn write_half(half: &mut Half<'_>, writer: &mut impl Write) -> Result<(), Lost> {
+pub(super) async fn write_all(
+    half: &mut TxBuffer<'_>,
+    writer: &mut impl Write,
+) -> Result<(), Lost> {
     let mut rest = half.bytes();
     while !rest.is_empty() {
         let len = writer.write(rest).await.map_err(|_| Lost::Io)?;

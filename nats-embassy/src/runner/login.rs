@@ -1,4 +1,4 @@
-//! Saying who we are.
+//! Logging in: CONNECT and its signature.
 
 use core::pin::pin;
 
@@ -12,32 +12,32 @@ use nats_proto::wire::Sink;
 use super::control::disconnect;
 use super::control::unless_changed;
 use super::exchange::count;
-use super::exchange::write_half;
+use super::exchange::write_all;
 use crate::auth::Credentials;
 use crate::auth::Identity;
 use crate::auth::PerAttempt;
 use crate::auth::Signer;
 use crate::memory::runner::RunnerState;
 use crate::state::inbound::Inbound;
-use crate::state::outbound::Half;
+use crate::state::outbound::TxBuffer;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
 use crate::transport::Connection;
 
-/// Whoever logs in: with the configuration's credentials and signatures of a [`Signer`], or with
+/// How to log in: with the configuration's credentials and signatures of a [`Signer`], or with
 /// [`Credentials`] of every attempt.
 #[expect(unnameable_types, reason = "sealed")]
 pub trait LogIn {
-    /// Has the server know who we are. Nothing is read meanwhile: the server waits for it.
+    /// Sends CONNECT. Nothing is read meanwhile: the server waits for it.
     async fn log_in<'d, R: Sizes<'d>, W: Write>(
         &mut self,
-        desk: &mut Desk<'_, 'd, R, W>,
+        desk: &mut LoginContext<'_, 'd, R, W>,
     ) -> Result<(), Lost>;
 }
 
-/// Where one logs in.
+/// What logging in works with.
 #[expect(unnameable_types, reason = "sealed")]
-pub struct Desk<'r, 'd, R: Sizes<'d>, W> {
+pub struct LoginContext<'r, 'd, R: Sizes<'d>, W> {
     shared: &'r Shared<'d, R>,
     memory: &'r mut RunnerState<'d>,
     writer: W,
@@ -54,7 +54,7 @@ pub(super) async fn log_in<'d, R: Sizes<'d>>(
 ) {
     let result = {
         let (_, writer) = connection.split();
-        let mut desk = Desk { shared, memory: &mut *memory, writer, is_secure };
+        let mut desk = LoginContext { shared, memory: &mut *memory, writer, is_secure };
         let logging_in = pin!(who.log_in(&mut desk));
         unless_changed(shared, Phase::Login, logging_in).await
     };
@@ -66,13 +66,13 @@ pub(super) async fn log_in<'d, R: Sizes<'d>>(
 impl<A: Signer> LogIn for A {
     async fn log_in<'d, R: Sizes<'d>, W: Write>(
         &mut self,
-        desk: &mut Desk<'_, 'd, R, W>,
+        desk: &mut LoginContext<'_, 'd, R, W>,
     ) -> Result<(), Lost> {
-        let Desk { shared, memory, writer, is_secure } = desk;
+        let LoginContext { shared, memory, writer, is_secure } = desk;
         let RunnerState { name, login, no_echo, inbound, back, .. } = &mut **memory;
         let signature = match login.needs_signature() {
             true => {
-                note_nonce(shared, back);
+                put_nonce(shared, back);
                 // Without a nonce, the server could not check a signature.
                 if back.is_empty() {
                     return Err(Lost::Login);
@@ -87,7 +87,7 @@ impl<A: Signer> LogIn for A {
             let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
             login.connect(&identity, headers)
         }) {
-            write_half(back, writer).await?;
+            write_all(back, writer).await?;
         }
         Ok(())
     }
@@ -96,11 +96,11 @@ impl<A: Signer> LogIn for A {
 impl<P: Credentials> LogIn for PerAttempt<P> {
     async fn log_in<'d, R: Sizes<'d>, W: Write>(
         &mut self,
-        desk: &mut Desk<'_, 'd, R, W>,
+        desk: &mut LoginContext<'_, 'd, R, W>,
     ) -> Result<(), Lost> {
-        let Desk { shared, memory, writer, is_secure } = desk;
+        let LoginContext { shared, memory, writer, is_secure } = desk;
         let RunnerState { name, no_echo, inbound, back, .. } = &mut **memory;
-        note_nonce(shared, back);
+        put_nonce(shared, back);
         let proof = self.0.log_in(back.bytes()).await.map_err(|_| Lost::Login)?;
         if proof.login.needs_signature() && (proof.signature.is_none() || back.is_empty()) {
             return Err(Lost::Login);
@@ -117,14 +117,14 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
             let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
             proof.login.connect(&identity, headers)
         }) {
-            write_half(back, writer).await?;
+            write_all(back, writer).await?;
         }
         Ok(())
     }
 }
 
-/// Puts what is to be signed into the memory for sending.
-fn note_nonce<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, back: &mut Half<'d>) {
+/// Puts the nonce into the memory for sending.
+fn put_nonce<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, back: &mut TxBuffer<'d>) {
     shared.lock(|state| {
         if let Some(nonce) = state.session.challenge().and_then(|challenge| challenge.nonce()) {
             let nonce = nonce.as_bytes();
@@ -136,11 +136,11 @@ fn note_nonce<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, back: &mut Half<'d>) {
 /// The signature as a text, in the spare memory for receiving. What was signed is forgotten.
 fn text<'i>(
     signature: &[u8; 64],
-    back: &mut Half<'_>,
+    back: &mut TxBuffer<'_>,
     inbound: &'i mut Inbound<'_>,
 ) -> Option<&'i str> {
     back.clear();
-    inbound.note(|out| {
+    inbound.write_text(|out| {
         let text = SignatureText::new(signature);
         let text = text.as_str().as_bytes();
         out.reserve(text.len()).map(|()| out.put(text)).is_ok()
@@ -151,7 +151,7 @@ fn text<'i>(
 /// sending. Says whether there is another part after this one; the last is for the exchange to write.
 fn is_cut<'d, 'c, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
-    back: &mut Half<'d>,
+    back: &mut TxBuffer<'d>,
     connect: impl Fn(bool) -> Connect<'c>,
 ) -> bool {
     shared.lock(|state| {

@@ -1,4 +1,4 @@
-//! The one message that is looked at, where it was received.
+//! The message that the reader of a link borrows, where it was received.
 
 use core::task::Waker;
 
@@ -6,69 +6,69 @@ use nats_proto::Message;
 use nats_proto::Token;
 use nats_proto::session::Ended;
 
+use crate::state::delivery::BorrowedFrame;
+use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::Kept;
-use crate::state::delivery::Lent;
-use crate::state::delivery::Letter;
-use crate::state::delivery::Owner;
+use crate::state::delivery::FrameInfo;
 use crate::state::delivery::ReplyState;
-use crate::wakers::Sleeper;
+use crate::state::delivery::SlotOwner;
+use crate::wakers::WakerSlot;
 
 /// The message for the one reader of a link, and the reply that it waits for.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
-pub struct Letterbox<'d> {
+pub struct Borrowed<'d> {
     content: Content<'d>,
     /// The number of the last request.
     token: Token,
-    /// That request, if somebody waits for the reply.
-    pub(crate) asking: Option<Asking>,
-    pub(crate) reader: Sleeper,
+    /// That request, if its reply is waited for.
+    pub(crate) request: Option<OpenRequest>,
+    pub(crate) reader: WakerSlot,
     is_reader_due: bool,
-    /// Whether anybody is to be woken.
+    /// Whether a task is to be woken.
     has_due: bool,
 }
 
 enum Content<'d> {
     Nothing,
-    Unread(Letter<'d>),
+    Unread(BorrowedFrame<'d>),
     Reading,
     Read(&'d mut [u8]),
 }
 
 /// A request that waits for its reply.
-pub(crate) struct Asking {
+pub(crate) struct OpenRequest {
     pub(crate) state: ReplyState,
     pub(crate) is_sent: bool,
     /// What its subject is known by.
     subject: u32,
 }
 
-impl<'d> Letterbox<'d> {
+impl<'d> Borrowed<'d> {
     pub(crate) const fn new() -> Self {
         Self {
             content: Content::Nothing,
             token: Token(0),
-            asking: None,
-            reader: Sleeper::new(),
+            request: None,
+            reader: WakerSlot::new(),
             is_reader_due: false,
             has_due: false,
         }
     }
 
     /// Takes the message out, if it is a reply, or is not.
-    pub(crate) fn read(&mut self, is_reply: bool) -> Option<Letter<'d>> {
-        let next = |letter: &Letter<'_>| letter.message.is_reply == is_reply;
-        if !matches!(&self.content, Content::Unread(letter) if next(letter)) {
+    pub(crate) fn take(&mut self, is_reply: bool) -> Option<BorrowedFrame<'d>> {
+        let next = |frame: &BorrowedFrame<'_>| frame.message.is_reply == is_reply;
+        if !matches!(&self.content, Content::Unread(frame) if next(frame)) {
             return None;
         }
         match core::mem::replace(&mut self.content, Content::Reading) {
-            Content::Unread(letter) => Some(letter),
+            Content::Unread(frame) => Some(frame),
             _ => None,
         }
     }
 
     /// The message was read.
-    pub(crate) const fn put_back(&mut self, memory: &'d mut [u8]) {
+    pub(crate) const fn give_back(&mut self, memory: &'d mut [u8]) {
         self.content = Content::Read(memory);
     }
 
@@ -84,78 +84,78 @@ impl<'d> Letterbox<'d> {
     /// Begins a request to a subject with this fingerprint.
     pub(crate) const fn ask(&mut self, subject: u32) -> Token {
         self.token = self.next_token();
-        self.asking = Some(Asking { state: ReplyState::Waiting, is_sent: false, subject });
+        self.request = Some(OpenRequest { state: ReplyState::Waiting, is_sent: false, subject });
         self.token
     }
 
-    /// Nobody waits for the reply any more.
+    /// The reply is not waited for any more.
     pub(crate) fn end_request(&mut self) {
-        self.asking = None;
-        if let Some(letter) = self.read(true) {
-            self.put_back(letter.memory);
+        self.request = None;
+        if let Some(frame) = self.take(true) {
+            self.give_back(frame.memory);
         }
     }
 
-    fn asking(&mut self, token: Token) -> Option<&mut Asking> {
+    fn request(&mut self, token: Token) -> Option<&mut OpenRequest> {
         let is_it = self.token == token;
-        self.asking.as_mut().filter(|asking| is_it && asking.state == ReplyState::Waiting)
+        self.request.as_mut().filter(|request| is_it && request.state == ReplyState::Waiting)
     }
 }
 
-impl<'d> Delivery<'d> for Letterbox<'d> {
-    const LENDS: bool = true;
+impl<'d> Delivery<'d> for Borrowed<'d> {
+    const BORROWS: bool = true;
 
-    fn keep(&mut self, _: Owner, message: &Message<&[u8]>) -> Kept {
+    fn deliver(&mut self, _: SlotOwner, message: &Message<&[u8]>) -> Delivered {
         let (sid, layout) = (message.sid(), message.layout());
-        Kept::Lent(Lent { sid, layout, is_reply: false })
+        Delivered::Borrowed(FrameInfo { sid, layout, is_reply: false })
     }
 
-    fn keep_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Kept {
-        let Some(asking) = self.asking(token) else { return Kept::Unwanted };
+    fn deliver_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Delivered {
+        let Some(request) = self.request(token) else { return Delivered::Unwanted };
         if message.is_no_responders() {
-            asking.state = ReplyState::NoResponders;
+            request.state = ReplyState::NoResponders;
             self.wake();
-            return Kept::Yes;
+            return Delivered::Stored;
         }
-        asking.state = ReplyState::Answered;
+        request.state = ReplyState::Answered;
         let (sid, layout) = (message.sid(), message.layout());
-        Kept::Lent(Lent { sid, layout, is_reply: true })
+        Delivered::Borrowed(FrameInfo { sid, layout, is_reply: true })
     }
 
-    fn note_too_long(&mut self, _: Owner) {}
+    fn on_too_long(&mut self, _: SlotOwner) {}
 
-    fn note_sent(&mut self, token: Token) {
-        if let Some(asking) = self.asking(token) {
-            asking.is_sent = true;
+    fn on_sent(&mut self, token: Token) {
+        if let Some(request) = self.request(token) {
+            request.is_sent = true;
         }
     }
 
     fn end_reply(&mut self, token: Token, state: ReplyState) {
-        if let Some(asking) = self.asking(token) {
-            asking.state = state;
+        if let Some(request) = self.request(token) {
+            request.state = state;
             self.wake();
         }
     }
 
     fn refuse(&mut self, subject: u32) {
-        let is_it = |asking: &Asking| asking.is_sent && asking.subject == subject;
-        if self.asking.as_ref().is_some_and(is_it) {
+        let is_it = |request: &OpenRequest| request.is_sent && request.subject == subject;
+        if self.request.as_ref().is_some_and(is_it) {
             self.end_reply(self.token, ReplyState::NotPermitted);
         }
     }
 
-    fn begins_dropping(&mut self, _: Owner) -> bool {
+    fn begins_dropping(&mut self, _: SlotOwner) -> bool {
         false
     }
 
     fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool) {
         let token = self.token;
-        if self.asking(token).is_some_and(|asking| is_over(asking.is_sent)) {
+        if self.request(token).is_some_and(|request| is_over(request.is_sent)) {
             self.end_reply(token, state);
         }
     }
 
-    fn end(&mut self, _: Owner, how: Ended) -> bool {
+    fn end(&mut self, _: SlotOwner, how: Ended) -> bool {
         matches!(how, Ended::Unsubscribed | Ended::Stopped)
     }
 
@@ -167,16 +167,16 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
         self.reader.take_if(&mut self.is_reader_due)
     }
 
-    fn is_dealt_with(&self) -> bool {
+    fn is_idle(&self) -> bool {
         matches!(self.content, Content::Nothing | Content::Read(_))
     }
 
-    fn lend(&mut self, letter: Letter<'d>) {
-        self.content = Content::Unread(letter);
+    fn put_borrowed(&mut self, frame: BorrowedFrame<'d>) {
+        self.content = Content::Unread(frame);
         self.wake();
     }
 
-    fn take_back(&mut self) -> Option<&'d mut [u8]> {
+    fn take_returned(&mut self) -> Option<&'d mut [u8]> {
         if !matches!(self.content, Content::Read(_)) {
             return None;
         }
@@ -189,7 +189,7 @@ impl<'d> Delivery<'d> for Letterbox<'d> {
     fn reclaim(&mut self) -> Option<(&'d mut [u8], bool)> {
         match core::mem::replace(&mut self.content, Content::Nothing) {
             Content::Read(memory) => Some((memory, true)),
-            Content::Unread(letter) => Some((letter.memory, false)),
+            Content::Unread(frame) => Some((frame.memory, false)),
             content => {
                 self.content = content;
                 None

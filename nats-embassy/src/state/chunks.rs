@@ -1,21 +1,21 @@
-//! Messages that are too long to be kept, handed over piece by piece.
+//! Messages that are too long for the memory, passed on in chunks.
 
 use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::wire::Oversized;
 
-/// A piece of a message that is longer than the memory for it.
+/// A chunk of a message that is longer than the memory for it.
 ///
-/// The pieces of a message come one after the other, nothing in between. The first one has the
+/// The chunks of a message come one after the other, nothing in between. The first one has the
 /// subject and no bytes. The last one ends at `size`; if the connection is lost before, it never
-/// comes, and the next piece is the first one of another message.
+/// comes, and the next chunk is the first one of another message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Piece<'a> {
     /// The subscription.
     pub sid: Sid,
-    /// The subject, with the first piece; empty if even that is too long.
+    /// The subject, with the first chunk; empty if even that is too long.
     pub subject: &'a [u8],
     /// The length of the message's headers and payload together in bytes.
     pub size: usize,
@@ -27,23 +27,23 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Whoever takes pieces, and how far the message is that is passing.
-pub(crate) struct Pieces<'d> {
-    taker: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>,
+/// What takes chunks, and how much of the current message has passed.
+pub(crate) struct Chunks<'d> {
+    consumer: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>,
     sid: Sid,
     size: usize,
     headers: usize,
     offset: usize,
 }
 
-impl<'d> Pieces<'d> {
-    pub(crate) const fn new(taker: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>) -> Self {
-        Self { taker, sid: Sid(0), size: 0, headers: 0, offset: 0 }
+impl<'d> Chunks<'d> {
+    pub(crate) const fn new(consumer: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>) -> Self {
+        Self { consumer, sid: Sid(0), size: 0, headers: 0, offset: 0 }
     }
 
-    /// Whether anybody wants them.
+    /// Whether they are wanted.
     pub(crate) const fn are_wanted(&self) -> bool {
-        self.taker.is_some()
+        self.consumer.is_some()
     }
 
     /// Nothing follows of what was passing.
@@ -55,7 +55,7 @@ impl<'d> Pieces<'d> {
     pub(crate) fn begin(&mut self, oversized: &Oversized<'_>) {
         let Oversized { sid, subject, size, headers } = *oversized;
         (self.sid, self.size, self.headers, self.offset) = (sid, size, headers, 0);
-        self.hand_over(subject, &[]);
+        self.pass_on(subject, &[]);
     }
 
     /// Some bytes pass: of the message, or of its line end.
@@ -63,7 +63,7 @@ impl<'d> Pieces<'d> {
         let left = self.size - self.offset;
         let bytes = bytes.get(..left).unwrap_or(bytes);
         if !bytes.is_empty() {
-            self.hand_over(&[], bytes);
+            self.pass_on(&[], bytes);
             self.offset += bytes.len();
         }
     }
@@ -78,10 +78,10 @@ impl<'d> Pieces<'d> {
         self.pass(message.payload());
     }
 
-    fn hand_over(&mut self, subject: &[u8], bytes: &[u8]) {
+    fn pass_on(&mut self, subject: &[u8], bytes: &[u8]) {
         let Self { sid, size, headers, offset, .. } = *self;
-        if let Some(taker) = &mut self.taker {
-            taker(Piece { sid, subject, size, headers, offset, bytes });
+        if let Some(consumer) = &mut self.consumer {
+            consumer(Piece { sid, subject, size, headers, offset, bytes });
         }
     }
 }

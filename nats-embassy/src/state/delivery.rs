@@ -1,4 +1,4 @@
-//! Where messages go: to places where they wait, or to one reader who looks at them where they are.
+//! Where messages go: to slots where they wait, or to the one reader of a link, which borrows them.
 
 use core::task::Waker;
 
@@ -11,20 +11,20 @@ use nats_proto::session::Ended;
 /// What becomes of messages.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 pub trait Delivery<'d> {
-    /// Whether messages are lent, instead of copied.
-    const LENDS: bool;
+    /// Whether messages are borrowed where they were received, instead of copied.
+    const BORROWS: bool;
 
     /// Takes a message of a subscription.
-    fn keep(&mut self, owner: Owner, message: &Message<&[u8]>) -> Kept;
+    fn deliver(&mut self, owner: SlotOwner, message: &Message<&[u8]>) -> Delivered;
 
     /// Takes the reply to a request.
-    fn keep_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Kept;
+    fn deliver_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Delivered;
 
-    /// A message of a subscription was passed over.
-    fn note_too_long(&mut self, owner: Owner);
+    /// A message of a subscription was skipped.
+    fn on_too_long(&mut self, owner: SlotOwner);
 
     /// A request is published.
-    fn note_sent(&mut self, token: Token);
+    fn on_sent(&mut self, token: Token);
 
     /// There will be no reply to a request.
     fn end_reply(&mut self, token: Token, state: ReplyState);
@@ -32,50 +32,49 @@ pub trait Delivery<'d> {
     /// The server refused requests to a subject with this [`fingerprint`](crate::state::requests::fingerprint).
     fn refuse(&mut self, subject: u32);
 
-    /// Messages of a subscription are dropped. Says whether that is new.
-    fn begins_dropping(&mut self, owner: Owner) -> bool;
+    /// Messages of a subscription are dropped. Returns whether that is new.
+    fn begins_dropping(&mut self, owner: SlotOwner) -> bool;
 
     /// Requests for which `is_over` holds, given whether they were sent, are over.
     fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool);
 
-    /// A subscription is over. Says whether its owner will find out.
-    fn end(&mut self, owner: Owner, how: Ended) -> bool;
+    /// A subscription is over. Returns whether its owner learns of that.
+    fn end(&mut self, owner: SlotOwner, how: Ended) -> bool;
 
-    /// Whether anybody is to be woken, here or elsewhere.
+    /// Whether a task is to be woken, here or elsewhere.
     fn has_due(&mut self) -> &mut bool;
 
-    /// Somebody who is to be woken.
+    /// A task to be woken.
     fn take_due(&mut self) -> Option<Waker>;
 
-    /// Whether no message waits for anybody, or is being looked at.
-    fn is_dealt_with(&self) -> bool;
+    /// Whether no message waits, or is held by the application.
+    fn is_idle(&self) -> bool;
 
-    /// Lends the memory for receiving, with a message in it.
-    fn lend(&mut self, letter: Letter<'d>) {
-        let _ = letter;
+    /// Takes the memory for receiving, with a message for the reader.
+    fn put_borrowed(&mut self, frame: BorrowedFrame<'d>) {
+        let _ = frame;
     }
 
-    /// Takes the memory back, if nobody uses it any more.
-    fn take_back(&mut self) -> Option<&'d mut [u8]> {
+    /// Returns the memory, if the message has been read.
+    fn take_returned(&mut self) -> Option<&'d mut [u8]> {
         None
     }
 
-    /// Takes the memory back even if nobody has looked at the message, and says whether that is
-    /// so.
+    /// Returns the memory even if the message has not been read, and whether it has.
     fn reclaim(&mut self) -> Option<(&'d mut [u8], bool)> {
         None
     }
 }
 
-/// Whose place it is: a subscription's number in the table, from 1, or one of these.
+/// The owner of a slot: a subscription's number in the table, from 1, or one of these.
 ///
 /// Memory that is not in use yet is all zeros, and takes no room in a device's flash.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner(pub(crate) u8);
+pub struct SlotOwner(pub(crate) u8);
 
-impl Owner {
-    pub(crate) const NOBODY: Self = Self(0);
+impl SlotOwner {
+    pub(crate) const NONE: Self = Self(0);
     pub(crate) const REQUEST: Self = Self(255);
     /// The one reader of a link.
     pub(crate) const READER: Self = Self(1);
@@ -107,21 +106,21 @@ pub enum ReplyState {
 /// What became of a message.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    Yes,
-    /// It fits, and there is no place; or an older one had to go.
+pub enum Delivered {
+    Stored,
+    /// It fits, and there is no free slot; or an older one was dropped for it.
     Dropped,
     TooLong,
-    /// It stays where it is, and is to be lent.
-    Lent(Lent),
-    /// Nobody wants it.
+    /// It stays where it is, for the reader to borrow.
+    Borrowed(FrameInfo),
+    /// No subscription or request takes it.
     Unwanted,
 }
 
-/// A message that is to be lent, without its bytes.
+/// A message that is to be borrowed, without its bytes.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lent {
+pub struct FrameInfo {
     pub(crate) sid: Sid,
     pub(crate) layout: Layout,
     pub(crate) is_reply: bool,
@@ -129,15 +128,15 @@ pub struct Lent {
 
 /// The memory for receiving, and where in it a message is.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
-pub struct Letter<'d> {
+pub struct BorrowedFrame<'d> {
     pub(crate) memory: &'d mut [u8],
     pub(crate) start: usize,
-    pub(crate) message: Lent,
+    pub(crate) message: FrameInfo,
 }
 
-impl Letter<'_> {
+impl BorrowedFrame<'_> {
     pub(crate) fn message(&self) -> Message<&[u8]> {
-        let Lent { sid, layout, .. } = self.message;
+        let FrameInfo { sid, layout, .. } = self.message;
         let frame = self.memory.get(self.start..).unwrap_or_default();
         Message::from_frame(frame.get(..layout.frame_len()).unwrap_or_default(), sid, layout)
     }

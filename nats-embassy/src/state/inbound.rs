@@ -8,31 +8,31 @@ use nats_proto::wire::Limits;
 use nats_proto::wire::SendBuf;
 use nats_proto::wire::ServerOp;
 
-use crate::state::delivery::Lent;
-use crate::state::delivery::Letter;
+use crate::state::delivery::BorrowedFrame;
+use crate::state::delivery::FrameInfo;
 
 /// The memory for receiving, and what is in it.
 pub(crate) struct Inbound<'d> {
     memory: &'d mut [u8],
-    /// Everything before this was dealt with.
+    /// Everything before this was processed.
     start: usize,
     filled: usize,
     decoder: Decoder<FromServer>,
-    /// Whether somebody else has the memory, to look at a message.
-    is_lent: bool,
+    /// Whether the reader of a link has the memory.
+    is_borrowed: bool,
 }
 
 /// What is in the memory.
 pub(crate) enum Found<'b> {
     Op(ServerOp<'b>),
     /// A part of something that is too long.
-    Passing(&'b [u8]),
+    Skipped(&'b [u8]),
 }
 
 impl<'d> Inbound<'d> {
     pub(crate) const fn new(memory: &'d mut [u8]) -> Self {
         let decoder = Decoder::new(Limits::for_buffer(memory.len()));
-        Self { memory, start: 0, filled: 0, decoder, is_lent: false }
+        Self { memory, start: 0, filled: 0, decoder, is_borrowed: false }
     }
 
     /// Forgets everything: another connection begins.
@@ -43,7 +43,10 @@ impl<'d> Inbound<'d> {
 
     /// Keeps a text in the spare memory, for as long as nothing is received: what `write` writes, if
     /// it says that it did.
-    pub(crate) fn note(&mut self, write: impl FnOnce(&mut SendBuf<'_>) -> bool) -> Option<&str> {
+    pub(crate) fn write_text(
+        &mut self,
+        write: impl FnOnce(&mut SendBuf<'_>) -> bool,
+    ) -> Option<&str> {
         let spare = self.spare();
         let mut out = SendBuf::new(spare);
         let is_written = write(&mut out);
@@ -70,7 +73,7 @@ impl<'d> Inbound<'d> {
         self.filled += len;
     }
 
-    /// Hands over everything that is there in whole, until `handle` does not want more.
+    /// Passes on everything that is complete, until `handle` does not want more.
     pub(crate) fn handle_all(
         &mut self,
         mut handle: impl FnMut(Found<'_>) -> bool,
@@ -84,7 +87,7 @@ impl<'d> Inbound<'d> {
                     len
                 }
                 Decoded::Skip { len } => {
-                    wants_more = handle(Found::Passing(filled.get(..len).unwrap_or_default()));
+                    wants_more = handle(Found::Skipped(filled.get(..len).unwrap_or_default()));
                     len
                 }
                 Decoded::Partial { .. } => break,
@@ -94,20 +97,20 @@ impl<'d> Inbound<'d> {
         Ok(())
     }
 
-    /// Lends the memory to somebody who looks at the message that was handed over last.
-    pub(crate) fn lend(&mut self, message: Lent) -> Letter<'d> {
-        self.is_lent = true;
+    /// Gives the memory away, with the message that was found last.
+    pub(crate) fn borrow(&mut self, message: FrameInfo) -> BorrowedFrame<'d> {
+        self.is_borrowed = true;
         let start = self.start.saturating_sub(message.layout.frame_len());
-        Letter { memory: core::mem::take(&mut self.memory), start, message }
+        BorrowedFrame { memory: core::mem::take(&mut self.memory), start, message }
     }
 
-    pub(crate) const fn is_lent(&self) -> bool {
-        self.is_lent
+    pub(crate) const fn is_borrowed(&self) -> bool {
+        self.is_borrowed
     }
 
-    /// Takes the memory back.
-    pub(crate) const fn take_back(&mut self, memory: &'d mut [u8]) {
+    /// The memory is back.
+    pub(crate) const fn restore(&mut self, memory: &'d mut [u8]) {
         self.memory = memory;
-        self.is_lent = false;
+        self.is_borrowed = false;
     }
 }

@@ -1,4 +1,4 @@
-//! What a client sends.
+//! Publishing, and flushing.
 
 use core::convert::Infallible;
 
@@ -24,19 +24,19 @@ const LINES: usize = 80;
 
 /// What a server may object to in the message that waits for it.
 #[derive(Clone, Copy)]
-pub(crate) struct KeptBody {
+pub(crate) struct RetainedBody {
     len: usize,
     has_headers: bool,
 }
 
-impl KeptBody {
+impl RetainedBody {
     pub(super) const NONE: Self = Self { len: 0, has_headers: false };
 }
 
 impl<'d, R: Sizes<'d>> State<'d, R> {
     // Messages -----------------------------------------------------------------------------------
 
-    /// Publishes a message, if that is somebody's turn who may have waited for it.
+    /// Publishes a message, if it is the turn of the caller, who may have waited for it.
     pub(crate) fn publish(
         &mut self,
         message: &Publish<'_>,
@@ -110,7 +110,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     /// Whether a frame of `len` bytes can be published at once. Everything that is due by then is
-    /// in front of it.
+    /// before it.
     fn prepare(&mut self, len: usize, turn: Option<Turn>) -> Result<(), PublishError> {
         let is_over = self.session.draining() == Some(Draining::Publishes);
         if is_over || self.stopped().is_some() {
@@ -136,7 +136,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         if len > max - self.front.bytes().len() {
             return Err(PublishError::Full);
         }
-        self.drop_kept();
+        self.drop_retained();
         Ok(())
     }
 
@@ -150,16 +150,16 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         let start = self.front.bytes().len();
         self.front.write(write)?;
         if !self.session.is_ready() {
-            self.front.keep(start);
-            self.kept = KeptBody { len: body, has_headers: !message.headers.is_empty() };
+            self.front.retain(start);
+            self.retained = RetainedBody { len: body, has_headers: !message.headers.is_empty() };
         }
         self.statistics.published = self.statistics.published.wrapping_add(1);
         self.wake_runner();
         Ok(())
     }
 
-    /// What becomes of somebody who tried to publish: the result, or a place in the line.
-    pub(crate) fn line_up(
+    /// What follows from an attempt to publish: the result, or a turn to wait for.
+    pub(crate) fn wait_in_turn(
         &mut self,
         result: Result<(), PublishError>,
         turn: &mut Option<Turn>,
@@ -190,29 +190,29 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn transmit(&mut self) -> bool {
         let session = &mut self.session;
         if session.has_transmit() && self.front.write(|out| session.poll_transmit(out)).is_err() {
-            if self.front.is_empty() && self.front.is_keeping() {
+            if self.front.is_empty() && self.front.has_retained() {
                 // A line that is longer than what the message leaves: one of the two has to go.
-                self.drop_kept();
+                self.drop_retained();
                 return self.transmit();
             }
             return false;
         }
-        if self.session.is_ready() && self.front.is_keeping() {
+        if self.session.is_ready() && self.front.has_retained() {
             let limits = self.session.publish_limits();
-            let KeptBody { len, has_headers } = self.kept;
+            let RetainedBody { len, has_headers } = self.retained;
             if len > limits.payload || (has_headers && !limits.headers) {
                 // Another server's limits are not those of the one before.
-                self.drop_kept();
+                self.drop_retained();
             } else {
-                self.front.send_kept();
+                self.front.send_retained();
             }
         }
         true
     }
 
-    pub(super) const fn drop_kept(&mut self) {
-        if self.front.is_keeping() {
-            self.front.forget();
+    pub(super) const fn drop_retained(&mut self) {
+        if self.front.has_retained() {
+            self.front.drop_retained();
             self.statistics.replaced = self.statistics.replaced.wrapping_add(1);
         }
     }
@@ -227,7 +227,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             if self.stopped().is_some() {
                 return Some(Err(FlushError::Closed));
             }
-            if self.front.is_keeping() {
+            if self.front.has_retained() {
                 return None;
             }
             *begun = self.session.flush();

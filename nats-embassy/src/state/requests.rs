@@ -16,44 +16,44 @@ use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::Owner;
 use crate::state::delivery::ReplyState;
+use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
-use crate::wakers::Sleeper;
 use crate::wakers::Turn;
+use crate::wakers::WakerSlot;
 
 /// A request that waits for its reply.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 pub struct Reply {
     /// Where the reply is put.
-    pub(crate) place: usize,
+    pub(crate) slot: usize,
     pub(crate) state: ReplyState,
     /// Whether the request is published.
     pub(crate) is_sent: bool,
     /// The [`fingerprint`] of its subject.
     pub(crate) subject: u32,
-    pub(crate) requester: Sleeper,
+    pub(crate) requester: WakerSlot,
     /// Whether it is to be woken.
     pub(crate) is_due: bool,
 }
 
-/// For requests whose replies go to places of a subscription.
-pub(crate) const NO_PLACE: usize = usize::MAX;
+/// For requests whose replies go to slots of a subscription.
+pub(crate) const NO_SLOT: usize = usize::MAX;
 
 impl Reply {
-    /// A request to a subject, for the reply to which there is this place.
-    pub(crate) fn new(place: usize, subject: &str) -> Self {
+    /// A request to a subject, for the reply to which there is this slot.
+    pub(crate) fn new(slot: usize, subject: &str) -> Self {
         Self {
-            place,
+            slot,
             state: ReplyState::Waiting,
             is_sent: false,
             subject: fingerprint(subject.bytes()),
-            requester: Sleeper::new(),
+            requester: WakerSlot::new(),
             is_due: false,
         }
     }
 
-    /// There is something to tell the requester.
+    /// The outcome is known: the requester is woken.
     pub(crate) fn end(&mut self, state: ReplyState) {
         if self.state == ReplyState::Waiting {
             self.state = state;
@@ -101,7 +101,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn open_inbox(&mut self) -> Result<(), RequestError> {
         self.check_open()?;
         if !self.has_inbox {
-            let subscribed = self.session.subscribe(self.inbox.filter(), None, Owner::REQUEST.0);
+            let subscribed =
+                self.session.subscribe(self.inbox.filter(), None, SlotOwner::REQUEST.0);
             self.inbox_sid = subscribed.map_err(|error| RequestError::Subscribe(error.into()))?;
             self.has_inbox = true;
         }
@@ -127,7 +128,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         };
         let reply: Subject<'_> = reply.map_err(|_| PublishError::TooLong { max: 0 })?;
         self.publish(&Publish { reply: Some(reply), ..*message }, turn)?;
-        self.delivery.note_sent(token);
+        self.delivery.on_sent(token);
         Ok(())
     }
 
@@ -135,7 +136,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn subscribe_to_replies(
         &mut self,
         token: Token,
-        owner: Owner,
+        owner: SlotOwner,
         now: Instant,
     ) -> Result<Sid, RequestError> {
         let mut text = <R::Store as Store>::Text::default();
@@ -144,7 +145,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Ok(self.subscribe(subject.into(), None, owner, now)?)
     }
 
-    /// Why a request is over whose time is.
+    /// The error of a request whose time is up.
     pub(crate) const fn late(&self) -> RequestError {
         if self.session.is_connected() {
             RequestError::TimedOut

@@ -16,7 +16,7 @@ use crate::time::now;
 use crate::time::wake_at;
 use crate::wakers::Turn;
 
-/// How long a task sleeps, at most, that waits for something and that there is no place for.
+/// How long a task sleeps, at most, that waits for something and has no slot.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The state, held for moments only.
@@ -29,7 +29,7 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
         Self { state: Mutex::new(RefCell::new(state)) }
     }
 
-    /// Has `f` look at the state, and then wakes whom that concerns.
+    /// Runs `f` with the state locked, then wakes the tasks that it concerns.
     pub(crate) fn lock<T>(&self, f: impl FnOnce(&mut State<'d, R>) -> T) -> T {
         let (value, has_due) = self.state.lock(|state| {
             let mut state = state.borrow_mut();
@@ -48,13 +48,13 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
         }
     }
 
-    /// Ready when `f` has a result. It is asked whenever something has changed for everybody.
+    /// Ready when `f` has a result. It is called whenever something has changed for all tasks.
     pub(crate) fn poll<T>(
         &self,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut State<'d, R>) -> Option<T>,
     ) -> Poll<T> {
-        let result = self.lock(|state| f(state).ok_or_else(|| state.sleepers.register(cx.waker())));
+        let result = self.lock(|state| f(state).ok_or_else(|| state.waiters.register(cx.waker())));
         match result {
             Ok(value) => Poll::Ready(value),
             Err(is_registered) => {
@@ -77,14 +77,14 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
     }
 }
 
-/// Has a task woken for which there is no place among those that are.
+/// Wakes a task later that has no slot.
 #[cold]
 #[inline(never)]
 fn look_again(cx: &mut Context<'_>) {
     wake_at(now() + LOOK_AGAIN, cx);
 }
 
-/// Somebody who wants to publish, and may have to wait for that.
+/// Publishing, which may have to wait.
 pub(crate) struct Publisher<'d, R: Sizes<'d>> {
     pub(crate) shared: &'d Shared<'d, R>,
     pub(crate) turn: Option<Turn>,
@@ -112,7 +112,7 @@ impl<'d, R: Sizes<'d>> Publisher<'d, R> {
         let Self { shared, turn } = self;
         shared.poll(cx, |state| {
             let result = attempt(state, *turn);
-            state.line_up(result, turn)
+            state.wait_in_turn(result, turn)
         })
     }
 }

@@ -1,5 +1,4 @@
-//! Where messages wait for whoever asked for them: places of one size, each of which belongs to a
-//! subscription or to a request.
+//! Slots of one size in which messages wait, each of which belongs to a subscription or to a request.
 
 use core::task::Waker;
 
@@ -8,23 +7,23 @@ use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::session::Ended;
 
-use crate::state::delivery::Kept;
-use crate::state::delivery::Owner;
-use crate::wakers::Sleeper;
+use crate::state::delivery::Delivered;
+use crate::state::delivery::SlotOwner;
+use crate::wakers::WakerSlot;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Queueing {
-    /// How many places the subscription takes. At least one; the message that is being looked at
-    /// keeps its place.
+    /// How many slots the subscription takes. At least one; a message keeps its slot
+    /// until it is dropped.
     pub depth: usize,
     /// What happens if all are taken.
     pub overflow: Overflow,
 }
 
-/// What happens to a message that there is no place for. Either way it counts as dropped.
+/// Which message is dropped if there is no free slot. Either way it counts as dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Overflow {
@@ -49,11 +48,11 @@ impl Queueing {
     }
 }
 
-/// A place for one message.
-pub(crate) struct Place<'d> {
-    /// Missing while somebody looks at the message.
+/// A slot for one message.
+pub(crate) struct MessageSlot<'d> {
+    /// Missing while the application has the message.
     memory: Option<&'d mut [u8]>,
-    owner: Owner,
+    owner: SlotOwner,
     /// Whether a message waits in it.
     is_taken: bool,
     /// The messages' order.
@@ -61,20 +60,20 @@ pub(crate) struct Place<'d> {
     layout: Layout,
 }
 
-impl Place<'_> {
+impl MessageSlot<'_> {
     pub(crate) const EMPTY: Self = Self {
         memory: None,
-        owner: Owner::NOBODY,
+        owner: SlotOwner::NONE,
         is_taken: false,
         turn: 0,
         layout: Layout::EMPTY,
     };
 }
 
-/// What a subscriber has to know.
+/// A subscription's queue.
 pub(crate) struct Queue {
     pub(crate) sid: Sid,
-    pub(crate) reader: Sleeper,
+    pub(crate) reader: WakerSlot,
     /// Whether it is to be woken.
     is_due: bool,
     has_ended: bool,
@@ -94,7 +93,7 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) const EMPTY: Self = Self {
         sid: Sid(0),
-        reader: Sleeper::new(),
+        reader: WakerSlot::new(),
         is_due: false,
         has_ended: false,
         how: Ended::Unsubscribed,
@@ -116,72 +115,72 @@ impl Queue {
     }
 }
 
-/// A message on loan. Its place gets the memory back in the end.
-pub(crate) struct Loan<'d> {
+/// A message that was taken out of its slot, which gets the memory back in the end.
+pub(crate) struct TakenFrame<'d> {
     pub(crate) memory: &'d mut [u8],
-    pub(crate) place: usize,
+    pub(crate) slot: usize,
     pub(crate) sid: Sid,
     pub(crate) layout: Layout,
 }
 
-pub(crate) struct Mailbox<'d> {
-    places: &'d mut [Place<'d>],
+pub(crate) struct MessageSlots<'d> {
+    slots: &'d mut [MessageSlot<'d>],
     queues: &'d mut [Queue],
     turn: u32,
-    /// Whether anybody is to be woken.
+    /// Whether a task is to be woken.
     pub(crate) has_due: bool,
 }
 
-impl<'d> Mailbox<'d> {
+impl<'d> MessageSlots<'d> {
     pub(crate) fn new(
-        places: &'d mut [Place<'d>],
+        slots: &'d mut [MessageSlot<'d>],
         memory: impl Iterator<Item = &'d mut [u8]>,
         queues: &'d mut [Queue],
     ) -> Self {
-        for (place, memory) in places.iter_mut().zip(memory) {
-            *place = Place { memory: Some(memory), ..Place::EMPTY };
+        for (slot, memory) in slots.iter_mut().zip(memory) {
+            *slot = MessageSlot { memory: Some(memory), ..MessageSlot::EMPTY };
         }
         queues.fill_with(|| Queue::EMPTY);
-        Self { places, queues, turn: 0, has_due: false }
+        Self { slots, queues, turn: 0, has_due: false }
     }
 
-    /// Takes a queue and places for a subscription.
-    pub(crate) fn open(&mut self, queueing: Queueing) -> Option<Owner> {
+    /// Takes a queue and slots for a subscription.
+    pub(crate) fn open(&mut self, queueing: Queueing) -> Option<SlotOwner> {
         let depth = queueing.depth.max(1);
-        let free = self.places.iter().filter(|place| place.is_free()).count();
+        let free = self.slots.iter().filter(|slot| slot.is_free()).count();
         let is_free = |queue: &Queue| !queue.is_used && !queue.is_live;
         let index = self.queues.iter().position(is_free)?;
-        let owner = Owner::of_queue(index)?;
+        let owner = SlotOwner::of_queue(index)?;
         if free < depth {
             return None;
         }
         let queue = self.queues.get_mut(index)?;
         *queue = Queue { overflow: queueing.overflow, is_used: true, ..Queue::EMPTY };
-        let free = self.places.iter_mut().filter(|place| place.is_free());
-        free.take(depth).for_each(|place| place.owner = owner);
+        let free = self.slots.iter_mut().filter(|slot| slot.is_free());
+        free.take(depth).for_each(|slot| slot.owner = owner);
         Some(owner)
     }
 
-    /// Takes a place for the reply to a request.
+    /// Takes a slot for the reply to a request.
     pub(crate) fn open_reply(&mut self) -> Option<usize> {
-        let index = self.places.iter().position(Place::is_free)?;
-        self.places.get_mut(index)?.owner = Owner::REQUEST;
+        let index = self.slots.iter().position(MessageSlot::is_free)?;
+        self.slots.get_mut(index)?.owner = SlotOwner::REQUEST;
         Some(index)
     }
 
-    pub(crate) fn queue(&mut self, owner: Owner) -> Option<&mut Queue> {
+    pub(crate) fn queue(&mut self, owner: SlotOwner) -> Option<&mut Queue> {
         self.queues.get_mut(owner.queue()?)
     }
 
     /// A subscription of the session has begun.
-    pub(crate) fn begin(&mut self, owner: Owner, sid: Sid) {
+    pub(crate) fn begin(&mut self, owner: SlotOwner, sid: Sid) {
         if let Some(queue) = self.queue(owner) {
             (queue.sid, queue.is_live) = (sid, true);
         }
     }
 
     /// The session has given a subscription back.
-    pub(crate) fn end(&mut self, owner: Owner, how: Ended) {
+    pub(crate) fn end(&mut self, owner: SlotOwner, how: Ended) {
         if let Some(queue) = self.queue(owner) {
             queue.end(how);
             self.has_due = true;
@@ -192,70 +191,70 @@ impl<'d> Mailbox<'d> {
         self.queues.iter_mut().find_map(|queue| queue.reader.take_if(&mut queue.is_due))
     }
 
-    /// Gives up a subscription's places, with the messages in them. One that is on loan follows.
-    pub(crate) fn close(&mut self, owner: Owner) {
-        for place in self.places.iter_mut().filter(|place| place.owner == owner) {
-            place.free();
+    /// Gives up a subscription's slots, with the messages in them. One that was taken out follows.
+    pub(crate) fn close(&mut self, owner: SlotOwner) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.owner == owner) {
+            slot.free();
         }
         if let Some(queue) = self.queue(owner) {
             queue.is_used = false;
         }
     }
 
-    /// Gives up the place for a reply.
+    /// Gives up the slot for a reply.
     pub(crate) fn close_reply(&mut self, index: usize) {
-        if let Some(place) = self.places.get_mut(index) {
-            place.free();
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.free();
         }
     }
 
-    /// Keeps a message for a subscriber, who is woken.
-    pub(crate) fn keep(&mut self, owner: Owner, message: &Message<&[u8]>) -> Kept {
+    /// Stores a message for a subscriber, which is woken.
+    pub(crate) fn deliver(&mut self, owner: SlotOwner, message: &Message<&[u8]>) -> Delivered {
         let index = owner.queue();
         let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
-            return Kept::Unwanted;
+            return Delivered::Unwanted;
         };
         let len = message.frame_len();
-        let mut owned = self.places.iter().filter(|place| place.owner == owner);
-        // All places are of one size.
-        let memory = owned.find_map(|place| place.memory.as_deref());
+        let mut owned = self.slots.iter().filter(|slot| slot.owner == owner);
+        // All slots are of one size.
+        let memory = owned.find_map(|slot| slot.memory.as_deref());
         if memory.is_some_and(|memory| memory.len() < len) {
-            return Kept::TooLong;
+            return Delivered::TooLong;
         }
         queue.is_due = true;
         self.has_due = true;
-        let mut places = self.places.iter_mut();
-        let is_free = |place: &&mut Place<'_>| {
-            place.owner == owner && !place.is_taken && place.memory.is_some()
+        let mut slots = self.slots.iter_mut();
+        let is_free = |slot: &&mut MessageSlot<'_>| {
+            slot.owner == owner && !slot.is_taken && slot.memory.is_some()
         };
         self.turn = self.turn.wrapping_add(1);
-        if let Some(place) = places.find(is_free) {
-            place.put(message, self.turn);
-            return Kept::Yes;
+        if let Some(slot) = slots.find(is_free) {
+            slot.put(message, self.turn);
+            return Delivered::Stored;
         }
         queue.dropped = queue.dropped.wrapping_add(1);
         if queue.overflow == Overflow::DropOldest
             && let Some(index) = self.oldest(owner)
-            && let Some(place) = self.places.get_mut(index)
+            && let Some(slot) = self.slots.get_mut(index)
         {
-            place.put(message, self.turn);
+            slot.put(message, self.turn);
         }
-        Kept::Dropped
+        Delivered::Dropped
     }
 
-    /// Keeps the reply to a request.
-    pub(crate) fn keep_reply(&mut self, index: usize, message: &Message<&[u8]>) -> Kept {
+    /// Stores the reply to a request.
+    pub(crate) fn deliver_reply(&mut self, index: usize, message: &Message<&[u8]>) -> Delivered {
         self.turn = self.turn.wrapping_add(1);
-        let place = self.places.get_mut(index);
-        if place.is_some_and(|place| place.put(message, self.turn)) {
-            Kept::Yes
+        let slot = self.slots.get_mut(index);
+        if slot.is_some_and(|slot| slot.put(message, self.turn)) {
+            Delivered::Stored
         } else {
-            Kept::TooLong
+            Delivered::TooLong
         }
     }
 
-    /// Lends a subscriber the message that has waited longest.
-    pub(crate) fn lend(&mut self, owner: Owner) -> Option<Loan<'d>> {
+    /// Takes the message of a subscription that has waited longest.
+    pub(crate) fn take_next(&mut self, owner: SlotOwner) -> Option<TakenFrame<'d>> {
         let index = self.oldest(owner);
         if index.is_none()
             && let Some(queue) = self.queue(owner)
@@ -263,46 +262,46 @@ impl<'d> Mailbox<'d> {
             queue.is_behind = false;
         }
         let sid = self.queue(owner)?.sid;
-        self.lend_from(index?, sid)
+        self.take_from(index?, sid)
     }
 
-    /// Lends what is in a place: a message of that subscription.
-    pub(crate) fn lend_from(&mut self, index: usize, sid: Sid) -> Option<Loan<'d>> {
-        let place = self.places.get_mut(index)?;
-        if !core::mem::take(&mut place.is_taken) {
+    /// Takes what is in a slot: a message of that subscription.
+    pub(crate) fn take_from(&mut self, index: usize, sid: Sid) -> Option<TakenFrame<'d>> {
+        let slot = self.slots.get_mut(index)?;
+        if !core::mem::take(&mut slot.is_taken) {
             return None;
         }
-        let layout = place.layout;
-        Some(Loan { memory: place.memory.take()?, place: index, sid, layout })
+        let layout = slot.layout;
+        Some(TakenFrame { memory: slot.memory.take()?, slot: index, sid, layout })
     }
 
-    /// Takes a loan back. The place is whose it is by now.
-    pub(crate) fn take_back(&mut self, index: usize, memory: &'d mut [u8]) {
-        if let Some(place) = self.places.get_mut(index) {
-            place.memory = Some(memory);
+    /// The memory of a message that was taken is back. The slot may have another owner by now.
+    pub(crate) fn give_back(&mut self, index: usize, memory: &'d mut [u8]) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.memory = Some(memory);
         }
     }
 
-    /// Whether no message waits for a subscriber, or is being looked at by one.
-    pub(crate) fn is_dealt_with(&self) -> bool {
-        let is_idle = |place: &Place<'_>| {
-            place.owner.queue().is_none() || (!place.is_taken && place.memory.is_some())
+    /// Whether no message waits for a subscriber, or is held by one.
+    pub(crate) fn is_idle(&self) -> bool {
+        let is_idle = |slot: &MessageSlot<'_>| {
+            slot.owner.queue().is_none() || (!slot.is_taken && slot.memory.is_some())
         };
-        self.places.iter().all(is_idle)
+        self.slots.iter().all(is_idle)
     }
 
-    fn oldest(&self, owner: Owner) -> Option<usize> {
-        let places = self.places.iter().enumerate();
-        let taken = places.filter(|(_, place)| place.owner == owner && place.is_taken);
+    fn oldest(&self, owner: SlotOwner) -> Option<usize> {
+        let slots = self.slots.iter().enumerate();
+        let taken = slots.filter(|(_, slot)| slot.owner == owner && slot.is_taken);
         // By age, since the count may have wrapped in between.
-        let oldest = taken.max_by_key(|(_, place)| self.turn.wrapping_sub(place.turn));
+        let oldest = taken.max_by_key(|(_, slot)| self.turn.wrapping_sub(slot.turn));
         oldest.map(|(index, _)| index)
     }
 }
 
-impl Place<'_> {
+impl MessageSlot<'_> {
     fn is_free(&self) -> bool {
-        self.owner == Owner::NOBODY && self.memory.is_some()
+        self.owner == SlotOwner::NONE && self.memory.is_some()
     }
 
     fn put(&mut self, message: &Message<&[u8]>, turn: u32) -> bool {
@@ -317,6 +316,6 @@ impl Place<'_> {
     }
 
     const fn free(&mut self) {
-        (self.is_taken, self.owner) = (false, Owner::NOBODY);
+        (self.is_taken, self.owner) = (false, SlotOwner::NONE);
     }
 }

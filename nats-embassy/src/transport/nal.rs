@@ -24,7 +24,7 @@ use crate::transport::Failed;
 
 /// Connects over TCP, without TLS, by any stack with the traits of `embedded-nal-async`.
 ///
-/// These traits have no way to read and write at the same time, to close a connection in good order,
+/// These traits have no way to read and write at the same time, to close a connection gracefully,
 /// or to abort one. Hence:
 ///
 /// - Whenever something is to be written, reading is interrupted: its future is dropped. The stack's
@@ -47,7 +47,7 @@ pub struct NalReader<'a, T>(&'a Shared<T>);
 /// The sending half of a TCP connection.
 pub struct NalWriter<'a, T>(&'a Shared<T>);
 
-/// Knows no names: for servers that are given as addresses.
+/// Resolves no names: for servers that are given as addresses.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDns;
 
@@ -121,7 +121,7 @@ impl<T: Read + Write> Connection for NalConnection<T> {
         let _ = self.0.socket.get_mut().flush().await;
     }
 
-    /// There is no such thing. It is dropped after this.
+    /// Not possible with these traits. It is dropped after this.
     async fn abort(&mut self) {}
 }
 

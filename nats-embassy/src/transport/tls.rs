@@ -58,9 +58,9 @@ type Suite = Aes128GcmSha256;
 /// | | |
 /// |---|---|
 /// | the server has the key of the first one | yes |
-/// | it is signed by the owner of one of the `issuers`, or by authorities up to there | yes: eight certificates at most, in any order; what is not needed is passed over, 16 are sent at most |
+/// | it is signed by the owner of one of the `issuers`, or by authorities up to there | yes: eight certificates at most, in any order; what is not needed is skipped, 16 are sent at most |
 /// | keys and signatures | ECDSA on P-256 and P-384, with SHA-256, -384 or -512. With feature `rsa`: RSA of 2048 to 4096 bits, PKCS #1 v1.5 and PSS with as much salt as the hash is long |
-/// | the name | against all DNS names of the first one, of any number and length; the common name if it has no alternative names; `*.` stands for one label, with at least two behind it |
+/// | the name | against all DNS names of the first one, of any number and length; the common name if it has no alternative names; `*.` stands for one label, with at least two after it |
 /// | an IP address | against all addresses, of both versions |
 /// | the time | of all certificates but the `issuers`, if there is a [`TlsClock`] |
 /// | who may sign others | yes: basic constraints, length of the path, key usage |
@@ -125,12 +125,12 @@ impl<const RX: usize, const TX: usize> Default for TlsMemory<RX, TX> {
 impl<'d, C: Connector, E: Entropy, T: TlsClock> TlsConnector<'d, C, E, T> {
     /// A connector that trusts servers whose certificates were signed by the owner of `issuers`, or by
     /// an authority that has a certificate from there: a certificate in DER, or several, one right
-    /// behind the other. A server that signed its own is its own issuer.
+    /// after the other. A server that signed its own is its own issuer.
     ///
     /// What cannot be used here is said at the first connection, before anything is sent:
     /// [`TlsError::Issuer`].
     ///
-    /// `entropy` is asked for a key at every handshake: it must be a source that nobody can predict.
+    /// `entropy` is asked for a key at every handshake: it must be unpredictable.
     #[must_use]
     pub fn new<const RX: usize, const TX: usize>(
         inner: C,

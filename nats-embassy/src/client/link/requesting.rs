@@ -18,9 +18,9 @@ use super::LinkMemory;
 use crate::client::Client;
 use crate::client::replies::take;
 use crate::error::RequestError;
-use crate::state::delivery::Letter;
-use crate::state::delivery::Owner;
+use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::ReplyState;
+use crate::state::delivery::SlotOwner;
 use crate::state::requests::fingerprint;
 use crate::state::shared::Publisher;
 use crate::time::Timeout;
@@ -28,8 +28,8 @@ use crate::time::now;
 use crate::time::wake_at;
 
 impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
-    /// Publishes a request, waits for the first reply, no longer than `timeout` in all, and lends
-    /// it. Other messages that come before it go to `other`. `timeout` is a `Duration` of
+    /// Publishes a request, waits for the first reply, no longer than `timeout` in all, and returns
+    /// it borrowed. Other messages that come before it go to `other`. `timeout` is a `Duration` of
     /// `embassy-time` or of `core`.
     ///
     /// # Errors
@@ -46,28 +46,29 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
         other: impl FnMut(Message<&[u8]>),
     ) -> Result<Message<&[u8]>, RequestError> {
         let deadline = timeout.into().deadline();
-        let mut asking = Asking::begin(self.client, message, Owner::REQUEST, Some(deadline))?;
-        self.until(|link, cx| link.poll_reply(&mut asking, message, cx), other).await?;
-        drop(asking);
-        self.letter.as_ref().map(Letter::message).ok_or(RequestError::Disconnected)
+        let mut request =
+            OpenRequest::begin(self.client, message, SlotOwner::REQUEST, Some(deadline))?;
+        self.until(|link, cx| link.poll_reply(&mut request, message, cx), other).await?;
+        drop(request);
+        self.borrowed.as_ref().map(BorrowedFrame::message).ok_or(RequestError::Disconnected)
     }
 
     fn poll_reply(
         &mut self,
-        asking: &mut Asking<'d, R>,
+        request: &mut OpenRequest<'d, R>,
         message: &Publish<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), RequestError>> {
-        if self.take_letter(true, cx) {
+        if self.take_message(true, cx) {
             return Poll::Ready(Ok(()));
         }
-        match asking.poll(message, false, cx) {
+        match request.poll(message, false, cx) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
     }
 
-    /// Publishes a request that may get several replies (ADR-47), and hands each of them to `reply`,
+    /// Publishes a request that may get several replies (ADR-47), and passes each of them to `reply`,
     /// until `limits` say that these are all. Other messages that come meanwhile go to `other`.
     ///
     /// It has a subscription of its own, which ends with it.
@@ -91,12 +92,12 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
     ///
     /// # Errors
     ///
-    /// [`RequestError`] if it is not known whether these are all, or there was nobody to reply.
+    /// [`RequestError`] if it is not known whether these are all, or there were no responders.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future gives the request up. It may have been published; replies that went to
-    /// `reply` are dealt with.
+    /// `reply` are processed.
     pub async fn request_many(
         &mut self,
         message: &Publish<'_>,
@@ -108,9 +109,9 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
         if let Some(ended) = request.ended() {
             return Ok(ended);
         }
-        let mut asking =
-            Asking::begin(self.client, message, Owner::READER, request.poll_timeout())?;
-        let (sid, request, mut has_any) = (asking.sid, Cell::new(request), false);
+        let mut open =
+            OpenRequest::begin(self.client, message, SlotOwner::READER, request.poll_timeout())?;
+        let (sid, request, mut has_any) = (open.sid, Cell::new(request), false);
         let taken = |message: Message<&[u8]>| {
             if message.sid() != sid {
                 return other(message);
@@ -122,7 +123,7 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
             }
             request.set(state);
         };
-        let poll = |_: &mut Self, cx: &mut Context<'_>| asking.poll_several(&request, message, cx);
+        let poll = |_: &mut Self, cx: &mut Context<'_>| open.poll_several(&request, message, cx);
         let ended = self.until(poll, taken).await?;
         match ended {
             RepliesEnded::NoResponders if !has_any => Err(RequestError::NoResponders),
@@ -132,7 +133,7 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
 }
 
 /// A request of a link, given up when it is dropped.
-struct Asking<'d, R: LinkMemory<'d>> {
+struct OpenRequest<'d, R: LinkMemory<'d>> {
     publisher: Publisher<'d, R>,
     token: Token,
     /// The subscription for several replies, or to the inbox.
@@ -140,17 +141,17 @@ struct Asking<'d, R: LinkMemory<'d>> {
     deadline: Instant,
 }
 
-impl<'d, R: LinkMemory<'d>> Asking<'d, R> {
+impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
     /// A request for one reply, or with a subscription of its own if replies are the `owner`'s.
     fn begin(
         client: Client<'d, R>,
         message: &Publish<'_>,
-        owner: Owner,
+        owner: SlotOwner,
         deadline: Option<Instant>,
     ) -> Result<Self, RequestError> {
         let subject = fingerprint(message.subject.as_str().bytes());
         let (token, sid) = client.shared.lock(|state| {
-            let sid = if owner == Owner::REQUEST {
+            let sid = if owner == SlotOwner::REQUEST {
                 state.open_inbox()?;
                 state.inbox_sid
             } else {
@@ -172,7 +173,7 @@ impl<'d, R: LinkMemory<'d>> Asking<'d, R> {
     ) -> Result<(), RequestError> {
         let is_sent = self.publisher.shared.lock(|state| {
             let late = state.late();
-            match &state.delivery.asking {
+            match &state.delivery.request {
                 None => Err(late),
                 Some(request) if request.state != ReplyState::Waiting => {
                     Err(request.state.failure())
@@ -200,7 +201,7 @@ impl<'d, R: LinkMemory<'d>> Asking<'d, R> {
     ) -> Poll<Result<RepliesEnded, RequestError>> {
         let (shared, sid) = (self.publisher.shared, self.sid);
         let (is_sent, is_over) = shared.lock(|state| {
-            let is_sent = state.delivery.asking.as_ref().is_some_and(|asking| asking.is_sent);
+            let is_sent = state.delivery.request.as_ref().is_some_and(|request| request.is_sent);
             (is_sent, state.session.route_mut(sid).is_none().then(|| state.without_inbox()))
         });
         let mut state = request.get();
@@ -223,7 +224,7 @@ impl<'d, R: LinkMemory<'d>> Asking<'d, R> {
     }
 }
 
-impl<'d, R: LinkMemory<'d>> Drop for Asking<'d, R> {
+impl<'d, R: LinkMemory<'d>> Drop for OpenRequest<'d, R> {
     fn drop(&mut self) {
         let sid = self.sid;
         self.publisher.shared.lock(|state| {

@@ -31,7 +31,7 @@ pub(super) struct Extensions<'a> {
     pub(super) purposes: Option<&'a [u8]>,
     /// Which names whoever it has signed may have.
     pub(super) constraints: Option<&'a [u8]>,
-    /// Something that must not be passed over, and that nobody here knows.
+    /// A critical extension that is not known here.
     pub(super) is_beyond_us: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Authority {
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads a certificate and nothing behind it.
+    /// Reads a certificate and nothing after it.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut input = Reader::new(bytes);
         let mut outside = input.inside(tag::SEQUENCE)?;
@@ -70,7 +70,7 @@ impl<'a> Certificate<'a> {
         let validity = Validity::read(inside.inside(tag::SEQUENCE)?)?;
         let subject = inside.expect(tag::SEQUENCE)?;
         let key = inside.inside(tag::SEQUENCE)?;
-        // Numbers of issuer and subject, which nobody uses.
+        // Numbers of issuer and subject, which are not used.
         inside.optional(tag::simple(1))?;
         inside.optional(tag::simple(2))?;
         let extensions = match inside.optional(tag::composed(3))? {

@@ -1,7 +1,7 @@
 //! The way from a server's certificate to one that is trusted.
 //!
 //! The certificates that a server sends beside its own may be in any order, too many, or of no use:
-//! only those are looked at whose names fit. As somebody else may have made them, the work is bounded:
+//! only those are looked at whose names fit. As an attacker may have made them, the work is bounded:
 //! so many certificates from the first to the last, and so many signatures in all.
 
 use super::certificate::Certificate;
@@ -30,14 +30,14 @@ const SIGN_CERTIFICATES: u8 = 0x04;
 /// What a server's certificate has to be like.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
-    /// Trusted certificates, one behind the other.
+    /// Trusted certificates, one after the other.
     pub(super) issuers: &'a [u8],
     pub(super) name: ServerName<'a>,
     /// Seconds since 1970, if the time counts.
     pub(super) now: Option<u64>,
 }
 
-/// The trusted certificates, up to the first one that is none.
+/// The trusted certificates, up to the first one that is invalid.
 pub(super) fn trusted(
     issuers: &[u8],
 ) -> impl Iterator<Item = Result<Certificate<'_>, CertificateError>> {

@@ -187,7 +187,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// Who is told what did not work.
+/// What is called with errors.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Report {
     tell: Option<fn(TlsError)>,

@@ -1,4 +1,4 @@
-//! Who the server is, and who we are.
+//! The identities of server and client.
 
 use core::fmt;
 
@@ -46,7 +46,7 @@ pub trait TlsClock {
     fn now() -> Option<u64>;
 }
 
-/// No clock: certificates are valid for ever, also those that expired.
+/// No clock: certificates are valid forever, also those that expired.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoClock;
 
@@ -58,7 +58,7 @@ impl TlsClock for NoClock {
     }
 }
 
-/// What a device shows to a server that wants to know who it is.
+/// The certificate of the device, for servers that ask for one.
 #[derive(Clone, Copy)]
 pub struct ClientCertificate<'d> {
     /// The certificate, in DER.

@@ -1,4 +1,4 @@
-//! Whose certificate it has to be.
+//! The name that a certificate has to be for.
 
 use core::net::IpAddr;
 
@@ -12,7 +12,7 @@ const ADDRESS: u8 = tag::simple(7);
 /// 2.5.4.3
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 
-/// Who a server has to be.
+/// The name that a server has to prove.
 #[derive(Clone, Copy)]
 pub(super) enum ServerName<'n> {
     /// Without a dot at its end.
@@ -35,7 +35,7 @@ impl<'n> ServerName<'n> {
         (name.len() <= MAX_LEN && name.split('.').all(is_label)).then_some(Self::Dns(name))
     }
 
-    /// The name, if it is one. Addresses are not told to a server (RFC 6066, section 3).
+    /// The name, if it is one. Addresses are not sent to a server (RFC 6066, section 3).
     pub(super) const fn to_tell(self) -> Option<&'n str> {
         match self {
             Self::Dns(name) => Some(name),
@@ -140,7 +140,7 @@ fn matches(certified: &[u8], expected: &[u8]) -> bool {
     parent.contains(&b'.') && parent.eq_ignore_ascii_case(expected_parent)
 }
 
-/// Whether a name is this one, or has more labels in front of it.
+/// Whether a name is this one, or has more labels before it.
 fn is_below(name: &[u8], base: &[u8]) -> bool {
     // A dot at the beginning is not in the RFC, and common: without the name itself.
     let (base, is_itself_meant) = match base.strip_prefix(b".") {

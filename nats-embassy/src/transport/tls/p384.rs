@@ -1,7 +1,7 @@
 //! ECDSA on P-384 (FIPS 186-5), which is only verified.
 //!
 //! The crate `p384` takes 93 KB of flash for it, more than all else of TLS. What it does better is that
-//! nobody learns a secret from how long it takes. Here, nothing is secret.
+//! how long it takes tells no secret. Here, nothing is secret.
 
 use crypto_bigint::Encoding;
 use crypto_bigint::U384;

@@ -1,4 +1,4 @@
-//! Who the server is, as far as it has proven it.
+//! Verifies what the server proves of itself.
 
 use embedded_tls::CertificateEntryRef;
 use embedded_tls::CertificateRef;
@@ -24,7 +24,7 @@ const CONTEXT: &[u8] = b"TLS 1.3, server CertificateVerify\0";
 
 type Digest = <Suite as embedded_tls::TlsCipherSuite>::Hash;
 
-/// Has a server prove who it is.
+/// Verifies the identity of a server.
 pub(super) struct Verifier<'s> {
     expected: Expected<'s>,
     proven: Proven,
@@ -69,7 +69,7 @@ impl<'s> Verifier<'s> {
     ) -> Result<Proven, TlsError> {
         let sent = certificates.entries.iter().map(|entry| match entry {
             CertificateEntryRef::X509(bytes) => *bytes,
-            // Nobody asks for it.
+            // Not used by anything.
             CertificateEntryRef::RawPublicKey(_) => &[],
         });
         let sent: Vec<&[u8], { chain::MAX_SENT }> = sent.take(chain::MAX_SENT).collect();

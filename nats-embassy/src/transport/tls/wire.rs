@@ -2,7 +2,7 @@
 //!
 //! `embedded-tls` reads from here and writes to here, and is polled until it has nothing left to do.
 //! What moves bytes between here and the transport runs to its end, and meanwhile TLS waits. So none of
-//! the transport's futures is dropped, and the transport is never lent to TLS for longer than a call.
+//! the transport's futures is dropped, and TLS never borrows the transport for longer than a call.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -101,7 +101,7 @@ impl<'d> Wire<'d> {
         (usize::from(last) > self.max_record).then_some(last)
     }
 
-    /// Whether a write was given up: nobody knows how much of it has left, so that nothing may
+    /// Whether a write was given up: it is unknown how much of it has left, so that nothing may
     /// follow it.
     pub(super) fn is_broken(&self) -> bool {
         self.outgoing.try_lock().map_or(true, |outgoing| outgoing.is_writing)
@@ -163,7 +163,7 @@ fn copy(from: &[u8], to: &mut [u8]) -> usize {
 }
 
 /// Looks at the headers of records, as `embedded-tls` would panic on an encrypted one that is too short
-/// to say what it contains. Anybody can send one, before it is known who the server is.
+/// to say what it contains. An attacker can send one, before the server is authenticated.
 #[derive(Clone, Copy, Default)]
 struct Records {
     header: [u8; 5],
