@@ -16,10 +16,10 @@ use nats_examples::blocking::StdNetwork;
 use nats_examples::command;
 use nats_examples::command::Misuse;
 use nats_proto::Filter;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::Subject;
+use nats_proto::session::CloseReason;
 use nats_proto::session::Config;
-use nats_proto::session::Stop;
 use nats_proto::wire::Publish;
 
 const USAGE: &str = "usage: blocking [COUNT]
@@ -43,7 +43,7 @@ fn talk(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let url = nats_examples::server_url()?;
     let network = StdNetwork::new(Config::DEFAULT.connect_timeout);
     let login = Login { name: Some("blocking".into()), ..Login::default() };
-    let mut client = Client::new(network, Config::DEFAULT, &url, login, Seed(entropy()))?;
+    let mut client = Client::new(network, Config::DEFAULT, &url, login, RngSeed(entropy()))?;
     client.subscribe(Filter::from_static("demo.*"), None)?;
 
     let mut heard = 0;
@@ -68,7 +68,7 @@ fn talk(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     loop {
         let until = client.now() + PATIENCE;
         match client.next(until) {
-            Some(Incoming::Closed(Stop::Drained)) => break,
+            Some(Incoming::Closed(CloseReason::Drained)) => break,
             Some(Incoming::Closed(stop)) => return Err(stop.into()),
             _ => {}
         }

@@ -19,7 +19,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use nats_proto::Filter;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::Subject;
 use nats_proto::wire::FromClient;
 use nats_proto::wire::FromServer;
@@ -68,7 +68,7 @@ fn valid(kind: &str, text: &str) -> Result<bool, String> {
     match kind {
         "subject" => Ok(Subject::new(text).is_ok()),
         "filter" => Ok(Filter::new(text).is_ok()),
-        "queue" => Ok(Queue::new(text).is_ok()),
+        "queue" => Ok(QueueGroup::new(text).is_ok()),
         _ => Err(USAGE.to_owned()),
     }
 }

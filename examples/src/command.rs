@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use nats_tokio::Client;
+use nats_tokio::CloseReason;
 use nats_tokio::ConnectOptions;
-use nats_tokio::Ended;
+use nats_tokio::EndReason;
 use nats_tokio::Event;
 use nats_tokio::Message;
-use nats_tokio::Stop;
 use nats_tokio::Subscriber;
 
 /// What a program exits with whose arguments make no sense.
@@ -96,12 +96,12 @@ pub async fn connect() -> Result<Client, nats_tokio::ConnectError> {
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
             match event {
-                Event::Disconnected { cause, .. } => {
+                Event::Disconnected { reason: cause, .. } => {
                     eprintln!("the connection is lost ({cause}): connecting again");
                 }
                 Event::Reconnected { server } => eprintln!("connected again, to {server}"),
                 Event::ServerError { text, .. } => eprintln!("the server refused: {text}"),
-                Event::Closed { reason: Stop::Closed | Stop::Drained, .. } => {}
+                Event::Closed { reason: CloseReason::Closed | CloseReason::Drained, .. } => {}
                 Event::Closed { reason, .. } => eprintln!("closed for good: {reason}"),
                 _ => {}
             }
@@ -156,8 +156,8 @@ impl UntilStopped {
     pub fn ended(&self) -> Result<(), &'static str> {
         match self.subscriber.ended() {
             _ if self.is_stopping => Ok(()),
-            Some(Ended::NotPermitted) => Err("the server does not permit the subscription"),
-            Some(Ended::Stopped) => Err("the connection is closed"),
+            Some(EndReason::NotPermitted) => Err("the server does not permit the subscription"),
+            Some(EndReason::Closed) => Err("the connection is closed"),
             _ => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use nats_proto::wire::Connect;
 /// The texts are borrowed for as long as the client lives, and never shown.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
-pub enum Login<'d> {
+pub enum Auth<'d> {
     /// No credentials.
     #[default]
     Anonymous,
@@ -51,16 +51,16 @@ pub trait Signer {
 /// [`Runner::with_credentials`](crate::Runner::with_credentials).
 ///
 /// ```
-/// use nats_embassy::{Credentials, Login, Proof, SignError};
+/// use nats_embassy::{Credentials, Auth, ResolvedAuth, SignError};
 ///
 /// struct Renewed {
 ///     token: heapless::String<64>,
 /// }
 ///
 /// impl Credentials for Renewed {
-///     async fn log_in(&mut self, _: &[u8]) -> Result<Proof<'_>, SignError> {
+///     async fn log_in(&mut self, _: &[u8]) -> Result<ResolvedAuth<'_>, SignError> {
 ///         // Fetches a new one, if this one is too old.
-///         Ok(Proof::new(Login::Token(&self.token)))
+///         Ok(ResolvedAuth::new(Auth::Token(&self.token)))
 ///     }
 /// }
 /// ```
@@ -75,26 +75,26 @@ pub trait Credentials {
     /// # Cancel safety
     ///
     /// The future is dropped if it takes longer than connecting may take.
-    async fn log_in(&mut self, nonce: &[u8]) -> Result<Proof<'_>, SignError>;
+    async fn log_in(&mut self, nonce: &[u8]) -> Result<ResolvedAuth<'_>, SignError>;
 }
 
 /// The credentials of one attempt, and the signature that proves them.
-pub struct Proof<'a> {
-    pub(crate) login: Login<'a>,
+pub struct ResolvedAuth<'a> {
+    pub(crate) auth: Auth<'a>,
     pub(crate) signature: Option<[u8; 64]>,
 }
 
-impl<'a> Proof<'a> {
+impl<'a> ResolvedAuth<'a> {
     /// Credentials that need no signature.
     #[must_use]
-    pub const fn new(login: Login<'a>) -> Self {
-        Self { login, signature: None }
+    pub const fn new(auth: Auth<'a>) -> Self {
+        Self { auth, signature: None }
     }
 
     /// Credentials with a signature: the nonce, signed with Ed25519.
     #[must_use]
-    pub const fn signed(login: Login<'a>, signature: [u8; 64]) -> Self {
-        Self { login, signature: Some(signature) }
+    pub const fn signed(auth: Auth<'a>, signature: [u8; 64]) -> Self {
+        Self { auth, signature: Some(signature) }
     }
 }
 
@@ -135,7 +135,7 @@ impl KeySigner {
         nats_proto::nkeys::KeyPair::from_seed(seed).map(Self)
     }
 
-    /// The public key, for [`Login::Nkey`].
+    /// The public key, for [`Auth::Nkey`].
     #[must_use]
     pub fn public_key(&self) -> nats_proto::nkeys::PublicKey {
         self.0.public_key()
@@ -157,7 +157,7 @@ pub(crate) struct Identity<'c> {
     pub(crate) is_secure: bool,
 }
 
-impl Login<'_> {
+impl Auth<'_> {
     pub(crate) const fn needs_signature(&self) -> bool {
         matches!(self, Self::Nkey { .. } | Self::Jwt(_))
     }
@@ -190,7 +190,7 @@ impl Login<'_> {
     }
 }
 
-impl fmt::Debug for Login<'_> {
+impl fmt::Debug for Auth<'_> {
     /// Shows the kind, and not the secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -203,10 +203,10 @@ impl fmt::Debug for Login<'_> {
     }
 }
 
-impl fmt::Debug for Proof<'_> {
+impl fmt::Debug for ResolvedAuth<'_> {
     /// Shows the kind, and not the secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proof").field("login", &self.login).finish_non_exhaustive()
+        f.debug_struct("Proof").field("auth", &self.auth).finish_non_exhaustive()
     }
 }
 

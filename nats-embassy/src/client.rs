@@ -12,7 +12,7 @@ use core::fmt;
 
 use embassy_time::Duration;
 use embassy_time::Instant;
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
 
 use crate::error::FlushError;
 use crate::event::Event;
@@ -99,7 +99,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect.
-    pub fn connected(&self) -> impl Future<Output = Result<(), Stop>> {
+    pub fn connected(&self) -> impl Future<Output = Result<(), CloseReason>> {
         let attempt = |state: &mut State<'d, R>| match state.stopped() {
             Some(stop) => Some(Err(stop)),
             None => state.session.is_connected().then_some(Ok(())),
@@ -158,10 +158,10 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     }
 
     /// Disconnects, and connects again at once: for devices that know more of their network.
-    pub fn reconnect(&self) {
+    pub fn force_reconnect(&self) {
         let now = now();
         self.shared.lock(|state| {
-            if let Some(event) = state.session.reconnect(now) {
+            if let Some(event) = state.session.force_reconnect(now) {
                 state.handle_event(&event);
             }
             state.change(now, |_| {});
@@ -179,7 +179,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future does not stop the draining.
-    pub async fn drain(&self) -> Result<(), Stop> {
+    pub async fn drain(&self) -> Result<(), CloseReason> {
         self.shared.lock(|state| {
             let now = now();
             state.change(now, |session| session.drain(now));
@@ -199,14 +199,14 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// # Cancel safety
     ///
     /// Dropping the future does not stop the closing.
-    pub async fn close(&self) -> Result<(), Stop> {
+    pub async fn close(&self) -> Result<(), CloseReason> {
         self.shared.lock(|state| state.close(now()));
         self.stopped().await
     }
 
-    fn stopped(&self) -> impl Future<Output = Result<(), Stop>> {
+    fn stopped(&self) -> impl Future<Output = Result<(), CloseReason>> {
         self.shared.wait(|state| match state.stopped()? {
-            Stop::Drained | Stop::Closed => Some(Ok(())),
+            CloseReason::Drained | CloseReason::Closed => Some(Ok(())),
             stop => Some(Err(stop)),
         })
     }

@@ -9,16 +9,16 @@ use nats_proto::Subject;
 use nats_proto::session;
 use nats_proto::session::Backoff;
 
-use crate::auth::Login;
+use crate::auth::Auth;
 
 /// How a client behaves. All of it but the servers has a default.
 ///
 /// ```
-/// use nats_embassy::{Config, Login, Offline};
+/// use nats_embassy::{Config, Auth, Offline};
 ///
 /// let config = Config::new("nats://10.0.0.1,nats://10.0.0.2")
 ///     .name("sensor-7")
-///     .login(Login::Password { user: "sensor", password: "s3cret" })
+///     .auth(Auth::Password { user: "sensor", password: "s3cret" })
 ///     .offline(Offline::KeepLatest)
 ///     .no_echo();
 /// // The password is not shown, not even where it does not belong.
@@ -32,12 +32,12 @@ use crate::auth::Login;
 #[non_exhaustive]
 pub struct Config<'d> {
     /// The servers, separated by commas: `nats://10.0.0.1:4222,nats://10.0.0.2`. Without
-    /// credentials, for which there is [`login`](Self::login).
+    /// credentials, for which there is [`auth`](Self::auth).
     pub servers: &'d str,
     /// The connection's name, for monitoring. Default none.
     pub name: Option<&'d str>,
-    /// The credentials. Default [`Login::Anonymous`].
-    pub login: Login<'d>,
+    /// The credentials. Default [`Auth::Anonymous`].
+    pub auth: Auth<'d>,
     /// Whether the server is not to send this client what it published itself. Default false.
     pub no_echo: bool,
     /// What publishing does while there is no connection. Default [`Offline::Wait`].
@@ -64,7 +64,7 @@ impl fmt::Debug for Config<'_> {
         f.debug_struct("Config")
             .field("servers", &Addresses(self.servers))
             .field("name", &self.name)
-            .field("login", &self.login)
+            .field("auth", &self.auth)
             .field("no_echo", &self.no_echo)
             .field("offline", &self.offline)
             .field("inbox_prefix", &self.inbox_prefix)
@@ -83,7 +83,7 @@ pub enum Offline {
     /// It fails with [`PublishError::Disconnected`](crate::PublishError::Disconnected).
     Fail,
     /// The message waits for the next connection in place of one that waits already, which counts
-    /// as [`replaced`](crate::Statistics::replaced): for values, of which the last one counts. One
+    /// as [`replaced_messages`](crate::Statistics::replaced_messages): for values, of which the last one counts. One
     /// waits in all, whatever its subject. It leaves 80 bytes of its half of `TX` to what a new
     /// connection needs, or it is [too long](crate::PublishError::TooLong).
     ///
@@ -100,9 +100,9 @@ impl Config<'_> {
     pub const SESSION: session::Config = session::Config {
         connect_timeout: Duration::from_secs(5),
         ping_interval: Duration::from_secs(30),
-        retry_first: true,
-        retry_refused: true,
-        max_attempts: None,
+        retry_on_initial_connect: true,
+        ignore_auth_error_abort: true,
+        max_reconnects: None,
         backoff: Backoff::Exponential {
             min: Duration::from_millis(500),
             max: Duration::from_secs(30),
@@ -118,7 +118,7 @@ impl<'d> Config<'d> {
         Self {
             servers,
             name: None,
-            login: Login::Anonymous,
+            auth: Auth::Anonymous,
             no_echo: false,
             offline: Offline::Wait,
             inbox_prefix: Inbox::<()>::DEFAULT_PREFIX,
@@ -128,8 +128,8 @@ impl<'d> Config<'d> {
 
     /// Sets the credentials.
     #[must_use]
-    pub const fn login(mut self, login: Login<'d>) -> Self {
-        self.login = login;
+    pub const fn auth(mut self, auth: Auth<'d>) -> Self {
+        self.auth = auth;
         self
     }
 

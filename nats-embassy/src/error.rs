@@ -15,7 +15,7 @@ use nats_proto::wire;
 pub enum ConfigError {
     /// A server URL is invalid.
     Url(UrlError),
-    /// A server URL has credentials in it. They belong into [`Config::login`](crate::Config::login).
+    /// A server URL has credentials in it. They belong into [`Config::auth`](crate::Config::auth).
     CredentialsInUrl,
     /// There are more servers than `SERVERS`.
     TooManyServers,
@@ -78,7 +78,7 @@ pub enum SubscribeError {
 ///
 /// | what becomes of it | in a client | in a link |
 /// |---|---|---|
-/// | a reply comes | [`Received`](crate::Received) | [`Message`](nats_proto::Message), borrowed |
+/// | a reply comes | [`Message`](crate::Message) | [`Message`](nats_proto::Message), borrowed |
 /// | a reply comes and does not fit | [`ReplyTooLong`](Self::ReplyTooLong): into a slot, or `RX` | the same: into `RX` |
 /// | there are no responders | [`NoResponders`](Self::NoResponders) | the same |
 /// | no reply comes in time | [`TimedOut`](Self::TimedOut) | the same |

@@ -5,8 +5,8 @@ use core::fmt;
 use heapless::Vec;
 use nats_proto::Sid;
 use nats_proto::session;
-use nats_proto::session::Ended;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
+use nats_proto::session::EndReason;
 use nats_proto::wire::ErrorKind;
 
 /// Something happened to the connection.
@@ -26,15 +26,15 @@ pub enum Event {
         attempt: u32,
     },
     /// A server could not be connected to.
-    ConnectFailed(Lost),
+    ConnectFailed(DisconnectReason),
     /// The connection is lost.
-    Disconnected(Lost),
+    Disconnected(DisconnectReason),
     /// The server refused something; the connection goes on.
     ServerError(ErrorKind),
     /// Servers or limits may have changed.
     InfoChanged,
     /// The server is about to shut down. If another one is known, the client moves to it.
-    LameDuck,
+    LameDuckMode,
     /// Messages were dropped because their subscription's queue was full. Emitted once until it has
     /// been emptied.
     SlowConsumer {
@@ -49,12 +49,12 @@ pub enum Event {
         size: usize,
     },
     /// A subscription of a [`Link`](crate::Link) was ended by the server, or by its maximum. A
-    /// [`Subscription`](crate::Subscription) of a client tells its end itself.
-    Ended {
+    /// [`Subscriber`](crate::Subscriber) of a client tells its end itself.
+    SubscriptionEnded {
         /// The subscription.
         sid: Sid,
         /// Why.
-        how: Ended,
+        reason: EndReason,
     },
     /// So many events were dropped, because they were not read in time.
     Missed(u32),
@@ -66,22 +66,22 @@ pub enum Event {
 #[non_exhaustive]
 pub struct Statistics {
     /// How many messages were received, those included that were dropped.
-    pub received: u32,
+    pub in_messages: u32,
     /// How many messages were published.
-    pub published: u32,
+    pub out_messages: u32,
     /// How many messages were dropped because a queue was full, or, with a
     /// [`Link`](crate::Link), because the connection was lost before they were looked at.
-    pub dropped: u32,
+    pub dropped_messages: u32,
     /// How many messages were skipped because they were too long.
-    pub oversized: u32,
+    pub oversized_messages: u32,
     /// How many messages that were too long were passed on
-    /// [in chunks](crate::Runner::with_pieces).
-    pub streamed: u32,
+    /// [in chunks](crate::Runner::on_chunk).
+    pub streamed_messages: u32,
     /// How many messages that waited for a connection were replaced by later ones, or could not be sent
     /// in the end. Only with [`Offline::KeepLatest`](crate::Offline::KeepLatest).
-    pub replaced: u32,
+    pub replaced_messages: u32,
     /// How many connections there were.
-    pub connections: u32,
+    pub connects: u32,
     /// How many bytes were received, on all connections.
     pub in_bytes: u64,
     /// How many bytes were sent, on all connections.
@@ -100,13 +100,13 @@ pub(crate) struct Events {
 impl Statistics {
     /// Nothing was counted yet.
     pub(crate) const NONE: Self = Self {
-        received: 0,
-        published: 0,
-        dropped: 0,
-        oversized: 0,
-        streamed: 0,
-        replaced: 0,
-        connections: 0,
+        in_messages: 0,
+        out_messages: 0,
+        dropped_messages: 0,
+        oversized_messages: 0,
+        streamed_messages: 0,
+        replaced_messages: 0,
+        connects: 0,
         in_bytes: 0,
         out_bytes: 0,
     };
@@ -148,11 +148,11 @@ impl Event {
             session::Event::Reconnected => Self::Reconnected,
             session::Event::Resubscribed => Self::Resubscribed,
             session::Event::Reconnecting { attempt } => Self::Reconnecting { attempt },
-            session::Event::ConnectFailed { cause, .. } => Self::ConnectFailed(cause),
-            session::Event::Disconnected { cause, .. } => Self::Disconnected(cause),
+            session::Event::ConnectFailed { reason, .. } => Self::ConnectFailed(reason),
+            session::Event::Disconnected { reason, .. } => Self::Disconnected(reason),
             session::Event::ServerError(error) => Self::ServerError(error.kind()),
             session::Event::InfoChanged => Self::InfoChanged,
-            session::Event::LameDuck => Self::LameDuck,
+            session::Event::LameDuckMode => Self::LameDuckMode,
             _ => return None,
         })
     }
@@ -165,18 +165,18 @@ impl fmt::Display for Event {
             Self::Reconnected => "connected again",
             Self::Resubscribed => "the server knows of all subscriptions again",
             Self::Reconnecting { attempt } => return write!(f, "attempt {attempt} to connect"),
-            Self::ConnectFailed(cause) => return write!(f, "could not connect: {cause}"),
-            Self::Disconnected(cause) => return write!(f, "disconnected: {cause}"),
+            Self::ConnectFailed(reason) => return write!(f, "could not connect: {reason}"),
+            Self::Disconnected(reason) => return write!(f, "disconnected: {reason}"),
             Self::ServerError(kind) => return write!(f, "the server refused something: {kind}"),
             Self::InfoChanged => "the server's servers or limits may have changed",
-            Self::LameDuck => "the server is about to shut down",
+            Self::LameDuckMode => "the server is about to shut down",
             Self::SlowConsumer { sid } => {
                 return write!(f, "messages of subscription {sid} are dropped");
             }
             Self::Oversized { sid, size } => {
                 return write!(f, "a message of subscription {sid} is too long: {size} bytes");
             }
-            Self::Ended { sid, how } => {
+            Self::SubscriptionEnded { sid, reason: how } => {
                 return write!(f, "subscription {sid} is over: {}", reason(*how));
             }
             Self::Missed(count) => return write!(f, "{count} events were missed"),
@@ -184,13 +184,13 @@ impl fmt::Display for Event {
     }
 }
 
-const fn reason(how: Ended) -> &'static str {
+const fn reason(how: EndReason) -> &'static str {
     match how {
-        Ended::Unsubscribed => "unsubscribed",
-        Ended::MaxReached => "it got all that it was to get",
-        Ended::Drained => "drained",
-        Ended::NotPermitted => "not permitted",
-        Ended::Stopped => "the client is closed",
+        EndReason::Unsubscribed => "unsubscribed",
+        EndReason::MaxReached => "it got all that it was to get",
+        EndReason::Drained => "drained",
+        EndReason::NotPermitted => "not permitted",
+        EndReason::Closed => "the client is closed",
         _ => "the server refused it",
     }
 }

@@ -32,12 +32,12 @@ pub(crate) use note;
 )]
 pub(crate) fn log_event(event: &Event) {
     match event {
-        Event::Connected | Event::Reconnected | Event::LameDuck => note!(info, event),
+        Event::Connected | Event::Reconnected | Event::LameDuckMode => note!(info, event),
         Event::Disconnected(_)
         | Event::ServerError(_)
         | Event::SlowConsumer { .. }
         | Event::Oversized { .. }
-        | Event::Ended { .. } => note!(warn, event),
+        | Event::SubscriptionEnded { .. } => note!(warn, event),
         _ => note!(debug, event),
     }
 }

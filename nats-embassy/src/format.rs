@@ -4,14 +4,14 @@ use defmt::Debug2Format;
 use defmt::Format;
 use defmt::Formatter;
 
-use crate::auth::Login;
-use crate::auth::Proof;
+use crate::auth::Auth;
+use crate::auth::ResolvedAuth;
 use crate::client::Client;
 use crate::client::link::Link;
 use crate::client::link::LinkMemory;
 use crate::client::replies::Replies;
-use crate::client::subscriber::Received;
-use crate::client::subscriber::Subscription;
+use crate::client::subscriber::Message;
+use crate::client::subscriber::Subscriber;
 use crate::config::Config;
 use crate::memory::Memory;
 use crate::runner::Runner;
@@ -29,13 +29,13 @@ macro_rules! like_debug {
 
 like_debug! {
     [] Config<'_>,
-    [] Login<'_>,
-    [] Proof<'_>,
+    [] Auth<'_>,
+    [] ResolvedAuth<'_>,
     ['d, R: Sizes<'d>] Client<'d, R>,
     ['d, R: LinkMemory<'d>] Link<'_, 'd, R>,
-    ['d, R: Memory<'d>] Received<'d, R>,
+    ['d, R: Memory<'d>] Message<'d, R>,
     ['d, R: Memory<'d>] Replies<'d, R>,
-    ['d, R: Memory<'d>] Subscription<'d, R>,
+    ['d, R: Memory<'d>] Subscriber<'d, R>,
     ['d, R: Sizes<'d>, C, A] Runner<'d, R, C, A>,
 }
 

@@ -24,13 +24,13 @@ mod time;
 mod transport;
 mod wakers;
 
+pub use auth::Auth;
 pub use auth::Credentials;
 #[cfg(feature = "nkeys")]
 pub use auth::KeySigner;
-pub use auth::Login;
 pub use auth::NoSigner;
 pub use auth::PerAttempt;
-pub use auth::Proof;
+pub use auth::ResolvedAuth;
 pub use auth::SignError;
 pub use auth::Signer;
 pub use client::Client;
@@ -39,8 +39,8 @@ pub use client::link::LinkMemory;
 pub use client::new::new;
 pub use client::replies::Replies;
 pub use client::subscriber::Frame;
-pub use client::subscriber::Received;
-pub use client::subscriber::Subscription;
+pub use client::subscriber::Message;
+pub use client::subscriber::Subscriber;
 pub use config::Config;
 pub use config::Offline;
 pub use error::BatchError;
@@ -57,29 +57,29 @@ pub use memory::link::LinkResources;
 pub use nats_proto;
 pub use runner::Runner;
 pub use server::ServerInfo;
-pub use state::chunks::Piece;
+pub use state::chunks::Chunk;
 pub use state::slots::Overflow;
-pub use state::slots::Queueing;
+pub use state::slots::PendingLimits;
 pub use time::Timeout;
-pub use transport::Connection;
 pub use transport::Connector;
-pub use transport::Failed;
-#[cfg(feature = "nal")]
-pub use transport::nal::NalConnection;
+pub use transport::Transport;
+pub use transport::TransportError;
 #[cfg(feature = "nal")]
 pub use transport::nal::NalConnector;
 #[cfg(feature = "nal")]
 pub use transport::nal::NalReader;
 #[cfg(feature = "nal")]
+pub use transport::nal::NalTransport;
+#[cfg(feature = "nal")]
 pub use transport::nal::NalWriter;
 #[cfg(feature = "nal")]
 pub use transport::nal::NoDns;
 #[cfg(feature = "net")]
-pub use transport::net::NetConnection;
-#[cfg(feature = "net")]
 pub use transport::net::NetConnector;
 #[cfg(feature = "net")]
 pub use transport::net::NetReader;
+#[cfg(feature = "net")]
+pub use transport::net::NetTransport;
 #[cfg(feature = "net")]
 pub use transport::net::NetWriter;
 #[cfg(feature = "tls")]
@@ -95,8 +95,6 @@ pub use transport::tls::NoClock;
 #[cfg(feature = "tls")]
 pub use transport::tls::TlsClock;
 #[cfg(feature = "tls")]
-pub use transport::tls::TlsConnection;
-#[cfg(feature = "tls")]
 pub use transport::tls::TlsConnector;
 #[cfg(feature = "tls")]
 pub use transport::tls::TlsError;
@@ -104,6 +102,8 @@ pub use transport::tls::TlsError;
 pub use transport::tls::TlsMemory;
 #[cfg(feature = "tls")]
 pub use transport::tls::TlsReader;
+#[cfg(feature = "tls")]
+pub use transport::tls::TlsTransport;
 #[cfg(feature = "tls")]
 pub use transport::tls::TlsWriter;
 #[cfg(all(feature = "tls", any(test, fuzzing)))]

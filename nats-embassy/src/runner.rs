@@ -8,9 +8,9 @@ mod login;
 use core::fmt;
 use core::future::poll_fn;
 
-use nats_proto::session::Lost;
+use nats_proto::session::CloseReason;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
-use nats_proto::session::Stop;
 
 use self::control::disconnect;
 use self::control::phase;
@@ -22,8 +22,8 @@ use crate::auth::PerAttempt;
 use crate::auth::Signer;
 use crate::fmt::note;
 use crate::memory::runner::RunnerState;
+use crate::state::chunks::Chunk;
 use crate::state::chunks::Chunks;
-use crate::state::chunks::Piece;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
 use crate::time::now;
@@ -55,7 +55,7 @@ impl<'d, R: Sizes<'d>, C: Connector> Runner<'d, R, C> {
     }
 
     /// Asks `credentials` at every attempt, instead of
-    /// [`Config::login`](crate::Config::login).
+    /// [`Config::auth`](crate::Config::auth).
     #[must_use]
     pub fn with_credentials<P: Credentials>(
         self,
@@ -69,11 +69,11 @@ impl<'d, R: Sizes<'d>, C: Connector> Runner<'d, R, C> {
 impl<'d, R: Sizes<'d>, C, A> Runner<'d, R, C, A> {
     /// Passes messages of subscriptions that are too long, for their slot or for `RX`, to `consumer`
     /// in chunks, instead of skipping them. They count as
-    /// [`streamed`](crate::Statistics::streamed).
+    /// [`streamed_messages`](crate::Statistics::streamed_messages).
     ///
     /// `consumer` is called while bytes are received: everything waits for it.
     #[must_use]
-    pub fn with_pieces(self, consumer: &'d mut (dyn FnMut(Piece<'_>) + Send)) -> Self {
+    pub fn on_chunk(self, consumer: &'d mut (dyn FnMut(Chunk<'_>) + Send)) -> Self {
         self.memory.chunks = Chunks::new(Some(consumer));
         self
     }
@@ -85,7 +85,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
     /// # Cancel safety
     ///
     /// Dropping the future drops the connection. Run again, it makes another one.
-    pub async fn run(&mut self) -> Stop {
+    pub async fn run(&mut self) -> CloseReason {
         let shared = self.shared;
         let now = now();
         shared.lock(|state| state.change(now, |session| session.connect(now)));
@@ -95,7 +95,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
                 Phase::Dial(_) => self.connect().await,
                 // The connection was dropped, with the future that had it.
                 Phase::Secure | Phase::Login | Phase::Exchange => {
-                    disconnect(shared, Lost::Closed);
+                    disconnect(shared, DisconnectReason::Closed);
                 }
                 Phase::Closed(stop) => {
                     note!(info, stop);
@@ -108,6 +108,6 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
 
 impl<'d, R: Sizes<'d>, C, A> fmt::Debug for Runner<'d, R, C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runner").field("login", &self.memory.login).finish_non_exhaustive()
+        f.debug_struct("Runner").field("auth", &self.memory.auth).finish_non_exhaustive()
     }
 }

@@ -19,14 +19,14 @@ use nats_proto::Filter;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::Message;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::session;
+use nats_proto::session::CloseReason;
 use nats_proto::session::Draining;
 use nats_proto::session::Phase;
 use nats_proto::session::Session;
-use nats_proto::session::Stop;
 use nats_proto::wire::Oversized;
 
 use self::publish::RetainedBody;
@@ -102,7 +102,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     /// Why the client is closed, if it is.
-    pub(crate) fn stopped(&self) -> Option<Stop> {
+    pub(crate) fn stopped(&self) -> Option<CloseReason> {
         match self.session.phase() {
             Phase::Closed(stop) => Some(stop),
             _ => None,
@@ -152,14 +152,14 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     /// Delivers a message. One that is too long counts, unless it is `streamed`.
     pub(crate) fn handle_message(&mut self, message: &Message<&[u8]>, streamed: bool) -> Delivered {
-        self.statistics.received = self.statistics.received.wrapping_add(1);
+        self.statistics.in_messages = self.statistics.in_messages.wrapping_add(1);
         let sid = message.sid();
-        let Some(owner) = self.session.deliver(sid).map(|route| SlotOwner(*route)) else {
+        let Some(owner) = self.session.deliver(sid).map(|recipient| SlotOwner(*recipient)) else {
             return Delivered::Unwanted;
         };
         let delivered = if owner == SlotOwner::REQUEST {
-            match self.inbox.token(message.subject_bytes()) {
-                Some(token) => self.delivery.deliver_reply(token, message),
+            match self.inbox.request_id(message.subject_bytes()) {
+                Some(request_id) => self.delivery.deliver_reply(request_id, message),
                 None => Delivered::Unwanted,
             }
         } else {
@@ -182,16 +182,16 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     /// A message is longer than the memory for receiving. Returns whether a subscription gets it.
     pub(crate) fn handle_oversized(&mut self, oversized: Oversized<'_>, streamed: bool) -> bool {
-        self.statistics.received = self.statistics.received.wrapping_add(1);
+        self.statistics.in_messages = self.statistics.in_messages.wrapping_add(1);
         let Oversized { sid, subject, size, .. } = oversized;
         // It counts as delivered, as it does for the server.
-        let Some(owner) = self.session.deliver(sid).map(|route| SlotOwner(*route)) else {
+        let Some(owner) = self.session.deliver(sid).map(|recipient| SlotOwner(*recipient)) else {
             return false;
         };
         if owner == SlotOwner::REQUEST
-            && let Some(token) = self.inbox.token(subject)
+            && let Some(request_id) = self.inbox.request_id(subject)
         {
-            self.delivery.end_reply(token, ReplyState::TooLong);
+            self.delivery.end_reply(request_id, ReplyState::TooLong);
         }
         self.on_too_long(owner, sid, size, streamed);
         self.release();
@@ -200,16 +200,16 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
 
     fn on_too_long(&mut self, owner: SlotOwner, sid: Sid, size: usize, streamed: bool) {
         if streamed && owner != SlotOwner::REQUEST {
-            self.statistics.streamed = self.statistics.streamed.wrapping_add(1);
+            self.statistics.streamed_messages = self.statistics.streamed_messages.wrapping_add(1);
             return;
         }
         self.delivery.on_too_long(owner);
-        self.statistics.oversized = self.statistics.oversized.wrapping_add(1);
+        self.statistics.oversized_messages = self.statistics.oversized_messages.wrapping_add(1);
         self.emit(Event::Oversized { sid, size });
     }
 
     fn on_dropped(&mut self, owner: SlotOwner, sid: Sid) {
-        self.statistics.dropped = self.statistics.dropped.wrapping_add(1);
+        self.statistics.dropped_messages = self.statistics.dropped_messages.wrapping_add(1);
         if self.delivery.begins_dropping(owner) {
             self.emit(Event::SlowConsumer { sid });
         }
@@ -219,7 +219,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     /// dropped.
     pub(crate) fn reclaim(&mut self) -> Option<&'d mut [u8]> {
         let (memory, was_read) = self.delivery.reclaim()?;
-        self.statistics.dropped = self.statistics.dropped.wrapping_add(u32::from(!was_read));
+        self.statistics.dropped_messages =
+            self.statistics.dropped_messages.wrapping_add(u32::from(!was_read));
         Some(memory)
     }
 
@@ -228,7 +229,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn subscribe(
         &mut self,
         filter: Filter<'_>,
-        group: Option<Queue<'_>>,
+        group: Option<QueueGroup<'_>>,
         owner: SlotOwner,
         now: Instant,
     ) -> Result<Sid, SubscribeError> {
@@ -276,7 +277,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn handle_event(&mut self, event: &session::Event<'_>) {
         match event {
             session::Event::Connected | session::Event::Reconnected => {
-                self.statistics.connections = self.statistics.connections.wrapping_add(1);
+                self.statistics.connects = self.statistics.connects.wrapping_add(1);
             }
             session::Event::ConnectFailed { .. } => self.front.clear(),
             session::Event::Disconnected { .. } => {
@@ -339,11 +340,11 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     fn release(&mut self) {
         while let Some(released) = self.session.poll_released() {
             let (sid, how) = (released.sid, released.ended);
-            if released.route == SlotOwner::REQUEST.0 {
+            if released.recipient == SlotOwner::REQUEST.0 {
                 self.has_inbox = false;
                 self.delivery.end_replies(self.without_inbox(), |_| true);
-            } else if !self.delivery.end(SlotOwner(released.route), how) {
-                self.emit(Event::Ended { sid, how });
+            } else if !self.delivery.end(SlotOwner(released.recipient), how) {
+                self.emit(Event::SubscriptionEnded { sid, reason: how });
             }
         }
     }

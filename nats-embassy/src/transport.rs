@@ -16,7 +16,7 @@ use nats_proto::ServerUrl;
 /// Opens connections. One at a time: a connection is gone before the next one is made.
 pub trait Connector {
     /// A connection, which may borrow the connector's memory.
-    type Connection<'c>: Connection
+    type Transport<'c>: Transport
     where
         Self: 'c;
 
@@ -27,15 +27,18 @@ pub trait Connector {
     ///
     /// # Errors
     ///
-    /// [`Failed`] if the server cannot be reached.
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Self::Connection<'_>, Failed>;
+    /// [`TransportError`] if the server cannot be reached.
+    async fn connect(
+        &mut self,
+        server: &ServerUrl<'_>,
+    ) -> Result<Self::Transport<'_>, TransportError>;
 }
 
 /// A stream of bytes in both directions.
 ///
 /// A future of the reader or the writer is dropped before it is ready only if the connection is
 /// given up with it: neither has to be safe to cancel.
-pub trait Connection {
+pub trait Transport {
     /// Reads; zero bytes are the end.
     type Reader<'a>: Read
     where
@@ -53,10 +56,10 @@ pub trait Connection {
     ///
     /// # Errors
     ///
-    /// [`Failed`] if that is not possible; always, unless it is implemented.
-    async fn upgrade(&mut self, name: &str) -> Result<(), Failed> {
+    /// [`TransportError`] if that is not possible; always, unless it is implemented.
+    async fn start_tls(&mut self, name: &str) -> Result<(), TransportError> {
         let _ = name;
-        Err(Failed)
+        Err(TransportError)
     }
 
     /// Ends the connection gracefully, after everything that was written. May take up to a
@@ -71,12 +74,12 @@ pub trait Connection {
 /// The connection could not be made, or not be secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Failed;
+pub struct TransportError;
 
-impl fmt::Display for Failed {
+impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the connection could not be made")
     }
 }
 
-impl core::error::Error for Failed {}
+impl core::error::Error for TransportError {}

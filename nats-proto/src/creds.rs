@@ -28,7 +28,7 @@ use core::fmt;
 /// let credentials = Credentials::new(file)?;
 /// assert!(credentials.jwt().is_some_and(|jwt| jwt.starts_with("eyJ0")));
 /// assert!(credentials.seed().is_some_and(|seed| seed.starts_with("SU")));
-/// # Ok::<(), nats_proto::creds::CredsError>(())
+/// # Ok::<(), nats_proto::creds::CredsParseError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credentials<'a> {
@@ -40,7 +40,7 @@ pub struct Credentials<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum CredsError {
+pub enum CredsParseError {
     /// There is neither a JWT nor a seed.
     Missing,
     /// What stands where the JWT should be is none.
@@ -55,8 +55,8 @@ impl<'a> Credentials<'a> {
     ///
     /// # Errors
     ///
-    /// [`CredsError`] if there are none.
-    pub fn new(text: &'a str) -> Result<Self, CredsError> {
+    /// [`CredsParseError`] if there are none.
+    pub fn new(text: &'a str) -> Result<Self, CredsParseError> {
         let mut found = Self { jwt: None, seed: None };
         let mut block = Block::Outside;
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
@@ -73,7 +73,7 @@ impl<'a> Credentials<'a> {
         // The last block may have no end.
         found.leave(block)?;
         if found.jwt.is_none() && found.seed.is_none() {
-            return Err(CredsError::Missing);
+            return Err(CredsParseError::Missing);
         }
         Ok(found)
     }
@@ -91,10 +91,10 @@ impl<'a> Credentials<'a> {
     }
 
     /// A block must keep what it promised.
-    const fn leave(&self, block: Block) -> Result<(), CredsError> {
+    const fn leave(&self, block: Block) -> Result<(), CredsParseError> {
         match block {
-            Block::Jwt if self.jwt.is_none() => Err(CredsError::Jwt),
-            Block::Seed if self.seed.is_none() => Err(CredsError::Seed),
+            Block::Jwt if self.jwt.is_none() => Err(CredsParseError::Jwt),
+            Block::Seed if self.seed.is_none() => Err(CredsParseError::Seed),
             _ => Ok(()),
         }
     }
@@ -149,7 +149,7 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-impl fmt::Display for CredsError {
+impl fmt::Display for CredsParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "there is neither a JWT nor a seed",
@@ -159,4 +159,4 @@ impl fmt::Display for CredsError {
     }
 }
 
-impl core::error::Error for CredsError {}
+impl core::error::Error for CredsParseError {}

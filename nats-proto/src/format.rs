@@ -4,10 +4,10 @@ use defmt::Debug2Format;
 use defmt::Format;
 use defmt::Formatter;
 
-use crate::Encoded;
 use crate::Headers;
 use crate::Message;
-use crate::Seed;
+use crate::PercentEncoded;
+use crate::RngSeed;
 use crate::ServerUrl;
 use crate::UrlError;
 use crate::creds::Credentials;
@@ -34,11 +34,11 @@ like_debug! {
     Connect<'_>,
     ConnectView<'_>,
     Credentials<'_>,
-    Encoded<'_>,
+    PercentEncoded<'_>,
     Headers<'_>,
     PublicKey,
     Quoted<'_>,
-    Seed,
+    RngSeed,
     ServerError<'_>,
     ServerUrl<'_>,
     UrlError,

@@ -311,7 +311,7 @@ fn tell(told: &mut Vec<Told>, kind: u8, bytes: &[u8], is_last: bool) {
 }
 
 fn tell_message(message: &Message<&[u8]>, told: &mut Vec<Told>) {
-    assert_eq!(message.frame_len(), message.frame().len());
+    assert_eq!(message.wire_len(), message.frame().len());
     let _ = (message.subject(), message.reply(), message.status());
     tell(told, b'M', &message.sid().0.to_le_bytes(), true);
     tell(told, b't', message.subject_bytes(), true);

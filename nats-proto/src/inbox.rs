@@ -5,7 +5,7 @@ use core::fmt;
 use crate::ascii;
 use crate::error::Full;
 use crate::rng::Rng;
-use crate::rng::Seed;
+use crate::rng::RngSeed;
 use crate::storage::Buffer;
 use crate::storage::put_all;
 use crate::subject::Filter;
@@ -19,14 +19,14 @@ const UNIQUE_LEN: usize = 22;
 /// Every request has a reply subject of its own in it, whose last token says which request.
 ///
 /// ```
-/// use nats_proto::{Inbox, Seed, Subject, Token};
+/// use nats_proto::{Inbox, RngSeed, Subject, RequestId};
 ///
-/// let seed = Seed([7; 16]); // from a true source of entropy
+/// let seed = RngSeed([7; 16]); // from a true source of entropy
 /// let inbox = Inbox::<heapless::Vec<u8, 64>>::new(Inbox::<()>::DEFAULT_PREFIX, seed)?;
 /// let mut text = heapless::Vec::<u8, 64>::new();
-/// let reply = inbox.reply(Token(5), &mut text)?;
+/// let reply = inbox.reply(RequestId(5), &mut text)?;
 /// assert!(inbox.filter().matches(reply));
-/// assert_eq!(inbox.token(reply.as_bytes()), Some(Token(5)));
+/// assert_eq!(inbox.request_id(reply.as_bytes()), Some(RequestId(5)));
 /// # Ok::<(), nats_proto::Full>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub struct Inbox<T> {
 /// Which request a reply is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Token(pub u64);
+pub struct RequestId(pub u64);
 
 impl Inbox<()> {
     /// What the inboxes of all clients begin with.
@@ -51,7 +51,7 @@ impl<T: Buffer + Default> Inbox<T> {
     /// # Errors
     ///
     /// [`Full`] if its filter, 25 bytes longer than `prefix`, does not fit into `T`.
-    pub fn new(prefix: Subject<'_>, seed: Seed) -> Result<Self, Full> {
+    pub fn new(prefix: Subject<'_>, seed: RngSeed) -> Result<Self, Full> {
         let mut filter = T::default();
         let unique = unique(seed);
         put_all(&[prefix.as_bytes(), b".", &unique, b".*"], &mut filter)?;
@@ -72,8 +72,12 @@ impl<T: Buffer> Inbox<T> {
     /// # Errors
     ///
     /// [`Full`] if it does not fit into `text`.
-    pub fn reply<'t, B: Buffer>(&self, token: Token, text: &'t mut B) -> Result<Subject<'t>, Full> {
-        self.put(b".", token, text)
+    pub fn reply<'t, B: Buffer>(
+        &self,
+        request_id: RequestId,
+        text: &'t mut B,
+    ) -> Result<Subject<'t>, Full> {
+        self.put(b".", request_id, text)
     }
 
     /// The subject for the replies to a request that may get several, and a subscription of its own
@@ -84,22 +88,22 @@ impl<T: Buffer> Inbox<T> {
     /// [`Full`] if it does not fit into `text`.
     pub fn replies<'t, B: Buffer>(
         &self,
-        token: Token,
+        request_id: RequestId,
         text: &'t mut B,
     ) -> Result<Subject<'t>, Full> {
-        self.put(b"-", token, text)
+        self.put(b"-", request_id, text)
     }
 
     fn put<'t, B: Buffer>(
         &self,
         separator: &[u8],
-        token: Token,
+        request_id: RequestId,
         text: &'t mut B,
     ) -> Result<Subject<'t>, Full> {
         text.truncate(0);
         let mut digits = [0; 11];
         let name = self.name();
-        put_all(&[name, separator, token.digits(&mut digits)], text)?;
+        put_all(&[name, separator, request_id.digits(&mut digits)], text)?;
         let text: &'t B = text;
         let text = core::str::from_utf8(text.as_ref()).map_err(|_| Full)?;
         // A filter without its wildcard, and digits in its place.
@@ -110,9 +114,9 @@ impl<T: Buffer> Inbox<T> {
     /// [several](Self::replies); `None` if none of this inbox.
     #[inline]
     #[must_use]
-    pub fn token(&self, subject: &[u8]) -> Option<Token> {
+    pub fn request_id(&self, subject: &[u8]) -> Option<RequestId> {
         match subject.strip_prefix(self.name())? {
-            [b'.' | b'-', digits @ ..] => Token::parse(digits),
+            [b'.' | b'-', digits @ ..] => RequestId::parse(digits),
             _ => None,
         }
     }
@@ -124,12 +128,12 @@ impl<T: Buffer> Inbox<T> {
 }
 
 /// A name that nobody else has.
-pub(crate) fn unique(seed: Seed) -> [u8; UNIQUE_LEN] {
+pub(crate) fn unique(seed: RngSeed) -> [u8; UNIQUE_LEN] {
     let mut rng = Rng::new(seed);
     core::array::from_fn(|_| ascii::base_62_digit(rng.below(62)))
 }
 
-impl Token {
+impl RequestId {
     /// The token in base 62.
     pub(crate) fn digits(self, digits: &mut [u8; 11]) -> &[u8] {
         ascii::base_62(self.0, digits)
@@ -141,7 +145,7 @@ impl Token {
     }
 }
 
-impl fmt::Display for Token {
+impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(core::str::from_utf8(self.digits(&mut [0; 11])).unwrap_or_default())
     }
@@ -158,7 +162,7 @@ mod tests {
     type Text = heapless::Vec<u8, 48>;
 
     fn inbox(seed: u8) -> Inbox<Text> {
-        Inbox::new(Inbox::<()>::DEFAULT_PREFIX, Seed([seed; 16])).unwrap()
+        Inbox::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([seed; 16])).unwrap()
     }
 
     #[test]
@@ -175,34 +179,34 @@ mod tests {
     fn foreign_subjects_are_no_replies() {
         let inbox = inbox(1);
         let prefix = inbox.filter().as_str().strip_suffix('*').unwrap().to_string();
-        assert_eq!(inbox.token(std::format!("{prefix}A").as_bytes()), Some(Token(10)));
+        assert_eq!(inbox.request_id(std::format!("{prefix}A").as_bytes()), Some(RequestId(10)));
         for last in ["", "A.B", "-", "é", "zzzzzzzzzzzz", "A "] {
-            assert_eq!(inbox.token(std::format!("{prefix}{last}").as_bytes()), None, "{last}");
+            assert_eq!(inbox.request_id(std::format!("{prefix}{last}").as_bytes()), None, "{last}");
         }
-        assert_eq!(inbox.token(b"_INBOX.other.A"), None);
+        assert_eq!(inbox.request_id(b"_INBOX.other.A"), None);
     }
 
     #[test]
     fn room_is_checked() {
         let long = Subject::from_static("a.prefix.of.twenty.8");
-        assert!(Inbox::<Text>::new(long, Seed([0; 16])).is_ok());
-        assert!(Inbox::<heapless::Vec<u8, 44>>::new(long, Seed([0; 16])).is_err());
+        assert!(Inbox::<Text>::new(long, RngSeed([0; 16])).is_ok());
+        assert!(Inbox::<heapless::Vec<u8, 44>>::new(long, RngSeed([0; 16])).is_err());
         let mut short = heapless::Vec::<u8, 30>::new();
-        assert_eq!(inbox(1).reply(Token(62), &mut short), Err(Full));
+        assert_eq!(inbox(1).reply(RequestId(62), &mut short), Err(Full));
     }
 
     proptest! {
         #[test]
         fn tokens_come_back(value: u64, shift in 0u32..64) {
-            let token = Token(value >> shift);
+            let request_id = RequestId(value >> shift);
             let mut text = Text::new();
-            let reply = inbox(3).reply(token, &mut text).unwrap();
-            prop_assert_eq!(inbox(3).token(reply.as_bytes()), Some(token));
-            prop_assert!(reply.as_str().ends_with(&token.to_string()));
+            let reply = inbox(3).reply(request_id, &mut text).unwrap();
+            prop_assert_eq!(inbox(3).request_id(reply.as_bytes()), Some(request_id));
+            prop_assert!(reply.as_str().ends_with(&request_id.to_string()));
             let len = reply.as_bytes().len();
-            let several = inbox(3).replies(token, &mut text).unwrap();
+            let several = inbox(3).replies(request_id, &mut text).unwrap();
             prop_assert!(!inbox(3).filter().matches(several) && several.as_bytes().len() == len);
-            prop_assert_eq!(inbox(3).token(several.as_bytes()), Some(token));
+            prop_assert_eq!(inbox(3).request_id(several.as_bytes()), Some(request_id));
         }
     }
 }

@@ -14,7 +14,7 @@
 //! | or so many at once | [`Fetch`] |
 //! | their inboxes | [`PullInbox`] |
 //! | asking for messages | [`PullRequest`] |
-//! | a message of a consumer | [`Delivery`], [`AckKind`] |
+//! | a message of a consumer | [`DeliveryInfo`], [`AckKind`] |
 //! | what comes instead of one | [`PullStatus`], [`Heartbeat`], [`Undelivered`] |
 //! | a consumer's state | [`ConsumerScanner`], [`ConsumerInfo`] |
 //! | errors | [`ApiError`], [`ErrorCode`], [`ErrorClass`] |
@@ -37,12 +37,12 @@
 //!     ApiPrefix, ApiSubject, ConsumerName, Fetch, FetchConfig, FetchOutput, PullInbox, StreamName,
 //! };
 //! use nats_proto::wire::Publish;
-//! use nats_proto::{Inbox, Instant, Seed};
+//! use nats_proto::{Inbox, Instant, RngSeed};
 //!
 //! type Text = heapless::Vec<u8, 128>;
 //!
 //! let now = Instant::from_millis(0);
-//! let inbox = PullInbox::<Text>::new(Inbox::<()>::DEFAULT_PREFIX, Seed([7; 16]))?;
+//! let inbox = PullInbox::<Text>::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([7; 16]))?;
 //! let next = ApiSubject::consumer_next(
 //!     StreamName::from_static("ORDERS"),
 //!     ConsumerName::from_static("worker"),
@@ -86,10 +86,10 @@ mod time;
 pub use api::ApiPrefix;
 pub use api::ApiSubject;
 pub use consume::ack::AckKind;
-pub use consume::delivery::Delivery;
+pub use consume::delivery::DeliveryInfo;
 pub use consume::fetch::Fetch;
 pub use consume::fetch::FetchConfig;
-pub use consume::fetch::FetchEnd;
+pub use consume::fetch::FetchEndReason;
 pub use consume::fetch::FetchOutput;
 pub use consume::inbox::InboxId;
 pub use consume::inbox::PullId;
@@ -97,14 +97,14 @@ pub use consume::inbox::PullInbox;
 pub use consume::inbox::pulled_size;
 pub use consume::info::ConsumerInfo;
 pub use consume::info::ConsumerScanner;
-pub use consume::info::Sequences;
+pub use consume::info::SequenceInfo;
 pub use consume::pull::ConsumerState;
 pub use consume::pull::Handling;
 pub use consume::pull::Pull;
 pub use consume::pull::PullConfig;
 pub use consume::pull::PullConfigError;
 pub use consume::pull::PullConsumer;
-pub use consume::pull::PullEnd;
+pub use consume::pull::PullEndReason;
 pub use consume::pull::PullEvent;
 pub use consume::pull::PullLimit;
 pub use consume::pull::PullOutput;

@@ -95,7 +95,7 @@ impl Layout {
     ///
     /// At most 2³¹ + 2¹⁶, which every `usize` of 32 bits can hold.
     #[must_use]
-    pub const fn frame_len(&self) -> usize {
+    pub const fn wire_len(&self) -> usize {
         self.line as usize + self.body_len() + 2
     }
 
@@ -169,8 +169,8 @@ impl<B: AsRef<[u8]>> Message<B> {
     }
 
     /// The length of the whole frame in bytes.
-    pub const fn frame_len(&self) -> usize {
-        self.layout.frame_len()
+    pub const fn wire_len(&self) -> usize {
+        self.layout.wire_len()
     }
 
     /// Where the parts are.

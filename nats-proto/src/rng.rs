@@ -5,9 +5,9 @@
 /// Inbox names are made of it, so two clients with the same seed would receive each other's
 /// replies: take it from a true source (`getrandom`, a hardware generator), once per session.
 #[derive(Clone, Copy)]
-pub struct Seed(pub [u8; 16]);
+pub struct RngSeed(pub [u8; 16]);
 
-impl core::fmt::Debug for Seed {
+impl core::fmt::Debug for RngSeed {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Seed(..)")
     }
@@ -20,7 +20,7 @@ impl core::fmt::Debug for Seed {
 pub(crate) struct Rng([u32; 4]);
 
 impl Rng {
-    pub(crate) fn new(Seed(seed): Seed) -> Self {
+    pub(crate) fn new(RngSeed(seed): RngSeed) -> Self {
         let mut state = [0; 4];
         let mut mixed = 0;
         for (word, bytes) in state.iter_mut().zip(seed.as_chunks::<4>().0) {
@@ -87,7 +87,7 @@ mod tests {
         let mut first: [u32; 256] = core::array::from_fn(|byte| {
             let mut seed = [0; 16];
             seed[byte % 16] = u8::try_from(byte).unwrap();
-            Rng::new(Seed(seed)).next_u32()
+            Rng::new(RngSeed(seed)).next_u32()
         });
         first.sort_unstable();
         assert!(first.windows(2).filter(|pair| pair[0] == pair[1]).count() <= 16, "{first:?}");
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn below_stays_below() {
-        let mut rng = Rng::new(Seed([7; 16]));
+        let mut rng = Rng::new(RngSeed([7; 16]));
         assert_eq!(rng.below(0), 0);
         let mut seen = [false; 5];
         for _ in 0..1_000 {

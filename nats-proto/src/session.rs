@@ -10,7 +10,7 @@
 //!              │        INFO                     INFO                                ▼
 //!            Wait ◀──── next server ◀── lost, -ERR, too late ◀─────────── Exchange, until lost
 //!                            │                                                       │
-//!                            └── none left ──▶ Stop ◀── closed, drained ─────────────┘
+//!                            └── none left ──▶ CloseReason ◀── closed, drained ─────────────┘
 //! ```
 //!
 //! What the server knows is lost with the connection; what it should know is not. The next server
@@ -42,21 +42,21 @@ use core::num::NonZeroU64;
 
 pub use config::Backoff;
 pub use config::Config;
-pub use config::LASTING;
+pub use config::STABLE_AFTER;
 pub use config::Tls;
 pub use event::Challenge;
+pub use event::CloseReason;
+pub use event::DisconnectReason;
 pub use event::Draining;
-pub use event::Ended;
+pub use event::EndReason;
 pub use event::Event;
-pub use event::Lost;
 pub use event::Released;
 pub use event::Step;
-pub use event::Stop;
 pub use event::SubscribeError;
 pub use phase::Phase;
 pub use pings::FlushId;
 pub use pings::FlushState;
-pub use servers::KnownServer;
+pub use servers::PoolServer;
 pub use servers::Server;
 pub use subscriptions::Subscription;
 pub use timers::Timer;
@@ -71,10 +71,10 @@ use self::timers::Timers;
 use crate::error::Full;
 use crate::message::Sid;
 use crate::rng::Rng;
-use crate::rng::Seed;
+use crate::rng::RngSeed;
 use crate::storage::Sink;
 use crate::subject::Filter;
-use crate::subject::Queue;
+use crate::subject::QueueGroup;
 use crate::time::Instant;
 use crate::wire::Connect;
 use crate::wire::Control;
@@ -135,7 +135,7 @@ enum State {
         is_ping_due: bool,
     },
     Ready,
-    Stopped(Stop),
+    Stopped(CloseReason),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +148,7 @@ enum Drain {
 impl<S: Store> Session<S> {
     /// A session without servers.
     #[must_use]
-    pub fn new(config: Config, seed: Seed) -> Self {
+    pub fn new(config: Config, seed: RngSeed) -> Self {
         Self {
             settings: config.into(),
             state: State::Idle,
@@ -207,10 +207,14 @@ impl<S: Store> Session<S> {
     }
 
     /// The connection, or the attempt to make one, failed.
-    pub fn handle_lost(&mut self, cause: Lost, now: Instant) -> Option<Event<'static>> {
+    pub fn handle_disconnected(
+        &mut self,
+        reason: DisconnectReason,
+        now: Instant,
+    ) -> Option<Event<'static>> {
         match self.state {
             State::Idle | State::Waiting | State::Stopped(_) => None,
-            _ => self.lost(cause, None, now),
+            _ => self.lost(reason, None, now),
         }
     }
 
@@ -218,8 +222,8 @@ impl<S: Store> Session<S> {
     /// is due any more, so a driver calls it until then:
     ///
     /// ```
-    /// # use nats_proto::{Fixed, Instant, Seed, session::{Config, Session}};
-    /// # let mut session = Session::<Fixed<(), 1, 1, 32>>::new(Config::DEFAULT, Seed([0; 16]));
+    /// # use nats_proto::{Fixed, Instant, RngSeed, session::{Config, Session}};
+    /// # let mut session = Session::<Fixed<(), 1, 1, 32>>::new(Config::DEFAULT, RngSeed([0; 16]));
     /// # let now = Instant::from_millis(0);
     /// while let Some(event) = session.handle_timeout(now) {
     ///     println!("{event:?}");
@@ -239,16 +243,16 @@ impl<S: Store> Session<S> {
 
     fn expire(&mut self, timer: Timer, now: Instant) -> Option<Event<'static>> {
         match timer {
-            Timer::Handshake => self.lost(Lost::TimedOut, None, now),
+            Timer::Handshake => self.lost(DisconnectReason::TimedOut, None, now),
             Timer::Ping => {
                 if self.pings.keep_alive() >= self.settings.max_pings_out {
-                    return self.lost(Lost::Stale, None, now);
+                    return self.lost(DisconnectReason::Stale, None, now);
                 }
                 self.start_ping_timer(now);
                 None
             }
             Timer::Drain => {
-                self.stop(Stop::DrainTimedOut);
+                self.stop(CloseReason::DrainTimedOut);
                 None
             }
             Timer::Reconnect => {
@@ -280,20 +284,20 @@ impl<S: Store> Session<S> {
         len
     }
 
-    /// Subscribes to `filter`, now and on every connection to come. `route` is what
+    /// Subscribes to `filter`, now and on every connection to come. `recipient` is what
     /// [`deliver`](Self::deliver) returns for its messages.
     ///
     /// # Errors
     ///
-    /// [`SubscribeError`]; `route` is dropped then.
+    /// [`SubscribeError`]; `recipient` is dropped then.
     pub fn subscribe(
         &mut self,
         filter: Filter<'_>,
-        queue: Option<Queue<'_>>,
-        route: S::Route,
+        queue: Option<QueueGroup<'_>>,
+        recipient: S::Recipient,
     ) -> Result<Sid, SubscribeError> {
         if matches!(self.state, State::Stopped(_)) {
-            return Err(SubscribeError::Stopped);
+            return Err(SubscribeError::Closed);
         }
         if self.draining.is_some() {
             return Err(SubscribeError::Draining);
@@ -302,7 +306,7 @@ impl<S: Store> Session<S> {
         if line.encoded_len() - 2 > self.settings.max_control_line {
             return Err(SubscribeError::LineTooLong);
         }
-        Ok(self.subscriptions.insert(filter, queue, route, &mut self.pings)?)
+        Ok(self.subscriptions.insert(filter, queue, recipient, &mut self.pings)?)
     }
 
     /// Ends a subscription now, or when it has got `max` messages in its whole life. Returns
@@ -330,7 +334,7 @@ impl<S: Store> Session<S> {
     /// until [`finish`](Self::finish). A connection that is lost in between ends the session.
     pub fn drain(&mut self, now: Instant) {
         match self.state {
-            State::Idle => self.stop(Stop::Closed),
+            State::Idle => self.stop(CloseReason::Closed),
             State::Stopped(_) => {}
             _ if self.draining.is_some() => {}
             _ => {
@@ -358,7 +362,7 @@ impl<S: Store> Session<S> {
     /// held back for it.
     pub fn finish(&mut self, now: Instant) {
         match self.state {
-            State::Idle => return self.stop(Stop::Closed),
+            State::Idle => return self.stop(CloseReason::Closed),
             State::Stopped(_) => return,
             _ => {}
         }
@@ -377,13 +381,13 @@ impl<S: Store> Session<S> {
     /// drained.
     pub fn finish_unconnected(&mut self) {
         if !self.is_connected() {
-            self.stop(Stop::Drained);
+            self.stop(CloseReason::Drained);
         }
     }
 
     /// Ends the session now, whatever it is doing.
     pub fn close(&mut self) {
-        self.stop(Stop::Closed);
+        self.stop(CloseReason::Closed);
     }
 
     // What to do next ----------------------------------------------------------------------------
@@ -455,7 +459,7 @@ impl<S: Store> Session<S> {
     }
 
     /// Hands back what belonged to a subscription that is over.
-    pub fn poll_released(&mut self) -> Option<Released<S::Route>> {
+    pub fn poll_released(&mut self) -> Option<Released<S::Recipient>> {
         self.subscriptions.release()
     }
 }

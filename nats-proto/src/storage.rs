@@ -15,7 +15,7 @@ pub use table::Table;
 
 pub(crate) use buffer::put_all;
 pub(crate) use send_buf::copy;
-pub(crate) use slot_map::Arena;
-pub(crate) use slot_map::Place;
+pub(crate) use slot_map::SlotIndex;
+pub(crate) use slot_map::SlotMap;
 #[cfg(test)]
 pub(crate) use slot_map::visits;

@@ -49,7 +49,7 @@ pub struct Filter<'a>(&'a str);
 /// [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Queue<'a>(&'a str);
+pub struct QueueGroup<'a>(&'a str);
 
 /// Why a text is not a subject, a filter or a queue name; `at` is the offending byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ macro_rules! names {
 names! {
     Subject: "subject", false;
     Filter: "filter", true;
-    Queue: "queue name", false;
+    QueueGroup: "queue name", false;
 }
 
 impl<'a> Subject<'a> {

@@ -57,7 +57,7 @@ pub enum Scheme {
 
 /// A user's name, password or token, in which `%XX` stands for a byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Encoded<'a>(&'a str);
+pub struct PercentEncoded<'a>(&'a str);
 
 /// Why a text is no server's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,14 +194,14 @@ impl<'a> ServerUrl<'a> {
 
     /// The user's name; a token, if there is no password.
     #[must_use]
-    pub fn user(&self) -> Option<Encoded<'a>> {
-        self.user.filter(|user| !user.is_empty()).map(Encoded)
+    pub fn user(&self) -> Option<PercentEncoded<'a>> {
+        self.user.filter(|user| !user.is_empty()).map(PercentEncoded)
     }
 
     /// The user's password.
     #[must_use]
-    pub fn password(&self) -> Option<Encoded<'a>> {
-        self.password.map(Encoded)
+    pub fn password(&self) -> Option<PercentEncoded<'a>> {
+        self.password.map(PercentEncoded)
     }
 
     /// What follows the port, slash included: a WebSocket's path. There may be a secret in it,
@@ -277,7 +277,7 @@ impl fmt::Debug for ServerUrl<'_> {
     }
 }
 
-impl<'a> Encoded<'a> {
+impl<'a> PercentEncoded<'a> {
     /// The bytes, with `%XX` resolved. A `%` that no two hexadecimal digits follow is itself.
     pub fn bytes(self) -> impl Iterator<Item = u8> + 'a {
         let mut rest = self.0.as_bytes();
@@ -301,7 +301,7 @@ impl<'a> Encoded<'a> {
     }
 }
 
-impl fmt::Debug for Encoded<'_> {
+impl fmt::Debug for PercentEncoded<'_> {
     /// It may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Encoded(..)")

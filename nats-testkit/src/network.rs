@@ -109,7 +109,7 @@ impl Network {
     /// Delivers a message to everybody who has subscribed to it, as if another client had published
     /// it.
     pub fn publish(&self, message: &Message) {
-        self.act(|world| world.route(None, message));
+        self.act(|world| world.recipient(None, message));
     }
 
     /// How clients broke the protocol, in words; empty if they did not. A server insists on it: on

@@ -13,19 +13,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::error::AuthError;
 use crate::error::CredentialsError;
-use crate::error::LoginError;
 #[cfg(feature = "nkeys")]
 use nats_proto::creds::Credentials;
 use nats_proto::nkeys::KeyKind;
 #[cfg(feature = "nkeys")]
 use nats_proto::nkeys::KeyPair;
 use nats_proto::nkeys::PublicKey;
-pub(crate) use proof::Proof;
+pub(crate) use proof::ResolvedAuth;
 pub(crate) use source::Source;
 use zeroize::Zeroizing;
 
-/// Credentials of one kind: what [`ConnectOptions::auth_with`](crate::ConnectOptions::auth_with)
+/// Credentials of one kind: what [`ConnectOptions::auth_callback`](crate::ConnectOptions::auth_callback)
 /// answers a server's [`Challenge`] with.
 ///
 /// Secrets are never shown, and wiped from memory when the last copy is dropped.
@@ -186,11 +186,11 @@ impl Signer {
         Self::Callback(Arc::new(move |nonce| Box::pin(sign(nonce))))
     }
 
-    async fn sign(&self, nonce: Vec<u8>) -> Result<[u8; 64], LoginError> {
+    async fn sign(&self, nonce: Vec<u8>) -> Result<[u8; 64], AuthError> {
         match self {
             #[cfg(feature = "nkeys")]
             Self::Pair(pair) => Ok(pair.sign(&nonce)),
-            Self::Callback(sign) => sign(nonce).await.map_err(LoginError::Sign),
+            Self::Callback(sign) => sign(nonce).await.map_err(AuthError::Sign),
         }
     }
 }

@@ -18,7 +18,7 @@ mod watch;
 use std::sync::Arc;
 
 use nats_proto::Inbox;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::Subject;
 
 use crate::client::publish::Publish;
@@ -29,7 +29,7 @@ use crate::entropy::entropy;
 use crate::error::PublishError;
 use crate::message::Message;
 use crate::message::name::IntoFilter;
-use crate::message::name::IntoQueue;
+use crate::message::name::IntoQueueGroup;
 use crate::message::name::IntoSubject;
 use crate::message::name::Name;
 use crate::message::payload::Payload;
@@ -293,7 +293,7 @@ impl Client {
     pub fn queue_subscribe<'a, S, Q>(&'a self, subject: S, queue: Q) -> Subscribe<'a>
     where
         S: IntoFilter<'a>,
-        Q: IntoQueue<'a>,
+        Q: IntoQueueGroup<'a>,
     {
         self.subscribe(subject).queue(queue)
     }
@@ -322,7 +322,7 @@ impl Client {
         let seed = entropy().expect("randomness");
         let inbox: Inbox<Vec<u8>> = Subject::new(prefix)
             .ok()
-            .and_then(|prefix| Inbox::new(prefix, Seed(seed)).ok())
+            .and_then(|prefix| Inbox::new(prefix, RngSeed(seed)).ok())
             .expect("the prefix was checked");
         inbox.filter().as_str().trim_end_matches(".*").to_owned()
     }

@@ -16,7 +16,7 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
 use tokio::io::AsyncWriteExt;
 
@@ -151,8 +151,8 @@ impl Driver {
                     shared.disconnect(&mut control, lost, None, now);
                 }
             }
-            Read::Failed(Broken(cause, error)) => {
-                shared.disconnect(&mut control, cause, error.map(Failure::Io), now);
+            Read::Failed(Broken(reason, error)) => {
+                shared.disconnect(&mut control, reason, error.map(Failure::Io), now);
             }
         }
         // What is to be done then has its own turn: the application may have a say in it.
@@ -182,10 +182,10 @@ impl Driver {
 
     /// The connection, or the attempt to make one, failed, unless there is something else to do than
     /// `phase` by now.
-    fn lose(&self, phase: Phase, cause: Lost, failure: Option<Failure>) {
+    fn lose(&self, phase: Phase, reason: DisconnectReason, failure: Option<Failure>) {
         let mut control = lock(&self.shared.control);
         if control.session.phase() == phase {
-            self.shared.disconnect(&mut control, cause, failure, self.shared.now());
+            self.shared.disconnect(&mut control, reason, failure, self.shared.now());
         }
     }
 }

@@ -14,11 +14,11 @@ use std::fmt;
 
 use nats_proto::HeaderError;
 use nats_proto::SubjectError;
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
 use nats_proto::wire::PublishError as Refusal;
 
+pub use self::auth::AuthError;
 pub use self::auth::CredentialsError;
-pub use self::auth::LoginError;
 pub use self::connect::ConnectError;
 pub(crate) use self::connect::Failure;
 pub use self::connect::ServerFailure;
@@ -97,7 +97,7 @@ pub enum SubscribeError {
 /// | the reply subject may not be used | when the server says so | [`NotPermitted`](Self::NotPermitted) |
 /// | replies may not be subscribed to, or there are too many subscriptions | when the server says so | [`NoInbox`](Self::NoInbox) |
 /// | the reply is longer than this client takes | when it comes | [`ReplyTooLong`](Self::ReplyTooLong) |
-/// | the connection is lost after it was sent | then, unless requests [outlive](crate::ConnectOptions::requests_outlive_connections) connections | [`Disconnected`](Self::Disconnected) |
+/// | the connection is lost after it was sent | then, unless requests [outlive](crate::ConnectOptions::keep_requests_on_disconnect) connections | [`Disconnected`](Self::Disconnected) |
 /// | the client drains while it waits | when replies have ended | [`Draining`](Self::Draining) |
 /// | the client is closed while it waits | then | [`Closed`](Self::Closed) |
 /// | none of this, and it was sent | when its time is up | [`TimedOut`](Self::TimedOut) |
@@ -193,11 +193,11 @@ impl From<PublishError> for RequestError {
     }
 }
 
-impl From<Stop> for DrainError {
-    fn from(stop: Stop) -> Self {
+impl From<CloseReason> for DrainError {
+    fn from(stop: CloseReason) -> Self {
         match stop {
-            Stop::DrainTimedOut => Self::TimedOut,
-            Stop::Closed | Stop::Drained => Self::ClientClosed,
+            CloseReason::DrainTimedOut => Self::TimedOut,
+            CloseReason::Closed | CloseReason::Drained => Self::ClientClosed,
             _ => Self::Closed,
         }
     }

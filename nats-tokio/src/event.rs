@@ -3,8 +3,8 @@
 mod display;
 
 use nats_proto::Sid;
-use nats_proto::session::Lost;
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
+use nats_proto::session::DisconnectReason;
 use nats_proto::wire::ErrorKind;
 
 use crate::error::PublishError;
@@ -26,7 +26,7 @@ pub enum Event {
         /// To this server.
         server: String,
         /// Why.
-        cause: Lost,
+        reason: DisconnectReason,
         /// In the server's words, or the operating system's, if they said something.
         text: Option<String>,
         /// How many messages may be lost with it: they were handed to the connection, and the
@@ -46,7 +46,7 @@ pub enum Event {
         /// Which.
         server: String,
         /// Why.
-        cause: Lost,
+        reason: DisconnectReason,
         /// In the server's words, or the operating system's, if they said something. Not in those of
         /// a callback for credentials.
         text: Option<String>,
@@ -68,7 +68,7 @@ pub enum Event {
     },
     /// Servers told of so many others that there was no room for: no more than 256 are kept. Servers
     /// that are told of again are counted again.
-    ServersLeftOut {
+    ServersSkipped {
         /// How many.
         count: u32,
     },
@@ -87,7 +87,7 @@ pub enum Event {
     /// the next connection. Follows [`ServerError`](Self::ServerError).
     ///
     /// It happens to subscriptions that were made at the same time, and once: from then on the
-    /// server is asked after each, and the one that it refuses [ends](crate::Ended::Refused).
+    /// server is asked after each, and the one that it refuses [ends](crate::EndReason::Refused).
     SubscriptionMissing {
         /// The server's words.
         text: String,
@@ -127,12 +127,12 @@ pub enum Event {
         reason: PublishError,
     },
     /// The server is about to shut down. The client moves to another one by itself, unless
-    /// [`leave_lame_duck_within`](crate::ConnectOptions::leave_lame_duck_within) says otherwise.
-    LameDuck,
+    /// [`lame_duck_jitter`](crate::ConnectOptions::lame_duck_jitter) says otherwise.
+    LameDuckMode,
     /// The connection is closed for good.
     Closed {
         /// Why.
-        reason: Stop,
+        reason: CloseReason,
         /// How many messages were waiting to be sent, and are lost.
         unsent: u64,
         /// How many more may be lost, as in [`Disconnected`](Self::Disconnected).

@@ -112,7 +112,7 @@ impl Message {
     /// The length of the message on the wire in bytes, control line and line ends included.
     #[must_use]
     pub const fn wire_len(&self) -> usize {
-        self.inner.frame_len()
+        self.inner.wire_len()
     }
 
     /// The same message in memory of its own, which holds nothing else.

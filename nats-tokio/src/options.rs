@@ -64,7 +64,7 @@ pub struct ConnectOptions {
     pub(crate) send_buffer: usize,
     pub(crate) reconnect_buffer: ReconnectBuffer,
     pub(crate) wait_for_connection: bool,
-    pub(crate) requests_outlive_connections: bool,
+    pub(crate) keep_requests_on_disconnect: bool,
     pub(crate) hooks: Hooks,
     pub(crate) max_message: Option<usize>,
     pub(crate) socket: SocketOptions,
@@ -94,7 +94,7 @@ impl ConnectOptions {
             send_buffer: 256 * 1024,
             reconnect_buffer: ReconnectBuffer::DEFAULT,
             wait_for_connection: false,
-            requests_outlive_connections: false,
+            keep_requests_on_disconnect: false,
             hooks: Hooks::default(),
             max_message: None,
             socket: SocketOptions::default(),
@@ -221,8 +221,8 @@ impl ConnectOptions {
     /// Tries the servers in the order in which they were given, and the addresses of each in the
     /// resolver's, instead of a random one. Default off.
     #[must_use]
-    pub const fn keep_server_order(mut self) -> Self {
-        self.config.keep_order = true;
+    pub const fn retain_servers_order(mut self) -> Self {
+        self.config.retain_servers_order = true;
         self
     }
 
@@ -261,7 +261,7 @@ impl fmt::Debug for ConnectOptions {
             .field("send_buffer", &self.send_buffer)
             .field("reconnect_buffer", &self.reconnect_buffer)
             .field("wait_for_connection", &self.wait_for_connection)
-            .field("requests_outlive_connections", &self.requests_outlive_connections)
+            .field("requests_outlive_connections", &self.keep_requests_on_disconnect)
             .field("max_message", &self.max_message)
             .finish_non_exhaustive()
     }

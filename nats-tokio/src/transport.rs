@@ -17,7 +17,7 @@ use std::sync::Mutex;
 
 use nats_proto::Scheme;
 use nats_proto::ServerUrl;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
@@ -78,7 +78,7 @@ pub(crate) trait Connector: Send + Sync {
 
 /// The connection was not made, or does not work any more.
 #[derive(Debug)]
-pub(crate) struct Broken(pub(crate) Lost, pub(crate) Option<io::Error>);
+pub(crate) struct Broken(pub(crate) DisconnectReason, pub(crate) Option<io::Error>);
 
 pub(crate) type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, Broken>> + Send>>;
 

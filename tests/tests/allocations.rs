@@ -15,7 +15,7 @@ use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::Pending;
 use nats_proto::Requests;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Slot;
 use nats_proto::Subject;
@@ -70,11 +70,11 @@ fn allocations(work: impl FnOnce()) -> u64 {
 
 /// A whole life of a session: connect, subscribe, publish, request, receive, drain.
 fn life() -> usize {
-    let mut session = Session::<Fixed<u8, 4, 2, 64>>::new(Config::DEFAULT, Seed([1; 16]));
+    let mut session = Session::<Fixed<u8, 4, 2, 64>>::new(Config::DEFAULT, RngSeed([1; 16]));
     let mut decoder = Decoder::<FromServer>::new(Limits::for_buffer(256));
     let mut requests = Requests::<u8, heapless::Vec<Slot<Pending<u8>>, 4>>::default();
     let prefix = Inbox::<()>::DEFAULT_PREFIX;
-    let inbox = Inbox::<heapless::Vec<u8, 64>>::new(prefix, Seed([2; 16])).unwrap();
+    let inbox = Inbox::<heapless::Vec<u8, 64>>::new(prefix, RngSeed([2; 16])).unwrap();
     let now = Instant::from_millis(0);
     let mut memory = [0; 1024];
     let mut received = 0;
@@ -194,7 +194,8 @@ fn allocations_for(count: usize) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async move {
         let client = nats_tokio::connect(url).await.unwrap();
-        let mut subscriber = client.subscribe("a.>").limits(PendingLimits::NONE).await.unwrap();
+        let mut subscriber =
+            client.subscribe("a.>").pending_limits(PendingLimits::NONE).await.unwrap();
         let before = COUNT.get();
         let mut seen = 0;
         for _ in 0..count {

@@ -85,7 +85,8 @@ async fn subscribe(client: &Client, count: usize, size: usize, arguments: &Argum
     let keeps_limits = arguments.number("limits", 0) == 1;
     let limits = if keeps_limits { PendingLimits::DEFAULT } else { PendingLimits::NONE };
     let mut meter = Meter::start();
-    let mut subscriber = client.subscribe(SUBJECT).limits(limits).await.expect("subscribed");
+    let mut subscriber =
+        client.subscribe(SUBJECT).pending_limits(limits).await.expect("subscribed");
     if arguments.number("ready", 0) == 1 {
         client.flush().await.expect("flushed");
         println!("READY");
@@ -130,7 +131,8 @@ async fn fan(client: Client, count: usize, size: usize, arguments: &Arguments) {
     let mut tasks = Vec::new();
     for _ in 0..subs {
         let limits = PendingLimits::NONE;
-        let mut subscriber = client.subscribe(SUBJECT).limits(limits).await.expect("subscribed");
+        let mut subscriber =
+            client.subscribe(SUBJECT).pending_limits(limits).await.expect("subscribed");
         tasks.push(tokio::spawn(async move {
             for _ in 0..each * publishers {
                 subscriber.next().await.expect("a message");
@@ -173,7 +175,7 @@ async fn first(arguments: &Arguments, count: usize) {
 async fn failover(arguments: &Arguments) {
     let servers = [arguments.url(), arguments.text("next", "")];
     let client =
-        options(arguments).keep_server_order().connect(servers).await.expect("a connection");
+        options(arguments).retain_servers_order().connect(servers).await.expect("a connection");
     let mut subscriber = client.subscribe(SUBJECT).await.expect("subscribed");
     client.publish(SUBJECT, "").await.expect("published");
     subscriber.next().await.expect("a message");

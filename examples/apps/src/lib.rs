@@ -22,12 +22,12 @@ use embassy_time::Timer;
 use nats_embassy::Client;
 use nats_embassy::Event;
 use nats_embassy::Memory;
-use nats_embassy::Queueing;
-use nats_embassy::Received;
+use nats_embassy::PendingLimits;
+use nats_embassy::Message;
 use nats_embassy::SubscribeError;
 use nats_embassy::nats_proto::HeaderBuf;
 use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::session::Stop;
+use nats_embassy::nats_proto::session::CloseReason;
 use nats_embassy::nats_proto::wire::Publish;
 
 /// How many subscriptions a device takes of its resources, the one for replies included.
@@ -42,11 +42,11 @@ type Text = heapless::String<96>;
 /// Why a device stops.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Failed {
+pub enum TransportError {
     /// There is too little room for its subscriptions.
     Subscribe(SubscribeError),
     /// The connection ended before it was told to stop.
-    Stopped(Stop),
+    Stopped(CloseReason),
 }
 
 /// A device: its client and its name.
@@ -62,7 +62,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     }
 
     /// Works until it is told to stop, and the server has everything.
-    pub async fn run(&self, log: impl Fn(Event)) -> Result<(), Failed> {
+    pub async fn run(&self, log: impl Fn(Event)) -> Result<(), TransportError> {
         let watch = async {
             while let Some(event) = self.client.next_event().await {
                 log(event);
@@ -73,7 +73,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
         if let Either::First(obeyed) = select(self.obey(), join(work, watch)).await {
             obeyed?;
         }
-        self.client.drain().await.map_err(Failed::Stopped)
+        self.client.drain().await.map_err(TransportError::Stopped)
     }
 
     /// Publishes the number, made in place.
@@ -98,10 +98,10 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     }
 
     /// Obeys commands, until the last one.
-    async fn obey(&self) -> Result<(), Failed> {
+    async fn obey(&self) -> Result<(), TransportError> {
         let subject = self.subject("command");
-        let commands = self.client.subscribe(subject.as_str(), Queueing::drop_newest(2));
-        let mut commands = commands.map_err(Failed::Subscribe)?;
+        let commands = self.client.subscribe(subject.as_str(), PendingLimits::drop_newest(2));
+        let mut commands = commands.map_err(TransportError::Subscribe)?;
         while let Some(command) = commands.next().await {
             let mut answer = Text::new();
             let text = core::str::from_utf8(command.payload()).unwrap_or_default();
@@ -135,7 +135,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     }
 
     /// Answers a command, with the header by which somebody traces it.
-    async fn confirm(&self, command: &Received<'d, R>, payload: &[u8]) {
+    async fn confirm(&self, command: &Message<'d, R>, payload: &[u8]) {
         let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
         if let Some(trace) = command.headers().get("Trace") {
             // One that is too long stays here.
@@ -151,7 +151,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     /// Says how it is.
     async fn serve(&self) {
         let subject = self.subject("status");
-        let requests = self.client.subscribe(subject.as_str(), Queueing::drop_newest(1));
+        let requests = self.client.subscribe(subject.as_str(), PendingLimits::drop_newest(1));
         let Ok(mut requests) = requests else { return };
         while let Some(request) = requests.next().await {
             let count = self.client.statistics();
@@ -159,7 +159,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
             let _ = write!(
                 answer,
                 "connections={} received={} dropped={} oversized={}",
-                count.connections, count.received, count.dropped, count.oversized
+                count.connects, count.in_messages, count.dropped_messages, count.oversized_messages
             );
             let _ = self.client.respond(&request, answer.as_bytes()).await;
         }
@@ -168,7 +168,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     /// Takes its time for every message.
     async fn flooded(&self) {
         let subject = self.subject("flood");
-        let flood = self.client.subscribe(subject.as_str(), Queueing::drop_oldest(2));
+        let flood = self.client.subscribe(subject.as_str(), PendingLimits::drop_oldest(2));
         let Ok(mut flood) = flood else { return };
         while let Some(message) = flood.next().await {
             Timer::after_millis(5).await;
@@ -179,7 +179,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     /// Does its share of what there is to do for all devices.
     async fn share_work(&self) {
         let subject = self.subject("done");
-        let jobs = self.client.queue_subscribe("devices.job", "devices", Queueing::drop_newest(2));
+        let jobs = self.client.queue_subscribe("devices.job", "devices", PendingLimits::drop_newest(2));
         let Ok(mut jobs) = jobs else { return };
         while let Some(job) = jobs.next().await {
             let _ = self.client.publish(subject.as_str(), job.payload()).await;

@@ -11,9 +11,9 @@ use async_io::Async;
 use embedded_io_async::ErrorType;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
-use nats_embassy::Connection;
+use nats_embassy::Transport;
 use nats_embassy::Connector;
-use nats_embassy::Failed;
+use nats_embassy::TransportError;
 use nats_embassy::nats_proto::ServerUrl;
 
 pub struct Network;
@@ -24,11 +24,11 @@ pub struct Socket(Async<TcpStream>);
 pub struct Half<'a>(&'a Async<TcpStream>);
 
 impl Connector for Network {
-    type Connection<'c> = Socket;
+    type Transport<'c> = Socket;
 
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Socket, Failed> {
+    async fn connect(&mut self, server: &ServerUrl<'_>) -> Result<Socket, TransportError> {
         // Nothing else goes on meanwhile. A laptop is quick at that.
-        let addresses = (server.host(), server.port()).to_socket_addrs().map_err(|_| Failed)?;
+        let addresses = (server.host(), server.port()).to_socket_addrs().map_err(|_| TransportError)?;
         for address in addresses {
             if let Ok(socket) = Async::<TcpStream>::connect(address).await {
                 // What is to be sent together is written together.
@@ -36,11 +36,11 @@ impl Connector for Network {
                 return Ok(Socket(socket));
             }
         }
-        Err(Failed)
+        Err(TransportError)
     }
 }
 
-impl Connection for Socket {
+impl Transport for Socket {
     type Reader<'a> = Half<'a>;
     type Writer<'a> = Half<'a>;
 

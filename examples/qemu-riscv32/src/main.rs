@@ -17,7 +17,7 @@ use embassy_net::StackResources;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_time::Instant;
 use nats_embassy::Config;
-use nats_embassy::Login;
+use nats_embassy::Auth;
 use nats_embassy::NetConnector;
 use nats_embassy::Resources;
 use nats_embassy::Runner;
@@ -50,8 +50,8 @@ static ARGUMENTS: StaticCell<semihosting::experimental::env::Args<256>> = Static
 const SESSION: session::Config = session::Config {
     connect_timeout: Duration::from_secs(2),
     ping_interval: Duration::from_secs(1),
-    keep_order: true,
-    leave_within: Some(Duration::from_millis(500)),
+    retain_servers_order: true,
+    lame_duck_jitter: Some(Duration::from_millis(500)),
     backoff: Backoff::Exponential {
         min: Duration::from_millis(100),
         max: Duration::from_millis(800),
@@ -77,7 +77,7 @@ async fn main(spawner: Spawner) {
         u64::from_le_bytes(entropy()),
     );
     let config =
-        Config::new(servers).name(id).login(Login::Password { user, password }).session(SESSION);
+        Config::new(servers).name(id).auth(Auth::Password { user, password }).session(SESSION);
     let [rx, tx] = SOCKET.take();
     let connector = NetConnector::new(stack, rx, tx);
     let made = nats_embassy::new(config, connector, NATS.take(), entropy());

@@ -11,9 +11,9 @@ use embassy_time_driver::Driver;
 use embedded_io_async::ErrorType;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
-use nats_embassy::Connection;
+use nats_embassy::Transport;
 use nats_embassy::Connector;
-use nats_embassy::Failed;
+use nats_embassy::TransportError;
 use nats_embassy::nats_proto::ServerUrl;
 
 #[panic_handler]
@@ -88,16 +88,16 @@ impl Write for Wire {
 }
 
 impl Connector for Wire {
-    type Connection<'c> = Wire;
+    type Transport<'c> = Wire;
 
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Wire, Failed> {
+    async fn connect(&mut self, server: &ServerUrl<'_>) -> Result<Wire, TransportError> {
         put(server.host().as_bytes());
         embassy_futures::yield_now().await;
         Ok(Wire)
     }
 }
 
-impl Connection for Wire {
+impl Transport for Wire {
     type Reader<'a> = Wire;
     type Writer<'a> = Wire;
 

@@ -4,11 +4,11 @@ use nats_proto::Filter;
 use nats_proto::Fixed;
 use nats_proto::Instant;
 use nats_proto::Message;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Subject;
 use nats_proto::session::Config;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
 use nats_proto::wire::Connect;
@@ -35,7 +35,7 @@ pub trait Layer<const SERVERS: usize> {
     fn exchange(&mut self, session: &mut Nats<SERVERS>, out: &mut SendBuf<'_>);
 
     /// Looks at a message of one of its subscriptions.
-    fn receive(&mut self, route: u8, message: &Message<&[u8]>);
+    fn receive(&mut self, recipient: u8, message: &Message<&[u8]>);
 
     /// The connection is lost.
     fn disconnect(&mut self);
@@ -55,7 +55,7 @@ pub fn run<const SERVERS: usize>(
     place: &'static StaticCell<Nats<SERVERS>>,
     mut layer: impl Layer<SERVERS>,
 ) -> ! {
-    let session = place.init(Session::new(Config::DEFAULT, Seed([1; 16])));
+    let session = place.init(Session::new(Config::DEFAULT, RngSeed([1; 16])));
     if let Ok(url) = ServerUrl::new("nats://10.0.0.1:4222") {
         let _ = session.add_server(&url);
     }
@@ -91,10 +91,10 @@ pub fn run<const SERVERS: usize>(
                     Ok(Decoded::Frame { op, len }) => {
                         match op {
                             ServerOp::Message(message) => {
-                                if let Some(route) = session.deliver(message.sid()) {
-                                    output(u32::from(*route));
+                                if let Some(recipient) = session.deliver(message.sid()) {
+                                    output(u32::from(*recipient));
                                     put(message.payload());
-                                    layer.receive(*route, &message);
+                                    layer.receive(*recipient, &message);
                                 }
                             }
                             ServerOp::Control(op) => {
@@ -107,7 +107,7 @@ pub fn run<const SERVERS: usize>(
                     Ok(Decoded::Skip { len }) => len,
                     Ok(_) => 0,
                     Err(error) => {
-                        session.handle_lost(Lost::Protocol(error), now());
+                        session.handle_disconnected(DisconnectReason::Protocol(error), now());
                         filled
                     }
                 };
@@ -118,7 +118,7 @@ pub fn run<const SERVERS: usize>(
             }
             _ => {
                 layer.disconnect();
-                session.handle_lost(Lost::Closed, now());
+                session.handle_disconnected(DisconnectReason::Closed, now());
             }
         }
     }

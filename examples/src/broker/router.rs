@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use nats_proto::Headers;
 use nats_proto::Message;
 use nats_proto::Sid;
-use nats_proto::Unsubscription;
+use nats_proto::Unsubscribe;
 use nats_proto::wire::Deliver;
 use nats_proto::wire::SubscribeArgs;
 use nats_proto::wire::matches;
@@ -80,7 +80,7 @@ impl Router {
         lock(&self.subscriptions).insert(subscription);
     }
 
-    pub(super) fn unsubscribe(&self, args: Unsubscription, client: u64) {
+    pub(super) fn unsubscribe(&self, args: Unsubscribe, client: u64) {
         lock(&self.subscriptions).unsubscribe(args, client);
     }
 
@@ -117,7 +117,7 @@ impl Subscriptions {
         self.list(&subscription.filter.clone()).push(subscription);
     }
 
-    fn unsubscribe(&mut self, args: Unsubscription, client: u64) {
+    fn unsubscribe(&mut self, args: Unsubscribe, client: u64) {
         let Some(filter) = self.filters.get(&(client, args.sid)).cloned() else { return };
         let list = self.list(&filter);
         let at = list.iter().position(|known| known.client == client && known.sid == args.sid);

@@ -9,10 +9,10 @@ use nats_examples::blocking::NotPublished;
 use nats_proto::Filter;
 use nats_proto::Instant;
 use nats_proto::Subject;
+use nats_proto::session::CloseReason;
 use nats_proto::session::Config;
-use nats_proto::session::Ended;
-use nats_proto::session::Lost;
-use nats_proto::session::Stop;
+use nats_proto::session::DisconnectReason;
+use nats_proto::session::EndReason;
 use nats_proto::wire::ErrorKind;
 use nats_proto::wire::Publish;
 use nats_proto::wire::PublishError;
@@ -92,7 +92,7 @@ fn what_stands_after_the_end_of_a_connection_is_dropped() {
     client.publish(&Publish::new(SUBJECT, b"lost")).unwrap();
     let text = format!("-ERR 'Stale Connection'\r\nMSG a.b {sid} 5\r\nstale\r\nINFO {{");
     world.borrow_mut().say(&text);
-    assert!(matches!(soon(&mut client), Some(Incoming::Disconnected(Lost::Server(_)))));
+    assert!(matches!(soon(&mut client), Some(Incoming::Disconnected(DisconnectReason::Server(_)))));
     world.borrow_mut().window = usize::MAX;
     assert!(matches!(soon(&mut client), Some(Incoming::Reconnected)));
     assert!(all(&mut client).is_empty());
@@ -108,7 +108,7 @@ fn timers_go_on_while_a_server_does_not_answer() {
     world.borrow_mut().dial = Dial::Hangs;
     assert!(client.next(Instant::from_millis(1999)).is_none());
     assert_eq!(world.borrow().dialed.len(), 1);
-    assert!(matches!(soon(&mut client), Some(Incoming::Disconnected(Lost::TimedOut))));
+    assert!(matches!(soon(&mut client), Some(Incoming::Disconnected(DisconnectReason::TimedOut))));
     assert_eq!(world.borrow().now, Instant::from_millis(2000));
     // The attempt is given up, and its connection is not the next one's.
     assert!(!world.borrow().is_up);
@@ -119,17 +119,17 @@ fn timers_go_on_while_a_server_does_not_answer() {
 
 #[test]
 fn servers_that_cannot_be_reached_are_tried_in_turn_with_pauses() {
-    let (mut client, world) = scene(Config { max_attempts: Some(3), ..Config::DEFAULT });
+    let (mut client, world) = scene(Config { max_reconnects: Some(3), ..Config::DEFAULT });
     world.borrow_mut().dial = Dial::Fails;
     let mut tries = 0;
     let stop = loop {
         match soon(&mut client).unwrap() {
-            Incoming::Disconnected(Lost::Unreachable) => tries += 1,
+            Incoming::Disconnected(DisconnectReason::Unreachable) => tries += 1,
             Incoming::Closed(stop) => break stop,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!((stop, tries), (Stop::Lost(Lost::Unreachable), 6));
+    assert_eq!((stop, tries), (CloseReason::Disconnected(DisconnectReason::Unreachable), 6));
     assert!(client.now() >= Instant::from_millis(4000), "{:?}", client.now());
     assert!(matches!(soon(&mut client), Some(Incoming::Closed(_))), "it says so again");
 }
@@ -142,7 +142,9 @@ fn refused_credentials_end_it_with_the_cause() {
     let stop = loop {
         let until = client.now() + Duration::from_millis(10);
         match client.next(until) {
-            Some(Incoming::Disconnected(Lost::Server(ErrorKind::AuthorizationViolation))) => {
+            Some(Incoming::Disconnected(DisconnectReason::Server(
+                ErrorKind::AuthorizationViolation,
+            ))) => {
                 refusals += 1;
             }
             Some(Incoming::Closed(stop)) => break stop,
@@ -153,7 +155,10 @@ fn refused_credentials_end_it_with_the_cause() {
             None => {}
         }
     };
-    assert_eq!(stop, Stop::Lost(Lost::Server(ErrorKind::AuthorizationViolation)));
+    assert_eq!(
+        stop,
+        CloseReason::Disconnected(DisconnectReason::Server(ErrorKind::AuthorizationViolation))
+    );
     // Twice by each server.
     assert_eq!(refusals, 4);
     assert!(!world.borrow().is_up);
@@ -183,7 +188,7 @@ fn a_subscription_that_is_not_permitted_ends_and_the_rest_goes_on() {
     world.borrow_mut().say(refusal);
     let came = all(&mut client);
     assert!(came[0].starts_with("Refused"), "{came:?}");
-    assert_eq!(came[1], format!("{:?}", Incoming::Ended { sid, reason: Ended::NotPermitted }));
+    assert_eq!(came[1], format!("{:?}", Incoming::Ended { sid, reason: EndReason::NotPermitted }));
     assert_eq!(client.publish(&Publish::new(SUBJECT, b"")), Ok(()));
 }
 
@@ -265,7 +270,7 @@ fn nothing_is_published_without_a_connection() {
     soon(&mut client);
     assert_eq!(client.publish(&message), Err(NotPublished::Offline));
     client.close();
-    assert_eq!(client.publish(&message), Err(NotPublished::Closed(Stop::Closed)));
+    assert_eq!(client.publish(&message), Err(NotPublished::Closed(CloseReason::Closed)));
 }
 
 #[test]
@@ -274,7 +279,7 @@ fn subscriptions_that_end_are_told_and_leave_nothing() {
     for _ in 0..10_000 {
         let sid = client.subscribe(Filter::from_static("a.*"), None).unwrap();
         client.unsubscribe(sid, None);
-        let ended = format!("{:?}", Incoming::Ended { sid, reason: Ended::Unsubscribed });
+        let ended = format!("{:?}", Incoming::Ended { sid, reason: EndReason::Unsubscribed });
         assert_eq!(all(&mut client), [ended]);
     }
     assert_eq!(client.session().subscriptions(), 0);
@@ -283,7 +288,7 @@ fn subscriptions_that_end_are_told_and_leave_nothing() {
     all(&mut client);
     let message = format!("MSG a.b {sid} 1\r\nx\r\n");
     world.borrow_mut().say(&message.repeat(3));
-    let ended = format!("{:?}", Incoming::Ended { sid, reason: Ended::MaxReached });
+    let ended = format!("{:?}", Incoming::Ended { sid, reason: EndReason::MaxReached });
     assert_eq!(all(&mut client), ["x", "x", &ended]);
 }
 
@@ -330,7 +335,7 @@ fn draining_ends_and_says_how() {
     client.publish(&Publish::new(SUBJECT, b"last")).unwrap();
     client.drain();
     world.borrow_mut().say(&format!("MSG a.b {sid} 6\r\non way\r\n"));
-    let ended = format!("{:?}", Incoming::Ended { sid, reason: Ended::Drained });
+    let ended = format!("{:?}", Incoming::Ended { sid, reason: EndReason::Drained });
     assert_eq!(all(&mut client), ["on way", &ended, "Closed(Drained)"]);
     assert!(world.borrow().written.contains("PUB a.b 4\r\nlast\r\n"));
     assert!(!world.borrow().is_up);
@@ -352,13 +357,13 @@ fn draining_ends_and_says_how() {
     client.drain();
     all(&mut client);
     world.borrow_mut().hang_up();
-    assert_eq!(all(&mut client), ["Disconnected(Closed)", "Closed(Lost(Closed))"]);
+    assert_eq!(all(&mut client), ["Disconnected(Closed)", "Closed(Disconnected(Closed))"]);
 
     // The server hangs.
     let (mut client, world) = connected();
     world.borrow_mut().answers = false;
     client.drain();
-    assert!(matches!(soon(&mut client), Some(Incoming::Closed(Stop::DrainTimedOut))));
+    assert!(matches!(soon(&mut client), Some(Incoming::Closed(CloseReason::DrainTimedOut))));
 }
 
 #[test]
@@ -382,7 +387,10 @@ fn a_server_that_hangs_is_noticed_even_if_nothing_can_be_written() {
         world.borrow_mut().answers = false;
         world.borrow_mut().window = window;
         let incoming = client.next(Instant::from_millis(361_000));
-        assert!(matches!(incoming, Some(Incoming::Disconnected(Lost::Stale))), "{incoming:?}");
+        assert!(
+            matches!(incoming, Some(Incoming::Disconnected(DisconnectReason::Stale))),
+            "{incoming:?}"
+        );
         assert_eq!(client.now(), Instant::from_millis(360_000));
     }
 }
@@ -404,7 +412,10 @@ fn a_server_that_shuts_down_is_left_for_the_other() {
     client.subscribe(Filter::from_static("a.*"), None).unwrap();
     all(&mut client);
     world.borrow_mut().say("INFO {\"server_id\":\"TEST\",\"max_payload\":5,\"ldm\":true}\r\n");
-    assert!(matches!(soon(&mut client), Some(Incoming::Disconnected(Lost::LameDuck))));
+    assert!(matches!(
+        soon(&mut client),
+        Some(Incoming::Disconnected(DisconnectReason::LameDuckMode))
+    ));
     assert!(world.borrow().written.ends_with("UNSUB 1\r\nPING\r\n"));
     assert!(matches!(soon(&mut client), Some(Incoming::Reconnected)));
     assert_eq!(world.borrow().dialed, ["nats://a:4222", "nats://b:4222"]);

@@ -11,7 +11,7 @@ use nats_examples::blocking::Incoming;
 use nats_examples::blocking::Login;
 use nats_examples::blocking::Network;
 use nats_proto::Instant;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::session::Config;
 
@@ -172,9 +172,9 @@ pub(crate) fn scene_at(servers: &str, config: Config) -> Scene {
         writes: 0,
     };
     let world = Rc::new(RefCell::new(world));
-    let config = Config { keep_order: true, retry_first: true, ..config };
+    let config = Config { retain_servers_order: true, retry_on_initial_connect: true, ..config };
     let network = Scripted(Rc::clone(&world));
-    let client = Client::new(network, config, servers, Login::default(), Seed([7; 16])).unwrap();
+    let client = Client::new(network, config, servers, Login::default(), RngSeed([7; 16])).unwrap();
     (client, world)
 }
 

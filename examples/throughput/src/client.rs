@@ -6,7 +6,7 @@ use embassy_time::Timer;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::NetConnector;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 use nats_embassy::Resources;
 use nats_embassy::Runner;
 use nats_embassy::nats_proto::Subject;
@@ -77,7 +77,7 @@ async fn publish(client: Client<'static, Nats>, job: Job) -> ! {
 }
 
 async fn receive(client: Client<'static, Nats>, job: Job) -> ! {
-    let mut messages = must(client.subscribe(job.subject, Queueing::drop_newest(PLACES)));
+    let mut messages = must(client.subscribe(job.subject, PendingLimits::drop_newest(PLACES)));
     must(client.flush().await);
     ready();
     messages.next().await;

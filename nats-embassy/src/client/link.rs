@@ -11,10 +11,10 @@ use core::task::Poll;
 
 use nats_proto::Filter;
 use nats_proto::Message;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::Sid;
 use nats_proto::SubjectError;
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
 
 use crate::client::Client;
 use crate::count::MessageCount;
@@ -60,9 +60,9 @@ impl<'d, R: Divide<'d> + Sizes<'d, Delivery = Borrowed<'d>>> LinkMemory<'d> for 
 /// ```
 pub struct Link<'r, 'd, R: LinkMemory<'d>> {
     client: Client<'d, R>,
-    running: Pin<&'r mut dyn Future<Output = Stop>>,
+    running: Pin<&'r mut dyn Future<Output = CloseReason>>,
     /// Why it is over.
-    stop: Option<Stop>,
+    stop: Option<CloseReason>,
     /// The message that was borrowed last.
     borrowed: Option<BorrowedFrame<'d>>,
 }
@@ -73,7 +73,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     #[must_use]
     pub const fn new(
         client: Client<'d, R>,
-        running: Pin<&'r mut dyn Future<Output = Stop>>,
+        running: Pin<&'r mut dyn Future<Output = CloseReason>>,
     ) -> Self {
         Self { client, running, stop: None, borrowed: None }
     }
@@ -90,7 +90,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing, whatever the transport.
-    pub async fn recv(&mut self) -> Result<Message<&[u8]>, Stop> {
+    pub async fn recv(&mut self) -> Result<Message<&[u8]>, CloseReason> {
         let stop = poll_fn(|cx| {
             // One that came while this was not polled goes first: it is lost with the connection.
             if self.take_message(false, cx) {
@@ -104,7 +104,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         });
         match stop.await {
             Some(stop) => Err(stop),
-            None => self.borrowed.as_ref().map(BorrowedFrame::message).ok_or(Stop::Closed),
+            None => self.borrowed.as_ref().map(BorrowedFrame::message).ok_or(CloseReason::Closed),
         }
     }
 
@@ -158,7 +158,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     where
         F: TryInto<Filter<'a>>,
         F::Error: Into<SubjectError>,
-        Q: TryInto<Queue<'a>>,
+        Q: TryInto<QueueGroup<'a>>,
         Q::Error: Into<SubjectError>,
     {
         let group = group.try_into().map_err(Into::into)?;
@@ -168,7 +168,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     fn subscribe_to(
         &self,
         filter: Filter<'_>,
-        group: Option<Queue<'_>>,
+        group: Option<QueueGroup<'_>>,
     ) -> Result<Sid, SubscribeError> {
         self.client.shared.lock(|state| state.subscribe(filter, group, SlotOwner::READER, now()))
     }
@@ -226,7 +226,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     }
 
     /// Does what there is to do. Says why that was all, if it was.
-    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Stop> {
+    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<CloseReason> {
         if self.stop.is_none()
             && let Poll::Ready(stop) = self.running.as_mut().poll(cx)
         {

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 
 use nats_proto::Inbox;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Store;
 use nats_proto::session::Session;
@@ -40,7 +40,7 @@ pub fn new<'d, R: Divide<'d>, C: Connector>(
     resources: &'d mut R,
     entropy: [u8; 32],
 ) -> Result<(Client<'d, R>, Runner<'d, R, C>), ConfigError> {
-    let Config { servers, name, login, no_echo, offline, inbox_prefix, session } = config;
+    let Config { servers, name, auth, no_echo, offline, inbox_prefix, session } = config;
     let parts = resources.parts();
     let (jitter, unique) = halves(entropy);
     let mut session = Session::new(session, jitter);
@@ -56,15 +56,15 @@ pub fn new<'d, R: Divide<'d>, C: Connector>(
     let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
     let inbound = Inbound::new(parts.rx);
     let (back, chunks) = (TxBuffer::new(back), Chunks::new(None));
-    let memory = RunnerState { name, login, no_echo, inbound, back, chunks };
+    let memory = RunnerState { name, auth, no_echo, inbound, back, chunks };
     let memory = parts.runner.insert(Cell::new(memory)).get_mut();
     Ok((Client::new(shared), Runner::new(shared, memory, connector)))
 }
 
 /// Two seeds that share no bits.
-fn halves(entropy: [u8; 32]) -> (Seed, Seed) {
+fn halves(entropy: [u8; 32]) -> (RngSeed, RngSeed) {
     let (first, second) = entropy.split_at(16);
-    let seed = |half: &[u8]| Seed(half.try_into().unwrap_or_default());
+    let seed = |half: &[u8]| RngSeed(half.try_into().unwrap_or_default());
     (seed(first), seed(second))
 }
 

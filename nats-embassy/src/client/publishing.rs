@@ -199,10 +199,10 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     /// Answers a request.
     ///
     /// ```
-    /// # use nats_embassy::{Memory, Client, PublishError, Subscription};
+    /// # use nats_embassy::{Memory, Client, PublishError, Subscriber};
     /// # async fn device<'d, R: Memory<'d>>(
     /// #     client: Client<'d, R>,
-    /// #     mut requests: Subscription<'d, R>,
+    /// #     mut requests: Subscriber<'d, R>,
     /// # ) -> Result<(), PublishError> {
     /// while let Some(request) = requests.next().await {
     ///     client.respond(&request, "here").await?;

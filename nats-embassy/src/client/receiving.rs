@@ -3,7 +3,7 @@
 use core::future::poll_fn;
 
 use nats_proto::Filter;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::ReplyLimits;
 use nats_proto::Subject;
 use nats_proto::SubjectError;
@@ -12,13 +12,13 @@ use nats_proto::wire::Publish;
 use super::Client;
 use crate::client::replies::Replies;
 use crate::client::request::Request;
-use crate::client::subscriber::Received;
-use crate::client::subscriber::Subscription;
+use crate::client::subscriber::Message;
+use crate::client::subscriber::Subscriber;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
 use crate::memory::Memory;
-use crate::state::slots::Queueing;
+use crate::state::slots::PendingLimits;
 use crate::time::Timeout;
 use crate::time::now;
 
@@ -28,10 +28,10 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory, SubscribeError};
-    /// use nats_embassy::Queueing;
+    /// use nats_embassy::PendingLimits;
     ///
     /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), SubscribeError> {
-    /// let mut commands = client.subscribe("lab.lamp.*", Queueing::drop_newest(2))?;
+    /// let mut commands = client.subscribe("lab.lamp.*", PendingLimits::drop_newest(2))?;
     /// while let Some(command) = commands.next().await {
     ///     let is_on = command.payload() == b"on";
     /// #   let _ = is_on;
@@ -46,13 +46,13 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     pub fn subscribe<'a, F>(
         &self,
         filter: F,
-        queueing: Queueing,
-    ) -> Result<Subscription<'d, R>, SubscribeError>
+        pending_limits: PendingLimits,
+    ) -> Result<Subscriber<'d, R>, SubscribeError>
     where
         F: TryInto<Filter<'a>>,
         F::Error: Into<SubjectError>,
     {
-        self.subscribe_to(filter.try_into().map_err(Into::into)?, None, queueing)
+        self.subscribe_to(filter.try_into().map_err(Into::into)?, None, pending_limits)
     }
 
     /// Subscribes to `filter` and shares the messages with the others in the same queue group.
@@ -64,30 +64,30 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         &self,
         filter: F,
         group: Q,
-        queueing: Queueing,
-    ) -> Result<Subscription<'d, R>, SubscribeError>
+        pending_limits: PendingLimits,
+    ) -> Result<Subscriber<'d, R>, SubscribeError>
     where
         F: TryInto<Filter<'a>>,
         F::Error: Into<SubjectError>,
-        Q: TryInto<Queue<'a>>,
+        Q: TryInto<QueueGroup<'a>>,
         Q::Error: Into<SubjectError>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.subscribe_to(filter.try_into().map_err(Into::into)?, Some(group), queueing)
+        self.subscribe_to(filter.try_into().map_err(Into::into)?, Some(group), pending_limits)
     }
 
     fn subscribe_to(
         &self,
         filter: Filter<'_>,
-        group: Option<Queue<'_>>,
-        queueing: Queueing,
-    ) -> Result<Subscription<'d, R>, SubscribeError> {
+        group: Option<QueueGroup<'_>>,
+        pending_limits: PendingLimits,
+    ) -> Result<Subscriber<'d, R>, SubscribeError> {
         self.shared.lock(|state| {
-            let owner = state.delivery.slots.open(queueing).ok_or(SubscribeError::NoSlots)?;
+            let owner = state.delivery.slots.open(pending_limits).ok_or(SubscribeError::NoSlots)?;
             let subscribed = state.subscribe(filter, group, owner, now());
             let sid = subscribed.inspect_err(|_| state.delivery.slots.close(owner))?;
             state.delivery.slots.begin(owner, sid);
-            Ok(Subscription::new(self.shared, owner, sid))
+            Ok(Subscriber::new(self.shared, owner, sid))
         })
     }
 
@@ -121,7 +121,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         subject: S,
         payload: impl AsRef<[u8]>,
         timeout: impl Into<Timeout>,
-    ) -> Result<Received<'d, R>, RequestError>
+    ) -> Result<Message<'d, R>, RequestError>
     where
         S: TryInto<Subject<'a>>,
         S::Error: Into<SubjectError>,
@@ -145,27 +145,27 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         &self,
         message: &Publish<'_>,
         timeout: impl Into<Timeout>,
-    ) -> Result<Received<'d, R>, RequestError> {
+    ) -> Result<Message<'d, R>, RequestError> {
         let subject = message.subject.as_str();
         let mut request = Request::open(self.shared, subject, timeout.into().deadline())?;
         poll_fn(|cx| request.poll(message, cx)).await
     }
     /// Publishes a request that may get several replies (ADR-47). `limits` say when these are all;
-    /// `queueing`, how many of them may wait. The reply subject of `message` does not count.
+    /// `pending_limits`, how many of them may wait. The reply subject of `message` does not count.
     ///
     /// It takes a slot for a request, and those of a subscription of its own, which ends with it.
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory, RequestError};
     /// use core::time::Duration;
-    /// use nats_embassy::Queueing;
+    /// use nats_embassy::PendingLimits;
     /// use nats_embassy::nats_proto::{ReplyLimits, Subject, wire::Publish};
     ///
     /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), RequestError> {
     /// let message = Publish::new(Subject::from_static("who"), b"");
     /// // All replies within two seconds.
     /// let limits = ReplyLimits::within(Duration::from_secs(2));
-    /// let mut replies = client.request_many(&message, Queueing::drop_newest(2), limits).await?;
+    /// let mut replies = client.request_many(&message, PendingLimits::drop_newest(2), limits).await?;
     /// while let Some(reply) = replies.next().await? {
     ///     let name = reply.payload();
     /// #   let _ = name;
@@ -184,9 +184,9 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     pub async fn request_many(
         &self,
         message: &Publish<'_>,
-        queueing: Queueing,
+        pending_limits: PendingLimits,
         limits: ReplyLimits,
     ) -> Result<Replies<'d, R>, RequestError> {
-        Replies::ask(self.shared, message, queueing, limits).await
+        Replies::ask(self.shared, message, pending_limits, limits).await
     }
 }

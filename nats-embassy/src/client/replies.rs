@@ -6,23 +6,22 @@ use core::task::Context;
 use core::task::Poll;
 
 use nats_proto::Instant;
-use nats_proto::Message;
-use nats_proto::RepliesEnded;
+use nats_proto::RepliesEndReason;
 use nats_proto::ReplyLimits;
+use nats_proto::RequestId;
 use nats_proto::RequestMany;
 use nats_proto::Sid;
-use nats_proto::Token;
 use nats_proto::wire::Publish;
 
 use crate::client::request::RequestGuard;
-use crate::client::subscriber::Received;
-use crate::client::subscriber::Subscription;
+use crate::client::subscriber::Message;
+use crate::client::subscriber::Subscriber;
 use crate::error::RequestError;
 use crate::memory::Memory;
 use crate::state::State;
 use crate::state::delivery::SlotOwner;
 use crate::state::shared::Shared;
-use crate::state::slots::Queueing;
+use crate::state::slots::PendingLimits;
 use crate::time::now;
 use crate::time::wake_at;
 
@@ -32,7 +31,7 @@ use crate::time::wake_at;
 pub struct Replies<'d, R: Memory<'d>> {
     request: RequestMany,
     /// Until the replies have ended. Dropped in this order.
-    open: Option<(Subscription<'d, R>, RequestGuard<'d, R>)>,
+    open: Option<(Subscriber<'d, R>, RequestGuard<'d, R>)>,
     has_any: bool,
 }
 
@@ -41,7 +40,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
     pub(crate) async fn ask(
         shared: &'d Shared<'d, R>,
         message: &Publish<'_>,
-        queueing: Queueing,
+        pending_limits: PendingLimits,
         limits: ReplyLimits,
     ) -> Result<Self, RequestError> {
         let request = RequestMany::new(limits, now());
@@ -51,8 +50,9 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
         }
         let deadline = request.poll_timeout().unwrap_or(Instant::from_millis(u64::MAX));
         let mut ticket = RequestGuard::of_several(shared, message.subject.as_str())?;
-        let (owner, sid) = shared.lock(|state| state.open_replies(ticket.token, queueing))?;
-        let subscription = Subscription::new(shared, owner, sid);
+        let (owner, sid) =
+            shared.lock(|state| state.open_replies(ticket.request_id, pending_limits))?;
+        let subscription = Subscriber::new(shared, owner, sid);
         poll_fn(|cx| ticket.poll_publish(message, deadline, cx)).await?;
         replies.open = Some((subscription, ticket));
         Ok(replies)
@@ -69,7 +69,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
     ///
     /// Dropping the future loses nothing.
     #[expect(clippy::should_implement_trait, reason = "it returns a future")]
-    pub fn next(&mut self) -> impl Future<Output = Result<Option<Received<'d, R>>, RequestError>> {
+    pub fn next(&mut self) -> impl Future<Output = Result<Option<Message<'d, R>>, RequestError>> {
         poll_fn(|cx| self.poll_next(cx))
     }
 
@@ -77,7 +77,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Received<'d, R>>, RequestError>> {
+    ) -> Poll<Result<Option<Message<'d, R>>, RequestError>> {
         let Some((subscription, ticket)) = &mut self.open else { return Poll::Ready(Ok(None)) };
         let polled = match subscription.poll_next(cx) {
             Poll::Ready(Some(reply)) => {
@@ -103,7 +103,8 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
                 }
             }
         };
-        let is_unheard = self.request.ended() == Some(RepliesEnded::NoResponders) && !self.has_any;
+        let is_unheard =
+            self.request.ended() == Some(RepliesEndReason::NoResponders) && !self.has_any;
         let polled = if is_unheard { Err(RequestError::NoResponders) } else { polled };
         if polled.is_err() || self.request.ended().is_some() {
             self.open = None;
@@ -113,7 +114,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
 
     /// Why there are no more replies, if that is known.
     #[must_use]
-    pub const fn ended(&self) -> Option<RepliesEnded> {
+    pub const fn ended(&self) -> Option<RepliesEndReason> {
         self.request.ended()
     }
 
@@ -126,7 +127,10 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
 
 /// Whether it is a reply that was waited for. The first one that is taken when the time is up is the
 /// last: replies that come faster than they are taken do not go on for longer than that.
-pub(crate) fn take<B: AsRef<[u8]>>(request: &mut RequestMany, reply: &Message<B>) -> bool {
+pub(crate) fn take<B: AsRef<[u8]>>(
+    request: &mut RequestMany,
+    reply: &nats_proto::Message<B>,
+) -> bool {
     let status = reply.status().map(|status| status.code());
     let now = now();
     let is_wanted = request.handle_reply(reply.payload().is_empty(), status, now);
@@ -137,11 +141,11 @@ pub(crate) fn take<B: AsRef<[u8]>>(request: &mut RequestMany, reply: &Message<B>
 impl<'d, R: Memory<'d>> State<'d, R> {
     fn open_replies(
         &mut self,
-        token: Token,
-        queueing: Queueing,
+        request_id: RequestId,
+        pending_limits: PendingLimits,
     ) -> Result<(SlotOwner, Sid), RequestError> {
-        let owner = self.delivery.slots.open(queueing).ok_or(RequestError::TooMany)?;
-        let sid = self.subscribe_to_replies(token, owner, now());
+        let owner = self.delivery.slots.open(pending_limits).ok_or(RequestError::TooMany)?;
+        let sid = self.subscribe_to_replies(request_id, owner, now());
         let sid = sid.inspect_err(|_| self.delivery.slots.close(owner))?;
         self.delivery.slots.begin(owner, sid);
         Ok((owner, sid))

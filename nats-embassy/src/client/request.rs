@@ -4,10 +4,10 @@ use core::task::Context;
 use core::task::Poll;
 
 use nats_proto::Instant;
-use nats_proto::Token;
+use nats_proto::RequestId;
 use nats_proto::wire::Publish;
 
-use crate::client::subscriber::Received;
+use crate::client::subscriber::Message;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::memory::Memory;
@@ -24,7 +24,7 @@ use crate::time::wake_at;
 /// A request in the table. Dropped, it gives up all that it has.
 pub(crate) struct RequestGuard<'d, R: Memory<'d>> {
     publisher: Publisher<'d, R>,
-    pub(crate) token: Token,
+    pub(crate) request_id: RequestId,
 }
 
 impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
@@ -36,10 +36,10 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
         slot: usize,
     ) -> Result<Self, RequestError> {
         // The future watches the time.
-        let token =
+        let request_id =
             state.delivery.requests.open(Reply::new(slot, subject), Instant::from_millis(u64::MAX));
-        let token = token.map_err(|_| RequestError::TooMany)?;
-        Ok(Self { publisher: Publisher::new(shared), token })
+        let request_id = request_id.map_err(|_| RequestError::TooMany)?;
+        Ok(Self { publisher: Publisher::new(shared), request_id })
     }
 
     /// A request whose replies go to a subscription.
@@ -64,7 +64,7 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
             return Poll::Ready(Err(error));
         }
         let late = self.publisher.shared.lock(|state| state.late());
-        match self.publisher.poll_request(self.token, message, true, cx) {
+        match self.publisher.poll_request(self.request_id, message, true, cx) {
             Poll::Pending if now() >= deadline => Poll::Ready(Err(late)),
             Poll::Pending => {
                 wake_at(deadline, cx);
@@ -76,7 +76,7 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
 
     /// Ready when it is known that there will be no more replies.
     pub(crate) fn poll_failure(&self, cx: &Context<'_>) -> Poll<RequestError> {
-        self.publisher.shared.lock(|state| match state.delivery.requests.get_mut(self.token) {
+        self.publisher.shared.lock(|state| match state.delivery.requests.get_mut(self.request_id) {
             Some(reply) if reply.state == ReplyState::Waiting => {
                 reply.requester.register(cx.waker());
                 Poll::Pending
@@ -89,7 +89,7 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
     /// Why there are no more replies, if the subscription for them is over.
     pub(crate) fn failure(&self) -> RequestError {
         self.publisher.shared.lock(|state| {
-            let reply = state.delivery.requests.get_mut(self.token);
+            let reply = state.delivery.requests.get_mut(self.request_id);
             match reply.map(|reply| reply.state) {
                 Some(ReplyState::Waiting) | None => state.without_inbox().failure(),
                 Some(failed) => failed.failure(),
@@ -101,7 +101,7 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
 impl<'d, R: Memory<'d>> Drop for RequestGuard<'d, R> {
     fn drop(&mut self) {
         self.publisher.shared.lock(|state| {
-            if let Some(reply) = state.delivery.requests.close(self.token) {
+            if let Some(reply) = state.delivery.requests.close(self.request_id) {
                 state.delivery.slots.close_reply(reply.slot);
             }
         });
@@ -135,12 +135,12 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
         &mut self,
         message: &Publish<'_>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Received<'d, R>, RequestError>> {
-        let RequestGuard { publisher, token } = &mut self.ticket;
+    ) -> Poll<Result<Message<'d, R>, RequestError>> {
+        let RequestGuard { publisher, request_id } = &mut self.ticket;
         let (shared, deadline) = (publisher.shared, self.deadline);
         let polled = shared.lock(|state| {
             let late = state.late();
-            let Some(reply) = state.delivery.requests.get_mut(*token) else {
+            let Some(reply) = state.delivery.requests.get_mut(*request_id) else {
                 return Err(late);
             };
             match reply.state {
@@ -161,10 +161,10 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
             Err(error) => return Poll::Ready(Err(error)),
         };
         if let Some(frame) = frame {
-            return Poll::Ready(Ok(Received::new(shared, frame)));
+            return Poll::Ready(Ok(Message::new(shared, frame)));
         }
         if !is_sent
-            && let Poll::Ready(Err(error)) = publisher.poll_request(*token, message, false, cx)
+            && let Poll::Ready(Err(error)) = publisher.poll_request(*request_id, message, false, cx)
         {
             return Poll::Ready(Err(error));
         }
@@ -177,13 +177,13 @@ impl<'d, R: Sizes<'d>> Publisher<'d, R> {
     /// Ready when the request is published, or will not be. Its replies may be `several`.
     pub(crate) fn poll_request(
         &mut self,
-        token: Token,
+        request_id: RequestId,
         message: &Publish<'_>,
         several: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), RequestError>> {
         let published =
-            self.poll(cx, |state, turn| state.publish_request(token, message, several, turn));
+            self.poll(cx, |state, turn| state.publish_request(request_id, message, several, turn));
         published.map_err(|error| match error {
             PublishError::Closed => RequestError::Closed,
             error => RequestError::Publish(error),

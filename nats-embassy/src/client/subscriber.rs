@@ -6,10 +6,9 @@ use core::ops::Deref;
 use core::task::Context;
 use core::task::Poll;
 
-use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::Subject;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 
 use crate::count::MessageCount;
 use crate::error::PublishError;
@@ -23,17 +22,17 @@ use crate::time::now;
 ///
 /// It goes on over any number of connections. Messages that are published between two of them do
 /// not reach it.
-pub struct Subscription<'d, R: Memory<'d>> {
+pub struct Subscriber<'d, R: Memory<'d>> {
     shared: &'d Shared<'d, R>,
     owner: SlotOwner,
     sid: Sid,
 }
 
 /// A message that was received. It keeps its slot until it is dropped.
-pub struct Received<'d, R: Memory<'d>> {
+pub struct Message<'d, R: Memory<'d>> {
     shared: &'d Shared<'d, R>,
     slot: usize,
-    message: Message<Frame<'d>>,
+    message: nats_proto::Message<Frame<'d>>,
 }
 
 /// A message's bytes.
@@ -42,7 +41,7 @@ pub struct Frame<'d> {
     len: usize,
 }
 
-impl<'d, R: Memory<'d>> Subscription<'d, R> {
+impl<'d, R: Memory<'d>> Subscriber<'d, R> {
     pub(crate) const fn new(shared: &'d Shared<'d, R>, owner: SlotOwner, sid: Sid) -> Self {
         Self { shared, owner, sid }
     }
@@ -53,19 +52,19 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     ///
     /// Dropping the future loses nothing.
     #[expect(clippy::should_implement_trait, reason = "it returns a future")]
-    pub fn next(&mut self) -> impl Future<Output = Option<Received<'d, R>>> {
+    pub fn next(&mut self) -> impl Future<Output = Option<Message<'d, R>>> {
         poll_fn(|cx| self.poll_next(cx))
     }
 
     /// Like [`next`](Self::next), for hand-written futures.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<'d, R>>> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message<'d, R>>> {
         let (owner, sid) = (self.owner, self.sid);
         let frame = self.shared.lock(|state| {
             if let Some(frame) = state.delivery.slots.take_next(owner) {
                 return Poll::Ready(Some(frame));
             }
             // The server may not know of the end yet.
-            if !matches!(state.session.route_and_end_mut(sid), Some((_, None))) {
+            if !matches!(state.session.recipient_and_end_mut(sid), Some((_, None))) {
                 return Poll::Ready(None);
             }
             if let Some(queue) = state.delivery.slots.queue(owner) {
@@ -73,14 +72,14 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
             }
             Poll::Pending
         });
-        frame.map(|frame| Some(Received::new(self.shared, frame?)))
+        frame.map(|frame| Some(Message::new(self.shared, frame?)))
     }
 
     /// The next message, if it is there.
-    pub fn try_next(&mut self) -> Option<Received<'d, R>> {
+    pub fn try_next(&mut self) -> Option<Message<'d, R>> {
         let owner = self.owner;
         let frame = self.shared.lock(|state| state.delivery.slots.take_next(owner))?;
-        Some(Received::new(self.shared, frame))
+        Some(Message::new(self.shared, frame))
     }
 
     /// Ends the subscription when it has got `max` messages in its whole life, in all: a `u64` or a
@@ -89,10 +88,10 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory, SubscribeError};
-    /// use nats_embassy::Queueing;
+    /// use nats_embassy::PendingLimits;
     ///
     /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), SubscribeError> {
-    /// let mut settings = client.subscribe("lab.settings", Queueing::drop_newest(1))?;
+    /// let mut settings = client.subscribe("lab.settings", PendingLimits::drop_newest(1))?;
     /// settings.unsubscribe_after(1);
     /// let first = settings.next().await;
     /// # let _ = first;
@@ -133,16 +132,16 @@ impl<'d, R: Memory<'d>> Subscription<'d, R> {
 
     /// Why the subscription is over, if it is. Messages may still be waiting.
     #[must_use]
-    pub fn ended(&self) -> Option<Ended> {
+    pub fn ended(&self) -> Option<EndReason> {
         let (owner, sid) = (self.owner, self.sid);
-        self.shared.lock(|state| match state.session.route_and_end_mut(sid) {
+        self.shared.lock(|state| match state.session.recipient_and_end_mut(sid) {
             Some((_, how)) => how,
             None => state.delivery.slots.queue(owner).and_then(|queue| queue.ended()),
         })
     }
 }
 
-impl<'d, R: Memory<'d>> Drop for Subscription<'d, R> {
+impl<'d, R: Memory<'d>> Drop for Subscriber<'d, R> {
     fn drop(&mut self) {
         let (owner, sid) = (self.owner, self.sid);
         self.shared.lock(|state| {
@@ -152,11 +151,11 @@ impl<'d, R: Memory<'d>> Drop for Subscription<'d, R> {
     }
 }
 
-impl<'d, R: Memory<'d>> Received<'d, R> {
+impl<'d, R: Memory<'d>> Message<'d, R> {
     pub(crate) const fn new(shared: &'d Shared<'d, R>, frame: TakenFrame<'d>) -> Self {
         let TakenFrame { memory, slot, sid, layout } = frame;
-        let frame = Frame { memory, len: layout.frame_len() };
-        Self { shared, slot, message: Message::from_frame(frame, sid, layout) }
+        let frame = Frame { memory, len: layout.wire_len() };
+        Self { shared, slot, message: nats_proto::Message::from_frame(frame, sid, layout) }
     }
 
     /// Where an answer is to be published; `None` if nowhere, or if that is no subject.
@@ -168,15 +167,15 @@ impl<'d, R: Memory<'d>> Received<'d, R> {
 
 /// Where an answer is to be published.
 pub(crate) fn reply_subject<B: AsRef<[u8]>>(
-    request: &Message<B>,
+    request: &nats_proto::Message<B>,
 ) -> Result<Subject<'_>, PublishError> {
     // One that is not UTF-8 is invalid, as an empty one.
     let reply = request.reply_bytes().ok_or(PublishError::NoReply)?;
     Ok(Subject::new(core::str::from_utf8(reply).unwrap_or_default())?)
 }
 
-impl<'d, R: Memory<'d>> Deref for Received<'d, R> {
-    type Target = Message<Frame<'d>>;
+impl<'d, R: Memory<'d>> Deref for Message<'d, R> {
+    type Target = nats_proto::Message<Frame<'d>>;
 
     fn deref(&self) -> &Self::Target {
         &self.message
@@ -189,11 +188,11 @@ impl AsRef<[u8]> for Frame<'_> {
     }
 }
 
-impl<'d, R: Memory<'d>> Drop for Received<'d, R> {
+impl<'d, R: Memory<'d>> Drop for Message<'d, R> {
     fn drop(&mut self) {
         let nothing = Frame { memory: &mut [], len: 0 };
         let (sid, layout) = (self.message.sid(), self.message.layout());
-        let empty = Message::from_frame(nothing, sid, layout);
+        let empty = nats_proto::Message::from_frame(nothing, sid, layout);
         let memory = core::mem::replace(&mut self.message, empty).into_frame().memory;
         let slot = self.slot;
         self.shared.lock(|state| {
@@ -206,13 +205,13 @@ impl<'d, R: Memory<'d>> Drop for Received<'d, R> {
     }
 }
 
-impl<'d, R: Memory<'d>> fmt::Debug for Received<'d, R> {
+impl<'d, R: Memory<'d>> fmt::Debug for Message<'d, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.message.fmt(f)
     }
 }
 
-impl<'d, R: Memory<'d>> fmt::Debug for Subscription<'d, R> {
+impl<'d, R: Memory<'d>> fmt::Debug for Subscriber<'d, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription").field("sid", &self.sid).finish_non_exhaustive()
     }

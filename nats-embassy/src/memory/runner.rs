@@ -1,6 +1,6 @@
 //! The runner's working memory.
 
-use crate::auth::Login;
+use crate::auth::Auth;
 use crate::state::chunks::Chunks;
 use crate::state::inbound::Inbound;
 use crate::state::outbound::TxBuffer;
@@ -8,7 +8,7 @@ use crate::state::outbound::TxBuffer;
 /// What a runner works with. It is borrowed: a future that takes a runner by value has it twice.
 pub(crate) struct RunnerState<'d> {
     pub(crate) name: Option<&'d str>,
-    pub(crate) login: Login<'d>,
+    pub(crate) auth: Auth<'d>,
     pub(crate) no_echo: bool,
     pub(crate) inbound: Inbound<'d>,
     /// What is being written.

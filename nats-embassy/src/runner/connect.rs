@@ -7,9 +7,9 @@ use core::task::Poll;
 use embassy_time::Duration;
 use embassy_time::with_timeout;
 use nats_proto::ServerUrl;
-use nats_proto::session::Lost;
+use nats_proto::session::CloseReason;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
-use nats_proto::session::Stop;
 use nats_proto::wire::Sink;
 
 use super::Runner;
@@ -23,8 +23,8 @@ use crate::state::delivery::Delivery;
 use crate::state::inbound::Inbound;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
-use crate::transport::Connection;
 use crate::transport::Connector;
+use crate::transport::Transport;
 
 /// How long closing a connection may take.
 const CLOSE: Duration = Duration::from_secs(1);
@@ -46,7 +46,9 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
         let stop = loop {
             match phase(shared) {
                 // What came before TLS may have been injected.
-                Phase::Secure if !memory.inbound.is_empty() => disconnect(shared, Lost::Tls),
+                Phase::Secure if !memory.inbound.is_empty() => {
+                    disconnect(shared, DisconnectReason::Tls)
+                }
                 Phase::Secure => {
                     is_secure = secure(shared, &mut memory.inbound, &mut connection).await;
                 }
@@ -58,7 +60,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
         };
         // Nothing of CONNECT is left in memory.
         memory.back.wipe();
-        let _ = if matches!(stop, Some(Stop::Closed | Stop::Drained)) {
+        let _ = if matches!(stop, Some(CloseReason::Closed | CloseReason::Drained)) {
             with_timeout(CLOSE, connection.close()).await
         } else {
             with_timeout(ABORT, connection.abort()).await
@@ -91,21 +93,21 @@ async fn dial<'c, 'd, R: Sizes<'d>, C: Connector>(
     shared: &Shared<'d, R>,
     inbound: &mut Inbound<'d>,
     connector: &'c mut C,
-) -> Option<C::Connection<'c>> {
+) -> Option<C::Transport<'c>> {
     let dialing = phase(shared);
     // There is memory for the address: nothing is received yet.
     let address = inbound.write_text(|out| {
         shared.lock(|state| state.session.target().is_some_and(|server| server.encode(out).is_ok()))
     });
     let Some(server) = address.and_then(|address| ServerUrl::new(address).ok()) else {
-        disconnect(shared, Lost::Unreachable);
+        disconnect(shared, DisconnectReason::Unreachable);
         return None;
     };
-    let connecting = pin!(connector.dial(&server));
+    let connecting = pin!(connector.connect(&server));
     match unless_changed(shared, dialing, connecting).await? {
         Ok(connection) => Some(connection),
         Err(_) => {
-            disconnect(shared, Lost::Unreachable);
+            disconnect(shared, DisconnectReason::Unreachable);
             None
         }
     }
@@ -115,7 +117,7 @@ async fn dial<'c, 'd, R: Sizes<'d>, C: Connector>(
 async fn secure<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     inbound: &mut Inbound<'d>,
-    connection: &mut impl Connection,
+    connection: &mut impl Transport,
 ) -> bool {
     // Nothing was received, or this would be the end.
     let name = inbound.write_text(|out| {
@@ -124,14 +126,14 @@ async fn secure<'d, R: Sizes<'d>>(
             out.reserve(name.len()).map(|()| out.put(name)).is_ok()
         })
     });
-    let upgrading = pin!(connection.upgrade(name.unwrap_or_default()));
+    let upgrading = pin!(connection.start_tls(name.unwrap_or_default()));
     match unless_changed(shared, Phase::Secure, upgrading).await {
         Some(Ok(())) => {
             shared.lock(|state| state.session.handle_secured());
             true
         }
         Some(Err(_)) => {
-            disconnect(shared, Lost::Tls);
+            disconnect(shared, DisconnectReason::Tls);
             false
         }
         None => false,

@@ -5,7 +5,7 @@ use core::pin::Pin;
 use core::task::Context;
 use core::task::Poll;
 
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
 
 use crate::state::shared::Shared;
@@ -51,10 +51,10 @@ pub(super) fn unless_changed<'d, R: Sizes<'d>, F: Future>(
 }
 
 /// The connection, or the attempt to make one, failed.
-pub(super) fn disconnect<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cause: Lost) {
+pub(super) fn disconnect<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, reason: DisconnectReason) {
     let now = now();
     shared.lock(|state| {
-        if let Some(event) = state.session.handle_lost(cause, now) {
+        if let Some(event) = state.session.handle_disconnected(reason, now) {
             state.handle_event(&event);
         }
         state.after_change(now);

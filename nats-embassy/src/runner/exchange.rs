@@ -8,7 +8,7 @@ use core::task::Poll;
 use embassy_futures::yield_now;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
 use nats_proto::wire::ServerOp;
 
@@ -26,13 +26,13 @@ use crate::state::outbound::TxBuffer;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
 use crate::time::now;
-use crate::transport::Connection;
+use crate::transport::Transport;
 
 /// Reads and writes at the same time, until there is something else to do. Neither waits for the
 /// other: two sides that only write would wait forever.
 pub(super) async fn exchange<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
-    connection: &mut impl Connection,
+    connection: &mut impl Transport,
     memory: &mut RunnerState<'d>,
 ) {
     let RunnerState { inbound, back, chunks, .. } = memory;
@@ -91,13 +91,13 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
                 yield_now().await;
             }
             match self.reader.read(self.inbound.spare()).await {
-                Ok(0) => return disconnect(self.shared, Lost::Closed),
+                Ok(0) => return disconnect(self.shared, DisconnectReason::Closed),
                 Ok(len) => {
                     self.inbound.fill(len);
                     self.shared.lock(|state| count(&mut state.statistics.in_bytes, len));
                     was_read = true;
                 }
-                Err(_) => return disconnect(self.shared, Lost::Io),
+                Err(_) => return disconnect(self.shared, DisconnectReason::Io),
             }
         }
     }
@@ -120,8 +120,8 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
                 true
             }
             (Ok(()), _) => false,
-            (Err(cause), _) => {
-                disconnect(self.shared, cause);
+            (Err(reason), _) => {
+                disconnect(self.shared, reason);
                 false
             }
         }
@@ -199,8 +199,8 @@ impl<'d, R: Sizes<'d>, O: Write> Outgoing<'_, 'd, R, O> {
         // Begins with the last of CONNECT, of which nothing is left in memory.
         let mut is_login = true;
         loop {
-            if let Err(cause) = write_all(self.back, &mut self.writer).await {
-                return disconnect(self.shared, cause);
+            if let Err(reason) = write_all(self.back, &mut self.writer).await {
+                return disconnect(self.shared, reason);
             }
             if core::mem::take(&mut is_login) {
                 self.back.wipe();
@@ -234,15 +234,15 @@ pub(super) const fn count(counter: &mut u64, len: usize) {
 pub(super) async fn write_all(
     half: &mut TxBuffer<'_>,
     writer: &mut impl Write,
-) -> Result<(), Lost> {
+) -> Result<(), DisconnectReason> {
     let mut rest = half.bytes();
     while !rest.is_empty() {
-        let len = writer.write(rest).await.map_err(|_| Lost::Io)?;
+        let len = writer.write(rest).await.map_err(|_| DisconnectReason::Io)?;
         if len == 0 {
-            return Err(Lost::Io);
+            return Err(DisconnectReason::Io);
         }
         rest = rest.get(len..).unwrap_or_default();
     }
     half.clear();
-    writer.flush().await.map_err(|_| Lost::Io)
+    writer.flush().await.map_err(|_| DisconnectReason::Io)
 }

@@ -4,7 +4,7 @@ use core::pin::pin;
 
 use embedded_io_async::Write;
 use nats_proto::nkeys::SignatureText;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
 use nats_proto::wire::Connect;
 use nats_proto::wire::Sink;
@@ -22,7 +22,7 @@ use crate::state::inbound::Inbound;
 use crate::state::outbound::TxBuffer;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
-use crate::transport::Connection;
+use crate::transport::Transport;
 
 /// How to log in: with the configuration's credentials and signatures of a [`Signer`], or with
 /// [`Credentials`] of every attempt.
@@ -32,7 +32,7 @@ pub trait LogIn {
     async fn log_in<'d, R: Sizes<'d>, W: Write>(
         &mut self,
         desk: &mut LoginContext<'_, 'd, R, W>,
-    ) -> Result<(), Lost>;
+    ) -> Result<(), DisconnectReason>;
 }
 
 /// What logging in works with.
@@ -47,7 +47,7 @@ pub struct LoginContext<'r, 'd, R: Sizes<'d>, W> {
 /// Logs in over a connection.
 pub(super) async fn log_in<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
-    connection: &mut impl Connection,
+    connection: &mut impl Transport,
     memory: &mut RunnerState<'d>,
     who: &mut impl LogIn,
     is_secure: bool,
@@ -58,8 +58,8 @@ pub(super) async fn log_in<'d, R: Sizes<'d>>(
         let logging_in = pin!(who.log_in(&mut desk));
         unless_changed(shared, Phase::Login, logging_in).await
     };
-    if let Some(Err(cause)) = result {
-        disconnect(shared, cause);
+    if let Some(Err(reason)) = result {
+        disconnect(shared, reason);
     }
 }
 
@@ -67,25 +67,26 @@ impl<A: Signer> LogIn for A {
     async fn log_in<'d, R: Sizes<'d>, W: Write>(
         &mut self,
         desk: &mut LoginContext<'_, 'd, R, W>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), DisconnectReason> {
         let LoginContext { shared, memory, writer, is_secure } = desk;
-        let RunnerState { name, login, no_echo, inbound, back, .. } = &mut **memory;
-        let signature = match login.needs_signature() {
+        let RunnerState { name, auth, no_echo, inbound, back, .. } = &mut **memory;
+        let signature = match auth.needs_signature() {
             true => {
                 put_nonce(shared, back);
                 // Without a nonce, the server could not check a signature.
                 if back.is_empty() {
-                    return Err(Lost::Login);
+                    return Err(DisconnectReason::Auth);
                 }
-                let signature = self.sign(back.bytes()).await.map_err(|_| Lost::Login)?;
-                Some(text(&signature, back, inbound).ok_or(Lost::Login)?)
+                let signature =
+                    self.sign(back.bytes()).await.map_err(|_| DisconnectReason::Auth)?;
+                Some(text(&signature, back, inbound).ok_or(DisconnectReason::Auth)?)
             }
             false => None,
         };
-        while is_cut(shared, back, |headers| {
+        while is_truncated(shared, back, |headers| {
             let name = *name;
             let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
-            login.connect(&identity, headers)
+            auth.connect(&identity, headers)
         }) {
             write_all(back, writer).await?;
         }
@@ -97,25 +98,25 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
     async fn log_in<'d, R: Sizes<'d>, W: Write>(
         &mut self,
         desk: &mut LoginContext<'_, 'd, R, W>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), DisconnectReason> {
         let LoginContext { shared, memory, writer, is_secure } = desk;
         let RunnerState { name, no_echo, inbound, back, .. } = &mut **memory;
         put_nonce(shared, back);
-        let proof = self.0.log_in(back.bytes()).await.map_err(|_| Lost::Login)?;
-        if proof.login.needs_signature() && (proof.signature.is_none() || back.is_empty()) {
-            return Err(Lost::Login);
+        let proof = self.0.log_in(back.bytes()).await.map_err(|_| DisconnectReason::Auth)?;
+        if proof.auth.needs_signature() && (proof.signature.is_none() || back.is_empty()) {
+            return Err(DisconnectReason::Auth);
         }
         let signature = match &proof.signature {
-            Some(signature) => Some(text(signature, back, inbound).ok_or(Lost::Login)?),
+            Some(signature) => Some(text(signature, back, inbound).ok_or(DisconnectReason::Auth)?),
             None => {
                 back.clear();
                 None
             }
         };
-        while is_cut(shared, back, |headers| {
+        while is_truncated(shared, back, |headers| {
             let name = *name;
             let identity = Identity { name, no_echo: *no_echo, signature, is_secure: *is_secure };
-            proof.login.connect(&identity, headers)
+            proof.auth.connect(&identity, headers)
         }) {
             write_all(back, writer).await?;
         }
@@ -149,7 +150,7 @@ fn text<'i>(
 
 /// Puts CONNECT where it is written from, in parts if need be: a JWT is longer than the memory for
 /// sending. Says whether there is another part after this one; the last is for the exchange to write.
-fn is_cut<'d, 'c, R: Sizes<'d>>(
+fn is_truncated<'d, 'c, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     back: &mut TxBuffer<'d>,
     connect: impl Fn(bool) -> Connect<'c>,

@@ -3,8 +3,8 @@
 use core::task::Waker;
 
 use nats_proto::Message;
-use nats_proto::Token;
-use nats_proto::session::Ended;
+use nats_proto::RequestId;
+use nats_proto::session::EndReason;
 
 use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::Delivered;
@@ -19,7 +19,7 @@ use crate::wakers::WakerSlot;
 pub struct Borrowed<'d> {
     content: Content<'d>,
     /// The number of the last request.
-    token: Token,
+    request_id: RequestId,
     /// That request, if its reply is waited for.
     pub(crate) request: Option<OpenRequest>,
     pub(crate) reader: WakerSlot,
@@ -47,7 +47,7 @@ impl<'d> Borrowed<'d> {
     pub(crate) const fn new() -> Self {
         Self {
             content: Content::Nothing,
-            token: Token(0),
+            request_id: RequestId(0),
             request: None,
             reader: WakerSlot::new(),
             is_reader_due: false,
@@ -77,15 +77,15 @@ impl<'d> Borrowed<'d> {
     }
 
     /// The number of the next request.
-    pub(crate) const fn next_token(&self) -> Token {
-        Token(self.token.0.wrapping_add(1))
+    pub(crate) const fn next_request_id(&self) -> RequestId {
+        RequestId(self.request_id.0.wrapping_add(1))
     }
 
     /// Begins a request to a subject with this fingerprint.
-    pub(crate) const fn ask(&mut self, subject: u32) -> Token {
-        self.token = self.next_token();
+    pub(crate) const fn ask(&mut self, subject: u32) -> RequestId {
+        self.request_id = self.next_request_id();
         self.request = Some(OpenRequest { state: ReplyState::Waiting, is_sent: false, subject });
-        self.token
+        self.request_id
     }
 
     /// The reply is not waited for any more.
@@ -96,8 +96,8 @@ impl<'d> Borrowed<'d> {
         }
     }
 
-    fn request(&mut self, token: Token) -> Option<&mut OpenRequest> {
-        let is_it = self.token == token;
+    fn request(&mut self, request_id: RequestId) -> Option<&mut OpenRequest> {
+        let is_it = self.request_id == request_id;
         self.request.as_mut().filter(|request| is_it && request.state == ReplyState::Waiting)
     }
 }
@@ -110,8 +110,8 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
         Delivered::Borrowed(FrameInfo { sid, layout, is_reply: false })
     }
 
-    fn deliver_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Delivered {
-        let Some(request) = self.request(token) else { return Delivered::Unwanted };
+    fn deliver_reply(&mut self, request_id: RequestId, message: &Message<&[u8]>) -> Delivered {
+        let Some(request) = self.request(request_id) else { return Delivered::Unwanted };
         if message.is_no_responders() {
             request.state = ReplyState::NoResponders;
             self.wake();
@@ -124,14 +124,14 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
 
     fn on_too_long(&mut self, _: SlotOwner) {}
 
-    fn on_sent(&mut self, token: Token) {
-        if let Some(request) = self.request(token) {
+    fn on_sent(&mut self, request_id: RequestId) {
+        if let Some(request) = self.request(request_id) {
             request.is_sent = true;
         }
     }
 
-    fn end_reply(&mut self, token: Token, state: ReplyState) {
-        if let Some(request) = self.request(token) {
+    fn end_reply(&mut self, request_id: RequestId, state: ReplyState) {
+        if let Some(request) = self.request(request_id) {
             request.state = state;
             self.wake();
         }
@@ -140,7 +140,7 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
     fn refuse(&mut self, subject: u32) {
         let is_it = |request: &OpenRequest| request.is_sent && request.subject == subject;
         if self.request.as_ref().is_some_and(is_it) {
-            self.end_reply(self.token, ReplyState::NotPermitted);
+            self.end_reply(self.request_id, ReplyState::NotPermitted);
         }
     }
 
@@ -149,14 +149,14 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
     }
 
     fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool) {
-        let token = self.token;
-        if self.request(token).is_some_and(|request| is_over(request.is_sent)) {
-            self.end_reply(token, state);
+        let request_id = self.request_id;
+        if self.request(request_id).is_some_and(|request| is_over(request.is_sent)) {
+            self.end_reply(request_id, state);
         }
     }
 
-    fn end(&mut self, _: SlotOwner, how: Ended) -> bool {
-        matches!(how, Ended::Unsubscribed | Ended::Stopped)
+    fn end(&mut self, _: SlotOwner, how: EndReason) -> bool {
+        matches!(how, EndReason::Unsubscribed | EndReason::Closed)
     }
 
     fn has_due(&mut self) -> &mut bool {

@@ -12,7 +12,7 @@ use nats_proto::wire::Oversized;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub struct Piece<'a> {
+pub struct Chunk<'a> {
     /// The subscription.
     pub sid: Sid,
     /// The subject, with the first chunk; empty if even that is too long.
@@ -29,7 +29,7 @@ pub struct Piece<'a> {
 
 /// What takes chunks, and how much of the current message has passed.
 pub(crate) struct Chunks<'d> {
-    consumer: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>,
+    consumer: Option<&'d mut (dyn FnMut(Chunk<'_>) + Send)>,
     sid: Sid,
     size: usize,
     headers: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Chunks<'d> {
 }
 
 impl<'d> Chunks<'d> {
-    pub(crate) const fn new(consumer: Option<&'d mut (dyn FnMut(Piece<'_>) + Send)>) -> Self {
+    pub(crate) const fn new(consumer: Option<&'d mut (dyn FnMut(Chunk<'_>) + Send)>) -> Self {
         Self { consumer, sid: Sid(0), size: 0, headers: 0, offset: 0 }
     }
 
@@ -81,7 +81,7 @@ impl<'d> Chunks<'d> {
     fn pass_on(&mut self, subject: &[u8], bytes: &[u8]) {
         let Self { sid, size, headers, offset, .. } = *self;
         if let Some(consumer) = &mut self.consumer {
-            consumer(Piece { sid, subject, size, headers, offset, bytes });
+            consumer(Chunk { sid, subject, size, headers, offset, bytes });
         }
     }
 }

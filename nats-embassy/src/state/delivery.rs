@@ -4,9 +4,9 @@ use core::task::Waker;
 
 use nats_proto::Layout;
 use nats_proto::Message;
+use nats_proto::RequestId;
 use nats_proto::Sid;
-use nats_proto::Token;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 
 /// What becomes of messages.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -18,16 +18,16 @@ pub trait Delivery<'d> {
     fn deliver(&mut self, owner: SlotOwner, message: &Message<&[u8]>) -> Delivered;
 
     /// Takes the reply to a request.
-    fn deliver_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Delivered;
+    fn deliver_reply(&mut self, request_id: RequestId, message: &Message<&[u8]>) -> Delivered;
 
     /// A message of a subscription was skipped.
     fn on_too_long(&mut self, owner: SlotOwner);
 
     /// A request is published.
-    fn on_sent(&mut self, token: Token);
+    fn on_sent(&mut self, request_id: RequestId);
 
     /// There will be no reply to a request.
-    fn end_reply(&mut self, token: Token, state: ReplyState);
+    fn end_reply(&mut self, request_id: RequestId, state: ReplyState);
 
     /// The server refused requests to a subject with this [`fingerprint`](crate::state::requests::fingerprint).
     fn refuse(&mut self, subject: u32);
@@ -39,7 +39,7 @@ pub trait Delivery<'d> {
     fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool);
 
     /// A subscription is over. Returns whether its owner learns of that.
-    fn end(&mut self, owner: SlotOwner, how: Ended) -> bool;
+    fn end(&mut self, owner: SlotOwner, how: EndReason) -> bool;
 
     /// Whether a task is to be woken, here or elsewhere.
     fn has_due(&mut self) -> &mut bool;
@@ -138,6 +138,6 @@ impl BorrowedFrame<'_> {
     pub(crate) fn message(&self) -> Message<&[u8]> {
         let FrameInfo { sid, layout, .. } = self.message;
         let frame = self.memory.get(self.start..).unwrap_or_default();
-        Message::from_frame(frame.get(..layout.frame_len()).unwrap_or_default(), sid, layout)
+        Message::from_frame(frame.get(..layout.wire_len()).unwrap_or_default(), sid, layout)
     }
 }

@@ -1,6 +1,6 @@
 //! Bytes as they come in.
 
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
@@ -77,11 +77,11 @@ impl<'d> Inbound<'d> {
     pub(crate) fn handle_all(
         &mut self,
         mut handle: impl FnMut(Found<'_>) -> bool,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), DisconnectReason> {
         let mut wants_more = true;
         while wants_more {
             let filled = self.memory.get(self.start..self.filled).unwrap_or_default();
-            let len = match self.decoder.decode(filled).map_err(Lost::Protocol)? {
+            let len = match self.decoder.decode(filled).map_err(DisconnectReason::Protocol)? {
                 Decoded::Frame { op, len } => {
                     wants_more = handle(Found::Op(op));
                     len
@@ -100,7 +100,7 @@ impl<'d> Inbound<'d> {
     /// Gives the memory away, with the message that was found last.
     pub(crate) fn borrow(&mut self, message: FrameInfo) -> BorrowedFrame<'d> {
         self.is_borrowed = true;
-        let start = self.start.saturating_sub(message.layout.frame_len());
+        let start = self.start.saturating_sub(message.layout.wire_len());
         BorrowedFrame { memory: core::mem::take(&mut self.memory), start, message }
     }
 

@@ -153,7 +153,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             self.front.retain(start);
             self.retained = RetainedBody { len: body, has_headers: !message.headers.is_empty() };
         }
-        self.statistics.published = self.statistics.published.wrapping_add(1);
+        self.statistics.out_messages = self.statistics.out_messages.wrapping_add(1);
         self.wake_runner();
         Ok(())
     }
@@ -213,7 +213,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(super) const fn drop_retained(&mut self) {
         if self.front.has_retained() {
             self.front.drop_retained();
-            self.statistics.replaced = self.statistics.replaced.wrapping_add(1);
+            self.statistics.replaced_messages = self.statistics.replaced_messages.wrapping_add(1);
         }
     }
 

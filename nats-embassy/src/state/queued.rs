@@ -4,11 +4,11 @@ use core::task::Waker;
 
 use nats_proto::Message;
 use nats_proto::Pending;
+use nats_proto::RequestId;
 use nats_proto::Requests;
 use nats_proto::Slot;
 use nats_proto::Table;
-use nats_proto::Token;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
@@ -57,8 +57,8 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Queued<'d, L
         self.slots.deliver(owner, message)
     }
 
-    fn deliver_reply(&mut self, token: Token, message: &Message<&[u8]>) -> Delivered {
-        let Some(reply) = self.requests.get_mut(token) else { return Delivered::Unwanted };
+    fn deliver_reply(&mut self, request_id: RequestId, message: &Message<&[u8]>) -> Delivered {
+        let Some(reply) = self.requests.get_mut(request_id) else { return Delivered::Unwanted };
         if reply.state != ReplyState::Waiting || reply.slot == NO_SLOT {
             return Delivered::Unwanted;
         }
@@ -81,14 +81,14 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Queued<'d, L
         }
     }
 
-    fn on_sent(&mut self, token: Token) {
-        if let Some(reply) = self.requests.get_mut(token) {
+    fn on_sent(&mut self, request_id: RequestId) {
+        if let Some(reply) = self.requests.get_mut(request_id) {
             reply.is_sent = true;
         }
     }
 
-    fn end_reply(&mut self, token: Token, state: ReplyState) {
-        if let Some(reply) = self.requests.get_mut(token) {
+    fn end_reply(&mut self, request_id: RequestId, state: ReplyState) {
+        if let Some(reply) = self.requests.get_mut(request_id) {
             reply.end(state);
             self.slots.has_due = true;
         }
@@ -107,7 +107,7 @@ impl<'d, L: Table<Slot<Pending<Reply>>> + Default> Delivery<'d> for Queued<'d, L
         self.end_all(state, |reply| is_over(reply.is_sent));
     }
 
-    fn end(&mut self, owner: SlotOwner, how: Ended) -> bool {
+    fn end(&mut self, owner: SlotOwner, how: EndReason) -> bool {
         self.slots.end(owner, how);
         true
     }

@@ -1,10 +1,10 @@
 //! Requests that wait for their replies.
 
 use nats_proto::Instant;
+use nats_proto::RequestId;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::Subject;
-use nats_proto::Token;
 use nats_proto::session;
 use nats_proto::wire::Action;
 use nats_proto::wire::Publish;
@@ -112,7 +112,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     /// Publishes a request. It waits for a connection, or fails; it is never kept for one.
     pub(crate) fn publish_request(
         &mut self,
-        token: Token,
+        request_id: RequestId,
         message: &Publish<'_>,
         several: bool,
         turn: Option<Turn>,
@@ -122,26 +122,26 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         let mut text = <R::Store as Store>::Text::default();
         let reply = if several {
-            self.inbox.replies(token, &mut text)
+            self.inbox.replies(request_id, &mut text)
         } else {
-            self.inbox.reply(token, &mut text)
+            self.inbox.reply(request_id, &mut text)
         };
         let reply: Subject<'_> = reply.map_err(|_| PublishError::TooLong { max: 0 })?;
         self.publish(&Publish { reply: Some(reply), ..*message }, turn)?;
-        self.delivery.on_sent(token);
+        self.delivery.on_sent(request_id);
         Ok(())
     }
 
     /// Subscribes to the replies to a request that may get several.
     pub(crate) fn subscribe_to_replies(
         &mut self,
-        token: Token,
+        request_id: RequestId,
         owner: SlotOwner,
         now: Instant,
     ) -> Result<Sid, RequestError> {
         let mut text = <R::Store as Store>::Text::default();
         let full = SubscribeError::Session(session::SubscribeError::Full);
-        let subject = self.inbox.replies(token, &mut text).map_err(|_| full)?;
+        let subject = self.inbox.replies(request_id, &mut text).map_err(|_| full)?;
         Ok(self.subscribe(subject.into(), None, owner, now)?)
     }
 
@@ -173,8 +173,8 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             }
             Action::PublishReply => {
                 // What this client makes needs no quoting.
-                if let Some(token) = self.inbox.token(violation.subject.as_bytes()) {
-                    self.delivery.end_reply(token, ReplyState::NotPermitted);
+                if let Some(request_id) = self.inbox.request_id(violation.subject.as_bytes()) {
+                    self.delivery.end_reply(request_id, ReplyState::NotPermitted);
                 }
             }
             _ => {}

@@ -11,7 +11,7 @@ pub trait Sizes<'d>: Sized {
     /// How tasks exclude each other.
     type Raw: RawMutex;
     /// The session's memory.
-    type Store: Store<Route = u8>;
+    type Store: Store<Recipient = u8>;
     /// Where messages go.
     type Delivery: Delivery<'d>;
 }

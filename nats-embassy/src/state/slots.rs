@@ -5,7 +5,7 @@ use core::task::Waker;
 use nats_proto::Layout;
 use nats_proto::Message;
 use nats_proto::Sid;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 
 use crate::state::delivery::Delivered;
 use crate::state::delivery::SlotOwner;
@@ -15,7 +15,7 @@ use crate::wakers::WakerSlot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub struct Queueing {
+pub struct PendingLimits {
     /// How many slots the subscription takes. At least one; a message keeps its slot
     /// until it is dropped.
     pub depth: usize,
@@ -34,7 +34,7 @@ pub enum Overflow {
     DropOldest,
 }
 
-impl Queueing {
+impl PendingLimits {
     /// Up to `depth` messages wait; more are dropped.
     #[must_use]
     pub const fn drop_newest(depth: usize) -> Self {
@@ -78,7 +78,7 @@ pub(crate) struct Queue {
     is_due: bool,
     has_ended: bool,
     /// Why, if it has.
-    how: Ended,
+    how: EndReason,
     pub(crate) dropped: u32,
     pub(crate) oversized: u32,
     overflow: Overflow,
@@ -96,7 +96,7 @@ impl Queue {
         reader: WakerSlot::new(),
         is_due: false,
         has_ended: false,
-        how: Ended::Unsubscribed,
+        how: EndReason::Unsubscribed,
         dropped: 0,
         oversized: 0,
         overflow: Overflow::DropNewest,
@@ -105,12 +105,12 @@ impl Queue {
         is_live: false,
     };
 
-    const fn end(&mut self, how: Ended) {
+    const fn end(&mut self, how: EndReason) {
         (self.has_ended, self.how, self.is_live) = (true, how, false);
         self.is_due = true;
     }
 
-    pub(crate) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<EndReason> {
         self.has_ended.then_some(self.how)
     }
 }
@@ -145,8 +145,8 @@ impl<'d> MessageSlots<'d> {
     }
 
     /// Takes a queue and slots for a subscription.
-    pub(crate) fn open(&mut self, queueing: Queueing) -> Option<SlotOwner> {
-        let depth = queueing.depth.max(1);
+    pub(crate) fn open(&mut self, pending_limits: PendingLimits) -> Option<SlotOwner> {
+        let depth = pending_limits.depth.max(1);
         let free = self.slots.iter().filter(|slot| slot.is_free()).count();
         let is_free = |queue: &Queue| !queue.is_used && !queue.is_live;
         let index = self.queues.iter().position(is_free)?;
@@ -155,7 +155,7 @@ impl<'d> MessageSlots<'d> {
             return None;
         }
         let queue = self.queues.get_mut(index)?;
-        *queue = Queue { overflow: queueing.overflow, is_used: true, ..Queue::EMPTY };
+        *queue = Queue { overflow: pending_limits.overflow, is_used: true, ..Queue::EMPTY };
         let free = self.slots.iter_mut().filter(|slot| slot.is_free());
         free.take(depth).for_each(|slot| slot.owner = owner);
         Some(owner)
@@ -180,7 +180,7 @@ impl<'d> MessageSlots<'d> {
     }
 
     /// The session has given a subscription back.
-    pub(crate) fn end(&mut self, owner: SlotOwner, how: Ended) {
+    pub(crate) fn end(&mut self, owner: SlotOwner, how: EndReason) {
         if let Some(queue) = self.queue(owner) {
             queue.end(how);
             self.has_due = true;
@@ -214,7 +214,7 @@ impl<'d> MessageSlots<'d> {
         let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
             return Delivered::Unwanted;
         };
-        let len = message.frame_len();
+        let len = message.wire_len();
         let mut owned = self.slots.iter().filter(|slot| slot.owner == owner);
         // All slots are of one size.
         let memory = owned.find_map(|slot| slot.memory.as_deref());

@@ -18,9 +18,9 @@ use embedded_nal_async::Dns;
 use embedded_nal_async::TcpConnect;
 use nats_proto::ServerUrl;
 
-use crate::transport::Connection;
 use crate::transport::Connector;
-use crate::transport::Failed;
+use crate::transport::Transport;
+use crate::transport::TransportError;
 
 /// Connects over TCP, without TLS, by any stack with the traits of `embedded-nal-async`.
 ///
@@ -39,7 +39,7 @@ pub struct NalConnector<S, D> {
 }
 
 /// A TCP connection.
-pub struct NalConnection<T>(Shared<T>);
+pub struct NalTransport<T>(Shared<T>);
 
 /// The receiving half of a TCP connection.
 pub struct NalReader<'a, T>(&'a Shared<T>);
@@ -72,26 +72,29 @@ impl<S: TcpConnect, D: Dns> NalConnector<S, D> {
 }
 
 impl<S: TcpConnect, D: Dns> Connector for NalConnector<S, D> {
-    type Connection<'c>
-        = NalConnection<S::Connection<'c>>
+    type Transport<'c>
+        = NalTransport<S::Connection<'c>>
     where
         Self: 'c;
 
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Self::Connection<'_>, Failed> {
+    async fn connect(
+        &mut self,
+        server: &ServerUrl<'_>,
+    ) -> Result<Self::Transport<'_>, TransportError> {
         if server.scheme().is_websocket() {
-            return Err(Failed);
+            return Err(TransportError);
         }
         let host = server.host();
         let address: IpAddr = match host.parse() {
             Ok(address) => address,
             Err(_) => {
                 let found = self.dns.get_host_by_name(host, AddrType::Either);
-                found.await.map_err(|_| Failed)?
+                found.await.map_err(|_| TransportError)?
             }
         };
         let address = SocketAddr::new(address, server.port());
-        let socket = self.stack.connect(address).await.map_err(|_| Failed)?;
-        Ok(NalConnection(Shared {
+        let socket = self.stack.connect(address).await.map_err(|_| TransportError)?;
+        Ok(NalTransport(Shared {
             socket: Mutex::new(socket),
             wanted: Signal::new(),
             returned: Signal::new(),
@@ -100,7 +103,7 @@ impl<S: TcpConnect, D: Dns> Connector for NalConnector<S, D> {
     }
 }
 
-impl<T: Read + Write> Connection for NalConnection<T> {
+impl<T: Read + Write> Transport for NalTransport<T> {
     type Reader<'a>
         = NalReader<'a, T>
     where
@@ -179,13 +182,13 @@ impl<T: Write> Write for NalWriter<'_, T> {
 }
 
 impl Dns for NoDns {
-    type Error = Failed;
+    type Error = TransportError;
 
-    async fn get_host_by_name(&self, _: &str, _: AddrType) -> Result<IpAddr, Failed> {
-        Err(Failed)
+    async fn get_host_by_name(&self, _: &str, _: AddrType) -> Result<IpAddr, TransportError> {
+        Err(TransportError)
     }
 
-    async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, Failed> {
-        Err(Failed)
+    async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, TransportError> {
+        Err(TransportError)
     }
 }

@@ -15,9 +15,9 @@ use embedded_io_async::Read;
 use embedded_io_async::Write;
 use nats_proto::ServerUrl;
 
-use crate::transport::Connection;
 use crate::transport::Connector;
-use crate::transport::Failed;
+use crate::transport::Transport;
+use crate::transport::TransportError;
 
 #[cfg(not(any(feature = "ipv4", feature = "ipv6")))]
 compile_error!("the feature `net` needs `ipv4` or `ipv6`");
@@ -46,7 +46,7 @@ pub struct NetConnector<'d> {
 }
 
 /// A TCP connection.
-pub struct NetConnection<'c>(TcpSocket<'c>);
+pub struct NetTransport<'c>(TcpSocket<'c>);
 
 /// The receiving half of a TCP connection.
 pub struct NetReader<'c>(TcpReader<'c>);
@@ -65,15 +65,15 @@ impl<'d> NetConnector<'d> {
 
 impl NetConnector<'_> {
     /// One of a host's addresses, another one for every attempt. An address is its own answer.
-    async fn look_up(&self, host: &str) -> Result<IpAddress, Failed> {
+    async fn look_up(&self, host: &str) -> Result<IpAddress, TransportError> {
         for query in queries(host, self.attempts) {
             let addresses = self.stack.dns_query(host, query).await.unwrap_or_default();
             let turn = self.attempts / QUERIES.len();
             if let Some(turn) = turn.checked_rem(addresses.len()) {
-                return addresses.get(turn).copied().ok_or(Failed);
+                return addresses.get(turn).copied().ok_or(TransportError);
             }
         }
-        Err(Failed)
+        Err(TransportError)
     }
 }
 
@@ -88,14 +88,17 @@ fn queries(host: &str, attempt: usize) -> impl Iterator<Item = DnsQueryType> {
 }
 
 impl Connector for NetConnector<'_> {
-    type Connection<'c>
-        = NetConnection<'c>
+    type Transport<'c>
+        = NetTransport<'c>
     where
         Self: 'c;
 
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<NetConnection<'_>, Failed> {
+    async fn connect(
+        &mut self,
+        server: &ServerUrl<'_>,
+    ) -> Result<NetTransport<'_>, TransportError> {
         if server.scheme().is_websocket() {
-            return Err(Failed);
+            return Err(TransportError);
         }
         self.stack.wait_config_up().await;
         let address = self.look_up(server.host()).await?;
@@ -103,12 +106,12 @@ impl Connector for NetConnector<'_> {
         let mut socket = TcpSocket::new(self.stack, self.rx, self.tx);
         // What is to be sent together is written together.
         socket.set_nagle_enabled(false);
-        socket.connect((address, server.port())).await.map_err(|_| Failed)?;
-        Ok(NetConnection(socket))
+        socket.connect((address, server.port())).await.map_err(|_| TransportError)?;
+        Ok(NetTransport(socket))
     }
 }
 
-impl Connection for NetConnection<'_> {
+impl Transport for NetTransport<'_> {
     type Reader<'a>
         = NetReader<'a>
     where

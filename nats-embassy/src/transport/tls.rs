@@ -27,7 +27,7 @@ use embedded_tls::Aes128GcmSha256;
 use nats_proto::ServerUrl;
 
 use crate::transport::Connector;
-use crate::transport::Failed;
+use crate::transport::TransportError;
 
 pub use error::Algorithm;
 pub use error::CertificateError;
@@ -36,8 +36,8 @@ pub use identity::ClientCertificate;
 pub use identity::Entropy;
 pub use identity::NoClock;
 pub use identity::TlsClock;
-pub use link::TlsConnection;
 pub use link::TlsReader;
+pub use link::TlsTransport;
 pub use link::TlsWriter;
 
 use error::Report;
@@ -175,15 +175,18 @@ impl<'d, C: Connector, E: Entropy, T: TlsClock> TlsConnector<'d, C, E, T> {
 }
 
 impl<'d, C: Connector, E: Entropy, T: TlsClock> Connector for TlsConnector<'d, C, E, T> {
-    type Connection<'c>
-        = TlsConnection<'c, 'd, C::Connection<'c>, E, T>
+    type Transport<'c>
+        = TlsTransport<'c, 'd, C::Transport<'c>, E, T>
     where
         Self: 'c;
 
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Self::Connection<'_>, Failed> {
-        let inner = self.inner.dial(server).await?;
+    async fn connect(
+        &mut self,
+        server: &ServerUrl<'_>,
+    ) -> Result<Self::Transport<'_>, TransportError> {
+        let inner = self.inner.connect(server).await?;
         self.wire.reset();
         let Self { identity, rx, tx, wire, report, .. } = self;
-        Ok(TlsConnection::new(inner, identity, rx, tx, wire, *report))
+        Ok(TlsTransport::new(inner, identity, rx, tx, wire, *report))
     }
 }

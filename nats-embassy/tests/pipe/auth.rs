@@ -1,11 +1,11 @@
 //! Logging in.
 
+use nats_embassy::Auth;
 use nats_embassy::Config;
 use nats_embassy::Event;
-use nats_embassy::Login;
 use nats_embassy::SignError;
 use nats_embassy::Signer;
-use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::session::DisconnectReason;
 use nats_embassy::nats_proto::wire::ErrorKind;
 
 use crate::Nats;
@@ -29,13 +29,13 @@ impl Signer for Element {
 #[test]
 fn credentials_are_in_connect() {
     let table = [
-        (Login::Password { user: "sue", password: "secret" }, "sue"),
-        (Login::Token("t0ken"), "auth_token"),
-        (Login::Anonymous, "no_responders"),
+        (Auth::Password { user: "sue", password: "secret" }, "sue"),
+        (Auth::Token("t0ken"), "auth_token"),
+        (Auth::Anonymous, "no_responders"),
     ];
     for (login, expected) in table {
         let peer = Peer::new(Script { chunk: 5, ..Script::default() });
-        let config = Config::new("nats://one").login(login).name("device");
+        let config = Config::new("nats://one").auth(login).name("device");
         with_config(config, &peer, async |client| client.connected().await.unwrap());
         let log = peer.log();
         let connect = log.iter().find(|line| line.starts_with("CONNECT")).unwrap();
@@ -47,10 +47,10 @@ fn credentials_are_in_connect() {
 fn a_signer_may_take_its_time() {
     // A JWT is longer than what is written at once.
     let jwt = "x".repeat(2000);
-    for login in [Login::Nkey { public: "UXYZ" }, Login::Jwt(&jwt)] {
+    for login in [Auth::Nkey { public: "UXYZ" }, Auth::Jwt(&jwt)] {
         let peer = Peer::new(Script::default());
         let mut resources = Nats::new();
-        let config = Config::new("nats://one").login(login);
+        let config = Config::new("nats://one").auth(login);
         let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
         let (client, runner) = made.unwrap();
         let mut runner = runner.with_signer(Element);
@@ -64,9 +64,9 @@ fn a_signer_may_take_its_time() {
 #[test]
 fn without_a_signature_there_is_no_connection() {
     let peer = Peer::new(Script::default());
-    let config = Config::new("nats://one").login(Login::Jwt("jwt"));
+    let config = Config::new("nats://one").auth(Auth::Jwt("jwt"));
     with_config(config, &peer, async |client| {
-        assert_eq!(client.next_event().await, Some(Event::ConnectFailed(Lost::Login)));
+        assert_eq!(client.next_event().await, Some(Event::ConnectFailed(DisconnectReason::Auth)));
     });
 }
 
@@ -75,7 +75,7 @@ fn a_wrong_password_is_tried_again_later() {
     let peer = Peer::new(Script { refusal: Some("Authorization Violation"), ..Script::default() });
     with_config(Config::new("nats://one"), &peer, async |client| {
         for _ in 0..5 {
-            let expected = Lost::Server(ErrorKind::AuthorizationViolation);
+            let expected = DisconnectReason::Server(ErrorKind::AuthorizationViolation);
             while client.next_event().await != Some(Event::ConnectFailed(expected)) {}
         }
         peer.script(|script| script.refusal = None);
@@ -101,17 +101,17 @@ fn what_is_there_before_tls_is_from_anybody() {
     let info = format!("{info}\r\nMSG a 1 1\r\nx");
     let peer = Peer::new(Script { info, ..Script::default() });
     with_config(Config::new("nats://one"), &peer, async |client| {
-        assert_eq!(client.next_event().await, Some(Event::ConnectFailed(Lost::Tls)));
+        assert_eq!(client.next_event().await, Some(Event::ConnectFailed(DisconnectReason::Tls)));
     });
 }
 
 #[test]
 fn what_comes_with_info_waits_for_the_login() {
-    for (login, is_signed) in [(Login::Anonymous, false), (Login::Nkey { public: "UXYZ" }, true)] {
+    for (login, is_signed) in [(Auth::Anonymous, false), (Auth::Nkey { public: "UXYZ" }, true)] {
         let info = format!("{INFO}\r\nPING\r\n+OK");
         let peer = Peer::new(Script { info, ..Script::default() });
         let mut resources = Nats::new();
-        let config = Config::new("nats://one").login(login);
+        let config = Config::new("nats://one").auth(login);
         let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
         let (client, runner) = made.unwrap();
         let mut runner = runner.with_signer(Element);
@@ -131,7 +131,7 @@ fn a_server_that_is_full_says_so() {
     let info = format!("{INFO}\r\n-ERR 'maximum connections exceeded'");
     let peer = Peer::new(Script { info, ..Script::default() });
     with_config(Config::new("nats://one"), &peer, async |client| {
-        let expected = Lost::Server(ErrorKind::MaximumConnections);
+        let expected = DisconnectReason::Server(ErrorKind::MaximumConnections);
         assert_eq!(client.next_event().await, Some(Event::ConnectFailed(expected)));
     });
 }
@@ -161,7 +161,7 @@ fn credentials_may_be_a_constant() {
     let expected = SignatureText::new(&block_on(expected.sign(b"abc")).unwrap());
     let peer = Peer::new(Script::default());
     let mut resources = Nats::new();
-    let config = Config::new("nats://one").login(Login::Jwt(jwt));
+    let config = Config::new("nats://one").auth(Auth::Jwt(jwt));
     let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
     let (client, runner) = made.unwrap();
     let mut runner = runner.with_signer(KeySigner::new(seed).unwrap());

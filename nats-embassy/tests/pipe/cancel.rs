@@ -9,7 +9,7 @@ use embassy_time::Duration;
 use embassy_time::with_timeout;
 use nats_embassy::Client;
 use nats_embassy::Config;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 use nats_embassy::nats_proto::ReplyLimits;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
@@ -58,7 +58,8 @@ fn dropped_everywhere(make: impl for<'d> AsyncFn(Client<'d, Nats<'d>>)) {
 async fn works<'d>(client: Client<'d, Nats<'d>>) {
     // What was begun on the side may have to come to its end.
     let _ = with_timeout(Duration::from_secs(1), client.flush()).await;
-    let mut all = [(); 3].map(|()| client.subscribe("works", Queueing::drop_newest(2)).unwrap());
+    let mut all =
+        [(); 3].map(|()| client.subscribe("works", PendingLimits::drop_newest(2)).unwrap());
     client.publish("works", b"yes").await.unwrap();
     for subscription in &mut all {
         assert_eq!(subscription.next().await.unwrap().payload(), b"yes");
@@ -68,7 +69,7 @@ async fn works<'d>(client: Client<'d, Nats<'d>>) {
     for _ in 0..3 {
         assert!(client.request("nobody", b"", SECOND).await.is_err());
     }
-    assert!(client.subscribe("works", Queueing::drop_newest(6)).is_ok());
+    assert!(client.subscribe("works", PendingLimits::drop_newest(6)).is_ok());
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn publishing_several() {
 fn passing_on() {
     let with_received = |pass_on: bool| {
         dropped_everywhere(async |client| {
-            let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+            let mut subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
             let message = Publish::new(Subject::from_static("a"), &[1; 100]);
             let message = Publish { reply: Some(Subject::from_static("b")), ..message };
             client.publish_message(&message).await.unwrap();
@@ -131,7 +132,7 @@ fn waiting() {
 #[test]
 fn receiving() {
     dropped_everywhere(async |client| {
-        let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+        let mut subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
         client.publish("a", b"").await.unwrap();
         assert!(subscription.next().await.is_some());
     });
@@ -143,7 +144,7 @@ fn requesting() {
         assert!(client.request("nobody", b"", SECOND).await.is_err());
     });
     dropped_everywhere(async |client| {
-        let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+        let mut service = client.subscribe("echo", PendingLimits::drop_newest(1)).unwrap();
         let serve = async {
             let request = service.next().await.unwrap();
             client.respond(&request, b"answer").await.unwrap();
@@ -158,7 +159,7 @@ fn requesting() {
 fn requesting_several() {
     let limits = ReplyLimits::within(SECOND).max_messages(3);
     dropped_everywhere(async |client| {
-        let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+        let mut service = client.subscribe("echo", PendingLimits::drop_newest(1)).unwrap();
         let serve = async {
             let request = service.next().await.unwrap();
             for _ in 0..3 {
@@ -167,8 +168,8 @@ fn requesting_several() {
         };
         let ask = async {
             let question = Publish::new(Subject::from_static("echo"), b"");
-            let queueing = Queueing::drop_newest(3);
-            let mut replies = client.request_many(&question, queueing, limits).await.unwrap();
+            let pending_limits = PendingLimits::drop_newest(3);
+            let mut replies = client.request_many(&question, pending_limits, limits).await.unwrap();
             for _ in 0..3 {
                 assert_eq!(replies.next().await.unwrap().unwrap().payload(), b"answer");
             }
@@ -185,8 +186,8 @@ fn a_reply_is_not_lost_with_the_future_that_waits_for_it() {
         let peer = Peer::new(Script { is_silent: true, chunk: 16, ..Script::default() });
         with_client(&peer, async |client| {
             let question = Publish::new(Subject::from_static("ask"), b"");
-            let queueing = Queueing::drop_newest(2);
-            let mut replies = client.request_many(&question, queueing, limits).await.unwrap();
+            let pending_limits = PendingLimits::drop_newest(2);
+            let mut replies = client.request_many(&question, pending_limits, limits).await.unwrap();
             client.flush().await.unwrap();
             let mut received = Vec::new();
             while received.len() < 2 {
@@ -212,7 +213,7 @@ fn a_message_is_not_lost_with_the_future_that_waits_for_it() {
     for polls in 1..20 {
         let peer = Peer::new(Script::default());
         with_client(&peer, async |client| {
-            let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+            let mut subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
             client.publish("a", b"once").await.unwrap();
             let taken = Cell::new(false);
             give_up_after(polls, async {
@@ -253,7 +254,7 @@ fn running() {
         let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
         let (client, mut runner) = made.unwrap();
         block_on(async {
-            let mut subscription = client.subscribe("a", Queueing::drop_newest(2)).unwrap();
+            let mut subscription = client.subscribe("a", PendingLimits::drop_newest(2)).unwrap();
             give_up_after(polls, runner.run()).await;
             let app = async {
                 client.publish("a", b"still").await.unwrap();

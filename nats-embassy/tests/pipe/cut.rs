@@ -1,7 +1,7 @@
 //! Connections that end at every byte.
 
 use embassy_time::with_timeout;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 
 use crate::clock::now;
 use crate::peer::Peer;
@@ -11,7 +11,7 @@ use crate::with_client;
 /// Publishes until the message is back: whatever happens in between, it has to come to that.
 fn converges(peer: &Peer) {
     with_client(peer, async |client| {
-        let mut subscription = client.subscribe("a.b", Queueing::drop_oldest(2)).unwrap();
+        let mut subscription = client.subscribe("a.b", PendingLimits::drop_oldest(2)).unwrap();
         let start = now();
         loop {
             client.publish("a.b", b"hello").await.unwrap();

@@ -8,10 +8,10 @@ use embassy_time::Timer;
 use nats_embassy::Config;
 use nats_embassy::Event;
 use nats_embassy::Offline;
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
-use nats_embassy::nats_proto::session::Ended;
-use nats_embassy::nats_proto::session::Stop;
+use nats_embassy::nats_proto::session::CloseReason;
+use nats_embassy::nats_proto::session::EndReason;
 
 use crate::clock::now;
 use crate::peer::Peer;
@@ -24,7 +24,7 @@ fn closing_without_a_connection_waits_for_nobody() {
     for is_lent in [false, true] {
         let peer = Peer::new(Script::default());
         with_client(&peer, async |client| {
-            let mut subscription = client.subscribe("a", Queueing::drop_newest(2)).unwrap();
+            let mut subscription = client.subscribe("a", PendingLimits::drop_newest(2)).unwrap();
             client.flush().await.unwrap();
             peer.publish("a", b"1");
             client.flush().await.unwrap();
@@ -46,7 +46,7 @@ fn closing_without_a_connection_waits_for_nobody() {
 fn draining_without_a_connection_waits_for_subscribers() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut subscription = client.subscribe("a", Queueing::drop_newest(2)).unwrap();
+        let mut subscription = client.subscribe("a", PendingLimits::drop_newest(2)).unwrap();
         client.flush().await.unwrap();
         peer.publish("a", b"1");
         client.flush().await.unwrap();
@@ -69,7 +69,7 @@ fn draining_does_not_wait_for_a_subscriber_with_nothing_left_to_take() {
     for listens in [true, false] {
         let peer = Peer::new(Script { listens, ..Script::default() });
         with_client(&peer, async |client| {
-            let subscription = client.subscribe("a", Queueing::drop_newest(2)).unwrap();
+            let subscription = client.subscribe("a", PendingLimits::drop_newest(2)).unwrap();
             if listens {
                 client.flush().await.unwrap();
             }
@@ -102,7 +102,7 @@ fn whoever_waits_learns_of_the_end() {
                 assert_eq!(closed, Ok(()));
                 return;
             }
-            let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+            let mut subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
             let events = async { while client.next_event().await.is_some() {} };
             let waiting = join(subscription.next(), events);
             let ((message, ()), closed) = join(waiting, client.close()).await;
@@ -118,7 +118,7 @@ fn a_subscription_ends_without_the_server() {
         let peer = Peer::new(Script { listens, ..Script::default() });
         with_client(&peer, async |client| {
             let mut all =
-                [(); 3].map(|()| client.subscribe("a", Queueing::drop_newest(2)).unwrap());
+                [(); 3].map(|()| client.subscribe("a", PendingLimits::drop_newest(2)).unwrap());
             if listens {
                 client.flush().await.unwrap();
                 client.publish("a", "1").await.unwrap();
@@ -139,7 +139,7 @@ fn a_subscription_ends_without_the_server() {
             if listens {
                 assert!(first.next().await.is_some());
                 assert!(first.next().await.is_none());
-                assert_eq!(first.ended(), Some(Ended::MaxReached));
+                assert_eq!(first.ended(), Some(EndReason::MaxReached));
             }
             second.unsubscribe_after(0);
             let kept = u32::from(listens);
@@ -167,7 +167,7 @@ fn places_are_free_again_when_a_subscription_is_over() {
                 client.connected().await.unwrap();
             }
             for _ in 0..10_000 {
-                drop(client.subscribe("a", Queueing::drop_newest(6)).unwrap());
+                drop(client.subscribe("a", PendingLimits::drop_newest(6)).unwrap());
                 if listens {
                     client.flush().await.unwrap();
                 }
@@ -188,7 +188,7 @@ fn what_was_kept_is_waited_for_until_it_is_sent() {
             peer.script(|script| script.listens = true);
         };
         let (closed, ()) = join(client.close(), connect).await;
-        assert_eq!((closed, client.connected().await), (Ok(()), Err(Stop::Drained)));
+        assert_eq!((closed, client.connected().await), (Ok(()), Err(CloseReason::Drained)));
     });
     assert!(peer.log().contains(&"PUB a last".to_owned()));
 }

@@ -4,16 +4,16 @@ use std::error::Error;
 
 use embassy_time::Duration;
 use embassy_time::with_timeout;
+use nats_embassy::Auth;
 use nats_embassy::BatchError;
 use nats_embassy::Config;
 use nats_embassy::ConfigError;
 use nats_embassy::Event;
 use nats_embassy::FlushError;
-use nats_embassy::Login;
-use nats_embassy::Proof;
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
 use nats_embassy::RequestError;
+use nats_embassy::ResolvedAuth;
 use nats_embassy::Runner;
 use nats_embassy::SignError;
 use nats_embassy::Signer;
@@ -22,8 +22,8 @@ use nats_embassy::nats_proto::ServerUrl;
 use nats_embassy::nats_proto::Sid;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::session;
-use nats_embassy::nats_proto::session::Ended;
-use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::session::DisconnectReason;
+use nats_embassy::nats_proto::session::EndReason;
 use nats_embassy::nats_proto::wire;
 use nats_embassy::nats_proto::wire::ErrorKind;
 use nats_embassy::nats_proto::wire::Publish;
@@ -72,8 +72,8 @@ fn every_error_says_its_own_and_what_caused_it() {
     for (error, len) in table {
         let texts = chain(*error);
         assert_eq!(texts.len(), *len, "{texts:?}");
-        for (text, cause) in texts.iter().zip(&texts[1..]) {
-            assert!(!text.contains(cause.as_str()), "said twice: {texts:?}");
+        for (text, reason) in texts.iter().zip(&texts[1..]) {
+            assert!(!text.contains(reason.as_str()), "said twice: {texts:?}");
         }
     }
 }
@@ -100,9 +100,15 @@ fn events_are_readable() {
     let table = [
         (Event::Connected, "connected"),
         (Event::Reconnecting { attempt: 3 }, "attempt 3 to connect"),
-        (Event::Disconnected(Lost::Stale), "disconnected: the server did not answer PING"),
+        (
+            Event::Disconnected(DisconnectReason::Stale),
+            "disconnected: the server did not answer PING",
+        ),
         (Event::Oversized { sid, size: 9 }, "a message of subscription 7 is too long: 9 bytes"),
-        (Event::Ended { sid, how: Ended::NotPermitted }, "subscription 7 is over: not permitted"),
+        (
+            Event::SubscriptionEnded { sid, reason: EndReason::NotPermitted },
+            "subscription 7 is over: not permitted",
+        ),
         (Event::Missed(2), "2 events were missed"),
     ];
     for (event, expected) in table {
@@ -116,7 +122,7 @@ fn events_are_readable() {
 fn a_message_without_a_reply_subject_is_not_answered() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+        let mut subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
         client.publish("a", "no answer").await.unwrap();
         let message = subscription.next().await.unwrap();
         assert_eq!(client.respond(&message, "yes").await, Err(PublishError::NoReply));
@@ -151,9 +157,9 @@ fn check(text: &str) {
     assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
 }
 
-const fn logins() -> [Login<'static>; 4] {
-    let password = Login::Password { user: "t0kyo", password: "s3cr3t" };
-    [password, Login::Token("t0ken"), Login::Jwt(JWT), Login::Anonymous]
+const fn logins() -> [Auth<'static>; 4] {
+    let password = Auth::Password { user: "t0kyo", password: "s3cr3t" };
+    [password, Auth::Token("t0ken"), Auth::Jwt(JWT), Auth::Anonymous]
 }
 
 /// Signs everything.
@@ -181,8 +187,11 @@ fn run_beside<'d, A: Signer>(
 #[test]
 fn no_login_shows_a_secret() {
     for login in logins() {
-        let config = Config::new("nats://one").login(login);
-        check(&format!("{login:?} {:?} {config:?} {config:#?}", Proof::signed(login, [7; 64])));
+        let config = Config::new("nats://one").auth(login);
+        check(&format!(
+            "{login:?} {:?} {config:?} {config:#?}",
+            ResolvedAuth::signed(login, [7; 64])
+        ));
         // Let in, refused, and without a signature.
         for (refusal, has_signer) in
             [(None, true), (Some("Authorization Violation"), true), (None, false)]
@@ -209,8 +218,8 @@ fn no_login_shows_a_secret() {
                 run_beside(runner, app);
             }
             let expected = match login {
-                Login::Password { password, .. } => password,
-                Login::Token(secret) | Login::Jwt(secret) => secret,
+                Auth::Password { password, .. } => password,
+                Auth::Token(secret) | Auth::Jwt(secret) => secret,
                 _ => "",
             };
             let log = peer.log();

@@ -2,13 +2,13 @@
 
 use core::num::NonZeroU64;
 
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
 use nats_embassy::RequestError;
 use nats_embassy::nats_proto::HeaderBuf;
 use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::session::Ended;
-use nats_embassy::nats_proto::session::Stop;
+use nats_embassy::nats_proto::session::CloseReason;
+use nats_embassy::nats_proto::session::EndReason;
 use nats_embassy::nats_proto::wire::Publish;
 
 use crate::SECOND;
@@ -24,7 +24,7 @@ fn everything_in_pieces_of_every_size() {
     for chunk in [1, 2, 3, 7, 64, 1024] {
         let peer = Peer::new(Script { chunk, ..Script::default() });
         with_client(&peer, async |client| {
-            let mut subscription = client.subscribe("a.*", Queueing::drop_newest(3)).unwrap();
+            let mut subscription = client.subscribe("a.*", PendingLimits::drop_newest(3)).unwrap();
             client.publish("a.b", b"plain").await.unwrap();
             let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
             headers.append("Key", "value").unwrap();
@@ -47,7 +47,7 @@ fn everything_in_pieces_of_every_size() {
             assert_eq!(full.headers().get("Key"), Some("value"));
             assert_eq!((full.reply(), full.payload()), (Some("r"), &b"full"[..]));
             let made = subscription.try_next().unwrap();
-            assert_eq!((made.payload(), made.frame().len()), (&b"made"[..], made.frame_len()));
+            assert_eq!((made.payload(), made.frame().len()), (&b"made"[..], made.wire_len()));
             assert!(subscription.try_next().is_none());
         });
     }
@@ -57,7 +57,7 @@ fn everything_in_pieces_of_every_size() {
 fn requests() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+        let mut service = client.subscribe("echo", PendingLimits::drop_newest(1)).unwrap();
         let serve = async {
             while let Some(request) = service.next().await {
                 client.respond(&request, request.payload()).await.unwrap();
@@ -74,7 +74,7 @@ fn requests() {
         embassy_futures::select::select(serve, ask).await;
         drop(service);
 
-        let silent = client.subscribe("silent", Queueing::drop_oldest(1)).unwrap();
+        let silent = client.subscribe("silent", PendingLimits::drop_oldest(1)).unwrap();
         let start = clock::now();
         let late = client.request("silent", b"", SECOND).await;
         assert_eq!(late.unwrap_err(), RequestError::TimedOut);
@@ -93,30 +93,32 @@ fn requests() {
 fn subscriptions_end() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut two = client.subscribe("a", Queueing::drop_newest(3)).unwrap();
+        let mut two = client.subscribe("a", PendingLimits::drop_newest(3)).unwrap();
         two.unsubscribe_after(NonZeroU64::new(2).unwrap());
         for _ in 0..3 {
             client.publish("a", b"").await.unwrap();
         }
         client.flush().await.unwrap();
-        assert_eq!(two.ended(), Some(Ended::MaxReached));
+        assert_eq!(two.ended(), Some(EndReason::MaxReached));
         assert!(two.next().await.is_some() && two.next().await.is_some());
         assert!(two.next().await.is_none());
         drop(two);
 
-        let mut drained = client.queue_subscribe("b", "group", Queueing::drop_newest(2)).unwrap();
+        let mut drained =
+            client.queue_subscribe("b", "group", PendingLimits::drop_newest(2)).unwrap();
         client.publish("b", b"last").await.unwrap();
         drained.drain();
         client.publish("b", b"too late").await.unwrap();
         assert_eq!(drained.next().await.unwrap().payload(), b"last");
         assert!(drained.next().await.is_none());
-        assert_eq!(drained.ended(), Some(Ended::Drained));
+        assert_eq!(drained.ended(), Some(EndReason::Drained));
         drop(drained);
 
         // The table has four places; all are free again.
         for _ in 0..20 {
-            let all = [(); 4].map(|()| client.subscribe("c", Queueing::drop_newest(1)).unwrap());
-            assert!(client.subscribe("d", Queueing::drop_newest(1)).is_err());
+            let all =
+                [(); 4].map(|()| client.subscribe("c", PendingLimits::drop_newest(1)).unwrap());
+            assert!(client.subscribe("d", PendingLimits::drop_newest(1)).is_err());
             drop(all);
             client.flush().await.unwrap();
         }
@@ -130,7 +132,7 @@ fn subscriptions_end() {
 fn draining_delivers_everything_first() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut subscription = client.subscribe("a", Queueing::drop_newest(4)).unwrap();
+        let mut subscription = client.subscribe("a", PendingLimits::drop_newest(4)).unwrap();
         for _ in 0..3 {
             client.publish("a", b"").await.unwrap();
         }
@@ -146,8 +148,8 @@ fn draining_delivers_everything_first() {
         let (drained, count) = embassy_futures::join::join(client.drain(), receive).await;
         assert_eq!((drained, count), (Ok(()), 3));
         assert_eq!(client.publish("a", b"").await, Err(PublishError::Closed));
-        assert!(client.subscribe("a", Queueing::drop_newest(1)).is_err());
-        assert_eq!(client.connected().await, Err(Stop::Drained));
+        assert!(client.subscribe("a", PendingLimits::drop_newest(1)).is_err());
+        assert_eq!(client.connected().await, Err(CloseReason::Drained));
         assert_eq!(client.next_event().await.map(|_| ()), Some(()));
     });
     let log = peer.log();
@@ -173,7 +175,7 @@ fn headers_go_with_requests_and_with_answers() {
             let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
             headers.append("Key", "value").unwrap();
             let headers = headers.as_headers();
-            let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+            let mut service = client.subscribe("echo", PendingLimits::drop_newest(1)).unwrap();
             let serve = async {
                 let request = service.next().await.unwrap();
                 assert_eq!(request.headers().get("Key"), Some("value"));

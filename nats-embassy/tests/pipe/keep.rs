@@ -3,13 +3,13 @@
 use nats_embassy::Config;
 use nats_embassy::Event;
 use nats_embassy::Offline;
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
 use nats_embassy::RequestError;
 use nats_embassy::nats_proto::HeaderBuf;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::session;
-use nats_embassy::nats_proto::session::Stop;
+use nats_embassy::nats_proto::session::CloseReason;
 use nats_embassy::nats_proto::wire::Publish;
 
 use crate::SECOND;
@@ -34,7 +34,7 @@ fn the_latest_message_is_sent_behind_the_subscriptions() {
             // Longer than what is left beside the message.
             let long = format!("a.{}", "x".repeat(40));
             let mut subscriptions = [(); 4]
-                .map(|()| client.subscribe(long.as_str(), Queueing::drop_newest(1)).unwrap());
+                .map(|()| client.subscribe(long.as_str(), PendingLimits::drop_newest(1)).unwrap());
             for number in 0..5 {
                 client.publish(long.as_str(), format!("{number}").as_bytes()).await.unwrap();
             }
@@ -49,7 +49,10 @@ fn the_latest_message_is_sent_behind_the_subscriptions() {
             for subscription in &mut subscriptions {
                 assert_eq!(subscription.next().await.unwrap().payload(), b"last");
             }
-            assert_eq!((client.statistics().replaced, client.statistics().published), (5, 6));
+            assert_eq!(
+                (client.statistics().replaced_messages, client.statistics().out_messages),
+                (5, 6)
+            );
             // From here on nothing is kept.
             client.publish("b", b"now").await.unwrap();
             client.flush().await.unwrap();
@@ -77,7 +80,7 @@ fn it_survives_attempts_and_connections_that_fail() {
         client.publish("a", b"again").await.unwrap();
         client.flush().await.unwrap();
         assert_eq!(published(&peer), ["PUB a again"]);
-        assert_eq!(client.statistics().replaced, 0);
+        assert_eq!(client.statistics().replaced_messages, 0);
     });
 }
 
@@ -93,7 +96,7 @@ fn what_the_next_server_would_not_take_is_dropped_and_counted() {
             let message = Publish { headers, ..Publish::new(Subject::from_static("a"), b"1") };
             client.publish_message(&message).await.unwrap();
             client.flush().await.unwrap();
-            assert_eq!(client.statistics().replaced, 1);
+            assert_eq!(client.statistics().replaced_messages, 1);
             assert!(matches!(
                 client.publish_message(&message).await,
                 Err(PublishError::Refused(_))
@@ -116,10 +119,10 @@ fn it_is_bounded_and_requests_are_not_kept() {
         );
         while !matches!(client.next_event().await, Some(Event::ConnectFailed(_))) {}
         // The one before is still there, and draining waits for it.
-        assert_eq!(client.statistics().replaced, 0);
+        assert_eq!(client.statistics().replaced_messages, 0);
         peer.script(|script| script.listens = true);
         client.drain().await.unwrap();
-        assert_eq!(client.connected().await, Err(Stop::Drained));
+        assert_eq!(client.connected().await, Err(CloseReason::Drained));
     });
     assert_eq!(published(&peer), ["PUB a fits"]);
 }
@@ -131,8 +134,8 @@ fn what_can_not_be_sent_any_more_counts() {
     with_config(CONFIG.session(session), &peer, async |client| {
         client.publish("a", b"").await.unwrap();
         while !matches!(client.next_event().await, Some(Event::ConnectFailed(_))) {}
-        assert_eq!(client.drain().await, Err(Stop::DrainTimedOut));
-        assert_eq!(client.statistics().replaced, 1);
+        assert_eq!(client.drain().await, Err(CloseReason::DrainTimedOut));
+        assert_eq!(client.statistics().replaced_messages, 1);
     });
 }
 
@@ -144,11 +147,12 @@ fn a_subscription_that_needs_its_room_is_worth_more() {
     let (client, mut runner) = nats_embassy::new(CONFIG, network, &mut resources, [7; 32]).unwrap();
     let app = async {
         let filter = "x".repeat(100);
-        let _subscription = client.subscribe(filter.as_str(), Queueing::drop_newest(1)).unwrap();
+        let _subscription =
+            client.subscribe(filter.as_str(), PendingLimits::drop_newest(1)).unwrap();
         client.publish("a", &[b'1'; 160]).await.unwrap();
         peer.script(|script| script.listens = true);
         client.flush().await.unwrap();
-        assert_eq!(client.statistics().replaced, 1);
+        assert_eq!(client.statistics().replaced_messages, 1);
     };
     crate::clock::block_on(embassy_futures::select::select(app, runner.run()));
     assert!(published(&peer).is_empty());

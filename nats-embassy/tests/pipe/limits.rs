@@ -3,8 +3,8 @@
 use nats_embassy::Config;
 use nats_embassy::ConfigError;
 use nats_embassy::Event;
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
 use nats_embassy::RequestError;
 use nats_embassy::SubscribeError;
 use nats_embassy::nats_proto::Subject;
@@ -44,12 +44,12 @@ fn a_prefix_leaves_room_for_all_replies_to_come() {
 
 #[test]
 fn messages_beyond_the_queue_are_dropped_and_counted() {
-    for (queueing, expected) in
-        [(Queueing::drop_newest(3), [0, 1, 2]), (Queueing::drop_oldest(3), [7, 8, 9])]
+    for (pending_limits, expected) in
+        [(PendingLimits::drop_newest(3), [0, 1, 2]), (PendingLimits::drop_oldest(3), [7, 8, 9])]
     {
         let peer = Peer::new(Script::default());
         with_client(&peer, async |client| {
-            let mut subscription = client.subscribe("a", queueing).unwrap();
+            let mut subscription = client.subscribe("a", pending_limits).unwrap();
             for _ in 0..2 {
                 for number in 0..10_u8 {
                     client.publish("a", &[number]).await.unwrap();
@@ -60,7 +60,7 @@ fn messages_beyond_the_queue_are_dropped_and_counted() {
                 }
                 assert!(subscription.try_next().is_none());
             }
-            assert_eq!((subscription.dropped(), client.statistics().dropped), (14, 14));
+            assert_eq!((subscription.dropped(), client.statistics().dropped_messages), (14, 14));
             let sid = subscription.sid();
             assert_eq!(client.next_event().await, Some(Event::Connected));
             // Once for every time that it fell behind.
@@ -74,7 +74,7 @@ fn messages_beyond_the_queue_are_dropped_and_counted() {
 fn a_message_on_loan_keeps_its_place() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut subscription = client.subscribe("a", Queueing::drop_oldest(1)).unwrap();
+        let mut subscription = client.subscribe("a", PendingLimits::drop_oldest(1)).unwrap();
         client.publish("a", b"1").await.unwrap();
         let first = subscription.next().await.unwrap();
         client.publish("a", b"2").await.unwrap();
@@ -82,11 +82,11 @@ fn a_message_on_loan_keeps_its_place() {
         assert_eq!((first.payload(), subscription.dropped()), (&b"1"[..], 1));
         drop(subscription);
         // The place is not to be had yet, but the other five are.
-        let five = client.subscribe("b", Queueing::drop_newest(5)).unwrap();
-        let none = client.subscribe("c", Queueing::drop_newest(1));
+        let five = client.subscribe("b", PendingLimits::drop_newest(5)).unwrap();
+        let none = client.subscribe("c", PendingLimits::drop_newest(1));
         assert_eq!(none.unwrap_err(), SubscribeError::NoSlots);
         drop(first);
-        assert!(client.subscribe("c", Queueing::drop_newest(1)).is_ok());
+        assert!(client.subscribe("c", PendingLimits::drop_newest(1)).is_ok());
         drop(five);
     });
 }
@@ -96,7 +96,7 @@ fn messages_that_are_too_long_are_passed_over() {
     for chunk in [1, 50, 1024] {
         let peer = Peer::new(Script { chunk, ..Script::default() });
         with_client(&peer, async |client| {
-            let mut subscription = client.subscribe("a", Queueing::drop_newest(2)).unwrap();
+            let mut subscription = client.subscribe("a", PendingLimits::drop_newest(2)).unwrap();
             client.flush().await.unwrap();
             // Longer than a place, and longer than what is received at once.
             for len in [200, 3000] {
@@ -104,7 +104,7 @@ fn messages_that_are_too_long_are_passed_over() {
                 peer.publish("a", b"short");
                 assert_eq!(subscription.next().await.unwrap().payload(), b"short");
             }
-            assert_eq!((subscription.oversized(), client.statistics().oversized), (2, 2));
+            assert_eq!((subscription.oversized(), client.statistics().oversized_messages), (2, 2));
             assert_eq!(client.next_event().await, Some(Event::Connected));
             for size in [200, 3000] {
                 let sid = subscription.sid();
@@ -123,7 +123,7 @@ fn messages_that_are_too_long_are_passed_over() {
                 client.flush().await.unwrap();
                 peer.publish(&inbox.replace('*', "1"), &[b'x'; 200]);
             };
-            let silent = client.subscribe("silent", Queueing::drop_newest(1)).unwrap();
+            let silent = client.subscribe("silent", PendingLimits::drop_newest(1)).unwrap();
             let ask = client.request("silent", b"", SECOND);
             let (reply, ()) = embassy_futures::join::join(ask, answer).await;
             assert!(matches!(

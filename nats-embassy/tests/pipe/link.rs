@@ -16,8 +16,8 @@ use nats_embassy::RequestError;
 use nats_embassy::nats_proto::HeaderBuf;
 use nats_embassy::nats_proto::Message;
 use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::session::Ended;
-use nats_embassy::nats_proto::session::Stop;
+use nats_embassy::nats_proto::session::CloseReason;
+use nats_embassy::nats_proto::session::EndReason;
 use nats_embassy::nats_proto::wire::Publish;
 
 use crate::SECOND;
@@ -109,7 +109,7 @@ fn requests() {
                 peer.publish(request.reply().unwrap(), &[b'x'; 2000]);
             });
             assert_eq!(too_long.await.unwrap_err(), RequestError::ReplyTooLong);
-            assert_eq!(client.statistics().oversized, 1);
+            assert_eq!(client.statistics().oversized_messages, 1);
         });
     }
 }
@@ -131,11 +131,11 @@ fn subscriptions_end() {
         link.drive(client.flush(), |_| {}).await.unwrap();
         let mut ended = Vec::new();
         while ended.len() < 2 {
-            if let Some(Event::Ended { sid, how }) = client.next_event().await {
+            if let Some(Event::SubscriptionEnded { sid, reason: how }) = client.next_event().await {
                 ended.push((sid, how));
             }
         }
-        assert_eq!(ended, [(two, Ended::MaxReached), (drained, Ended::Drained)]);
+        assert_eq!(ended, [(two, EndReason::MaxReached), (drained, EndReason::Drained)]);
         // The table is empty again.
         for _ in 0..4 {
             link.subscribe("c").unwrap();
@@ -161,8 +161,8 @@ fn draining_delivers_everything_first() {
         };
         assert_eq!(link.drive(client.drain(), answer).await, Ok(()));
         assert_eq!(count, 3);
-        assert_eq!(link.recv().await.unwrap_err(), Stop::Drained);
-        assert_eq!(link.recv().await.unwrap_err(), Stop::Drained);
+        assert_eq!(link.recv().await.unwrap_err(), CloseReason::Drained);
+        assert_eq!(link.recv().await.unwrap_err(), CloseReason::Drained);
         let closed = link.drive(client.publish("a", b""), |_| {}).await;
         assert_eq!(closed, Err(PublishError::Closed));
         assert!(link.subscribe("a").is_err());
@@ -180,7 +180,7 @@ fn closing_flushes() {
         link.drive(client.connected(), |_| {}).await.unwrap();
         client.try_publish(&Publish::new(Subject::from_static("b"), b"last words")).unwrap();
         let close = link.drive(client.close(), |_| {}).await;
-        assert_eq!((close, link.recv().await.unwrap_err()), (Ok(()), Stop::Drained));
+        assert_eq!((close, link.recv().await.unwrap_err()), (Ok(()), CloseReason::Drained));
     });
     let log = peer.log();
     assert!(log.contains(&"PUB b last words".to_owned()), "{log:?}");
@@ -200,12 +200,12 @@ fn what_was_received_outlives_the_connection() {
         assert_eq!(link.recv().await.unwrap().payload(), b"2");
         peer.hang_up();
         assert_eq!(link.recv().await.unwrap().payload(), b"3");
-        while client.statistics().connections < 2 {
+        while client.statistics().connects < 2 {
             link.drive(embassy_time::Timer::after_millis(10), |_| {}).await;
         }
         peer.publish("a", b"4");
         assert_eq!(link.recv().await.unwrap().payload(), b"4");
-        assert_eq!(client.statistics().dropped, 0);
+        assert_eq!(client.statistics().dropped_messages, 0);
     });
 }
 
@@ -223,11 +223,11 @@ fn what_nobody_looks_at_does_not_keep_the_runner_from_connecting_again() {
         link.subscribe("a").unwrap();
         client.flush().await.unwrap();
         peer.publish("a", b"1");
-        while client.statistics().received == 0 {
+        while client.statistics().in_messages == 0 {
             embassy_futures::yield_now().await;
         }
         peer.script(|script| script.is_mute = true);
-        while client.statistics().dropped == 0 {
+        while client.statistics().dropped_messages == 0 {
             embassy_time::Timer::after_secs(1).await;
         }
         peer.script(|script| script.is_mute = false);
@@ -235,7 +235,7 @@ fn what_nobody_looks_at_does_not_keep_the_runner_from_connecting_again() {
         client.flush().await.unwrap();
         peer.publish("a", b"2");
         assert_eq!(link.recv().await.unwrap().payload(), b"2");
-        assert_eq!(client.statistics().dropped, 1);
+        assert_eq!(client.statistics().dropped_messages, 1);
     };
     block_on(embassy_futures::select::select(app, runner.run()));
 }
@@ -248,7 +248,7 @@ fn a_server_that_is_gone_is_found_out_about() {
         link.drive(client.flush(), |_| {}).await.unwrap();
         peer.script(|script| script.is_mute = true);
         let stale = async {
-            while client.statistics().connections < 2 {
+            while client.statistics().connects < 2 {
                 embassy_time::Timer::after_secs(1).await;
                 if now() > 90_000 {
                     peer.script(|script| script.is_mute = false);

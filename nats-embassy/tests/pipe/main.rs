@@ -10,6 +10,7 @@
 
 mod auth;
 mod cancel;
+mod chunks;
 mod clock;
 mod cut;
 mod ending;
@@ -24,7 +25,6 @@ mod many;
 mod nal;
 mod outcomes;
 mod peer;
-mod pieces;
 mod reconnect;
 mod server;
 mod sizes;

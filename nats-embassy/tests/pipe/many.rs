@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use embassy_time::Timer;
 use nats_embassy::Client;
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::RepliesEnded;
+use nats_embassy::nats_proto::RepliesEndReason;
 use nats_embassy::nats_proto::ReplyLimits;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
@@ -23,7 +23,7 @@ use crate::with_client;
 const QUESTION: Publish<'static> = Publish::new(Subject::from_static("ask"), b"?");
 const TWO_SECONDS: ReplyLimits = ReplyLimits::within(Duration::from_secs(2));
 
-type Outcome = (Vec<Vec<u8>>, Result<RepliesEnded, RequestError>, u64);
+type Outcome = (Vec<Vec<u8>>, Result<RepliesEndReason, RequestError>, u64);
 
 /// Sends replies when it is asked, so many milliseconds apart.
 async fn answer(peer: &Peer, replies: &[(u64, &str)]) {
@@ -48,10 +48,11 @@ async fn answer(peer: &Peer, replies: &[(u64, &str)]) {
 
 async fn collect<'d>(client: Client<'d, Nats<'d>>, limits: ReplyLimits) -> Outcome {
     let (start, mut all) = (now(), Vec::new());
-    let mut replies = match client.request_many(&QUESTION, Queueing::drop_newest(3), limits).await {
-        Ok(replies) => replies,
-        Err(error) => return (all, Err(error), now() - start),
-    };
+    let mut replies =
+        match client.request_many(&QUESTION, PendingLimits::drop_newest(3), limits).await {
+            Ok(replies) => replies,
+            Err(error) => return (all, Err(error), now() - start),
+        };
     let ended = loop {
         match replies.next().await {
             Ok(Some(reply)) => all.push(reply.payload().to_vec()),
@@ -76,7 +77,7 @@ fn check(script: &Script, limits: ReplyLimits, replies: &[(u64, &str)], expected
             embassy_futures::select::select(collect(client, limits), answer(&peer, replies)).await;
         let embassy_futures::select::Either::First(outcome) = either else { unreachable!() };
         // All that it took is free again.
-        assert!(client.subscribe("a", Queueing::drop_newest(6)).is_ok());
+        assert!(client.subscribe("a", PendingLimits::drop_newest(6)).is_ok());
         outcome
     });
     assert_eq!(&of_client, expected);
@@ -107,9 +108,9 @@ fn replies(all: &[&str]) -> Vec<Vec<u8>> {
 fn each_limit_ends_it() {
     let silent = Script { is_silent: true, ..Script::default() };
     let stall = TWO_SECONDS.stall(Duration::from_millis(300));
-    let max = RepliesEnded::MaxReached;
-    let late = RepliesEnded::TimedOut;
-    type Row<'a> = (ReplyLimits, &'a [(u64, &'a str)], &'a [&'a str], RepliesEnded, u64);
+    let max = RepliesEndReason::MaxReached;
+    let late = RepliesEndReason::TimedOut;
+    type Row<'a> = (ReplyLimits, &'a [(u64, &'a str)], &'a [&'a str], RepliesEndReason, u64);
     let table: &[Row<'_>] = &[
         (
             TWO_SECONDS,
@@ -120,15 +121,21 @@ fn each_limit_ends_it() {
         ),
         (TWO_SECONDS.max_messages(2), &[(100, "1"), (50, "2"), (10, "3")], &["1", "2"], max, 150),
         (TWO_SECONDS.max_messages(0), &[], &[], max, 0),
-        (stall, &[(900, "1"), (299, "2"), (500, "3")], &["1", "2"], RepliesEnded::Stalled, 1499),
+        (
+            stall,
+            &[(900, "1"), (299, "2"), (500, "3")],
+            &["1", "2"],
+            RepliesEndReason::Stalled,
+            1499,
+        ),
         (
             TWO_SECONDS.sentinel(),
             &[(10, "1"), (10, ""), (10, "3")],
             &["1"],
-            RepliesEnded::Sentinel,
+            RepliesEndReason::Sentinel,
             20,
         ),
-        (TWO_SECONDS, &[(10, "1"), (10, "503")], &["1"], RepliesEnded::NoResponders, 20),
+        (TWO_SECONDS, &[(10, "1"), (10, "503")], &["1"], RepliesEndReason::NoResponders, 20),
         (stall.sentinel().max_messages(3), &[(1900, "1"), (50, "2")], &["1", "2"], late, 2000),
         (stall.sentinel().max_messages(1), &[(5, "1"), (5, "")], &["1"], max, 5),
     ];
@@ -151,14 +158,15 @@ fn a_flood_does_not_outlast_the_time() {
             }
         };
         let slow = async {
-            let queueing = Queueing::drop_newest(3);
-            let mut replies = client.request_many(&QUESTION, queueing, TWO_SECONDS).await.unwrap();
+            let pending_limits = PendingLimits::drop_newest(3);
+            let mut replies =
+                client.request_many(&QUESTION, pending_limits, TWO_SECONDS).await.unwrap();
             let mut count = 0;
             while replies.next().await.unwrap().is_some() {
                 count += 1;
                 Timer::after_millis(300).await;
             }
-            assert_eq!(replies.ended(), Some(RepliesEnded::TimedOut));
+            assert_eq!(replies.ended(), Some(RepliesEndReason::TimedOut));
             count
         };
         let embassy_futures::select::Either::First(count) =
@@ -190,7 +198,7 @@ fn it_can_be_given_up_at_any_time() {
     for polls in 0..60 {
         let peer = Peer::new(Script { chunk: 16, ..Script::default() });
         with_client(&peer, async |client| {
-            let mut service = client.subscribe("ask", Queueing::drop_newest(1)).unwrap();
+            let mut service = client.subscribe("ask", PendingLimits::drop_newest(1)).unwrap();
             let serve = async {
                 while let Some(request) = service.next().await {
                     for _ in 0..3 {
@@ -201,7 +209,7 @@ fn it_can_be_given_up_at_any_time() {
             let ask = async {
                 give_up_after(polls, collect(client, TWO_SECONDS.max_messages(3))).await;
                 let (all, ended, _) = collect(client, TWO_SECONDS.max_messages(3)).await;
-                assert_eq!((all.len(), ended), (3, Ok(RepliesEnded::MaxReached)));
+                assert_eq!((all.len(), ended), (3, Ok(RepliesEndReason::MaxReached)));
             };
             embassy_futures::select::select(serve, ask).await;
         });

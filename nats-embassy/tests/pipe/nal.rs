@@ -17,7 +17,7 @@ use embedded_nal_async::TcpConnect;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::NalConnector;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 
 use crate::Nats;
 use crate::clock::block_on;
@@ -122,7 +122,7 @@ fn names_are_looked_up_and_addresses_are_not() {
 fn byte_by_byte() {
     let peer = Peer::new(Script { chunk: 1, ..Script::default() });
     with_client("nats://10.0.0.8", &peer, async |client| {
-        let mut echo = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+        let mut echo = client.subscribe("echo", PendingLimits::drop_newest(1)).unwrap();
         for payload in [b"one", b"two"] {
             client.publish("echo", payload).await.unwrap();
             assert_eq!(echo.next().await.unwrap().payload(), payload);
@@ -135,15 +135,15 @@ fn byte_by_byte() {
 fn a_writer_that_never_rests_lets_the_reader_read() {
     let peer = Peer::new(Script::default());
     with_client("nats://10.0.0.8", &peer, async |client| {
-        let _echo = client.subscribe("echo", Queueing::drop_oldest(1)).unwrap();
+        let _echo = client.subscribe("echo", PendingLimits::drop_oldest(1)).unwrap();
         client.flush().await.unwrap();
         for _ in 0..500 {
             client.publish("echo", &[b'x'; 100]).await.unwrap();
         }
-        let received = client.statistics().received;
+        let received = client.statistics().in_messages;
         assert!(received > 400, "{received} of 500");
         client.flush().await.unwrap();
-        assert_eq!(client.statistics().received, 500);
+        assert_eq!(client.statistics().in_messages, 500);
     });
 }
 
@@ -153,7 +153,7 @@ fn a_connection_that_ends_is_made_again() {
     with_client("nats://10.0.0.8", &peer, async |client| {
         client.connected().await.unwrap();
         peer.hang_up();
-        while client.statistics().connections < 2 {
+        while client.statistics().connects < 2 {
             client.next_event().await.unwrap();
         }
         client.flush().await.unwrap();

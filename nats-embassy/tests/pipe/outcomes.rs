@@ -265,7 +265,7 @@ fn the_reply_is_too_long_for_its_place() {
         asker.connected().await;
         answer(peer, &[0; 200]);
         assert_eq!(asker.ask("ask").await, Err(RequestError::ReplyTooLong));
-        assert_eq!(asker.0.statistics().oversized, 1);
+        assert_eq!(asker.0.statistics().oversized_messages, 1);
     });
 }
 

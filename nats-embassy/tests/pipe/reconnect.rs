@@ -9,11 +9,11 @@ use nats_embassy::ConfigError;
 use nats_embassy::Event;
 use nats_embassy::FlushError;
 use nats_embassy::Offline;
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::session::Lost;
-use nats_embassy::nats_proto::session::Stop;
+use nats_embassy::nats_proto::session::CloseReason;
+use nats_embassy::nats_proto::session::DisconnectReason;
 
 use crate::Nats;
 use crate::SECOND;
@@ -31,8 +31,8 @@ use crate::with_config;
 fn subscriptions_are_made_again() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut all = client.subscribe("a.*", Queueing::drop_newest(2)).unwrap();
-        let mut three = client.subscribe("a.b", Queueing::drop_newest(3)).unwrap();
+        let mut all = client.subscribe("a.*", PendingLimits::drop_newest(2)).unwrap();
+        let mut three = client.subscribe("a.b", PendingLimits::drop_newest(3)).unwrap();
         three.unsubscribe_after(NonZeroU64::new(3).unwrap());
         client.publish("a.b", b"1").await.unwrap();
         client.flush().await.unwrap();
@@ -89,13 +89,13 @@ fn a_server_that_says_nothing_is_left() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
         client.connected().await.unwrap();
-        let silent = client.subscribe("silent", Queueing::drop_newest(1)).unwrap();
+        let silent = client.subscribe("silent", PendingLimits::drop_newest(1)).unwrap();
         client.flush().await.unwrap();
         peer.script(|script| script.is_mute = true);
         let minutes = core::time::Duration::from_secs(600);
         let asking = client.request("silent", b"", minutes);
         let watching = async {
-            while client.next_event().await != Some(Event::Disconnected(Lost::Stale)) {}
+            while client.next_event().await != Some(Event::Disconnected(DisconnectReason::Stale)) {}
             assert!((60_000..=90_000).contains(&now()), "{}", now());
             peer.script(|script| script.is_mute = false);
         };
@@ -119,7 +119,7 @@ fn what_came_while_somebody_was_busy_came_in_time() {
         pass(5_000);
         Timer::after_secs(1).await;
         assert!(client.is_connected());
-        assert_eq!(client.statistics().connections, 1);
+        assert_eq!(client.statistics().connects, 1);
     });
 }
 
@@ -127,7 +127,7 @@ fn what_came_while_somebody_was_busy_came_in_time() {
 fn a_server_that_only_listens_is_given_up() {
     let peer = Peer::new(Script { info: String::new(), is_mute: true, ..Script::default() });
     with_client(&peer, async |client| {
-        while client.next_event().await != Some(Event::ConnectFailed(Lost::TimedOut)) {}
+        while client.next_event().await != Some(Event::ConnectFailed(DisconnectReason::TimedOut)) {}
         assert_eq!(now(), 5_000);
         peer.script(|script| *script = Script::default());
         client.connected().await.unwrap();
@@ -140,11 +140,11 @@ fn a_lame_duck_is_left_for_another_server() {
     let config = Config::new("nats://one,nats://two");
     with_config(config, &peer, async |client| {
         client.connected().await.unwrap();
-        let _subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+        let _subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
         peer.log();
         peer.send(INFO.replace("\"proto\"", "\"ldm\":true,\"proto\"").as_bytes());
         peer.send(b"\r\n");
-        while client.next_event().await != Some(Event::LameDuck) {}
+        while client.next_event().await != Some(Event::LameDuckMode) {}
         while client.next_event().await != Some(Event::Reconnected) {}
     });
     assert_eq!(peer.log().iter().filter(|line| line.starts_with("dial")).count(), 1);
@@ -155,9 +155,9 @@ fn reconnecting_on_demand() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
         client.connected().await.unwrap();
-        client.reconnect();
+        client.force_reconnect();
         while client.next_event().await != Some(Event::Reconnected) {}
-        assert_eq!(client.statistics().connections, 2);
+        assert_eq!(client.statistics().connects, 2);
         // Giving up the old connection takes its time, and no more.
         assert_eq!(now(), 200);
     });
@@ -206,5 +206,5 @@ fn a_connection_that_does_not_close_is_dropped() {
         now()
     };
     let (begun, stop) = block_on(embassy_futures::join::join(app, runner.run()));
-    assert_eq!((stop, now() - begun), (Stop::Drained, 1000));
+    assert_eq!((stop, now() - begun), (CloseReason::Drained, 1000));
 }

@@ -2,14 +2,14 @@
 
 use embassy_futures::select::select;
 use embassy_time::Duration;
+use nats_embassy::Auth;
 use nats_embassy::Config;
 use nats_embassy::Credentials;
 use nats_embassy::Event;
-use nats_embassy::Login;
-use nats_embassy::Proof;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
+use nats_embassy::ResolvedAuth;
 use nats_embassy::SignError;
-use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::session::DisconnectReason;
 
 use crate::Nats;
 use crate::clock::block_on;
@@ -59,14 +59,14 @@ fn how_far_it_is() {
 fn bytes_are_counted() {
     let peer = Peer::new(Script { chunk: 7, ..Script::default() });
     with_client(&peer, async |client| {
-        let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+        let mut subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
         client.publish("a", [0; 100]).await.unwrap();
         subscription.next().await.unwrap();
         client.flush().await.unwrap();
         let (read, written) = peer.counts();
         let statistics = client.statistics();
         assert_eq!((statistics.in_bytes, statistics.out_bytes), (read as u64, written as u64));
-        client.reconnect();
+        client.force_reconnect();
         while client.next_event().await != Some(Event::Resubscribed) {}
         let (again_read, again_written) = peer.counts();
         let statistics = client.statistics();
@@ -96,7 +96,7 @@ struct Renewed {
 }
 
 impl Credentials for Renewed {
-    async fn log_in(&mut self, nonce: &[u8]) -> Result<Proof<'_>, SignError> {
+    async fn log_in(&mut self, nonce: &[u8]) -> Result<ResolvedAuth<'_>, SignError> {
         embassy_time::Timer::after_millis(5).await;
         self.attempts += 1;
         if self.attempts == 2 {
@@ -104,10 +104,10 @@ impl Credentials for Renewed {
         }
         self.text = format!("token-{}", self.attempts);
         if !self.is_signed {
-            return Ok(Proof::new(Login::Token(&self.text)));
+            return Ok(ResolvedAuth::new(Auth::Token(&self.text)));
         }
         assert_eq!(nonce, b"abc");
-        Ok(Proof::signed(Login::Jwt(&self.text), [self.attempts; 64]))
+        Ok(ResolvedAuth::signed(Auth::Jwt(&self.text), [self.attempts; 64]))
     }
 }
 
@@ -116,15 +116,15 @@ fn credentials_are_asked_for_at_every_attempt() {
     for is_signed in [false, true] {
         let peer = Peer::new(Script { chunk: 9, ..Script::default() });
         let mut resources = Nats::new();
-        let config = Config::new("nats://one").login(Login::Token("not this one"));
+        let config = Config::new("nats://one").auth(Auth::Token("not this one"));
         let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
         let (client, runner) = made.unwrap();
         let renewed = Renewed { attempts: 0, text: String::new(), is_signed };
         let mut runner = runner.with_credentials(renewed);
         let app = async {
             client.connected().await.unwrap();
-            client.reconnect();
-            while client.next_event().await != Some(Event::ConnectFailed(Lost::Login)) {}
+            client.force_reconnect();
+            while client.next_event().await != Some(Event::ConnectFailed(DisconnectReason::Auth)) {}
             while client.next_event().await != Some(Event::Reconnected) {}
         };
         block_on(select(app, runner.run()));
@@ -146,8 +146,8 @@ fn credentials_are_asked_for_at_every_attempt() {
 fn a_message_is_forwarded_with_its_headers() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
-        let mut from = client.subscribe("from", Queueing::drop_newest(1)).unwrap();
-        let mut to = client.subscribe("to", Queueing::drop_newest(1)).unwrap();
+        let mut from = client.subscribe("from", PendingLimits::drop_newest(1)).unwrap();
+        let mut to = client.subscribe("to", PendingLimits::drop_newest(1)).unwrap();
         client.flush().await.unwrap();
         let headers = "NATS/1.0\r\nKey: value\r\n\r\n";
         let (head, all) = (headers.len(), headers.len() + 4);

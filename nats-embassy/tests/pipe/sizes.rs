@@ -8,7 +8,7 @@ use core::pin::pin;
 use nats_embassy::Config;
 use nats_embassy::Link;
 use nats_embassy::LinkResources;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
 
@@ -31,7 +31,7 @@ fn futures_of_a_client() {
     let config = Config::new("nats://one");
     let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
     let (client, mut runner) = made.unwrap();
-    let mut subscription = client.subscribe("a", Queueing::drop_newest(1)).unwrap();
+    let mut subscription = client.subscribe("a", PendingLimits::drop_newest(1)).unwrap();
     let message = Publish::new(Subject::from_static("a"), b"");
     check("publish", &client.publish("a", b""), 48);
     check("publish_message", &client.publish_message(&message), 24);

@@ -8,9 +8,9 @@ use embedded_io_async::ErrorKind;
 use embedded_io_async::ErrorType;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
-use nats_embassy::Connection;
 use nats_embassy::Connector;
-use nats_embassy::Failed;
+use nats_embassy::Transport;
+use nats_embassy::TransportError;
 use nats_embassy::nats_proto::ServerUrl;
 
 use crate::peer::Peer;
@@ -30,15 +30,15 @@ impl Network {
 }
 
 impl Connector for Network {
-    type Connection<'c> = Pipe;
+    type Transport<'c> = Pipe;
 
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Pipe, Failed> {
+    async fn connect(&mut self, server: &ServerUrl<'_>) -> Result<Pipe, TransportError> {
         pend().await;
-        self.0.dial(server.host()).then(|| Pipe(self.0.clone())).ok_or(Failed)
+        self.0.dial(server.host()).then(|| Pipe(self.0.clone())).ok_or(TransportError)
     }
 }
 
-impl Connection for Pipe {
+impl Transport for Pipe {
     type Reader<'a> = Half<'a>;
     type Writer<'a> = Half<'a>;
 
@@ -46,7 +46,7 @@ impl Connection for Pipe {
         (Half(&self.0), Half(&self.0))
     }
 
-    async fn upgrade(&mut self, name: &str) -> Result<(), Failed> {
+    async fn start_tls(&mut self, name: &str) -> Result<(), TransportError> {
         pend().await;
         self.0.note(&format!("upgrade {name}"));
         Ok(())

@@ -5,7 +5,7 @@ use std::pin::pin;
 use embassy_time::Duration;
 use embassy_time::with_timeout;
 use nats_embassy::Config;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 
 use crate::Nats;
 use crate::executor::run_tasks;
@@ -23,7 +23,7 @@ fn what_was_read_is_taken_before_there_is_more() {
     let (client, mut runner) = made.unwrap();
     let receiving = pin!(async {
         // As many as are read at once.
-        let mut messages = client.subscribe("a", Queueing::drop_newest(5)).unwrap();
+        let mut messages = client.subscribe("a", PendingLimits::drop_newest(5)).unwrap();
         client.flush().await.unwrap();
         for _ in 0..MESSAGES {
             peer.publish("a", &[b'x'; 100]);

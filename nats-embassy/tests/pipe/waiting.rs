@@ -12,8 +12,8 @@ use embassy_time::Timer;
 use embassy_time::with_timeout;
 use nats_embassy::Client;
 use nats_embassy::Config;
+use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::Queueing;
 use nats_embassy::RequestError;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
@@ -120,7 +120,7 @@ fn others_have_their_turn_beside_a_flood() {
     for len in [1, 60, 200, 240] {
         let peer = Peer::new(Script::default());
         with_client(&peer, async |client| {
-            let mut service = client.subscribe("echo", Queueing::drop_newest(1)).unwrap();
+            let mut service = client.subscribe("echo", PendingLimits::drop_newest(1)).unwrap();
             let flood = async {
                 loop {
                     client.publish("a", &[0; 20]).await.unwrap();

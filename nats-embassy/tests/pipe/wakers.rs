@@ -14,7 +14,7 @@ use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::Link;
 use nats_embassy::LinkResources;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::wire::Publish;
 
@@ -75,7 +75,7 @@ fn of_a_client() {
         nats_embassy::new(config, Network::new(&peer), resources, [7; 32]).unwrap();
     let app = async {
         client.connected().await.unwrap();
-        let mut service = client.subscribe("echo", Queueing::drop_newest(2)).unwrap();
+        let mut service = client.subscribe("echo", PendingLimits::drop_newest(2)).unwrap();
         let serve = async {
             let request = service.next().await.unwrap();
             client.respond(&request, "answer").await.unwrap();
@@ -84,7 +84,7 @@ fn of_a_client() {
         let ((), reply) = embassy_futures::join::join(serve, ask).await;
         assert_eq!(reply.unwrap().payload(), b"answer");
         client.flush().await.unwrap();
-        client.reconnect();
+        client.force_reconnect();
         while client.next_event().await != Some(nats_embassy::Event::Reconnected) {}
         service.drain();
         assert!(service.next().await.is_none());

@@ -5,20 +5,20 @@ use std::io;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use nats_proto::Encoded;
 use nats_proto::Filter;
 use nats_proto::Full;
 use nats_proto::Growable;
 use nats_proto::Instant;
-use nats_proto::Queue;
-use nats_proto::Seed;
+use nats_proto::PercentEncoded;
+use nats_proto::QueueGroup;
+use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Sid;
 use nats_proto::session::Config;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Draining;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
-use nats_proto::session::Lost;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
 use nats_proto::session::SubscribeError;
@@ -88,7 +88,7 @@ impl<N: Network> Client<N> {
         config: Config,
         servers: &str,
         mut login: Login,
-        seed: Seed,
+        seed: RngSeed,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let mut session = Session::new(config, seed);
         for server in ServerUrl::list(servers) {
@@ -156,7 +156,7 @@ impl<N: Network> Client<N> {
     pub fn subscribe(
         &mut self,
         filter: Filter<'_>,
-        queue: Option<Queue<'_>>,
+        queue: Option<QueueGroup<'_>>,
     ) -> Result<Sid, SubscribeError> {
         self.session.subscribe(filter, queue, ())
     }
@@ -242,7 +242,7 @@ impl<N: Network> Client<N> {
                 match opened.and_then(|_| self.network.poll_open(until)) {
                     Ok(true) => self.session.handle_open(),
                     Ok(false) => {}
-                    Err(_) => self.lost(Lost::Unreachable),
+                    Err(_) => self.lost(DisconnectReason::Unreachable),
                 }
             }
             Step::Secure(_) => {
@@ -253,7 +253,7 @@ impl<N: Network> Client<N> {
                 };
                 match secured {
                     Ok(()) => self.session.handle_secured(),
-                    Err(_) => self.lost(Lost::Tls),
+                    Err(_) => self.lost(DisconnectReason::Tls),
                 }
             }
             Step::Login(challenge) => {
@@ -303,20 +303,20 @@ impl<N: Network> Client<N> {
             return;
         }
         match self.network.read(room, until) {
-            Ok(0) => self.lost(Lost::Closed),
+            Ok(0) => self.lost(DisconnectReason::Closed),
             Ok(len) => self.filled += len,
             Err(error) if is_over(&error) => {}
-            Err(_) => self.lost(Lost::Io),
+            Err(_) => self.lost(DisconnectReason::Io),
         }
     }
 
     fn write(&mut self, until: Instant) {
         let bytes = self.output.get(self.written..self.queued).unwrap_or_default();
         match self.network.write(bytes, until) {
-            Ok(0) if !bytes.is_empty() => self.lost(Lost::Io),
+            Ok(0) if !bytes.is_empty() => self.lost(DisconnectReason::Io),
             Ok(len) => self.written += len,
             Err(error) if is_over(&error) => {}
-            Err(_) => self.lost(Lost::Io),
+            Err(_) => self.lost(DisconnectReason::Io),
         }
     }
 
@@ -343,7 +343,7 @@ impl<N: Network> Client<N> {
                 }
                 Ok(Decoded::Skip { len }) => self.decoded += len,
                 Ok(Decoded::Partial { .. }) => break,
-                Err(error) => self.lost(Lost::Protocol(error)),
+                Err(error) => self.lost(DisconnectReason::Protocol(error)),
             }
         }
         self.input = input;
@@ -393,8 +393,8 @@ impl<N: Network> Client<N> {
     }
 
     /// The one place where what went wrong reaches the session.
-    fn lost(&mut self, cause: Lost) {
-        let event = self.session.handle_lost(cause, self.network.now());
+    fn lost(&mut self, reason: DisconnectReason) {
+        let event = self.session.handle_disconnected(reason, self.network.now());
         self.incoming.extend(event.and_then(Incoming::of));
     }
 }
@@ -412,7 +412,7 @@ impl std::fmt::Debug for Login {
     }
 }
 
-fn text(encoded: Encoded<'_>) -> String {
+fn text(encoded: PercentEncoded<'_>) -> String {
     String::from_utf8_lossy(&encoded.bytes().collect::<Vec<_>>()).into_owned()
 }
 

@@ -4,11 +4,11 @@ use std::fmt;
 
 use nats_proto::Message;
 use nats_proto::Sid;
-use nats_proto::session::Ended;
+use nats_proto::session::CloseReason;
+use nats_proto::session::DisconnectReason;
+use nats_proto::session::EndReason;
 use nats_proto::session::Event;
 use nats_proto::session::FlushId;
-use nats_proto::session::Lost;
-use nats_proto::session::Stop;
 use nats_proto::wire::PublishError;
 
 /// What [`Client::next`](super::client::Client::next) brings.
@@ -28,7 +28,7 @@ pub enum Incoming {
         /// Which.
         sid: Sid,
         /// Why.
-        reason: Ended,
+        reason: EndReason,
     },
     /// How a flush ended.
     Flushed {
@@ -44,11 +44,11 @@ pub enum Incoming {
     Reconnected,
     /// There is none any more, or none could be made. What was published since the last flush may be
     /// lost.
-    Disconnected(Lost),
+    Disconnected(DisconnectReason),
     /// The server refused something, and the connection goes on.
     Refused(String),
     /// There will never be a connection again. The last thing that comes; it comes again and again.
-    Closed(Stop),
+    Closed(CloseReason),
 }
 
 impl Incoming {
@@ -57,8 +57,8 @@ impl Incoming {
         match event {
             Event::Connected => Some(Self::Connected),
             Event::Reconnected => Some(Self::Reconnected),
-            Event::Disconnected { cause, .. } | Event::ConnectFailed { cause, .. } => {
-                Some(Self::Disconnected(cause))
+            Event::Disconnected { reason, .. } | Event::ConnectFailed { reason, .. } => {
+                Some(Self::Disconnected(reason))
             }
             Event::ServerError(error) => Some(Self::Refused(error.to_string())),
             _ => None,
@@ -72,7 +72,7 @@ pub enum NotPublished {
     /// There is no connection at the moment.
     Offline,
     /// There will be none again.
-    Closed(Stop),
+    Closed(CloseReason),
     /// Too much waits to be written: call [`Client::next`](super::client::Client::next).
     Full,
     /// It is longer than the client's buffer.

@@ -26,7 +26,7 @@ SUAP2AY6UAWHOXJBWDNRNKJ2DHNC5VA2DFJZTF6C6PMLKUCOS2H2E2BA2E
 const JWT: &str = "eyJ0eXAiOiJKV1QifQ.eyJuYXRzIjp7fX0.c2ln-_";
 const SEED: &str = "SUAP2AY6UAWHOXJBWDNRNKJ2DHNC5VA2DFJZTF6C6PMLKUCOS2H2E2BA2E";
 
-fn read(text: &str) -> Result<(Option<&str>, Option<&str>), CredsError> {
+fn read(text: &str) -> Result<(Option<&str>, Option<&str>), CredsParseError> {
     Credentials::new(text).map(|found| (found.jwt(), found.seed()))
 }
 
@@ -77,20 +77,29 @@ fn reads_what_people_make_of_it() {
 #[test]
 fn says_what_is_missing() {
     for (text, expected) in [
-        ("", CredsError::Missing),
-        ("\u{FEFF}\r\n", CredsError::Missing),
-        ("a|b", CredsError::Missing),
-        ("a.b.c|www.example.com|SUPPORT", CredsError::Missing),
-        ("eyJ0.eyJ0", CredsError::Missing),
-        ("eyJ0.eyJ0.", CredsError::Missing),
-        ("eyJ0.e/J0.c2ln", CredsError::Missing),
-        ("eyJ0.eyJ0.c2ln.x", CredsError::Missing),
-        ("-----BEGIN NATS USER JWT-----", CredsError::Jwt),
-        ("-----BEGIN NATS USER JWT-----|eyJ0.eyJ0|-----END NATS USER JWT-----|$", CredsError::Jwt),
-        ("-----BEGIN NATS USER JWT-----|------|-----BEGIN USER NKEY SEED-----", CredsError::Jwt),
-        ("§|-----BEGIN USER NKEY SEED-----||-----END USER NKEY SEED-----", CredsError::Seed),
-        ("§|-----BEGIN USER NKEY SEED-----|SUAP|-----END USER NKEY SEED-----", CredsError::Seed),
-        ("§|-----BEGIN USER NKEY SEED-----|suap2ay6uawhoxjbwdnrnkj2dhnc5v", CredsError::Seed),
+        ("", CredsParseError::Missing),
+        ("\u{FEFF}\r\n", CredsParseError::Missing),
+        ("a|b", CredsParseError::Missing),
+        ("a.b.c|www.example.com|SUPPORT", CredsParseError::Missing),
+        ("eyJ0.eyJ0", CredsParseError::Missing),
+        ("eyJ0.eyJ0.", CredsParseError::Missing),
+        ("eyJ0.e/J0.c2ln", CredsParseError::Missing),
+        ("eyJ0.eyJ0.c2ln.x", CredsParseError::Missing),
+        ("-----BEGIN NATS USER JWT-----", CredsParseError::Jwt),
+        (
+            "-----BEGIN NATS USER JWT-----|eyJ0.eyJ0|-----END NATS USER JWT-----|$",
+            CredsParseError::Jwt,
+        ),
+        (
+            "-----BEGIN NATS USER JWT-----|------|-----BEGIN USER NKEY SEED-----",
+            CredsParseError::Jwt,
+        ),
+        ("§|-----BEGIN USER NKEY SEED-----||-----END USER NKEY SEED-----", CredsParseError::Seed),
+        (
+            "§|-----BEGIN USER NKEY SEED-----|SUAP|-----END USER NKEY SEED-----",
+            CredsParseError::Seed,
+        ),
+        ("§|-----BEGIN USER NKEY SEED-----|suap2ay6uawhoxjbwdnrnkj2dhnc5v", CredsParseError::Seed),
     ] {
         assert_eq!(read(&expand(text)), Err(expected), "{text}");
         assert!(!expected.to_string().is_empty());

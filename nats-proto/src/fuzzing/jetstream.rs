@@ -6,7 +6,7 @@ use std::vec::Vec;
 use crate::headers::Headers;
 use crate::jetstream::ApiError;
 use crate::jetstream::ConsumerScanner;
-use crate::jetstream::Delivery;
+use crate::jetstream::DeliveryInfo;
 use crate::jetstream::Heartbeat;
 use crate::jetstream::PublishAck;
 use crate::jetstream::PublishResponse;
@@ -21,8 +21,8 @@ use crate::wire::ServerOp;
 
 /// A reply subject is that of a delivery if a naive reader says so, and then says the same.
 pub fn jetstream_delivery(data: &[u8]) {
-    let found = Delivery::parse(data);
-    assert!(found.is_none() || Delivery::is_reply(data));
+    let found = DeliveryInfo::parse(data);
+    assert!(found.is_none() || DeliveryInfo::is_reply(data));
     let text = core::str::from_utf8(data).unwrap_or_default();
     let tokens: Vec<_> = text.split('.').collect();
     let tail = match tokens[..] {
@@ -33,7 +33,7 @@ pub fn jetstream_delivery(data: &[u8]) {
     };
     let Some(found) = found else { return };
     assert_eq!([found.stream, found.consumer], tail[..2]);
-    let numbers = [found.attempt, found.stream_sequence, found.consumer_sequence];
+    let numbers = [found.delivered, found.stream_sequence, found.consumer_sequence];
     for (number, token) in numbers.into_iter().zip(&tail[2..]) {
         assert_eq!(token.parse(), Ok(number));
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::vec::Vec;
 
-use crate::inbox::Token;
+use crate::inbox::RequestId;
 use crate::jetstream::ConsumerState;
 use crate::jetstream::Fetch;
 use crate::jetstream::FetchConfig;
@@ -100,7 +100,9 @@ pub fn jetstream_pull_consumer(data: &[u8]) {
             }
             9 => consumer.release(input.number(), input.number()),
             10 => consumer.handle_timeout(time),
-            11 => consumer.handle_info(ConsumerState::Exists { is_held_up: true }, time),
+            11 => {
+                consumer.handle_info(ConsumerState::Exists { reached_max_ack_pending: true }, time)
+            }
             12 => consumer.handle_info(ConsumerState::NotFound, time),
             13 => consumer.handle_pin(),
             14 => consumer.handle_pong(),
@@ -159,7 +161,7 @@ pub fn jetstream_fetch(data: &[u8]) {
             }
             5..=8 => {
                 let handling = fetch.handle_message(inbox, input.number(), time);
-                assert!(handling == Handling::Return || fetch.received() <= batch);
+                assert!(handling == Handling::Nak || fetch.received() <= batch);
             }
             9..=11 => {
                 let status = STATUSES[usize::from(input.byte()) % STATUSES.len()];
@@ -197,13 +199,14 @@ pub fn jetstream_window(data: &[u8]) {
     let mut window = PublishWindow::<u8, Vec<WindowSlot<u8>>>::new(config);
     let mut scanner = PublishScanner::<Vec<u8>>::default();
     let mut deadlines = HashMap::<u64, u64>::new();
-    let (mut now, mut position, mut tokens) = (0, 0, Vec::<Token>::new());
+    let (mut now, mut position, mut request_ids) = (0, 0, Vec::<RequestId>::new());
     while !input.0.is_empty() {
         let kind = input.byte();
         now += u64::from(input.number()) << (kind >> 5);
         let time = Instant::from_millis(now);
-        let at = usize::from(input.byte()).checked_rem(tokens.len()).unwrap_or_default();
-        let token = tokens.get(at).copied().unwrap_or_else(|| Token(input.number().into()));
+        let at = usize::from(input.byte()).checked_rem(request_ids.len()).unwrap_or_default();
+        let request_id =
+            request_ids.get(at).copied().unwrap_or_else(|| RequestId(input.number().into()));
         let mut settled = Vec::<Settled<u8>>::new();
         match kind & 0xF {
             0 => window.handle_connected(),
@@ -237,7 +240,7 @@ pub fn jetstream_window(data: &[u8]) {
                     Err(_) if payload.is_empty() => PublishReply::NoResponders,
                     Err(_) => PublishReply::NotAnAck,
                 };
-                settled.extend(window.handle_reply(token, reply, time));
+                settled.extend(window.handle_reply(request_id, reply, time));
             }
             10 => {
                 let last = match input.byte() {
@@ -245,7 +248,7 @@ pub fn jetstream_window(data: &[u8]) {
                     100..200 => LastMessage::WithoutId,
                     _ => LastMessage::Foreign,
                 };
-                settled.extend(window.handle_chain_conflict(token, last, time));
+                settled.extend(window.handle_chain_conflict(request_id, last, time));
             }
             11 => window.close(|one| settled.push(one)),
             _ => {}
@@ -259,7 +262,7 @@ pub fn jetstream_window(data: &[u8]) {
         assert_eq!(window.len() as usize, deadlines.len());
         while let Some(transmit) = window.poll_transmit(position + 1, time) {
             position += 1;
-            tokens.push(transmit.token);
+            request_ids.push(transmit.request_id);
         }
         assert!(window.in_flight() <= window.len() && window.len() <= 8);
         let timeout = window.poll_timeout().map(Instant::as_millis);

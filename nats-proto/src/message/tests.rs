@@ -16,7 +16,7 @@ fn sample() -> Message<&'static [u8]> {
 #[test]
 fn parts_are_slices_of_the_frame() {
     let message = sample();
-    assert_eq!(message.frame_len(), message.frame().len());
+    assert_eq!(message.wire_len(), message.frame().len());
     assert_eq!((message.subject(), message.reply()), ("a.b", Some("r")));
     assert_eq!(message.headers().as_bytes(), b"NATS/1.0\r\n\r\n");
     assert_eq!(message.payload(), b"hi");

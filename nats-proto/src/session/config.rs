@@ -23,28 +23,28 @@ pub struct Config {
     pub tls: Tls,
     /// Whether to connect to the servers in the order in which they were added, instead of a
     /// random one. Default false.
-    pub keep_order: bool,
+    pub retain_servers_order: bool,
     /// Whether to connect again when a connection is lost. Default true.
     pub reconnect: bool,
     /// Whether to go on when no server can be reached at first, as after a lost connection.
     /// Default false: each server is tried once.
-    pub retry_first: bool,
+    pub retry_on_initial_connect: bool,
     /// How long to wait between two attempts at the same server. Default [`Backoff::DEFAULT`].
     pub backoff: Backoff,
     /// After how many failed attempts in a row a server is given up; `None` is never, and zero is
     /// one. A login is the end of a row, however soon the connection is lost. Before the first
-    /// connection it counts with [`retry_first`](Self::retry_first); without, each server is tried
+    /// connection it counts with [`retry_on_initial_connect`](Self::retry_on_initial_connect); without, each server is tried
     /// once anyway. Default 60.
-    pub max_attempts: Option<u32>,
+    pub max_reconnects: Option<u32>,
     /// Whether to go on with a server that has refused the credentials twice for the same reason.
     /// Default false: it is given up.
-    pub retry_refused: bool,
+    pub ignore_auth_error_abort: bool,
     /// Whether to leave out the servers that a server tells of. Default false.
-    pub ignore_discovered: bool,
+    pub ignore_discovered_servers: bool,
     /// Within what time to move to another server, if there is one, when a server is about to shut
     /// down; `None` is to wait for the end. Default 5 s: nats-server gives 10 s before it closes
     /// connections (`lame_duck_grace_period`).
-    pub leave_within: Option<Duration>,
+    pub lame_duck_jitter: Option<Duration>,
     /// The longest control line that servers take, in bytes without the line end. Default 4096,
     /// nats-server's.
     pub max_control_line: usize,
@@ -52,7 +52,7 @@ pub struct Config {
 
 /// How long a connection has to last, from the login on, until the failures before it are forgotten:
 /// 10 s.
-pub const LASTING: Duration = Duration::from_secs(10);
+pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// When to use TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub enum Tls {
 /// than that, is tried at once; one that another server told of, no sooner than that one. So with
 /// several servers there is one wait for each round of them.
 ///
-/// A failure is an attempt that failed, and also a connection that was lost within [`LASTING`]: a
+/// A failure is an attempt that failed, and also a connection that was lost within [`STABLE_AFTER`]: a
 /// server that takes us and drops us is no better than one that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -120,14 +120,14 @@ impl Config {
         drain_timeout: Duration::from_secs(30),
         flush_timeout: Duration::from_secs(10),
         tls: Tls::Auto,
-        keep_order: false,
+        retain_servers_order: false,
         reconnect: true,
-        retry_first: false,
+        retry_on_initial_connect: false,
         backoff: Backoff::DEFAULT,
-        max_attempts: Some(60),
-        retry_refused: false,
-        ignore_discovered: false,
-        leave_within: Some(Duration::from_secs(5)),
+        max_reconnects: Some(60),
+        ignore_auth_error_abort: false,
+        ignore_discovered_servers: false,
+        lame_duck_jitter: Some(Duration::from_secs(5)),
         max_control_line: 4096,
     };
 }

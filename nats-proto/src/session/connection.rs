@@ -1,13 +1,13 @@
 //! The life of one connection: what makes it, and what ends it.
 
+use super::CloseReason;
+use super::DisconnectReason;
 use super::Drain;
-use super::Ended;
+use super::EndReason;
 use super::Event;
-use super::LASTING;
-use super::Lost;
+use super::STABLE_AFTER;
 use super::Session;
 use super::State;
-use super::Stop;
 use super::Timer;
 use super::Tls;
 use super::pings::Pings;
@@ -55,14 +55,14 @@ impl<S: Store> Session<S> {
         now: Instant,
     ) -> Option<Event<'b>> {
         let Self { scanner, info, pool, .. } = self;
-        let takes_servers = !self.settings.ignore_discovered;
+        let takes_servers = !self.settings.ignore_discovered_servers;
         let scanned = scanner.push(part, info, |address| {
             if takes_servers {
                 pool.list(address);
             }
         });
         match scanned {
-            Err(_) => return self.lost(Lost::Info, None, now),
+            Err(_) => return self.lost(DisconnectReason::Info, None, now),
             Ok(false) => return None,
             Ok(true) => {}
         }
@@ -76,7 +76,7 @@ impl<S: Store> Session<S> {
             State::AwaitingInfo { is_secure } => self.begin_login(is_secure, now),
             State::Ready if self.is_lame_duck && !was_lame_duck => {
                 self.plan_to_leave(now);
-                Some(Event::LameDuck)
+                Some(Event::LameDuckMode)
             }
             State::Ready => Some(Event::InfoChanged),
             _ => None,
@@ -102,7 +102,7 @@ impl<S: Store> Session<S> {
         } else if is_offered {
             self.state = State::Securing { has_info: true };
         } else {
-            return self.lost(Lost::TlsUnavailable, None, now);
+            return self.lost(DisconnectReason::TlsUnavailable, None, now);
         }
         None
     }
@@ -119,7 +119,7 @@ impl<S: Store> Session<S> {
         }
         self.check_drained();
         if self.draining == Some(Drain::Publishes { until: answered }) {
-            self.stop(Stop::Drained);
+            self.stop(CloseReason::Drained);
         }
         let is_resubscribed = self.resubscribing.is_some_and(|number| pings.is_answered(number));
         is_resubscribed.then(|| {
@@ -130,7 +130,7 @@ impl<S: Store> Session<S> {
 
     /// What the server told of others is to be believed, now that it has let us in.
     fn end_list(&mut self) {
-        self.pool.end_list((!self.settings.keep_order).then_some(&mut self.rng));
+        self.pool.end_list((!self.settings.retain_servers_order).then_some(&mut self.rng));
     }
 
     fn begin_exchange<'b>(&mut self, now: Instant) -> Event<'b> {
@@ -164,7 +164,7 @@ impl<S: Store> Session<S> {
             self.refuse_subscription(error);
             return Some(Event::ServerError(error));
         }
-        self.lost(Lost::Server(kind), Some(error), now)
+        self.lost(DisconnectReason::Server(kind), Some(error), now)
     }
 
     /// Ends the subscription that the server does not take, if it is known which.
@@ -199,7 +199,7 @@ impl<S: Store> Session<S> {
 
     pub(super) fn lost<'b>(
         &mut self,
-        cause: Lost,
+        reason: DisconnectReason,
         error: Option<ServerError<'b>>,
         now: Instant,
     ) -> Option<Event<'b>> {
@@ -208,52 +208,54 @@ impl<S: Store> Session<S> {
             (self.draining, was_ready),
             (Some(Drain::Subscriptions | Drain::Publishes { .. }), _) | (Some(_), true)
         );
-        self.forget_link(cause);
+        self.forget_link(reason);
         if is_drain_cut {
-            self.stop(Stop::Lost(cause));
+            self.stop(CloseReason::Disconnected(reason));
         } else if was_ready {
-            let has_lasted = now >= self.ready_at + Millis::from(LASTING);
+            let has_lasted = now >= self.ready_at + Millis::from(STABLE_AFTER);
             // Whoever leaves on purpose has nothing against the server.
-            if has_lasted || !matches!(cause, Lost::Requested | Lost::LameDuck) {
+            if has_lasted
+                || !matches!(reason, DisconnectReason::Requested | DisconnectReason::LameDuckMode)
+            {
                 self.pool.note_loss(has_lasted);
             }
-            self.leave_server(cause);
-            if self.settings.reconnect || cause == Lost::Requested {
-                self.try_others(cause, now);
+            self.leave_server(reason);
+            if self.settings.reconnect || reason == DisconnectReason::Requested {
+                self.try_others(reason, now);
             } else {
-                self.stop(Stop::Lost(cause));
+                self.stop(CloseReason::Disconnected(reason));
             }
-        } else if self.was_connected || self.settings.retry_first {
-            if cause == Lost::Requested {
-                self.leave_server(cause);
+        } else if self.was_connected || self.settings.retry_on_initial_connect {
+            if reason == DisconnectReason::Requested {
+                self.leave_server(reason);
             } else {
-                self.pool.note_failure(&self.settings, refusal(cause));
+                self.pool.note_failure(&self.settings, refusal(reason));
             }
-            self.wait_or_stop(cause, now);
+            self.wait_or_stop(reason, now);
         } else {
             self.pool.leave_first();
             if self.pool.is_first_tried() {
-                self.stop(Stop::Lost(cause));
+                self.stop(CloseReason::Disconnected(reason));
             } else {
                 self.dial(now);
             }
         }
         Some(if was_ready {
-            Event::Disconnected { cause, error }
+            Event::Disconnected { reason, error }
         } else {
-            Event::ConnectFailed { cause, error }
+            Event::ConnectFailed { reason, error }
         })
     }
 
-    fn leave_server(&mut self, cause: Lost) {
+    fn leave_server(&mut self, reason: DisconnectReason) {
         self.pool.leave_first();
-        if cause == Lost::Requested {
+        if reason == DisconnectReason::Requested {
             self.pool.forgive();
         }
     }
 
     /// What was begun on the connection is over with it.
-    fn forget_link(&mut self, cause: Lost) {
+    fn forget_link(&mut self, reason: DisconnectReason) {
         self.end_link();
         self.state = State::Waiting;
         self.pings = Pings::default();
@@ -265,8 +267,12 @@ impl<S: Store> Session<S> {
         }
         // Nothing that was on its way is missing from what was left in good order.
         self.leaving = None;
-        let is_left = cause == Lost::LameDuck;
-        self.subscriptions.link_down(if is_left { Ended::Drained } else { Ended::Unsubscribed });
+        let is_left = reason == DisconnectReason::LameDuckMode;
+        self.subscriptions.link_down(if is_left {
+            EndReason::Drained
+        } else {
+            EndReason::Unsubscribed
+        });
     }
 
     /// What is begun from now on belongs to another connection.
@@ -276,23 +282,23 @@ impl<S: Store> Session<S> {
     }
 
     /// Turns to the next server after a connection was lost.
-    fn try_others(&mut self, cause: Lost, now: Instant) {
-        if !self.settings.keep_order {
+    fn try_others(&mut self, reason: DisconnectReason, now: Instant) {
+        if !self.settings.retain_servers_order {
             self.pool.shuffle_but_last(&mut self.rng);
         }
-        self.wait_or_stop(cause, now);
+        self.wait_or_stop(reason, now);
     }
 
-    fn wait_or_stop(&mut self, cause: Lost, now: Instant) {
+    fn wait_or_stop(&mut self, reason: DisconnectReason, now: Instant) {
         self.state = State::Waiting;
         if self.pool.len() == 0 {
-            self.stop(Stop::Lost(cause));
+            self.stop(CloseReason::Disconnected(reason));
         } else {
             self.wait(now);
         }
     }
 
-    pub(super) fn stop(&mut self, stop: Stop) {
+    pub(super) fn stop(&mut self, stop: CloseReason) {
         if !matches!(self.state, State::Stopped(_)) {
             if !matches!(self.state, State::Idle | State::Waiting) {
                 self.end_link();
@@ -305,9 +311,11 @@ impl<S: Store> Session<S> {
 }
 
 /// What was wrong with the credentials, if that is what it was.
-fn refusal(cause: Lost) -> Option<ErrorKind> {
-    match cause {
-        Lost::Server(kind) if kind.consequence() == Consequence::Reauthenticate => Some(kind),
+fn refusal(reason: DisconnectReason) -> Option<ErrorKind> {
+    match reason {
+        DisconnectReason::Server(kind) if kind.consequence() == Consequence::Reauthenticate => {
+            Some(kind)
+        }
         _ => None,
     }
 }

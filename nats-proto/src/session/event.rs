@@ -17,18 +17,18 @@ pub enum Step<'s> {
     /// Nothing, until a call or a time-out changes that.
     Wait,
     /// Open a connection to this server; then [`handle_open`](super::Session::handle_open) or
-    /// [`handle_lost`](super::Session::handle_lost).
+    /// [`handle_disconnected`](super::Session::handle_disconnected).
     Dial(ServerUrl<'s>),
     /// Secure the connection with TLS; then
     /// [`handle_secured`](super::Session::handle_secured) or
-    /// [`handle_lost`](super::Session::handle_lost).
+    /// [`handle_disconnected`](super::Session::handle_disconnected).
     Secure(ServerUrl<'s>),
     /// Move bytes both ways.
     Exchange,
     /// Send CONNECT, written by [`login`](super::Session::login).
     Login(Challenge<'s>),
     /// Nothing ever again: drop the connection.
-    Stop(Stop),
+    Stop(CloseReason),
 }
 
 /// What to take into account in CONNECT.
@@ -73,33 +73,33 @@ pub enum Event<'b> {
     /// A server could not be connected to.
     ConnectFailed {
         /// Why.
-        cause: Lost,
+        reason: DisconnectReason,
         /// In the server's words, if it said something.
         error: Option<ServerError<'b>>,
     },
     /// The connection is lost.
     Disconnected {
         /// Why.
-        cause: Lost,
+        reason: DisconnectReason,
         /// In the server's words, if it said something.
         error: Option<ServerError<'b>>,
     },
     /// The server refused something; the connection goes on. A subscription that is not permitted
-    /// has [ended](Ended::NotPermitted), and so has one that is [refused](Ended::Refused) for
-    /// another reason, unless it is one of [several](super::Session::doubtful).
+    /// has [ended](EndReason::NotPermitted), and so has one that is [refused](EndReason::Refused) for
+    /// another reason, unless it is one of [several](super::Session::maybe_refused).
     ServerError(ServerError<'b>),
     /// INFO came again: limits and servers may have changed.
     InfoChanged,
-    /// The server is about to shut down. Unless [`leave_within`](super::Config::leave_within) says
+    /// The server is about to shut down. Unless [`lame_duck_jitter`](super::Config::lame_duck_jitter) says
     /// otherwise, the session moves to another one by itself, if it knows of one.
-    LameDuck,
+    LameDuckMode,
 }
 
 /// Why there is no connection, or none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Lost {
+pub enum DisconnectReason {
     /// The server could not be reached.
     Unreachable,
     /// The server closed the connection.
@@ -121,11 +121,11 @@ pub enum Lost {
     /// INFO is malformed.
     Info,
     /// There are no credentials to log in with, or they do not go with what the server asks for.
-    Login,
+    Auth,
     /// The server said so.
     Server(ErrorKind),
     /// The server was about to shut down, and has been left in good order.
-    LameDuck,
+    LameDuckMode,
     /// The application wanted another connection.
     Requested,
 }
@@ -134,7 +134,7 @@ pub enum Lost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Stop {
+pub enum CloseReason {
     /// It was closed.
     Closed,
     /// It was drained, and everything published has reached the server.
@@ -144,7 +144,7 @@ pub enum Stop {
     /// There is no server to connect to.
     NoServers,
     /// The connection is lost, or there never was one, and no server is left to be tried.
-    Lost(Lost),
+    Disconnected(DisconnectReason),
 }
 
 /// A subscription that is over.
@@ -154,16 +154,16 @@ pub struct Released<R> {
     /// Its number.
     pub sid: Sid,
     /// Where its messages went.
-    pub route: R,
+    pub recipient: R,
     /// Why it is over.
-    pub ended: Ended,
+    pub ended: EndReason,
 }
 
 /// Why a subscription is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Ended {
+pub enum EndReason {
     /// It was unsubscribed.
     Unsubscribed,
     /// It got as many messages as it was to get.
@@ -175,7 +175,7 @@ pub enum Ended {
     /// The server does not take it: there are too many, or it does not like the subject.
     Refused,
     /// The session is over.
-    Stopped,
+    Closed,
 }
 
 /// How far draining the connection has come.
@@ -203,7 +203,7 @@ pub enum SubscribeError {
     /// The connection is draining.
     Draining,
     /// The session is over.
-    Stopped,
+    Closed,
 }
 
 impl From<Full> for SubscribeError {
@@ -212,7 +212,7 @@ impl From<Full> for SubscribeError {
     }
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable => "the server could not be reached",
@@ -225,22 +225,22 @@ impl fmt::Display for Lost {
             Self::WebSocket => "the WebSocket was not opened",
             Self::Protocol(_) => "protocol error: the server does not speak NATS",
             Self::Info => "the server's INFO is malformed",
-            Self::Login => "there are no credentials for the server",
-            Self::LameDuck => "the server is about to shut down",
+            Self::Auth => "there are no credentials for the server",
+            Self::LameDuckMode => "the server is about to shut down",
             Self::Requested => "another connection was asked for",
             Self::Server(kind) => return write!(f, "the server refused: {}", kind.name()),
         })
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed => "closed",
             Self::Drained => "drained",
             Self::DrainTimedOut => "it took too long to drain",
             Self::NoServers => "there is no server to connect to",
-            Self::Lost(_) => "the connection is lost, or there never was one",
+            Self::Disconnected(_) => "the connection is lost, or there never was one",
         })
     }
 }
@@ -251,12 +251,12 @@ impl fmt::Display for SubscribeError {
             Self::Full => "there is no room for another subscription",
             Self::LineTooLong => "filter and queue are longer than a control line may be",
             Self::Draining => "the connection is draining",
-            Self::Stopped => "the connection is closed",
+            Self::Closed => "the connection is closed",
         })
     }
 }
 
-impl core::error::Error for Lost {
+impl core::error::Error for DisconnectReason {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Protocol(error) => Some(error),
@@ -265,10 +265,10 @@ impl core::error::Error for Lost {
     }
 }
 
-impl core::error::Error for Stop {
+impl core::error::Error for CloseReason {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Lost(lost) => Some(lost),
+            Self::Disconnected(lost) => Some(lost),
             _ => None,
         }
     }

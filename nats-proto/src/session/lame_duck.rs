@@ -8,9 +8,9 @@
 //! Once it has begun, what is published waits for the next server: it might want an answer that
 //! would not find its way any more.
 
-use super::Ended;
+use super::DisconnectReason;
+use super::EndReason;
 use super::Event;
-use super::Lost;
 use super::Session;
 use super::Timer;
 use super::servers::Pool;
@@ -34,7 +34,7 @@ impl<S: Store> Session<S> {
     /// The server is about to shut down.
     pub(super) fn plan_to_leave(&mut self, now: Instant) {
         if Pool::<S>::HAS_CHOICE
-            && let (Some(within), None) = (self.settings.leave_within, self.leaving)
+            && let (Some(within), None) = (self.settings.lame_duck_jitter, self.leaving)
         {
             self.leaving = Some(Leaving::Planned);
             self.timers.set(Timer::Leave, now + Millis(self.rng.up_to(within.0)));
@@ -47,7 +47,7 @@ impl<S: Store> Session<S> {
         }
         if self.leaving != Some(Leaving::Planned) {
             // It does not even answer PING.
-            return self.lost(Lost::Stale, None, now);
+            return self.lost(DisconnectReason::Stale, None, now);
         }
         if self.pool.len() < 2 || !self.settings.reconnect || self.draining.is_some() {
             // There is nowhere to go, that would be the end, or there is no need to.
@@ -76,12 +76,12 @@ impl<S: Store> Session<S> {
             return None;
         }
         if self.draining.is_none() {
-            return self.lost(Lost::LameDuck, None, now);
+            return self.lost(DisconnectReason::LameDuckMode, None, now);
         }
         // Somebody wants to drain, and that has come as far now.
         self.leaving = None;
         self.timers.stop(Timer::Leave);
-        self.subscriptions.link_down(Ended::Drained);
+        self.subscriptions.link_down(EndReason::Drained);
         self.subscriptions.drain_all();
         None
     }

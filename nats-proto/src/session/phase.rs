@@ -1,9 +1,9 @@
 //! What a driver is to do now.
 
 use super::Challenge;
+use super::CloseReason;
 use super::Session;
 use super::State;
-use super::Stop;
 use super::store::Store;
 use crate::url::ServerUrl;
 
@@ -20,7 +20,7 @@ pub enum Phase {
     /// left from one is closed.
     Wait,
     /// Open a connection to the [`target`](Session::target); then
-    /// [`handle_open`](Session::handle_open) or [`handle_lost`](Session::handle_lost).
+    /// [`handle_open`](Session::handle_open) or [`handle_disconnected`](Session::handle_disconnected).
     ///
     /// With it goes the number of the attempt, which is that of the
     /// [`connection`](Session::connection) it makes. A dial in flight for another number is of no
@@ -28,14 +28,14 @@ pub enum Phase {
     Dial(u32),
     /// Secure the connection to the [`target`](Session::target) with TLS, for the name in
     /// [`tls_name`](Session::tls_name); then [`handle_secured`](Session::handle_secured) or
-    /// [`handle_lost`](Session::handle_lost).
+    /// [`handle_disconnected`](Session::handle_disconnected).
     Secure,
     /// Send CONNECT as the answer to the [`challenge`](Session::challenge).
     Login,
     /// Move bytes both ways.
     Exchange,
     /// Nothing ever again: close the connection.
-    Closed(Stop),
+    Closed(CloseReason),
 }
 
 impl<S: Store> Session<S> {

@@ -69,7 +69,7 @@ impl ReplyLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum RepliesEnded {
+pub enum RepliesEndReason {
     /// As many came as were wanted.
     MaxReached,
     /// A reply without payload said that it was the last one.
@@ -91,7 +91,7 @@ pub enum RepliesEnded {
 ///
 /// ```
 /// use core::time::Duration;
-/// use nats_proto::{Instant, RepliesEnded, ReplyLimits, RequestMany};
+/// use nats_proto::{Instant, RepliesEndReason, ReplyLimits, RequestMany};
 ///
 /// let now = Instant::from_millis(0);
 /// let limits = ReplyLimits::within(Duration::from_secs(2)).stall(Duration::from_millis(300));
@@ -101,7 +101,7 @@ pub enum RepliesEnded {
 /// let stall = request.poll_timeout().unwrap();
 /// assert_eq!(stall, Instant::from_millis(1_300));
 /// request.handle_timeout(stall);
-/// assert_eq!(request.ended(), Some(RepliesEnded::Stalled));
+/// assert_eq!(request.ended(), Some(RepliesEndReason::Stalled));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RequestMany {
@@ -111,7 +111,7 @@ pub struct RequestMany {
     stall: Option<Millis>,
     left: Option<u64>,
     sentinel: bool,
-    ended: Option<RepliesEnded>,
+    ended: Option<RepliesEndReason>,
 }
 
 /// What never comes.
@@ -128,7 +128,7 @@ impl RequestMany {
             stall: stall.map(Millis::from),
             left: max_messages,
             sentinel,
-            ended: (max_messages == Some(0)).then_some(RepliesEnded::MaxReached),
+            ended: (max_messages == Some(0)).then_some(RepliesEndReason::MaxReached),
         }
     }
 
@@ -148,9 +148,9 @@ impl RequestMany {
         }
         if is_empty {
             self.ended = match status {
-                Some(StatusCode::NO_RESPONDERS) => Some(RepliesEnded::NoResponders),
-                Some(status) => Some(RepliesEnded::Status(status)),
-                None if self.sentinel => Some(RepliesEnded::Sentinel),
+                Some(StatusCode::NO_RESPONDERS) => Some(RepliesEndReason::NoResponders),
+                Some(status) => Some(RepliesEndReason::Status(status)),
+                None if self.sentinel => Some(RepliesEndReason::Sentinel),
                 None => None,
             };
             if self.ended.is_some() {
@@ -160,7 +160,7 @@ impl RequestMany {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(1);
             if *left == 0 {
-                self.ended = Some(RepliesEnded::MaxReached);
+                self.ended = Some(RepliesEndReason::MaxReached);
             }
         }
         if let Some(stall) = self.stall {
@@ -182,20 +182,20 @@ impl RequestMany {
             return;
         }
         if now >= self.deadline {
-            self.ended = Some(RepliesEnded::TimedOut);
+            self.ended = Some(RepliesEndReason::TimedOut);
         } else if now >= self.stalled {
-            self.ended = Some(RepliesEnded::Stalled);
+            self.ended = Some(RepliesEndReason::Stalled);
         }
     }
 
     /// Why there are no more replies, if there are none.
     #[must_use]
-    pub const fn ended(&self) -> Option<RepliesEnded> {
+    pub const fn ended(&self) -> Option<RepliesEndReason> {
         self.ended
     }
 }
 
-impl core::fmt::Display for RepliesEnded {
+impl core::fmt::Display for RepliesEndReason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::MaxReached => "all replies that were wanted have come",

@@ -1,9 +1,9 @@
 //! Requests that wait for their replies.
 
 use crate::error::Full;
-use crate::inbox::Token;
-use crate::storage::Arena;
+use crate::inbox::RequestId;
 use crate::storage::Slot;
+use crate::storage::SlotMap;
 use crate::storage::Table;
 use crate::time::Instant;
 
@@ -28,12 +28,12 @@ use crate::time::Instant;
 /// let deadline = requests.poll_timeout().unwrap();
 /// requests.expire(deadline, |_, _| {}); // nobody is late yet
 /// let deadline = requests.poll_timeout().unwrap();
-/// requests.expire(deadline, |token, who| assert_eq!((token, *who), (second, "second")));
+/// requests.expire(deadline, |request_id, who| assert_eq!((request_id, *who), (second, "second")));
 /// # Ok::<(), nats_proto::Full>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Requests<R, L> {
-    pending: Arena<Pending<R>, L>,
+    pending: SlotMap<Pending<R>, L>,
     /// No deadline is earlier than this.
     earliest: Instant,
 }
@@ -41,7 +41,7 @@ pub struct Requests<R, L> {
 /// A request in flight.
 #[derive(Clone, Debug)]
 pub struct Pending<R> {
-    route: R,
+    recipient: R,
     /// Until when to wait; [`NEVER`] once that is past.
     deadline: Instant,
 }
@@ -52,7 +52,7 @@ const LAST: Instant = Instant::from_millis(u64::MAX - 1);
 
 impl<R, L: Table<Slot<Pending<R>>> + Default> Default for Requests<R, L> {
     fn default() -> Self {
-        Self { pending: Arena::new(L::default()), earliest: NEVER }
+        Self { pending: SlotMap::new(L::default()), earliest: NEVER }
     }
 }
 
@@ -62,22 +62,22 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     /// # Errors
     ///
     /// [`Full`] if too many are in flight.
-    pub fn open(&mut self, route: R, deadline: Instant) -> Result<Token, Full> {
+    pub fn open(&mut self, recipient: R, deadline: Instant) -> Result<RequestId, Full> {
         // A deadline that never comes is still one.
         let deadline = deadline.min(LAST);
-        let key = self.pending.insert(Pending { route, deadline })?;
+        let key = self.pending.insert(Pending { recipient, deadline })?;
         self.earliest = self.earliest.min(deadline);
-        Ok(Token(key))
+        Ok(RequestId(key))
     }
 
     /// Ends a request: it is answered, or nobody waits for it any more.
-    pub fn close(&mut self, token: Token) -> Option<R> {
-        self.pending.remove(token.0).map(|pending| pending.route)
+    pub fn close(&mut self, request_id: RequestId) -> Option<R> {
+        self.pending.remove(request_id.0).map(|pending| pending.recipient)
     }
 
     /// Who waits for the reply to a request.
-    pub fn get_mut(&mut self, token: Token) -> Option<&mut R> {
-        self.pending.get_mut(token.0).map(|pending| &mut pending.route)
+    pub fn get_mut(&mut self, request_id: RequestId) -> Option<&mut R> {
+        self.pending.get_mut(request_id.0).map(|pending| &mut pending.recipient)
     }
 
     /// How many requests are in flight, those included that are late and not closed.
@@ -103,7 +103,7 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     /// they are closed.
     ///
     /// Takes time in proportion to the table; call it no more often than the precision needs.
-    pub fn expire(&mut self, now: Instant, mut late: impl FnMut(Token, &mut R)) {
+    pub fn expire(&mut self, now: Instant, mut late: impl FnMut(RequestId, &mut R)) {
         let now = now.min(LAST);
         if now < self.earliest {
             return;
@@ -112,7 +112,7 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
         for (key, pending) in self.pending.iter_mut() {
             if pending.deadline <= now {
                 pending.deadline = NEVER;
-                late(Token(key), &mut pending.route);
+                late(RequestId(key), &mut pending.recipient);
             }
             self.earliest = self.earliest.min(pending.deadline);
         }
@@ -122,9 +122,9 @@ impl<R, L: Table<Slot<Pending<R>>>> Requests<R, L> {
     /// true: they will not be answered.
     ///
     /// They stay in the table until they are closed.
-    pub fn fail(&mut self, mut fails: impl FnMut(Token, &mut R) -> bool) {
+    pub fn fail(&mut self, mut fails: impl FnMut(RequestId, &mut R) -> bool) {
         for (key, pending) in self.pending.iter_mut() {
-            if pending.deadline != NEVER && fails(Token(key), &mut pending.route) {
+            if pending.deadline != NEVER && fails(RequestId(key), &mut pending.recipient) {
                 pending.deadline = NEVER;
             }
         }
@@ -145,15 +145,15 @@ mod tests {
 
     fn late(requests: &mut Small, now: u64) -> Vec<u8> {
         let mut late = Vec::new();
-        requests.expire(at(now), |_, route| late.push(*route));
+        requests.expire(at(now), |_, recipient| late.push(*recipient));
         late
     }
 
     #[test]
     fn every_request_is_late_once() {
         let mut requests = Small::default();
-        for (route, deadline) in [(1, 30), (2, 10), (3, 20)] {
-            requests.open(route, at(deadline)).unwrap();
+        for (recipient, deadline) in [(1, 30), (2, 10), (3, 20)] {
+            requests.open(recipient, at(deadline)).unwrap();
         }
         assert_eq!(requests.poll_timeout(), Some(at(10)));
         assert_eq!(late(&mut requests, 9), []);
@@ -167,14 +167,14 @@ mod tests {
     fn the_table_is_bounded_and_places_are_used_again() {
         let mut requests = Small::default();
         for round in 0..1_000_000_u64 {
-            let token = requests.open(0, at(round)).unwrap();
-            assert_eq!(requests.close(token), Some(0));
+            let request_id = requests.open(0, at(round)).unwrap();
+            assert_eq!(requests.close(request_id), Some(0));
         }
-        let tokens: [_; 3] = core::array::from_fn(|_| requests.open(1, at(5)).unwrap());
+        let request_ids: [_; 3] = core::array::from_fn(|_| requests.open(1, at(5)).unwrap());
         assert_eq!(requests.open(1, at(5)), Err(Full));
-        assert!(requests.get_mut(tokens[0]).is_some());
-        requests.close(tokens[0]);
-        assert!(requests.get_mut(tokens[0]).is_none());
+        assert!(requests.get_mut(request_ids[0]).is_some());
+        requests.close(request_ids[0]);
+        assert!(requests.get_mut(request_ids[0]).is_none());
         assert!(requests.open(1, at(5)).is_ok());
     }
 
@@ -186,9 +186,9 @@ mod tests {
         assert_eq!(late(&mut requests, 10), [1]);
         let mut failed = Vec::new();
         requests.open(3, at(30)).unwrap();
-        requests.fail(|_, route| {
-            failed.push(*route);
-            *route == 2
+        requests.fail(|_, recipient| {
+            failed.push(*recipient);
+            *recipient == 2
         });
         assert_eq!(failed, [2, 3]);
         assert_eq!(late(&mut requests, 99), [3]);

@@ -5,18 +5,18 @@ mod server;
 
 use core::time::Duration;
 
-pub use server::KnownServer;
+pub use server::PoolServer;
 pub use server::Server;
 
 #[cfg(test)]
 pub(super) use pool::MAX_DISCOVERED;
 pub(super) use pool::Pool;
 
+use super::CloseReason;
+use super::DisconnectReason;
 use super::Event;
-use super::Lost;
 use super::Session;
 use super::State;
-use super::Stop;
 use super::Timer;
 use super::store::Store;
 use crate::error::Full;
@@ -35,24 +35,24 @@ impl<S: Store> Session<S> {
     }
 
     /// Starts to connect: to one server after the other, in random order, until one takes us.
-    /// Each is tried once, unless [`retry_first`](super::Config::retry_first) says otherwise.
+    /// Each is tried once, unless [`retry_on_initial_connect`](super::Config::retry_on_initial_connect) says otherwise.
     ///
     /// Does nothing if the session has been started before.
     pub fn connect(&mut self, now: Instant) {
         if matches!(self.state, State::Idle) {
-            let shuffle = (!self.settings.keep_order).then_some(&mut self.rng);
+            let shuffle = (!self.settings.retain_servers_order).then_some(&mut self.rng);
             self.pool.start(shuffle);
             if self.pool.current().is_some() {
                 self.dial(now);
             } else {
-                self.stop(Stop::NoServers);
+                self.stop(CloseReason::NoServers);
             }
         }
     }
 
     /// Leaves the connection there is, or is being made, and makes another one at once, to any
     /// server.
-    pub fn reconnect(&mut self, now: Instant) -> Option<Event<'static>> {
+    pub fn force_reconnect(&mut self, now: Instant) -> Option<Event<'static>> {
         self.pool.forgive();
         match self.state {
             State::Idle | State::Stopped(_) => None,
@@ -60,7 +60,7 @@ impl<S: Store> Session<S> {
                 self.wait(now);
                 None
             }
-            _ => self.lost(Lost::Requested, None, now),
+            _ => self.lost(DisconnectReason::Requested, None, now),
         }
     }
 
@@ -72,18 +72,18 @@ impl<S: Store> Session<S> {
     }
 
     /// The servers known, the one that is connected to or to be tried next first.
-    pub fn servers(&self) -> impl Iterator<Item = KnownServer<'_>> {
+    pub fn server_pool(&self) -> impl Iterator<Item = PoolServer<'_>> {
         self.pool.iter()
     }
 
-    /// A number that changes when [`servers`](Self::servers) become more, or less.
-    pub const fn server_changes(&self) -> u32 {
+    /// A number that changes when [`server_pool`](Self::server_pool) become more, or less.
+    pub const fn server_pool_changes(&self) -> u32 {
         self.pool.changes()
     }
 
     /// How many servers others told of that there was no room for, or whose addresses were too
     /// long for the table. Whatever the table, no more than 256 are kept that others told of.
-    pub const fn servers_left_out(&self) -> u32 {
+    pub const fn servers_skipped(&self) -> u32 {
         self.pool.left_out()
     }
 
@@ -95,7 +95,7 @@ impl<S: Store> Session<S> {
     ///
     /// The others are tried first, those at once that are not waited for: with several servers there
     /// is one wait for each round of them. As with any back-off, it is at least 20 ms.
-    pub fn delay_retry(&mut self, delay: impl FnOnce(u32) -> Duration, now: Instant) {
+    pub fn set_reconnect_delay(&mut self, delay: impl FnOnce(u32) -> Duration, now: Instant) {
         if matches!(self.state, State::Waiting)
             && self.pool.delay_last(|failures| delay(failures).into(), now)
         {
@@ -104,10 +104,10 @@ impl<S: Store> Session<S> {
     }
 
     /// Tries another server next, or at another time: the one of that number in
-    /// [`servers`](Self::servers), after `delay`, and no sooner than 20 ms after it failed. Returns
+    /// [`server_pool`](Self::server_pool), after `delay`, and no sooner than 20 ms after it failed. Returns
     /// whether that was possible: while the session waits after a loss, when [`step`](Self::step) is
     /// [`Step::Wait`](super::Step::Wait).
-    pub fn choose_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
+    pub fn select_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
         let is_possible = matches!(self.state, State::Waiting) && self.pool.put_first(number);
         if is_possible {
             let at = self.pool.not_too_soon(now + delay, now);

@@ -17,17 +17,17 @@ pub(super) struct Settings {
     pub(super) ping_interval: Millis,
     pub(super) drain_timeout: Millis,
     pub(super) flush_timeout: Millis,
-    pub(super) leave_within: Option<Millis>,
+    pub(super) lame_duck_jitter: Option<Millis>,
     delays: Delays,
-    pub(super) max_attempts: Option<u32>,
+    pub(super) max_reconnects: Option<u32>,
     pub(super) max_control_line: usize,
     pub(super) max_pings_out: u8,
     pub(super) tls: Tls,
-    pub(super) keep_order: bool,
+    pub(super) retain_servers_order: bool,
     pub(super) reconnect: bool,
-    pub(super) retry_first: bool,
-    pub(super) retry_refused: bool,
-    pub(super) ignore_discovered: bool,
+    pub(super) retry_on_initial_connect: bool,
+    pub(super) ignore_auth_error_abort: bool,
+    pub(super) ignore_discovered_servers: bool,
 }
 
 /// A [`Backoff`].
@@ -65,7 +65,7 @@ impl From<Config> for Settings {
             ping_interval: config.ping_interval.into(),
             drain_timeout: config.drain_timeout.into(),
             flush_timeout: config.flush_timeout.into(),
-            leave_within: config.leave_within.map(Millis::from),
+            lame_duck_jitter: config.lame_duck_jitter.map(Millis::from),
             delays: match config.backoff {
                 Backoff::Fixed { wait, jitter, jitter_tls } => Delays::Fixed {
                     wait: wait.into(),
@@ -76,15 +76,15 @@ impl From<Config> for Settings {
                     Delays::Exponential { min: min.into(), max: max.into() }
                 }
             },
-            max_attempts: config.max_attempts,
+            max_reconnects: config.max_reconnects,
             max_control_line: config.max_control_line,
             max_pings_out: config.max_pings_out,
             tls: config.tls,
-            keep_order: config.keep_order,
+            retain_servers_order: config.retain_servers_order,
             reconnect: config.reconnect,
-            retry_first: config.retry_first,
-            retry_refused: config.retry_refused,
-            ignore_discovered: config.ignore_discovered,
+            retry_on_initial_connect: config.retry_on_initial_connect,
+            ignore_auth_error_abort: config.ignore_auth_error_abort,
+            ignore_discovered_servers: config.ignore_discovered_servers,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Drain;
 use super::Draining;
-use super::Ended;
+use super::EndReason;
 use super::FlushId;
 use super::FlushState;
 use super::Session;
@@ -18,24 +18,27 @@ impl<S: Store> Session<S> {
     /// Where a message for `sid` goes, which counts as delivered; `None` if that subscription is
     /// over, or there is no connection yet, and the message is to be dropped.
     #[inline]
-    pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Route> {
+    pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Recipient> {
         // Whoever speaks before TLS and the login are done may be anybody.
         if self.is_connected() { self.subscriptions.deliver(sid) } else { None }
     }
 
     /// Where messages for `sid` go, as long as it was not handed back.
-    pub fn route_mut(&mut self, sid: Sid) -> Option<&mut S::Route> {
+    pub fn recipient_mut(&mut self, sid: Sid) -> Option<&mut S::Recipient> {
         self.subscriptions.get_mut(sid)
     }
 
     /// The same, and why no more messages come, if that is so: a subscription is handed back once
     /// the server has been told of its end, which may take a while.
-    pub fn route_and_end_mut(&mut self, sid: Sid) -> Option<(&mut S::Route, Option<Ended>)> {
+    pub fn recipient_and_end_mut(
+        &mut self,
+        sid: Sid,
+    ) -> Option<(&mut S::Recipient, Option<EndReason>)> {
         self.subscriptions.ended_mut(sid)
     }
 
     /// Where messages go, for all subscriptions that were not handed back.
-    pub fn routes_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Route)> {
+    pub fn recipients_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Recipient)> {
         self.subscriptions.iter_mut()
     }
 
@@ -46,9 +49,9 @@ impl<S: Store> Session<S> {
     /// Servers that have enough subscriptions do not say which one they refuse. As they refuse in
     /// order, it is known in most cases, and always once such a refusal was seen: from then on a
     /// PING follows every SUB. Those here were sent together before that.
-    pub fn doubtful(&self) -> impl Iterator<Item = (Sid, &str)> {
-        let doubtful = self.subscriptions.doubtful(&self.pings);
-        doubtful.map(|(sid, text)| (sid, core::str::from_utf8(text).unwrap_or_default()))
+    pub fn maybe_refused(&self) -> impl Iterator<Item = (Sid, &str)> {
+        let maybe_refused = self.subscriptions.maybe_refused(&self.pings);
+        maybe_refused.map(|(sid, text)| (sid, core::str::from_utf8(text).unwrap_or_default()))
     }
 
     /// How many subscriptions there are, those included that are to be handed back.
@@ -129,9 +132,9 @@ impl<S: Store> Session<S> {
     }
 
     /// Whether each server is tried once, and that is all: before the first connection, unless
-    /// [`retry_first`](super::Config::retry_first) says otherwise.
+    /// [`retry_on_initial_connect`](super::Config::retry_on_initial_connect) says otherwise.
     pub const fn tries_once(&self) -> bool {
-        !self.was_connected && !self.settings.retry_first
+        !self.was_connected && !self.settings.retry_on_initial_connect
     }
 
     /// Whether there was a connection, be it this one.

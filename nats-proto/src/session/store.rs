@@ -12,13 +12,13 @@ use crate::storage::Table;
 /// [`Fixed`] without an allocator, [`Growable`] with one.
 pub trait Store {
     /// Yours: what a subscription's messages are to be handed to. `()` will do.
-    type Route;
+    type Recipient;
     /// A filter and queue, a server's address, a nonce.
     type Text: Buffer + Default;
     /// A text of INFO that nothing depends on, like the server's version.
     type Note: Buffer + Default;
     /// The subscriptions.
-    type Subscriptions: Table<Slot<Subscription<Self::Route, Self::Text>>> + Default;
+    type Subscriptions: Table<Slot<Subscription<Self::Recipient, Self::Text>>> + Default;
     /// The servers.
     type Servers: Table<Server<Self::Text>> + Default;
     /// How many servers there is room for. With room for one, what a session does with others is not
@@ -53,7 +53,7 @@ pub struct Fixed<
 impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: usize> Store
     for Fixed<R, SUBS, SERVERS, TEXT, NOTE>
 {
-    type Route = R;
+    type Recipient = R;
     type Text = heapless::Vec<u8, TEXT, u16>;
     type Note = heapless::Vec<u8, NOTE, u16>;
     type Subscriptions = heapless::Vec<Slot<Subscription<R, Self::Text>>, SUBS>;
@@ -79,7 +79,7 @@ mod growable {
     pub struct Growable<R>(PhantomData<R>);
 
     impl<R> Store for Growable<R> {
-        type Route = R;
+        type Recipient = R;
         type Text = Vec<u8>;
         type Note = Vec<u8>;
         type Subscriptions = Vec<Slot<Subscription<R, Self::Text>>>;

@@ -16,26 +16,26 @@ use self::entry::ChainName;
 use self::entry::Ending;
 use self::entry::Links;
 use self::refusals::Doubts;
-use super::Ended;
+use super::EndReason;
 use super::Released;
 use super::pings::Pings;
 use super::servers::Pool;
 use super::store::Store;
 use crate::error::Full;
 use crate::message::Sid;
-use crate::storage::Arena;
-use crate::storage::Place;
 use crate::storage::Sink;
+use crate::storage::SlotIndex;
+use crate::storage::SlotMap;
 use crate::storage::put_all;
 use crate::subject::Filter;
-use crate::subject::Queue;
-use crate::wire::op::Unsubscription;
+use crate::subject::QueueGroup;
+use crate::wire::op::Unsubscribe;
 
 /// The first and the last of those in a chain.
 #[derive(Clone, Copy, Debug, Default)]
 struct Chain {
-    first: Place,
-    last: Place,
+    first: SlotIndex,
+    last: SlotIndex,
 }
 
 impl Chain {
@@ -45,14 +45,14 @@ impl Chain {
 }
 
 pub(super) struct Subscriptions<S: Store> {
-    table: Arena<Subscription<S::Route, S::Text>, S::Subscriptions>,
+    table: SlotMap<Subscription<S::Recipient, S::Text>, S::Subscriptions>,
     due: Chain,
     draining: Chain,
     over: Chain,
     /// In the order of their SUBs, in which servers refuse them.
     written: Chain,
     /// The first of those of which the server has not confirmed that it has read SUB.
-    unconfirmed: Place,
+    unconfirmed: SlotIndex,
     doubts: Doubts,
     link: Link,
 }
@@ -75,12 +75,12 @@ impl<S: Store> Subscriptions<S> {
 
     pub(super) fn new() -> Self {
         Self {
-            table: Arena::new(S::Subscriptions::default()),
+            table: SlotMap::new(S::Subscriptions::default()),
             due: Chain::default(),
             draining: Chain::default(),
             over: Chain::default(),
             written: Chain::default(),
-            unconfirmed: Place::NONE,
+            unconfirmed: SlotIndex::NONE,
             doubts: Doubts::default(),
             link: Link::Down,
         }
@@ -98,8 +98,8 @@ impl<S: Store> Subscriptions<S> {
     pub(super) fn insert(
         &mut self,
         filter: Filter<'_>,
-        queue: Option<Queue<'_>>,
-        route: S::Route,
+        queue: Option<QueueGroup<'_>>,
+        recipient: S::Recipient,
         pings: &mut Pings,
     ) -> Result<Sid, Full> {
         let mut text = S::Text::default();
@@ -108,7 +108,7 @@ impl<S: Store> Subscriptions<S> {
         put_all(&parts, &mut text)?;
         let key = self.table.insert(Subscription {
             text,
-            route,
+            recipient,
             delivered: 0,
             delivered_before: 0,
             max: None,
@@ -130,7 +130,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// Where a message goes, which counts as delivered.
     #[inline]
-    pub(super) fn deliver(&mut self, sid: Sid) -> Option<&mut S::Route> {
+    pub(super) fn deliver(&mut self, sid: Sid) -> Option<&mut S::Recipient> {
         let subscription = self.table.get_mut(sid.0)?;
         if matches!(subscription.ending, Some(Ending::Over(_))) {
             return None;
@@ -140,28 +140,28 @@ impl<S: Store> Subscriptions<S> {
             // The server counts along, and has forgotten the subscription by now; unless it was
             // not told.
             subscription.is_sent &= subscription.is_max_due;
-            self.end(sid.0, Ended::MaxReached);
+            self.end(sid.0, EndReason::MaxReached);
         }
-        self.table.get_mut(sid.0).map(|subscription| &mut subscription.route)
+        self.table.get_mut(sid.0).map(|subscription| &mut subscription.recipient)
     }
 
-    pub(super) fn get_mut(&mut self, sid: Sid) -> Option<&mut S::Route> {
-        self.table.get_mut(sid.0).map(|subscription| &mut subscription.route)
+    pub(super) fn get_mut(&mut self, sid: Sid) -> Option<&mut S::Recipient> {
+        self.table.get_mut(sid.0).map(|subscription| &mut subscription.recipient)
     }
 
     /// Where messages went, and why none come any more, if that is so.
-    pub(super) fn ended_mut(&mut self, sid: Sid) -> Option<(&mut S::Route, Option<Ended>)> {
+    pub(super) fn ended_mut(&mut self, sid: Sid) -> Option<(&mut S::Recipient, Option<EndReason>)> {
         self.table.get_mut(sid.0).map(|subscription| {
             let ended = match subscription.ending {
                 Some(Ending::Over(how)) => Some(how),
                 _ => None,
             };
-            (&mut subscription.route, ended)
+            (&mut subscription.recipient, ended)
         })
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Route)> {
-        self.table.iter_mut().map(|(key, subscription)| (Sid(key), &mut subscription.route))
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Sid, &mut S::Recipient)> {
+        self.table.iter_mut().map(|(key, subscription)| (Sid(key), &mut subscription.recipient))
     }
 
     /// Ends a subscription now, or after `max` messages in its whole life.
@@ -177,8 +177,8 @@ impl<S: Store> Subscriptions<S> {
                 subscription.is_max_due = true;
                 self.set_due(sid.0);
             }
-            Some(_) => self.end(sid.0, Ended::MaxReached),
-            None => self.end(sid.0, Ended::Unsubscribed),
+            Some(_) => self.end(sid.0, EndReason::MaxReached),
+            None => self.end(sid.0, EndReason::Unsubscribed),
         }
         true
     }
@@ -200,7 +200,7 @@ impl<S: Store> Subscriptions<S> {
             // It ends with the connection, and everything that is on its way comes before that.
             Link::Leaving { .. } => subscription.ending = Some(Ending::Draining),
             // The server does not know of it: nothing is on its way.
-            _ => self.end(sid.0, Ended::Drained),
+            _ => self.end(sid.0, EndReason::Drained),
         }
         true
     }
@@ -229,12 +229,12 @@ impl<S: Store> Subscriptions<S> {
     }
 
     /// The connection is gone: no server knows anything.
-    pub(super) fn link_down(&mut self, how: Ended) {
+    pub(super) fn link_down(&mut self, how: EndReason) {
         self.link = Link::Down;
         self.due = Chain::default();
         self.draining = Chain::default();
         self.written = Chain::default();
-        self.unconfirmed = Place::NONE;
+        self.unconfirmed = SlotIndex::NONE;
         self.doubts.forget_link();
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
@@ -276,7 +276,7 @@ impl<S: Store> Subscriptions<S> {
             let how = match subscription.ending {
                 Some(Ending::Flushing) if !is_answered(subscription.until) => return,
                 Some(Ending::Over(how)) => how,
-                _ => Ended::Drained,
+                _ => EndReason::Drained,
             };
             self.unchain(ChainName::Draining, key);
             self.end(key, how);
@@ -290,7 +290,7 @@ impl<S: Store> Subscriptions<S> {
     /// Writes what is due, as many whole lines as fit.
     pub(super) fn transmit(&mut self, pings: &mut Pings, out: &mut impl Sink) -> Result<(), Full> {
         while let Some((key, subscription)) = self.table.at_mut(self.due.first) {
-            let end = Unsubscription { sid: Sid(key), max: None };
+            let end = Unsubscribe { sid: Sid(key), max: None };
             match subscription.ending {
                 None if subscription.is_sent => {
                     subscription.transmit_max(Sid(key), out)?;
@@ -336,7 +336,7 @@ impl<S: Store> Subscriptions<S> {
                 continue;
             };
             if subscription.is_sent {
-                Unsubscription { sid: Sid(key), max: None }.encode(out)?;
+                Unsubscribe { sid: Sid(key), max: None }.encode(out)?;
                 subscription.is_sent = false;
             }
             self.link = Link::Leaving { at, is_done: false };
@@ -346,37 +346,37 @@ impl<S: Store> Subscriptions<S> {
     }
 
     /// Takes one that is over out of the table.
-    pub(super) fn release(&mut self) -> Option<Released<S::Route>> {
+    pub(super) fn release(&mut self) -> Option<Released<S::Recipient>> {
         let (key, _) = self.table.at_mut(self.over.first)?;
         self.unchain(ChainName::Over, key);
         self.forget_written(key);
         let subscription = self.table.remove(key)?;
         let ended = match subscription.ending {
             Some(Ending::Over(how)) => how,
-            _ => Ended::Unsubscribed,
+            _ => EndReason::Unsubscribed,
         };
-        Some(Released { sid: Sid(key), route: subscription.route, ended })
+        Some(Released { sid: Sid(key), recipient: subscription.recipient, ended })
     }
 
     /// Everything is over.
     pub(super) fn end_all(&mut self) {
-        self.link_down(Ended::Stopped);
+        self.link_down(EndReason::Closed);
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
             if self.live(Sid(key)).is_some() {
-                self.end(key, Ended::Stopped);
+                self.end(key, EndReason::Closed);
             }
         }
     }
 
     /// One that still gets messages.
-    fn live(&mut self, sid: Sid) -> Option<&mut Subscription<S::Route, S::Text>> {
+    fn live(&mut self, sid: Sid) -> Option<&mut Subscription<S::Recipient, S::Text>> {
         let subscription = self.table.get_mut(sid.0)?;
         (!matches!(subscription.ending, Some(Ending::Over(_)))).then_some(subscription)
     }
 
     /// Stops delivery. The place is free once the server has been told, if it has to be.
-    fn end(&mut self, key: u64, how: Ended) {
+    fn end(&mut self, key: u64, how: EndReason) {
         let is_linked = self.link == Link::Up;
         let Some(subscription) = self.table.get_mut(key) else {
             return;
@@ -423,11 +423,11 @@ impl<S: Store> Subscriptions<S> {
 
     /// Puts one at the end of a chain.
     fn chain(&mut self, name: ChainName, key: u64) {
-        let place = Place::of(key);
+        let place = SlotIndex::of(key);
         let before = core::mem::replace(&mut self.chain_mut(name).last, place);
         if let Some(subscription) = self.table.get_mut(key) {
             subscription.note_chain(name, true);
-            *subscription.links_mut(name) = Links { before, behind: Place::NONE };
+            *subscription.links_mut(name) = Links { before, behind: SlotIndex::NONE };
         }
         self.set_behind(name, before, place);
     }
@@ -447,7 +447,7 @@ impl<S: Store> Subscriptions<S> {
     }
 
     /// Says what follows a subscription in a chain, or the chain's beginning.
-    fn set_behind(&mut self, name: ChainName, place: Place, behind: Place) {
+    fn set_behind(&mut self, name: ChainName, place: SlotIndex, behind: SlotIndex) {
         match self.table.at_mut(place) {
             Some((_, subscription)) => subscription.links_mut(name).behind = behind,
             None => self.chain_mut(name).first = behind,

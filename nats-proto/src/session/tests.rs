@@ -27,7 +27,7 @@ const INFO: &str =
     "INFO {\"server_id\":\"S\",\"nonce\":\"abc\",\"headers\":true,\"max_payload\":100}";
 
 /// A session under a clock and a wire that the test holds.
-struct World<S: Store<Route = u8>> {
+struct World<S: Store<Recipient = u8>> {
     session: Session<S>,
     now: Instant,
     decoder: Decoder<FromServer>,
@@ -35,9 +35,9 @@ struct World<S: Store<Route = u8>> {
 
 type Small = Fixed<u8, 4, 3, 64>;
 
-impl<S: Store<Route = u8>> World<S> {
+impl<S: Store<Recipient = u8>> World<S> {
     fn new(config: Config, servers: &[&str]) -> Self {
-        let mut session = Session::new(config, Seed([5; 16]));
+        let mut session = Session::new(config, RngSeed([5; 16]));
         for server in servers {
             session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
         }
@@ -74,7 +74,7 @@ impl<S: Store<Route = u8>> World<S> {
         while let Decoded::Frame { op, len } = self.decoder.decode(input).unwrap() {
             match op {
                 ServerOp::Message(message) => match self.session.deliver(message.sid()) {
-                    Some(route) => told.push(format!("to {route}")),
+                    Some(recipient) => told.push(format!("to {recipient}")),
                     None => told.push("dropped".into()),
                 },
                 ServerOp::Control(op) => {
@@ -98,14 +98,14 @@ impl<S: Store<Route = u8>> World<S> {
         text.split_terminator("\r\n").collect::<Vec<_>>().join("|")
     }
 
-    fn released(&mut self) -> Vec<(u8, Ended)> {
+    fn released(&mut self) -> Vec<(u8, EndReason)> {
         core::iter::from_fn(|| self.session.poll_released())
-            .map(|released| (released.route, released.ended))
+            .map(|released| (released.recipient, released.ended))
             .collect()
     }
 
-    fn subscribe(&mut self, filter: &str, route: u8) -> Sid {
-        self.session.subscribe(Filter::new(filter).unwrap(), None, route).unwrap()
+    fn subscribe(&mut self, filter: &str, recipient: u8) -> Sid {
+        self.session.subscribe(Filter::new(filter).unwrap(), None, recipient).unwrap()
     }
 
     /// Lets the earliest timer expire.
@@ -125,8 +125,8 @@ impl<S: Store<Route = u8>> World<S> {
     }
 
     /// Loses the connection, or the attempt to make one.
-    fn lose(&mut self, cause: Lost) -> Event<'static> {
-        self.session.handle_lost(cause, self.now).unwrap()
+    fn lose(&mut self, reason: DisconnectReason) -> Event<'static> {
+        self.session.handle_disconnected(reason, self.now).unwrap()
     }
 
     /// Waits for the next attempt, and returns how long that took in milliseconds, and whom it

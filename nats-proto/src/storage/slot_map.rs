@@ -15,7 +15,7 @@ const NO_SLOT: u32 = u32::MAX;
 /// Keys start at 1 and are small as long as slots are not reused, which keeps subscription numbers
 /// short on the wire. Everything takes constant time.
 #[derive(Clone, Debug)]
-pub(crate) struct Arena<T, L> {
+pub(crate) struct SlotMap<T, L> {
     slots: L,
     first_free: u32,
     len: usize,
@@ -24,9 +24,9 @@ pub(crate) struct Arena<T, L> {
 
 /// Where an entry is: half of its key, which serves as long as the entry is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place(u32);
+pub(crate) struct SlotIndex(u32);
 
-impl Place {
+impl SlotIndex {
     /// No entry's.
     pub(crate) const NONE: Self = Self(0);
 
@@ -52,7 +52,7 @@ enum Content<T> {
     Free { next: u32 },
 }
 
-impl<T, L: Table<Slot<T>>> Arena<T, L> {
+impl<T, L: Table<Slot<T>>> SlotMap<T, L> {
     pub(crate) const fn new(slots: L) -> Self {
         Self { slots, first_free: NO_SLOT, len: 0, entry: PhantomData }
     }
@@ -103,7 +103,7 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
     }
 
     /// The entry in a place, and its key.
-    pub(crate) fn at(&self, place: Place) -> Option<(u64, &T)> {
+    pub(crate) fn at(&self, place: SlotIndex) -> Option<(u64, &T)> {
         #[cfg(test)]
         visits::add();
         let index = place.0.checked_sub(1)?;
@@ -115,7 +115,7 @@ impl<T, L: Table<Slot<T>>> Arena<T, L> {
     }
 
     /// The same, to be changed.
-    pub(crate) fn at_mut(&mut self, place: Place) -> Option<(u64, &mut T)> {
+    pub(crate) fn at_mut(&mut self, place: SlotIndex) -> Option<(u64, &mut T)> {
         #[cfg(test)]
         visits::add();
         let index = place.0.checked_sub(1)?;
@@ -209,10 +209,10 @@ mod tests {
 
     use super::*;
 
-    type Small = Arena<u32, heapless::Vec<Slot<u32>, 3>>;
+    type Small = SlotMap<u32, heapless::Vec<Slot<u32>, 3>>;
 
     fn small() -> Small {
-        Arena::new(heapless::Vec::new())
+        SlotMap::new(heapless::Vec::new())
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
     proptest! {
         #[test]
         fn behaves_like_a_map(operations in prop::collection::vec((any::<bool>(), 0usize..8), 0..60)) {
-            let mut arena = Arena::<_, heapless::Vec<Slot<usize>, 5>>::new(heapless::Vec::new());
+            let mut arena = SlotMap::<_, heapless::Vec<Slot<usize>, 5>>::new(heapless::Vec::new());
             let mut model = HashMap::new();
             let mut keys = Vec::new();
             for (step, (is_insert, pick)) in operations.into_iter().enumerate() {

@@ -30,7 +30,7 @@ fn subjects() {
     ];
     for &(text, expected) in table {
         assert_eq!(Subject::new(text).map(|_| ()), expected, "{text:?}");
-        assert_eq!(Queue::new(text).map(|_| ()), expected, "{text:?}");
+        assert_eq!(QueueGroup::new(text).map(|_| ()), expected, "{text:?}");
     }
 }
 
@@ -58,7 +58,7 @@ fn filters() {
 #[test]
 fn literals_are_checked_by_the_compiler() {
     const FILTER: Filter<'static> = Filter::from_static("a.*.>");
-    const QUEUE: Queue<'static> = Queue::from_static("workers");
+    const QUEUE: QueueGroup<'static> = QueueGroup::from_static("workers");
     assert_eq!((FILTER.as_str(), QUEUE.as_str()), ("a.*.>", "workers"));
 }
 
@@ -207,7 +207,7 @@ proptest! {
         let literal = tokens().all(|token| token != "*" && token != ">");
         let closed = tokens().take(count - 1).all(|token| token != ">");
         prop_assert_eq!(Subject::new(&text).is_ok(), plain && literal);
-        prop_assert_eq!(Queue::new(&text).is_ok(), plain && literal);
+        prop_assert_eq!(QueueGroup::new(&text).is_ok(), plain && literal);
         prop_assert_eq!(Filter::new(&text).is_ok(), plain && closed);
     }
 

@@ -36,7 +36,7 @@ fn every_form_of_the_documentation() {
     for &(text, (scheme, user, password, host, port, path)) in table {
         let url = ServerUrl::new(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!((url.scheme(), url.host(), url.port(), url.path()), (scheme, host, port, path));
-        let is = |encoded: Option<Encoded<'_>>, expected: Option<&str>| match expected {
+        let is = |encoded: Option<PercentEncoded<'_>>, expected: Option<&str>| match expected {
             Some(expected) => encoded.is_some_and(|encoded| encoded.is(expected)),
             None => encoded.is_none(),
         };
@@ -117,7 +117,7 @@ fn which_address_of_a_list_is_none() {
 #[test]
 fn escapes_that_are_none_stay() {
     for (text, resolved) in [("a%", "a%"), ("%4", "%4"), ("%zz", "%zz"), ("%%41", "%A")] {
-        assert!(Encoded(text).is(resolved), "{text}");
+        assert!(PercentEncoded(text).is(resolved), "{text}");
     }
 }
 

@@ -140,8 +140,8 @@ impl<R: Role> Decoder<R> {
         if let State::Line { scanned: 0 } = self.state
             && let Some((kind, start)) = R::canonical_kind(input)
             && let Some((sid, layout)) = fast::message(self.window(input), start, kind)
-            && layout.frame_len() <= self.limits.frame
-            && let Some(frame) = input.get(..layout.frame_len())
+            && layout.wire_len() <= self.limits.frame
+            && let Some(frame) = input.get(..layout.wire_len())
             && frame.ends_with(b"\r\n")
         {
             let op = R::message(Message::from_frame(frame, sid, layout));
@@ -239,7 +239,7 @@ impl<R: Role> Decoder<R> {
         sid: Sid,
         layout: Layout,
     ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
-        if layout.frame_len() <= self.limits.frame {
+        if layout.wire_len() <= self.limits.frame {
             return self.message(input, sid, layout);
         }
         let subject = input.get(layout.subject_range()).unwrap_or_default();
@@ -253,7 +253,7 @@ impl<R: Role> Decoder<R> {
         sid: Sid,
         layout: Layout,
     ) -> Result<Decoded<R::Op<'b>>, DecodeError> {
-        let len = layout.frame_len();
+        let len = layout.wire_len();
         let Some(frame) = input.get(..len) else {
             self.state = State::Message { sid, layout };
             return Ok(partial(len - input.len()));

@@ -8,7 +8,7 @@ mod argument;
 use core::fmt;
 
 use self::argument::put_number;
-use super::op::Unsubscription;
+use super::op::Unsubscribe;
 use crate::ascii::Decimal;
 use crate::error::Full;
 use crate::headers::Headers;
@@ -18,7 +18,7 @@ use crate::storage::Sink;
 use crate::storage::copy;
 use crate::storage::put_all;
 use crate::subject::Filter;
-use crate::subject::Queue;
+use crate::subject::QueueGroup;
 use crate::subject::Subject;
 
 /// PING, whole.
@@ -82,7 +82,7 @@ pub struct Subscribe<'a> {
     /// What to listen to.
     pub filter: Filter<'a>,
     /// The group to share the messages with.
-    pub queue: Option<Queue<'a>>,
+    pub queue: Option<QueueGroup<'a>>,
     /// The number by which the connection names the subscription.
     pub sid: Sid,
 }
@@ -282,7 +282,7 @@ impl Subscribe<'_> {
     }
 }
 
-impl Unsubscription {
+impl Unsubscribe {
     /// Writes UNSUB.
     ///
     /// # Errors

@@ -107,7 +107,7 @@ keys! {
     TlsRequired = "tls_required",
     TlsVerify = "tls_verify",
     TlsAvailable = "tls_available",
-    LameDuck = "ldm",
+    LameDuckMode = "ldm",
     JetStream = "jetstream",
     ServerId = "server_id",
     ServerName = "server_name",
@@ -264,7 +264,7 @@ impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
         /// Whether the server speaks TLS with those who want it.
         tls_available = TlsAvailable;
         /// Whether the server is about to shut down, and clients had better leave.
-        lame_duck = LameDuck;
+        lame_duck = LameDuckMode;
         /// Whether the server has JetStream.
         jetstream = JetStream;
     }
@@ -289,7 +289,7 @@ impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
 
     /// Whether a text or a URL did not fit, and was left out.
     #[must_use]
-    pub const fn is_cut(&self) -> bool {
+    pub const fn is_truncated(&self) -> bool {
         self.cut
     }
 

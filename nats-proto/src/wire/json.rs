@@ -29,7 +29,7 @@ pub(crate) struct Scanner<T> {
     /// The first half of a surrogate pair.
     high: Option<u16>,
     text: T,
-    is_cut: bool,
+    is_truncated: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,15 @@ impl core::error::Error for JsonError {}
 
 impl<T: Buffer> Scanner<T> {
     pub(crate) const fn new(text: T) -> Self {
-        Self { state: State::Start, objects: 0, depth: 0, unit: 0, high: None, text, is_cut: false }
+        Self {
+            state: State::Start,
+            objects: 0,
+            depth: 0,
+            unit: 0,
+            high: None,
+            text,
+            is_truncated: false,
+        }
     }
 
     /// Starts over with another object.
@@ -113,7 +121,7 @@ impl<T: Buffer> Scanner<T> {
 
     /// The text of the token just read; `None` if it did not fit.
     pub(crate) fn text(&self) -> Option<&[u8]> {
-        (!self.is_cut).then(|| self.text.as_ref())
+        (!self.is_truncated).then(|| self.text.as_ref())
     }
 
     /// The text of the token just read, or what of it did fit.
@@ -299,7 +307,7 @@ impl<T: Buffer> Scanner<T> {
 
     fn clear(&mut self) {
         self.text.truncate(0);
-        self.is_cut = false;
+        self.is_truncated = false;
         self.high = None;
     }
 
@@ -315,12 +323,12 @@ impl<T: Buffer> Scanner<T> {
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        if self.is_cut {
+        if self.is_truncated {
             return;
         }
         match self.text.reserve(bytes.len()) {
             Ok(()) => self.text.put(bytes),
-            Err(Full) => self.is_cut = true,
+            Err(Full) => self.is_truncated = true,
         }
     }
 }

@@ -49,7 +49,7 @@ pub enum ClientOp<'b> {
     /// SUB.
     Subscribe(SubscribeArgs<'b>),
     /// UNSUB.
-    Unsubscribe(Unsubscription),
+    Unsubscribe(Unsubscribe),
     /// CONNECT.
     Connect(ConnectView<'b>),
     /// PING.
@@ -76,7 +76,7 @@ pub struct SubscribeArgs<'b> {
 /// How long a subscription still lives: `UNSUB <sid> [max]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Unsubscription {
+pub struct Unsubscribe {
     /// The subscription.
     pub sid: Sid,
     /// After how many messages since SUB it ends; at once if absent.

@@ -1,7 +1,7 @@
 //! What clients report, in words that all of them have.
 
-use nats_proto::session::Lost;
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
+use nats_proto::session::DisconnectReason;
 
 /// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Event {
     /// The server sent an error, and the connection goes on.
     ServerError,
     /// The server is about to shut down.
-    LameDuck,
+    LameDuckMode,
     /// A message was longer than the client takes.
     Oversized,
     /// So many messages may be lost: they were sent on a connection that is lost, and not confirmed.
@@ -72,37 +72,37 @@ pub enum Reason {
     /// The server does not accept the credentials.
     Refused,
     /// The server was about to shut down, and has been left gracefully.
-    LameDuck,
+    LameDuckMode,
     /// The client was drained, and the server has everything.
     Drained,
     /// Something else.
     Other,
 }
 
-impl From<Lost> for Reason {
-    fn from(lost: Lost) -> Self {
+impl From<DisconnectReason> for Reason {
+    fn from(lost: DisconnectReason) -> Self {
         match lost {
-            Lost::Unreachable => Self::Unreachable,
-            Lost::Closed => Self::Closed,
-            Lost::Io => Self::Io,
-            Lost::TimedOut => Self::TimedOut,
-            Lost::Stale => Self::Stale,
-            Lost::Tls | Lost::TlsUnavailable => Self::Tls,
-            Lost::Protocol(_) | Lost::Info => Self::Protocol,
-            Lost::Server(_) | Lost::Login => Self::Refused,
-            Lost::LameDuck => Self::LameDuck,
+            DisconnectReason::Unreachable => Self::Unreachable,
+            DisconnectReason::Closed => Self::Closed,
+            DisconnectReason::Io => Self::Io,
+            DisconnectReason::TimedOut => Self::TimedOut,
+            DisconnectReason::Stale => Self::Stale,
+            DisconnectReason::Tls | DisconnectReason::TlsUnavailable => Self::Tls,
+            DisconnectReason::Protocol(_) | DisconnectReason::Info => Self::Protocol,
+            DisconnectReason::Server(_) | DisconnectReason::Auth => Self::Refused,
+            DisconnectReason::LameDuckMode => Self::LameDuckMode,
             _ => Self::Other,
         }
     }
 }
 
-impl From<Stop> for Reason {
-    fn from(stop: Stop) -> Self {
+impl From<CloseReason> for Reason {
+    fn from(stop: CloseReason) -> Self {
         match stop {
-            Stop::Closed => Self::Closed,
-            Stop::Drained => Self::Drained,
-            Stop::DrainTimedOut => Self::TimedOut,
-            Stop::Lost(lost) => lost.into(),
+            CloseReason::Closed => Self::Closed,
+            CloseReason::Drained => Self::Drained,
+            CloseReason::DrainTimedOut => Self::TimedOut,
+            CloseReason::Disconnected(lost) => lost.into(),
             _ => Self::Other,
         }
     }

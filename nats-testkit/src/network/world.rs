@@ -183,14 +183,14 @@ impl World {
         link.peer.receive(bytes);
         let published = std::mem::take(&mut link.peer.published);
         for message in published {
-            self.route(Some(number), &message);
+            self.recipient(Some(number), &message);
         }
         self.after_change(number);
     }
 
     /// Delivers a message to all who have subscribed to it, wherever they are connected, and to one of
     /// each queue group. Who asked for a reply is told if that is nobody.
-    pub(super) fn route(&mut self, from: Option<usize>, message: &Message) {
+    pub(super) fn recipient(&mut self, from: Option<usize>, message: &Message) {
         let mut chosen = Vec::new();
         let mut groups = BTreeMap::new();
         for (number, link) in self.links.iter().enumerate().filter(|(_, link)| link.is_up()) {

@@ -7,10 +7,10 @@ use nats_proto::session;
 use nats_proto::wire::Connect;
 
 use crate::auth::Challenge;
-use crate::auth::Proof;
+use crate::auth::ResolvedAuth;
 use crate::auth::Source;
 use crate::auth::url::UrlCredentials;
-use crate::error::LoginError;
+use crate::error::AuthError;
 
 /// Everything that CONNECT says, kept by the driver.
 pub(crate) struct Login {
@@ -20,7 +20,7 @@ pub(crate) struct Login {
     pub(crate) source: Source,
 }
 
-pub(crate) type Proving = Pin<Box<dyn Future<Output = Result<Proof, LoginError>> + Send>>;
+pub(crate) type Proving = Pin<Box<dyn Future<Output = Result<ResolvedAuth, AuthError>> + Send>>;
 
 impl Login {
     /// Answers a server that wants to know who we are. Nothing happens before it is polled.
@@ -40,7 +40,7 @@ impl Login {
     }
 
     /// What to say, `proof` included.
-    pub(crate) fn connect<'l>(&'l self, headers: bool, proof: &'l Proof) -> Connect<'l> {
+    pub(crate) fn connect<'l>(&'l self, headers: bool, proof: &'l ResolvedAuth) -> Connect<'l> {
         proof.fill(Connect {
             name: self.name.as_deref(),
             echo: self.echo,
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::options::ConnectOptions;
 
-    async fn proof(login: &Login, of_urls: &UrlCredentials, server: &str) -> Proof {
+    async fn proof(login: &Login, of_urls: &UrlCredentials, server: &str) -> ResolvedAuth {
         let server = ServerUrl::new(server).unwrap();
         let challenge =
             session::Challenge { server, nonce: "", auth_required: true, headers: true };

@@ -7,30 +7,30 @@ use super::Auth;
 use super::Identity;
 use super::Method;
 use super::Secret;
-use crate::error::LoginError;
+use crate::error::AuthError;
 
 /// What CONNECT says of who we are, for one connection.
-pub(crate) struct Proof {
+pub(crate) struct ResolvedAuth {
     auth: Auth,
     signature: Option<SignatureText>,
 }
 
 impl Auth {
     /// Signs `nonce`, if that is how we prove who we are.
-    pub(super) async fn prove(self, nonce: String) -> Result<Proof, LoginError> {
+    pub(super) async fn prove(self, nonce: String) -> Result<ResolvedAuth, AuthError> {
         let signature = match &self.0 {
             // Without one, CONNECT would be refused, and have shown the JWT for nothing.
-            Method::Signed { .. } if nonce.is_empty() => return Err(LoginError::NoNonce),
+            Method::Signed { .. } if nonce.is_empty() => return Err(AuthError::NoNonce),
             Method::Signed { signer, .. } => {
                 Some(SignatureText::new(&signer.sign(nonce.into_bytes()).await?))
             }
             _ => None,
         };
-        Ok(Proof { auth: self, signature })
+        Ok(ResolvedAuth { auth: self, signature })
     }
 }
 
-impl Proof {
+impl ResolvedAuth {
     /// `connect` with credentials.
     pub(crate) fn fill<'p>(&'p self, connect: Connect<'p>) -> Connect<'p> {
         let text = |secret: &'p Secret| Some(secret.as_str());

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::Auth;
 use super::Challenge;
-use super::Proof;
+use super::ResolvedAuth;
+use crate::error::AuthError;
 use crate::error::CredentialsError;
-use crate::error::LoginError;
 
 /// The options' credentials, or where to get them at every attempt.
 #[derive(Clone)]
@@ -40,14 +40,14 @@ impl Source {
     }
 
     /// Answers a challenge.
-    pub(crate) async fn prove(self, challenge: Challenge) -> Result<Proof, LoginError> {
+    pub(crate) async fn prove(self, challenge: Challenge) -> Result<ResolvedAuth, AuthError> {
         let nonce = challenge.nonce.clone();
         let auth = match self {
             Self::Fixed(auth) => auth,
-            Self::Invalid(error) => return Err(LoginError::Credentials(error)),
+            Self::Invalid(error) => return Err(AuthError::Credentials(error)),
             #[cfg(feature = "nkeys")]
             Self::File(path) => read(path).await?,
-            Self::Callback(ask) => ask(challenge).await.map_err(LoginError::Callback)?,
+            Self::Callback(ask) => ask(challenge).await.map_err(AuthError::Callback)?,
         };
         auth.prove(nonce).await
     }
@@ -67,7 +67,7 @@ impl From<Result<Auth, CredentialsError>> for Source {
 
 /// Reads a credentials file, on a thread for things that block.
 #[cfg(feature = "nkeys")]
-async fn read(path: PathBuf) -> Result<Auth, LoginError> {
+async fn read(path: PathBuf) -> Result<Auth, AuthError> {
     use std::io;
     use std::io::Read;
 
@@ -87,6 +87,6 @@ async fn read(path: PathBuf) -> Result<Auth, LoginError> {
         }
         Ok(text)
     });
-    let text = reading.await.unwrap_or_else(|error| Err(error.into())).map_err(LoginError::File)?;
-    Auth::credentials(&text).map_err(LoginError::Credentials)
+    let text = reading.await.unwrap_or_else(|error| Err(error.into())).map_err(AuthError::File)?;
+    Auth::credentials(&text).map_err(AuthError::Credentials)
 }

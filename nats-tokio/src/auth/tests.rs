@@ -10,7 +10,7 @@ use crate::options::ConnectOptions;
 
 const PUBLIC: &str = "UAWBXLSZVZHNDIURY52F6WETFCFZLXYUEFJAHRXDW7D2K4445IY4BVXP";
 
-fn chain(error: &LoginError) -> String {
+fn chain(error: &AuthError) -> String {
     let (mut error, mut text): (&dyn Error, _) = (error, error.to_string());
     while let Some(source) = error.source() {
         text = format!("{text}: {source}");
@@ -24,7 +24,7 @@ fn challenge(nonce: &str) -> Challenge {
     Challenge { server, nonce: nonce.to_owned(), auth_required: true }
 }
 
-async fn prove(options: &ConnectOptions, nonce: &str) -> Result<Proof, LoginError> {
+async fn prove(options: &ConnectOptions, nonce: &str) -> Result<ResolvedAuth, AuthError> {
     options.auth.clone().prove(challenge(nonce)).await
 }
 
@@ -46,21 +46,21 @@ async fn callbacks_sign_and_fail() {
         assert!(connect.nkey == Some(PUBLIC) || connect.jwt == Some("eyJ0.eyJ0.c2ln"));
 
         let error = prove(&options, "bad").await.err().unwrap();
-        assert!(matches!(error, LoginError::Sign(_)));
+        assert!(matches!(error, AuthError::Sign(_)));
         assert_eq!(chain(&error), "the callback that signs failed: the device is locked");
-        assert!(matches!(prove(&options, "").await, Err(LoginError::NoNonce)));
+        assert!(matches!(prove(&options, "").await, Err(AuthError::NoNonce)));
     }
 }
 
 #[tokio::test]
 async fn the_callback_is_given_the_challenge() {
-    let options = ConnectOptions::new().auth_with(|given| async move {
+    let options = ConnectOptions::new().auth_callback(|given| async move {
         assert_eq!(given, challenge("n"));
         Ok(Auth::token("t0k3n"))
     });
     let proof = prove(&options, "n").await.unwrap();
     assert_eq!(proof.fill(Connect::DEFAULT).auth_token, Some("t0k3n"));
-    let options = ConnectOptions::new().auth_with(|_| ready(Err("no idea".into())));
+    let options = ConnectOptions::new().auth_callback(|_| ready(Err("no idea".into())));
     let error = prove(&options, "n").await.err().unwrap();
     assert_eq!(chain(&error), "the callback for credentials failed: no idea");
 }
@@ -97,7 +97,7 @@ fn nothing_secret_is_shown() {
 
 #[cfg(feature = "nkeys")]
 mod seeds {
-    use nats_proto::creds::CredsError;
+    use nats_proto::creds::CredsParseError;
 
     use super::*;
 
@@ -136,7 +136,7 @@ mod seeds {
             (options().nkey("SU"), CredentialsError::Seed(NkeyError::Length)),
             (options().nkey(PUBLIC), CredentialsError::Seed(NkeyError::Length)),
             (options().nkey(account), CredentialsError::NotUser(KeyKind::Account)),
-            (options().credentials("none"), CredentialsError::File(CredsError::Missing)),
+            (options().credentials("none"), CredentialsError::File(CredsParseError::Missing)),
             (options().credentials(&SEED[..50]), CredentialsError::Seed(NkeyError::Length)),
             (options().credentials(account), CredentialsError::NotUser(KeyKind::Account)),
         ] {
@@ -156,7 +156,7 @@ mod seeds {
         let name = format!("nats-tokio-{}.creds", std::process::id());
         let path = std::env::temp_dir().join(name);
         let options = ConnectOptions::new().credentials_file(&path);
-        assert!(matches!(prove(&options, "n").await, Err(LoginError::File(_))));
+        assert!(matches!(prove(&options, "n").await, Err(AuthError::File(_))));
 
         std::fs::write(&path, format!("{JWT}\r\n{SEED}")).unwrap();
         let proof = prove(&options, "n").await.unwrap();

@@ -1,6 +1,6 @@
 //! The credentials in servers' addresses.
 
-use nats_proto::Encoded;
+use nats_proto::PercentEncoded;
 use nats_proto::ServerUrl;
 
 use crate::auth::Auth;
@@ -32,7 +32,7 @@ impl UrlCredentials {
 }
 
 fn of_url(url: &ServerUrl<'_>) -> Auth {
-    let text = |encoded: Encoded<'_>| {
+    let text = |encoded: PercentEncoded<'_>| {
         String::from_utf8_lossy(&encoded.bytes().collect::<Vec<u8>>()).into_owned()
     };
     match (url.user().map(text), url.password().map(text)) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use nats_proto::Inbox;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::Subject;
 use nats_proto::session::Session;
 
@@ -109,7 +109,7 @@ impl Client {
         options: ConnectOptions,
         servers: &[String],
     ) -> Result<Self, ConnectError> {
-        let retries = options.config.retry_first;
+        let retries = options.config.retry_on_initial_connect;
         let client = Self::start(options, servers)?;
         client
             .wait_for(|control| {
@@ -130,13 +130,13 @@ impl Client {
         let servers = parse_servers(servers)?;
         let login = options.login().map_err(ConnectError::InvalidCredentials)?;
         let dialer = options.dialer()?;
-        let mut session = Session::new(options.config, Seed(entropy()?));
+        let mut session = Session::new(options.config, RngSeed(entropy()?));
         for server in &servers {
             session.add_server(server).map_err(|_| ConnectError::TooManyServers)?;
         }
         let prefix =
             Subject::new(&options.inbox_prefix).map_err(ConnectError::InvalidInboxPrefix)?;
-        let inbox = Inbox::new(prefix, Seed(entropy()?))
+        let inbox = Inbox::new(prefix, RngSeed(entropy()?))
             .ok()
             .filter(|inbox: &Inbox<Vec<u8>>| inbox.filter().as_str().len() + 11 <= MAX_INBOX)
             .ok_or(ConnectError::InboxPrefixTooLong)?;

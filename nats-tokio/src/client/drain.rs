@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use nats_proto::Sid;
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
 
 use crate::client::Client;
 use crate::client::watch::Watch;
@@ -74,8 +74,8 @@ impl Future for Drain<'_> {
         watch.poll(&shared.changed, cx, || {
             let control = lock(&shared.control);
             control.is_over.then(|| match control.stopped() {
-                Some(Stop::Drained) => Ok(()),
-                stop => Err(stop.unwrap_or(Stop::Closed).into()),
+                Some(CloseReason::Drained) => Ok(()),
+                stop => Err(stop.unwrap_or(CloseReason::Closed).into()),
             })
         })
     }
@@ -87,10 +87,10 @@ impl std::fmt::Debug for Drain<'_> {
     }
 }
 
-/// A subscription with messages that are not dealt with; see [`Client::undrained`].
+/// A subscription with messages that are not dealt with; see [`Client::draining_subscriptions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Undrained {
+pub struct DrainingSubscription {
     /// The subscription's number.
     pub sid: Sid,
     /// How many messages wait to be taken.
@@ -100,7 +100,7 @@ pub struct Undrained {
     pub held: u64,
 }
 
-impl Undrained {
+impl DrainingSubscription {
     fn of(sid: Sid, queue: &Queue) -> Option<Self> {
         let one = Self { sid, waiting: queue.pending().0, held: queue.taken() };
         (one.waiting > 0 || one.held > 0).then_some(one)
@@ -117,7 +117,7 @@ impl Client {
     /// and for those that were taken since draining began, until they are dropped or their
     /// subscriber asks for the next one. So an answer to such a message is still sent. A subscriber
     /// that has nothing left to take may be held; one with messages waiting must go on to be read,
-    /// or be dropped. [`undrained`](Self::undrained) says what is waited for.
+    /// or be dropped. [`draining_subscriptions`](Self::draining_subscriptions) says what is waited for.
     ///
     /// What was taken before is not known any more: to have that dealt with, too, let tasks come to
     /// the end of their streams first, with
@@ -158,11 +158,15 @@ impl Client {
     /// The subscriptions with messages that are not dealt with: what [`drain`](Self::drain) waits
     /// for, or would have to.
     #[must_use]
-    pub fn undrained(&self) -> Vec<Undrained> {
+    pub fn draining_subscriptions(&self) -> Vec<DrainingSubscription> {
         let mut control = lock(&self.handle.shared.control);
-        let over: Vec<_> =
-            control.unread.iter().filter_map(|(sid, queue)| Undrained::of(sid, queue)).collect();
-        let going = control.queues().filter_map(|(sid, queue)| Undrained::of(sid, queue));
+        let over: Vec<_> = control
+            .unread
+            .iter()
+            .filter_map(|(sid, queue)| DrainingSubscription::of(sid, queue))
+            .collect();
+        let going =
+            control.queues().filter_map(|(sid, queue)| DrainingSubscription::of(sid, queue));
         going.chain(over).collect()
     }
 }

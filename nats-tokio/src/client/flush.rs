@@ -6,9 +6,9 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
+use nats_proto::session::CloseReason;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
-use nats_proto::session::Stop;
 use tokio::time::Sleep;
 
 use crate::client::watch::Watch;
@@ -69,7 +69,9 @@ fn check(shared: &Shared, id: &mut Option<FlushId>) -> Option<Result<(), FlushEr
         FlushState::Pending => control.is_over,
     };
     is_over.then_some(Err(match stop {
-        Some(Stop::Closed | Stop::Drained | Stop::DrainTimedOut) => FlushError::Closed,
+        Some(CloseReason::Closed | CloseReason::Drained | CloseReason::DrainTimedOut) => {
+            FlushError::Closed
+        }
         _ => FlushError::Disconnected,
     }))
 }

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
 
 use crate::client::Client;
 use crate::client::flush::Flush;
@@ -96,9 +96,11 @@ impl Client {
     /// # Cancel safety
     ///
     /// Dropping the future changes nothing.
-    pub async fn closed(&self) -> Stop {
-        self.wait_for(|control| control.is_over.then(|| control.stopped().unwrap_or(Stop::Closed)))
-            .await
+    pub async fn closed(&self) -> CloseReason {
+        self.wait_for(|control| {
+            control.is_over.then(|| control.stopped().unwrap_or(CloseReason::Closed))
+        })
+        .await
     }
 
     /// Waits until `check` returns something.

@@ -14,12 +14,12 @@ use futures_core::Stream;
 use nats_proto::Filter;
 use nats_proto::Full;
 use nats_proto::Instant;
-use nats_proto::RepliesEnded;
+use nats_proto::RepliesEndReason;
 use nats_proto::ReplyLimits;
+use nats_proto::RequestId;
 use nats_proto::RequestMany;
 use nats_proto::Subject;
-use nats_proto::Token;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 use nats_proto::wire::SendBuf;
 use tokio::task::coop;
 use tokio::time::Sleep;
@@ -46,15 +46,15 @@ use crate::sync::lock;
 /// |---|---|
 /// | one of the [limits](crate::RequestMany) is reached | no error; [`ended`](Self::ended) says which |
 /// | nobody listens, and there was no reply | [`NoResponders`](RequestError::NoResponders) |
-/// | a reply without payload has a status | no error, [`RepliesEnded::Status`]; the reply is not delivered |
+/// | a reply without payload has a status | no error, [`RepliesEndReason::Status`]; the reply is not delivered |
 /// | the time is up, and there was no connection to send the request to | [`NotConnected`](RequestError::NotConnected) |
 /// | the subject may not be published to, or not with that reply subject | [`NotPermitted`](RequestError::NotPermitted) |
 /// | the server refuses the subscription for the replies | [`NoInbox`](RequestError::NoInbox) |
-/// | the connection is lost after it was sent | [`Disconnected`](RequestError::Disconnected), unless requests [outlive](crate::ConnectOptions::requests_outlive_connections) connections |
+/// | the connection is lost after it was sent | [`Disconnected`](RequestError::Disconnected), unless requests [outlive](crate::ConnectOptions::keep_requests_on_disconnect) connections |
 /// | the client drains, or is closed | the replies that came, and [`Draining`](RequestError::Draining) or [`Closed`](RequestError::Closed) |
 /// | a reply is longer than this client takes | it goes on: that one is passed over, and [`Oversized`](crate::Event::Oversized) tells |
 ///
-/// What waits is bounded by the [limits](crate::RequestMany::limits) of a subscription; replies beyond
+/// What waits is bounded by the [limits](crate::RequestMany::pending_limits) of a subscription; replies beyond
 /// them are [counted](Self::dropped). Times are looked at while somebody waits for a reply.
 ///
 /// Dropping it gives up the replies to come.
@@ -96,9 +96,9 @@ impl Replies {
         let ticket = Ticket::open(handle, subject)?;
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
-        let inbox = shared.inbox.replies(ticket.token, &mut text);
+        let inbox = shared.inbox.replies(ticket.request_id, &mut text);
         let inbox: Filter<'_> = inbox.map_err(|Full| RequestError::NoInbox)?.into();
-        let subscribe = Subscribe::new(handle, Name::Checked(inbox)).limits(pending);
+        let subscribe = Subscribe::new(handle, Name::Checked(inbox)).pending_limits(pending);
         let subscriber = subscribe.make().map_err(|error| match error {
             SubscribeError::Closed => shared.closed(),
             _ => RequestError::NoInbox,
@@ -123,7 +123,7 @@ impl Replies {
 
     /// Why there are no more replies, if they have ended and that is known.
     #[must_use]
-    pub const fn ended(&self) -> Option<RepliesEnded> {
+    pub const fn ended(&self) -> Option<RepliesEndReason> {
         self.request.ended()
     }
 
@@ -134,8 +134,8 @@ impl Replies {
     }
 
     /// Which request it is, and where the replies are to go to; `None` if none is wanted.
-    pub(crate) fn address(&self) -> Option<(Token, &str)> {
-        self.open.as_ref().map(|open| (open.ticket.token, open.subscriber.subject()))
+    pub(crate) fn address(&self) -> Option<(RequestId, &str)> {
+        self.open.as_ref().map(|open| (open.ticket.request_id, open.subscriber.subject()))
     }
 
     /// Ready when the request need not be sent any more.
@@ -190,8 +190,10 @@ impl Replies {
             }
         };
         let failed = match self.request.ended() {
-            Some(RepliesEnded::NoResponders) if !self.has_any => Some(RequestError::NoResponders),
-            Some(RepliesEnded::TimedOut) if !self.has_any && open.ticket.is_unsent() => {
+            Some(RepliesEndReason::NoResponders) if !self.has_any => {
+                Some(RequestError::NoResponders)
+            }
+            Some(RepliesEndReason::TimedOut) if !self.has_any && open.ticket.is_unsent() => {
                 Some(RequestError::NotConnected)
             }
             _ => None,
@@ -224,9 +226,9 @@ impl Open {
         let shared = self.ticket.shared();
         // Under this lock they are ended all at once.
         let control = lock(&shared.control);
-        let known = lock(&shared.requests).failure(self.ticket.token);
+        let known = lock(&shared.requests).failure(self.ticket.request_id);
         known.unwrap_or_else(|| match self.subscriber.ended() {
-            Some(Ended::NotPermitted | Ended::Refused) => RequestError::NoInbox,
+            Some(EndReason::NotPermitted | EndReason::Refused) => RequestError::NoInbox,
             _ => control.request_error().unwrap_or(RequestError::Closed),
         })
     }
@@ -274,14 +276,14 @@ impl fmt::Debug for Replies {
 /// A place in the table of requests, given up when it is dropped.
 struct Ticket {
     handle: Arc<Handle>,
-    token: Token,
+    request_id: RequestId,
 }
 
 impl Ticket {
     fn open(handle: &Arc<Handle>, subject: Subject<'_>) -> Result<Self, RequestError> {
-        let token = lock(&handle.shared.requests).open_several(subject.as_str());
-        let token = token.map_err(|Full| RequestError::TooManyInFlight)?;
-        Ok(Self { handle: Arc::clone(handle), token })
+        let request_id = lock(&handle.shared.requests).open_several(subject.as_str());
+        let request_id = request_id.map_err(|Full| RequestError::TooManyInFlight)?;
+        Ok(Self { handle: Arc::clone(handle), request_id })
     }
 
     fn shared(&self) -> &Shared {
@@ -289,19 +291,20 @@ impl Ticket {
     }
 
     fn poll_failure(&self, cx: &Context<'_>) -> Poll<RequestError> {
-        lock(&self.shared().requests).poll_failure(self.token, cx)
+        lock(&self.shared().requests).poll_failure(self.request_id, cx)
     }
 
     /// Whether there is no connection, and the request was not handed to one.
     fn is_unsent(&self) -> bool {
         let handed_over = self.shared().handed_over();
-        handed_over.is_some_and(|last| lock(&self.shared().requests).is_unsent(self.token, last))
+        handed_over
+            .is_some_and(|last| lock(&self.shared().requests).is_unsent(self.request_id, last))
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let waiting = lock(&self.shared().requests).close(self.token);
+        let waiting = lock(&self.shared().requests).close(self.request_id);
         drop(waiting);
     }
 }

@@ -10,9 +10,9 @@ use std::task::ready;
 use std::time::Duration;
 
 use nats_proto::Full;
+use nats_proto::RequestId;
 use nats_proto::StatusCode;
 use nats_proto::Subject;
-use nats_proto::Token;
 use nats_proto::wire;
 use nats_proto::wire::SendBuf;
 
@@ -48,7 +48,7 @@ pub struct Request<'a> {
     timeout: Duration,
     turn: Turn<'a>,
     /// Once the request is in the table.
-    token: Option<Token>,
+    request_id: Option<RequestId>,
     is_sent: bool,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
             payload,
             timeout: handle.shared.options.request_timeout,
             turn: Turn::new(&handle.shared),
-            token: None,
+            request_id: None,
             is_sent: false,
         }
     }
@@ -146,15 +146,15 @@ impl<'a> Request<'a> {
         self.headers.get().map_err(PublishError::InvalidHeader)?;
         let deadline = shared.now() + self.timeout;
         let mut requests = shared.lock_requests()?;
-        let token = requests
+        let request_id = requests
             .open(subject.as_str(), deadline, cx.waker().clone())
             .map_err(|Full| RequestError::TooManyInFlight)?;
-        self.token = Some(token);
+        self.request_id = Some(request_id);
         let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
         // Under the lock, so that whoever loses the connection finds the number.
-        let queued = self.send(token);
+        let queued = self.send(request_id);
         if let Ok(queued) = &queued {
-            requests.note_sent(token, queued.number);
+            requests.note_sent(request_id, queued.number);
         }
         drop(requests);
         if wakes_driver {
@@ -172,14 +172,18 @@ impl<'a> Request<'a> {
 
     /// Sends the request when there is room to.
     #[cold]
-    fn poll_send(&mut self, token: Token, cx: &Context<'_>) -> Poll<Result<(), PublishError>> {
+    fn poll_send(
+        &mut self,
+        request_id: RequestId,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
         let Self { handle, turn, payload, .. } = self;
         let shared = &handle.shared;
         let message = wire::Publish {
             subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
-            reply: Some(shared.reply_subject(token, &mut text)?),
+            reply: Some(shared.reply_subject(request_id, &mut text)?),
             headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
             payload: payload.as_bytes(),
         };
@@ -190,7 +194,7 @@ impl<'a> Request<'a> {
             outbound.publish_in_turn(&message, payload)
         });
         if let Poll::Ready(Ok(queued)) = &sent {
-            requests.note_sent(token, queued.number);
+            requests.note_sent(request_id, queued.number);
         }
         drop(requests);
         wake.into_iter().for_each(Waker::wake);
@@ -199,13 +203,13 @@ impl<'a> Request<'a> {
     }
 
     #[inline]
-    fn send(&self, token: Token) -> Result<Queued, PublishError> {
+    fn send(&self, request_id: RequestId) -> Result<Queued, PublishError> {
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
         let shared = &self.handle.shared;
         let message = wire::Publish {
             subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
-            reply: Some(shared.reply_subject(token, &mut text)?),
+            reply: Some(shared.reply_subject(request_id, &mut text)?),
             headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
             payload: self.payload.as_bytes(),
         };
@@ -217,20 +221,20 @@ impl Future for Request<'_> {
     type Output = Result<Message, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(token) = self.token else {
+        let Some(request_id) = self.request_id else {
             self.is_sent = self.start(cx)?.is_ready();
             return if self.is_sent { Poll::Pending } else { self.poll(cx) };
         };
-        let outcome = lock(&self.handle.shared.requests).poll(token, cx);
+        let outcome = lock(&self.handle.shared.requests).poll(request_id, cx);
         let Poll::Ready(outcome) = outcome else {
             // The time runs while the request waits to be sent, too.
             if !self.is_sent {
-                ready!(self.poll_send(token, cx))?;
+                ready!(self.poll_send(request_id, cx))?;
                 self.is_sent = true;
             }
             return Poll::Pending;
         };
-        self.token = None;
+        self.request_id = None;
         let is_unheard = |reply: &Message| {
             reply.payload().is_empty()
                 && reply.status().is_some_and(|s| s.code() == StatusCode::NO_RESPONDERS)
@@ -244,8 +248,8 @@ impl Future for Request<'_> {
 
 impl Drop for Request<'_> {
     fn drop(&mut self) {
-        if let Some(token) = self.token {
-            let waiting = lock(&self.handle.shared.requests).close(token);
+        if let Some(request_id) = self.request_id {
+            let waiting = lock(&self.handle.shared.requests).close(request_id);
             drop(waiting);
         }
     }

@@ -118,7 +118,7 @@ impl<'a> RequestMany<'a> {
 
     /// How many replies may wait before some are dropped. Default that of the
     /// [options](crate::ConnectOptions::pending_limits).
-    pub const fn limits(mut self, limits: PendingLimits) -> Self {
+    pub const fn pending_limits(mut self, limits: PendingLimits) -> Self {
         self.pending = limits;
         self
     }

@@ -3,7 +3,7 @@
 use crate::auth::url::UrlCredentials;
 use crate::client::Client;
 use crate::error::ConnectError;
-use crate::options::reconnect::Candidate;
+use crate::options::reconnect::PoolServer;
 use crate::options::servers::IntoServers;
 use crate::options::servers::parse_servers;
 use crate::sync::lock;
@@ -15,15 +15,15 @@ impl Client {
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// // The credentials were renewed: log in with them before the old ones expire.
-    /// client.reconnect();
+    /// client.force_reconnect();
     /// # Ok(())
     /// # }
     /// ```
-    pub fn reconnect(&self) {
+    pub fn force_reconnect(&self) {
         let shared = &self.handle.shared;
         let mut control = lock(&shared.control);
         let now = shared.now();
-        if let Some(event) = control.session.reconnect(now) {
+        if let Some(event) = control.session.force_reconnect(now) {
             shared.apply(&mut control, &event);
         }
         control.wake_driver();
@@ -35,8 +35,8 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// client.set_servers(["nats://c.example", "nats://d.example"])?;
-    /// client.reconnect(); // moves to one of them now
+    /// client.set_server_pool(["nats://c.example", "nats://d.example"])?;
+    /// client.force_reconnect(); // moves to one of them now
     /// # Ok(())
     /// # }
     /// ```
@@ -45,7 +45,7 @@ impl Client {
     ///
     /// [`ConnectError::InvalidUrl`], [`ConnectError::NoServers`] or
     /// [`ConnectError::WebSocketUnsupported`], and nothing changes.
-    pub fn set_servers(&self, servers: impl IntoServers) -> Result<(), ConnectError> {
+    pub fn set_server_pool(&self, servers: impl IntoServers) -> Result<(), ConnectError> {
         let servers = servers.into_servers();
         let servers = parse_servers(&servers)?;
         let shared = &self.handle.shared;
@@ -63,14 +63,14 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// for server in client.servers() {
+    /// for server in client.server_pool() {
     ///     println!("{}: {} failures", server.server, server.failures);
     /// }
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn servers(&self) -> Vec<Candidate> {
+    pub fn server_pool(&self) -> Vec<PoolServer> {
         lock(&self.handle.shared.control).candidates().collect()
     }
 }

@@ -10,19 +10,19 @@ use std::task::ready;
 
 use futures_core::Stream;
 use nats_proto::Filter;
-use nats_proto::Queue as QueueName;
+use nats_proto::QueueGroup;
 use nats_proto::Sid;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 use nats_proto::session::SubscribeError as Refusal;
 use tokio::task::coop;
 
 use crate::error::SubscribeError;
 use crate::message::Message;
-use crate::message::name::IntoQueue;
+use crate::message::name::IntoQueueGroup;
 use crate::message::name::Name;
 use crate::message::name::Names;
 use crate::options::limits::PendingLimits;
-use crate::state::control::Route;
+use crate::state::control::Recipient;
 use crate::state::handle::Handle;
 use crate::state::queue::Queue;
 use crate::state::queue::Taker;
@@ -45,7 +45,7 @@ use crate::sync::lock;
 pub struct Subscribe<'a> {
     handle: &'a Arc<Handle>,
     filter: Name<Filter<'a>>,
-    queue: Option<Name<QueueName<'a>>>,
+    queue: Option<Name<QueueGroup<'a>>>,
     limits: PendingLimits,
     max: Option<u64>,
 }
@@ -57,14 +57,14 @@ impl<'a> Subscribe<'a> {
     }
 
     /// Shares the messages with the other members of a queue group: each goes to one of them.
-    pub fn queue<Q: IntoQueue<'a>>(mut self, name: Q) -> Self {
+    pub fn queue<Q: IntoQueueGroup<'a>>(mut self, name: Q) -> Self {
         self.queue = Some(name.into_name());
         self
     }
 
     /// How much may wait before messages are dropped. Default that of the
     /// [options](crate::ConnectOptions::pending_limits).
-    pub const fn limits(mut self, limits: PendingLimits) -> Self {
+    pub const fn pending_limits(mut self, limits: PendingLimits) -> Self {
         self.limits = limits;
         self
     }
@@ -91,7 +91,7 @@ impl<'a> Subscribe<'a> {
     ) -> impl Future<Output = Result<Subscriber, SubscribeError>> + Send + 'static + use<> {
         let handle = Arc::clone(self.handle);
         let (filter, queue) =
-            (self.filter.into_owned(), self.queue.map(Name::<QueueName<'_>>::into_owned));
+            (self.filter.into_owned(), self.queue.map(Name::<QueueGroup<'_>>::into_owned));
         let (limits, max) = (self.limits, self.max);
         async move {
             let subscribe = Subscribe { handle: &handle, filter, queue, limits, max };
@@ -102,18 +102,19 @@ impl<'a> Subscribe<'a> {
     /// Makes it now.
     pub(crate) fn make(&self) -> Result<Subscriber, SubscribeError> {
         let filter = self.filter.get().map_err(SubscribeError::InvalidSubject)?;
-        let name = self.queue.as_ref().map(Name::<QueueName<'_>>::get).transpose();
+        let name = self.queue.as_ref().map(Name::<QueueGroup<'_>>::get).transpose();
         let name = name.map_err(SubscribeError::InvalidQueue)?;
         let shared = &self.handle.shared;
         let names = Names::new(filter, name);
         let queue = Arc::new(Queue::new(self.limits, names));
-        let route = Route::subscriber(Arc::clone(&queue));
+        let recipient = Recipient::subscriber(Arc::clone(&queue));
         let mut control = lock(&shared.control);
-        let sid = control.session.subscribe(filter, name, route).map_err(|error| match error {
-            Refusal::LineTooLong => SubscribeError::LineTooLong,
-            Refusal::Full => SubscribeError::TooMany,
-            _ => SubscribeError::Closed,
-        })?;
+        let sid =
+            control.session.subscribe(filter, name, recipient).map_err(|error| match error {
+                Refusal::LineTooLong => SubscribeError::LineTooLong,
+                Refusal::Full => SubscribeError::TooMany,
+                _ => SubscribeError::Closed,
+            })?;
         if let Some(max) = self.max {
             control.end_after(sid, max);
         }
@@ -260,7 +261,7 @@ impl Subscriber {
 
     /// Why nothing comes any more; `None` while something may come. What waits can still be taken.
     #[must_use]
-    pub fn ended(&self) -> Option<Ended> {
+    pub fn ended(&self) -> Option<EndReason> {
         self.queue.ended()
     }
 
@@ -292,12 +293,12 @@ impl Subscriber {
     /// let mut positions = client.subscribe("truck.*.position").await?;
     /// use nats_tokio::PendingLimits;
     ///
-    /// positions.set_limits(PendingLimits { messages: 10, ..PendingLimits::DEFAULT });
+    /// positions.set_pending_limits(PendingLimits { messages: 10, ..PendingLimits::DEFAULT });
     /// # Ok(())
     /// # }
     /// ```
-    pub fn set_limits(&self, limits: PendingLimits) {
-        self.queue.set_limits(limits);
+    pub fn set_pending_limits(&self, limits: PendingLimits) {
+        self.queue.set_pending_limits(limits);
     }
 
     /// The subject that it was made for, wildcards included.

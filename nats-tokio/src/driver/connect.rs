@@ -5,13 +5,13 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use nats_proto::Scheme;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
 use nats_proto::wire::Connect;
 use zeroize::Zeroizing;
 
 use super::Driver;
-use crate::auth::Proof;
+use crate::auth::ResolvedAuth;
 use crate::error::Failure;
 use crate::error::TlsError;
 use crate::state::batch::Batch;
@@ -61,11 +61,11 @@ impl Driver {
     /// Puts TLS on the connection.
     pub(super) async fn secure(&mut self) {
         let Some(stream) = self.stream.take() else {
-            return self.lose(Phase::Secure, Lost::Closed, None);
+            return self.lose(Phase::Secure, DisconnectReason::Closed, None);
         };
         if !self.inbound.is_empty() {
             let injected = Failure::Io(TlsError::Injected.into());
-            return self.lose(Phase::Secure, Lost::Tls, Some(injected));
+            return self.lose(Phase::Secure, DisconnectReason::Tls, Some(injected));
         }
         let name = lock(&self.shared.control).session.tls_name().to_owned();
         let securing = self.dialer.secure(stream, name);
@@ -82,8 +82,8 @@ impl Driver {
     async fn prepare(&mut self, phase: Phase, dialing: Dialing) -> Option<Box<dyn Transport>> {
         match self.unless_changed(phase, dialing).await? {
             Ok(stream) => Some(stream),
-            Err(Broken(cause, error)) => {
-                self.lose(phase, cause, error.map(Failure::Io));
+            Err(Broken(reason, error)) => {
+                self.lose(phase, reason, error.map(Failure::Io));
                 None
             }
         }
@@ -111,13 +111,15 @@ impl Driver {
         };
         match self.unless_changed(Phase::Login, proving).await {
             Some(Ok(proof)) => self.put_connect(&proof),
-            Some(Err(error)) => self.lose(Phase::Login, Lost::Login, Some(Failure::Login(error))),
+            Some(Err(error)) => {
+                self.lose(Phase::Login, DisconnectReason::Auth, Some(Failure::Login(error)))
+            }
             None => {}
         }
     }
 
     /// Writes CONNECT and what follows it.
-    fn put_connect(&mut self, proof: &Proof) {
+    fn put_connect(&mut self, proof: &ResolvedAuth) {
         let mut control = lock(&self.shared.control);
         let Some(challenge) = control.session.challenge() else { return };
         let connect = Connect {

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::task::Waker;
 use std::time::Duration;
 
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
@@ -67,8 +67,8 @@ impl Driver {
             if turn.is_over {
                 return Poll::Ready(());
             }
-            if let Err(Broken(cause, error)) = self.poll_write(cx) {
-                self.lose(Phase::Exchange, cause, error.map(Failure::Io));
+            if let Err(Broken(reason, error)) = self.poll_write(cx) {
+                self.lose(Phase::Exchange, reason, error.map(Failure::Io));
                 return Poll::Ready(());
             }
             if self.timers.poll(cx, &self.shared).is_ready() {
@@ -97,11 +97,11 @@ impl Driver {
             self.exchange.rest = None;
         }
         let Some(stream) = &mut self.stream else {
-            return Poll::Ready(Err(Broken(Lost::Closed, None)));
+            return Poll::Ready(Err(Broken(DisconnectReason::Closed, None)));
         };
         let reading = pin!(stream.read_buf(self.inbound.buffer()));
         reading.poll(cx).map(|read| match read {
-            Ok(0) => Err(Broken(Lost::Closed, None)),
+            Ok(0) => Err(Broken(DisconnectReason::Closed, None)),
             Ok(read) => {
                 self.shared.counters.in_bytes.add(read as u64);
                 Ok(())
@@ -116,13 +116,15 @@ impl Driver {
             if self.batch.is_empty() && !self.take_batch(cx.waker()) {
                 return self.poll_flush(cx);
             }
-            let Some(stream) = &mut self.stream else { return Err(Broken(Lost::Closed, None)) };
+            let Some(stream) = &mut self.stream else {
+                return Err(Broken(DisconnectReason::Closed, None));
+            };
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let count = self.batch.slices(&mut slices);
             let slices = slices.get(..count).unwrap_or_default();
             match Pin::new(stream).poll_write_vectored(cx, slices) {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return Err(Broken(Lost::Closed, None)),
+                Poll::Ready(Ok(0)) => return Err(Broken(DisconnectReason::Closed, None)),
                 Poll::Ready(Ok(written)) => self.note_written(written),
                 Poll::Ready(Err(error)) => return Err(broken(error)),
             }

@@ -9,12 +9,12 @@ impl Hooks {
     /// Asks the application, once for each attempt.
     pub(crate) fn apply(&self, control: &mut Control, now: Instant) {
         if let Some(delay) = &self.delay {
-            control.session.delay_retry(|failures| delay(failures), now);
+            control.session.set_reconnect_delay(|failures| delay(failures), now);
         }
         if let Some(choice) = &self.choice {
             let candidates: Vec<_> = control.candidates().collect();
             if let Some((number, delay)) = choice(&candidates, &control.server_info()) {
-                control.session.choose_server(number, delay, now);
+                control.session.select_server(number, delay, now);
             }
         }
     }

@@ -13,9 +13,9 @@ use std::task::Waker;
 use bytes::Buf;
 use bytes::BytesMut;
 use nats_proto::Instant;
+use nats_proto::RequestId;
 use nats_proto::Sid;
-use nats_proto::Token;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Phase;
 use nats_proto::wire;
 use nats_proto::wire::Decoded;
@@ -30,7 +30,7 @@ use crate::event::Event;
 use crate::message::LONGEST_MESSAGE;
 use crate::message::Message;
 use crate::state::control::Control;
-use crate::state::control::Route;
+use crate::state::control::Recipient;
 use crate::state::queue::Entry;
 use crate::state::shared::Shared;
 use crate::sync::lock;
@@ -61,7 +61,7 @@ pub(crate) struct Inbound {
     is_unlimited: bool,
     /// The subscriptions that the read in progress has messages for.
     touched: Vec<Sid>,
-    replies: Vec<(Token, Sid, Entry)>,
+    replies: Vec<(RequestId, Sid, Entry)>,
     /// Who is to be woken when the locks are free.
     wake: Vec<Waker>,
 }
@@ -108,7 +108,7 @@ pub(crate) struct Outcome {
     /// Something of the control plane happened.
     pub(crate) has_control: bool,
     /// The server does not speak the protocol.
-    pub(crate) error: Option<Lost>,
+    pub(crate) error: Option<DisconnectReason>,
 }
 
 impl Inbound {
@@ -215,16 +215,18 @@ impl Inbound {
                         layout: message.layout(),
                     };
                     match control.session.deliver(message.sid()) {
-                        Some(Route::Subscriber { entries, len: total, .. }) => {
+                        Some(Recipient::Subscriber { entries, len: total, .. }) => {
                             if entries.is_empty() {
                                 self.touched.push(message.sid());
                             }
                             entries.push(entry);
                             *total += len;
                         }
-                        Some(Route::Replies) => {
-                            if let Some(token) = shared.inbox.token(message.subject_bytes()) {
-                                self.replies.push((token, message.sid(), entry));
+                        Some(Recipient::Replies) => {
+                            if let Some(request_id) =
+                                shared.inbox.request_id(message.subject_bytes())
+                            {
+                                self.replies.push((request_id, message.sid(), entry));
                             }
                         }
                         None => {}
@@ -261,7 +263,7 @@ impl Inbound {
                     return (at, messages);
                 }
                 Err(error) => {
-                    outcome.error = Some(Lost::Protocol(error));
+                    outcome.error = Some(DisconnectReason::Protocol(error));
                     return (at, messages);
                 }
             }
@@ -277,8 +279,10 @@ impl Inbound {
         let mut is_behind = false;
         let block = self.buffer.split_to(consumed).freeze();
         for sid in self.touched.drain(..) {
-            let route = control.session.route_and_end_mut(sid);
-            let Some((Route::Subscriber { queue, entries, len }, ended)) = route else { continue };
+            let recipient = control.session.recipient_and_end_mut(sid);
+            let Some((Recipient::Subscriber { queue, entries, len }, ended)) = recipient else {
+                continue;
+            };
             let dropped_before = queue.dropped();
             let pushed = queue.push(&block, entries, std::mem::take(len));
             self.wake.extend(pushed.wake);
@@ -295,11 +299,11 @@ impl Inbound {
         }
         if !self.replies.is_empty() {
             let mut requests = lock(&shared.requests);
-            for (token, sid, entry) in self.replies.drain(..) {
+            for (request_id, sid, entry) in self.replies.drain(..) {
                 let at = entry.at as usize;
-                let frame = block.slice(at..at + entry.layout.frame_len());
+                let frame = block.slice(at..at + entry.layout.wire_len());
                 let reply = Message::new(frame, sid, entry.layout);
-                self.wake.extend(requests.answer(token, reply));
+                self.wake.extend(requests.answer(request_id, reply));
             }
         }
         is_behind
@@ -310,11 +314,11 @@ impl Inbound {
 fn note_oversized(shared: &Shared, control: &mut Control, message: &Oversized<'_>) {
     shared.counters.oversized_messages.add(1);
     match control.session.deliver(message.sid) {
-        Some(Route::Subscriber { .. }) => control.end_if_over(message.sid),
-        Some(Route::Replies) => {
-            let token = shared.inbox.token(message.subject);
-            let failed = token.and_then(|token| {
-                lock(&shared.requests).fail_one(token, RequestError::ReplyTooLong)
+        Some(Recipient::Subscriber { .. }) => control.end_if_over(message.sid),
+        Some(Recipient::Replies) => {
+            let request_id = shared.inbox.request_id(message.subject);
+            let failed = request_id.and_then(|request_id| {
+                lock(&shared.requests).fail_one(request_id, RequestError::ReplyTooLong)
             });
             control.later.wake.extend(failed);
         }

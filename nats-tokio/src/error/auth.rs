@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use nats_proto::creds::CredsError;
+use nats_proto::creds::CredsParseError;
 use nats_proto::nkeys::KeyKind;
 use nats_proto::nkeys::NkeyError;
 
@@ -13,7 +13,7 @@ use nats_proto::nkeys::NkeyError;
 #[non_exhaustive]
 pub enum CredentialsError {
     /// This is not the text of a credentials file.
-    File(CredsError),
+    File(CredsParseError),
     /// The seed is malformed.
     Seed(NkeyError),
     /// The public key is malformed.
@@ -27,7 +27,7 @@ pub enum CredentialsError {
 /// What a callback says of its failure is its [source](Error::source), and shown nowhere else: not
 /// in events, not to `tracing`, not in Debug. Callbacks deal with secrets.
 #[non_exhaustive]
-pub enum LoginError {
+pub enum AuthError {
     /// The server offers nothing to sign: it takes no NKeys and no JWTs.
     NoNonce,
     /// The credentials file could not be read.
@@ -51,14 +51,14 @@ impl fmt::Display for CredentialsError {
     }
 }
 
-impl LoginError {
+impl AuthError {
     /// Whether its source is in the application's own words.
     pub(crate) const fn is_callbacks(&self) -> bool {
         matches!(self, Self::Callback(_) | Self::Sign(_))
     }
 }
 
-impl fmt::Debug for LoginError {
+impl fmt::Debug for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoNonce => f.write_str("NoNonce"),
@@ -70,7 +70,7 @@ impl fmt::Debug for LoginError {
     }
 }
 
-impl fmt::Display for LoginError {
+impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoNonce => "the server offers nothing to sign",
@@ -92,7 +92,7 @@ impl Error for CredentialsError {
     }
 }
 
-impl Error for LoginError {
+impl Error for AuthError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoNonce => None,

@@ -6,11 +6,11 @@ use std::io;
 
 use nats_proto::SubjectError;
 use nats_proto::UrlError;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::wire::ErrorKind;
 
+use super::AuthError;
 use super::CredentialsError;
-use super::LoginError;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub enum ConnectError {
     /// The server does not offer TLS, and the options or the URL insist on it.
     TlsUnavailable,
     /// Nothing could be said to the server about who we are.
-    Login(LoginError),
+    Auth(AuthError),
     /// The address is a WebSocket's, and the crate was built without the feature `websocket`.
     WebSocketUnsupported,
     /// This is no HTTP header, or none that can be chosen.
@@ -64,7 +64,7 @@ pub enum ConnectError {
         text: String,
     },
     /// The connection was lost before it was ready.
-    Lost(Lost),
+    Disconnected(DisconnectReason),
     /// Several servers were tried, and this is what became of each.
     AllFailed(Vec<ServerFailure>),
 }
@@ -91,17 +91,21 @@ impl ConnectError {
     }
 
     /// What it means that a server could not be connected to.
-    pub(crate) fn from_lost(lost: Lost, failure: Option<Failure>) -> Self {
+    pub(crate) fn from_lost(lost: DisconnectReason, failure: Option<Failure>) -> Self {
         match (lost, failure) {
-            (Lost::Unreachable | Lost::Io, Some(Failure::Io(error))) => Self::Unreachable(error),
-            (Lost::WebSocket, Some(Failure::Io(error))) => Self::WebSocket(error),
-            (Lost::Server(kind), Some(Failure::Server(text))) => Self::Refused { kind, text },
-            (Lost::Login, Some(Failure::Login(error))) => Self::Login(error),
-            (Lost::TimedOut, Some(Failure::NoInfo)) => Self::NoInfo,
-            (Lost::TimedOut, _) => Self::TimedOut,
-            (Lost::Tls, Some(Failure::Io(error))) => Self::Tls(error),
-            (Lost::TlsUnavailable, _) => Self::TlsUnavailable,
-            (lost, _) => Self::Lost(lost),
+            (DisconnectReason::Unreachable | DisconnectReason::Io, Some(Failure::Io(error))) => {
+                Self::Unreachable(error)
+            }
+            (DisconnectReason::WebSocket, Some(Failure::Io(error))) => Self::WebSocket(error),
+            (DisconnectReason::Server(kind), Some(Failure::Server(text))) => {
+                Self::Refused { kind, text }
+            }
+            (DisconnectReason::Auth, Some(Failure::Login(error))) => Self::Auth(error),
+            (DisconnectReason::TimedOut, Some(Failure::NoInfo)) => Self::NoInfo,
+            (DisconnectReason::TimedOut, _) => Self::TimedOut,
+            (DisconnectReason::Tls, Some(Failure::Io(error))) => Self::Tls(error),
+            (DisconnectReason::TlsUnavailable, _) => Self::TlsUnavailable,
+            (lost, _) => Self::Disconnected(lost),
         }
     }
 }
@@ -111,7 +115,7 @@ pub(crate) struct Chain<'e>(pub(crate) &'e (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut error, is_callbacks) = (self.0, |error: &LoginError| error.is_callbacks());
+        let (mut error, is_callbacks) = (self.0, |error: &AuthError| error.is_callbacks());
         write!(f, "{error}")?;
         while let Some(source) = error.source()
             && !error.downcast_ref().is_some_and(is_callbacks)
@@ -128,7 +132,7 @@ impl fmt::Display for Chain<'_> {
 pub(crate) enum Failure {
     Io(io::Error),
     Server(String),
-    Login(LoginError),
+    Login(AuthError),
     /// There is a connection, and no INFO came so far.
     NoInfo,
 }
@@ -152,7 +156,7 @@ impl fmt::Display for ConnectError {
             Self::WebSocket(_) => "the WebSocket was not opened",
             Self::Tls(_) => "TLS failed",
             Self::TlsUnavailable => "the server does not offer TLS",
-            Self::Login(_) => "could not log in",
+            Self::Auth(_) => "could not log in",
             Self::WebSocketUnsupported => "nats-tokio was built without the feature websocket",
             Self::InvalidWebSocketHeader(name) => {
                 return write!(f, "invalid HTTP header: {name:?}");
@@ -163,7 +167,7 @@ impl fmt::Display for ConnectError {
                 return write!(f, "the server refused the connection: {text}");
             }
             // It has no words of its own.
-            Self::Lost(lost) => return lost.fmt(f),
+            Self::Disconnected(lost) => return lost.fmt(f),
             Self::AllFailed(failures) => {
                 f.write_str("no server could be connected to: ")?;
                 for (at, ServerFailure { server, error }) in failures.iter().enumerate() {
@@ -196,12 +200,12 @@ impl Error for ConnectError {
             Self::InvalidCredentials(error) => Some(error),
             #[cfg(feature = "proxy")]
             Self::InvalidProxy(error) => Some(error),
-            Self::Login(error) => Some(error),
+            Self::Auth(error) => Some(error),
             Self::NoEntropy(error)
             | Self::Unreachable(error)
             | Self::WebSocket(error)
             | Self::Tls(error) => Some(error),
-            Self::Lost(lost) => lost.source(),
+            Self::Disconnected(lost) => lost.source(),
             _ => None,
         }
     }

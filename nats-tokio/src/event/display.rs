@@ -31,15 +31,15 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { server } => write!(f, "connected to {server}"),
-            Self::Disconnected { server, cause, text, unconfirmed } => {
-                write!(f, "lost the connection to {server}: {cause}{}", Said(text))?;
+            Self::Disconnected { server, reason, text, unconfirmed } => {
+                write!(f, "lost the connection to {server}: {reason}{}", Said(text))?;
                 may_be_lost(f, *unconfirmed)
             }
             Self::Reconnecting { server, attempt } => {
                 write!(f, "trying {server}, attempt {attempt}")
             }
-            Self::ConnectFailed { server, cause, text } => {
-                write!(f, "could not connect to {server}: {cause}{}", Said(text))
+            Self::ConnectFailed { server, reason, text } => {
+                write!(f, "could not connect to {server}: {reason}{}", Said(text))
             }
             Self::Reconnected { server } => write!(f, "connected again, to {server}"),
             Self::Resubscribed => f.write_str("the server knows of all subscriptions again"),
@@ -50,7 +50,7 @@ impl fmt::Display for Event {
                 }
                 Ok(())
             }
-            Self::ServersLeftOut { count } => {
+            Self::ServersSkipped { count } => {
                 write!(f, "there was no room for {count} more servers that others told of")
             }
             Self::ServerError { text, .. } => write!(f, "the server refused something: {text}"),
@@ -70,7 +70,7 @@ impl fmt::Display for Event {
             Self::MessageRefused { subject, size, reason } => {
                 write!(f, "dropped a message of {size} bytes to {subject}: {reason}")
             }
-            Self::LameDuck => f.write_str("the server is about to shut down"),
+            Self::LameDuckMode => f.write_str("the server is about to shut down"),
             Self::Closed { reason, unsent, unconfirmed } => {
                 write!(f, "closed: {reason}")?;
                 if *unsent > 0 {

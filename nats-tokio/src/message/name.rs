@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use nats_proto::Filter;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::Subject;
 use nats_proto::SubjectError;
 
@@ -17,7 +17,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn new(filter: Filter<'_>, queue: Option<Queue<'_>>) -> Self {
+    pub(crate) fn new(filter: Filter<'_>, queue: Option<QueueGroup<'_>>) -> Self {
         Self { subject: filter.as_str().into(), queue: queue.map(|queue| queue.as_str().into()) }
     }
 
@@ -136,7 +136,7 @@ macro_rules! names {
 names! {
     Subject, IntoSubject: "a subject to publish to";
     Filter, IntoFilter: "a subject to subscribe to, wildcards included";
-    Queue, IntoQueue: "the name of a queue group";
+    QueueGroup, IntoQueueGroup: "the name of a queue group";
 }
 
 impl<'a> IntoFilter<'a> for Subject<'a> {

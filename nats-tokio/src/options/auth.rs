@@ -122,7 +122,7 @@ impl ConnectOptions {
     ///
     /// It runs in the connection's task, so it must not block, and it must not take longer than
     /// [`connect_timeout`](Self::connect_timeout). If it fails, the server is given up. Its error is
-    /// the source of [`LoginError::Callback`](crate::LoginError), and shown in no event and no log, as
+    /// the source of [`AuthError::Callback`](crate::AuthError), and shown in no event and no log, as
     /// it may name secrets.
     ///
     /// ```no_run
@@ -132,7 +132,7 @@ impl ConnectOptions {
     /// use nats_tokio::ConnectOptions;
     ///
     /// let client = ConnectOptions::new()
-    ///     .auth_with(|challenge| async move {
+    ///     .auth_callback(|challenge| async move {
     ///         Ok(Auth::token(fetch_token(&challenge.server).await?))
     ///     })
     ///     .connect("nats://a.example")
@@ -141,7 +141,7 @@ impl ConnectOptions {
     /// # }
     /// ```
     #[must_use]
-    pub fn auth_with<F, A>(mut self, ask: F) -> Self
+    pub fn auth_callback<F, A>(mut self, ask: F) -> Self
     where
         F: Fn(Challenge) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Auth, Box<dyn Error + Send + Sync>>> + Send + 'static,

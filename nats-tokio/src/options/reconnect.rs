@@ -12,7 +12,7 @@ use crate::server_info::ServerInfo;
 /// A server that might be connected to next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Candidate {
+pub struct PoolServer {
     /// Its address, without credentials.
     pub server: String,
     /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
@@ -23,7 +23,7 @@ pub struct Candidate {
 }
 
 type Delay = dyn Fn(u32) -> Duration + Send + Sync;
-type Choice = dyn Fn(&[Candidate], &ServerInfo) -> Option<(usize, Duration)> + Send + Sync;
+type Choice = dyn Fn(&[PoolServer], &ServerInfo) -> Option<(usize, Duration)> + Send + Sync;
 
 /// The application's own word on when and where to connect again.
 #[derive(Clone, Default)]
@@ -48,14 +48,14 @@ impl ConnectOptions {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// // Back at once, though nothing may listen there yet.
-    /// let client = nats_tokio::ConnectOptions::new().retry_first_connect().connect("127.0.0.1").await?;
+    /// let client = nats_tokio::ConnectOptions::new().retry_on_initial_connect().connect("127.0.0.1").await?;
     /// client.publish("service.started", "").await?; // kept until there is a connection
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub const fn retry_first_connect(mut self) -> Self {
-        self.config.retry_first = true;
+    pub const fn retry_on_initial_connect(mut self) -> Self {
+        self.config.retry_on_initial_connect = true;
         self
     }
 
@@ -96,11 +96,11 @@ impl ConnectOptions {
     /// use std::time::Duration;
     ///
     /// let options = nats_tokio::ConnectOptions::new()
-    ///     .reconnect_delay(|failures| Duration::from_millis(250 * u64::from(failures.min(40))));
+    ///     .reconnect_delay_callback(|failures| Duration::from_millis(250 * u64::from(failures.min(40))));
     /// # let _ = options;
     /// ```
     #[must_use]
-    pub fn reconnect_delay(
+    pub fn reconnect_delay_callback(
         mut self,
         delay: impl Fn(u32) -> Duration + Send + Sync + 'static,
     ) -> Self {
@@ -118,16 +118,16 @@ impl ConnectOptions {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let options = nats_tokio::ConnectOptions::new().choose_server(|candidates, _info| {
+    /// let options = nats_tokio::ConnectOptions::new().reconnect_to_server_callback(|candidates, _info| {
     ///     let near = candidates.iter().position(|server| server.server.contains("eu-"))?;
     ///     Some((near, Duration::ZERO))
     /// });
     /// # let _ = options;
     /// ```
     #[must_use]
-    pub fn choose_server(
+    pub fn reconnect_to_server_callback(
         mut self,
-        choose: impl Fn(&[Candidate], &ServerInfo) -> Option<(usize, Duration)> + Send + Sync + 'static,
+        choose: impl Fn(&[PoolServer], &ServerInfo) -> Option<(usize, Duration)> + Send + Sync + 'static,
     ) -> Self {
         self.hooks.choice = Some(Arc::new(choose));
         self
@@ -136,7 +136,7 @@ impl ConnectOptions {
     /// After how many failed attempts in a row a server is given up; `None` is never, and zero is
     /// one. When none is left, the client is closed. A server that was given up comes back if another
     /// one tells of it. A login is the end of a row, however soon the connection is lost. Before the
-    /// first connection it counts with [`retry_first_connect`](Self::retry_first_connect); without,
+    /// first connection it counts with [`retry_on_initial_connect`](Self::retry_on_initial_connect); without,
     /// each server is tried once anyway. Default 60.
     ///
     /// ```
@@ -146,15 +146,15 @@ impl ConnectOptions {
     /// ```
     #[must_use]
     pub const fn max_reconnects(mut self, count: Option<u32>) -> Self {
-        self.config.max_attempts = count;
+        self.config.max_reconnects = count;
         self
     }
 
     /// Goes on with a server that refuses the credentials for the same reason twice, instead of
     /// giving it up. Default off.
     #[must_use]
-    pub const fn retry_refused_credentials(mut self) -> Self {
-        self.config.retry_refused = true;
+    pub const fn ignore_auth_error_abort(mut self) -> Self {
+        self.config.ignore_auth_error_abort = true;
         self
     }
 
@@ -162,7 +162,7 @@ impl ConnectOptions {
     /// off.
     #[must_use]
     pub const fn ignore_discovered_servers(mut self) -> Self {
-        self.config.ignore_discovered = true;
+        self.config.ignore_discovered_servers = true;
         self
     }
 
@@ -170,8 +170,8 @@ impl ConnectOptions {
     /// `None` is to wait until it closes the connection. Moving loses nothing: messages that are on
     /// their way come first. Default 5 s.
     #[must_use]
-    pub const fn leave_lame_duck_within(mut self, time: Option<Duration>) -> Self {
-        self.config.leave_within = time;
+    pub const fn lame_duck_jitter(mut self, time: Option<Duration>) -> Self {
+        self.config.lame_duck_jitter = time;
         self
     }
 
@@ -204,8 +204,8 @@ impl ConnectOptions {
     /// still answer, to the next connection. Default off: it fails at once with
     /// [`RequestError::Disconnected`](crate::RequestError::Disconnected).
     #[must_use]
-    pub const fn requests_outlive_connections(mut self) -> Self {
-        self.requests_outlive_connections = true;
+    pub const fn keep_requests_on_disconnect(mut self) -> Self {
+        self.keep_requests_on_disconnect = true;
         self
     }
 }

@@ -96,7 +96,7 @@ fn defaults_in_the_readme() {
 
     assert_eq!((row("connecting again"), config.reconnect), ("on", true));
     let at_first = row("going on when no server can be reached at first");
-    assert_eq!((at_first, config.retry_first), ("off", false));
+    assert_eq!((at_first, config.retry_on_initial_connect), ("off", false));
     let Backoff::Fixed { wait, jitter, jitter_tls } = config.backoff else { panic!() };
     let apart = format!(
         "{} apart, and up to {} more, {} with TLS",
@@ -106,19 +106,19 @@ fn defaults_in_the_readme() {
     );
     assert_eq!(row("two attempts at the same server"), apart);
     let attempts = row("failed attempts in a row until a server is given up");
-    assert_eq!(Some(attempts.parse().unwrap()), config.max_attempts);
+    assert_eq!(Some(attempts.parse().unwrap()), config.max_reconnects);
     let refusal = row("the same refusal of the credentials twice");
-    assert_eq!((refusal, config.retry_refused), ("gives the server up", false));
+    assert_eq!((refusal, config.ignore_auth_error_abort), ("gives the server up", false));
     let discovered = row("servers that others tell of");
-    assert_eq!((discovered, config.ignore_discovered), ("used", false));
-    let leave = format!("within {}", time(config.leave_within.unwrap()));
+    assert_eq!((discovered, config.ignore_discovered_servers), ("used", false));
+    let leave = format!("within {}", time(config.lame_duck_jitter.unwrap()));
     assert_eq!(row("leaving a server that is about to shut down"), leave);
     assert_eq!(row("kept of what is published meanwhile"), bytes(buffer.bytes as u64));
     assert_eq!(buffer.messages, u64::MAX);
     let full = row("publishing when that is full");
     assert_eq!((full, options.wait_for_connection), ("fails", false));
     let sent = row("requests that were sent before");
-    assert_eq!((sent, options.requests_outlive_connections), ("fail at once", false));
+    assert_eq!((sent, options.keep_requests_on_disconnect), ("fail at once", false));
     assert_eq!((row("whether"), config.tls), ("if the address or the server says so", Tls::Auto));
 }
 
@@ -145,8 +145,8 @@ fn defaults_of_the_options() {
         assert_documented(LIMITS, item, &default);
     }
     for (item, default) in [
-        ("pub const fn max_reconnects", config.max_attempts.unwrap().to_string()),
-        ("pub const fn leave_lame_duck_within", time(config.leave_within.unwrap())),
+        ("pub const fn max_reconnects", config.max_reconnects.unwrap().to_string()),
+        ("pub const fn lame_duck_jitter", time(config.lame_duck_jitter.unwrap())),
         ("pub const fn reconnect_buffer", bytes(options.reconnect_buffer.bytes as u64)),
     ] {
         assert_documented(RECONNECT, item, &default);

@@ -69,8 +69,9 @@ impl ConnectOptions {
     }
 
     fn tcp(&self) -> Arc<dyn Connector> {
-        let (timeout, keep_order) = (self.config.connect_timeout, self.config.keep_order);
-        Arc::new(Tcp { timeout, keep_order, socket: self.socket })
+        let (timeout, retain_servers_order) =
+            (self.config.connect_timeout, self.config.retain_servers_order);
+        Arc::new(Tcp { timeout, retain_servers_order, socket: self.socket })
     }
 }
 

@@ -180,12 +180,12 @@ impl Batch {
         self.bytes = kept;
         let mut ranges = Cuts::new(ranges);
         self.large.retain_mut(|(at, payload)| {
-            let (is_cut, before) = ranges.find(*at);
-            if is_cut {
+            let (is_truncated, before) = ranges.find(*at);
+            if is_truncated {
                 self.left -= payload.len();
             }
             *at -= before;
-            !is_cut
+            !is_truncated
         });
         ranges.rewind();
         for (start, end) in &mut self.control {

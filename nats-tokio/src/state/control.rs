@@ -8,13 +8,13 @@ use std::task::Waker;
 
 use nats_proto::Growable;
 use nats_proto::Sid;
-use nats_proto::session::Ended;
+use nats_proto::session::CloseReason;
+use nats_proto::session::DisconnectReason;
+use nats_proto::session::EndReason;
 use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
-use nats_proto::session::Lost;
 use nats_proto::session::Phase;
 use nats_proto::session::Session;
-use nats_proto::session::Stop;
 use nats_proto::wire::ServerError;
 
 use crate::auth::url::UrlCredentials;
@@ -23,7 +23,7 @@ use crate::error::Failure;
 use crate::error::RequestError;
 use crate::error::ServerFailure;
 use crate::event::Event;
-use crate::options::reconnect::Candidate;
+use crate::options::reconnect::PoolServer;
 use crate::server_info::ServerInfo;
 use crate::state::later::Later;
 use crate::state::queue::Entry;
@@ -37,7 +37,7 @@ const MAX_DOUBTFUL: usize = 64;
 
 /// The control plane.
 pub(crate) struct Control {
-    pub(crate) session: Session<Growable<Route>>,
+    pub(crate) session: Session<Growable<Recipient>>,
     /// The subscription that replies come to, once there was a request.
     pub(crate) inbox: Option<Sid>,
     /// The driver's task.
@@ -73,22 +73,22 @@ pub(crate) struct Control {
 }
 
 /// Where a subscription's messages go.
-pub(crate) enum Route {
+pub(crate) enum Recipient {
     /// To a subscriber. `entries` and `len` are those of the read in progress.
     Subscriber { queue: Arc<Queue>, entries: Vec<Entry>, len: usize },
     /// To the requests that wait for them.
     Replies,
 }
 
-impl Route {
+impl Recipient {
     pub(crate) const fn subscriber(queue: Arc<Queue>) -> Self {
         Self::Subscriber { queue, entries: Vec::new(), len: 0 }
     }
 }
 
 impl Control {
-    pub(crate) fn new(session: Session<Growable<Route>>) -> Self {
-        let servers = (session.server_changes(), addresses(&session));
+    pub(crate) fn new(session: Session<Growable<Recipient>>) -> Self {
+        let servers = (session.server_pool_changes(), addresses(&session));
         Self {
             session,
             inbox: None,
@@ -112,14 +112,14 @@ impl Control {
 
     /// Ends the streams of subscriptions that are over. Returns how the one for replies ended, if it
     /// is among them.
-    pub(crate) fn end_released(&mut self) -> Option<Ended> {
+    pub(crate) fn end_released(&mut self) -> Option<EndReason> {
         let mut inbox = None;
         while let Some(released) = self.session.poll_released() {
-            match released.route {
-                Route::Subscriber { queue, .. } => {
+            match released.recipient {
+                Recipient::Subscriber { queue, .. } => {
                     self.end_stream(released.sid, queue, released.ended);
                 }
-                Route::Replies => {
+                Recipient::Replies => {
                     self.inbox = None;
                     inbox = Some(released.ended);
                 }
@@ -131,23 +131,25 @@ impl Control {
     /// Ends a subscription after so many messages in all. Returns whether it was still going.
     pub(crate) fn end_after(&mut self, sid: Sid, max: u64) -> bool {
         let max = NonZeroU64::new(max);
-        if let (None, Some(Route::Subscriber { queue, .. })) = (max, self.session.route_mut(sid)) {
+        if let (None, Some(Recipient::Subscriber { queue, .. })) =
+            (max, self.session.recipient_mut(sid))
+        {
             // That many it has got.
-            self.later.wake.extend(queue.end(Ended::MaxReached));
+            self.later.wake.extend(queue.end(EndReason::MaxReached));
         }
         self.session.unsubscribe(sid, max)
     }
 
     /// Ends the stream of a subscription now if that is over, though the server may not know it yet.
     pub(crate) fn end_if_over(&mut self, sid: Sid) {
-        if let Some((Route::Subscriber { queue, .. }, Some(how))) =
-            self.session.route_and_end_mut(sid)
+        if let Some((Recipient::Subscriber { queue, .. }, Some(how))) =
+            self.session.recipient_and_end_mut(sid)
         {
             self.later.wake.extend(queue.end(how));
         }
     }
 
-    fn end_stream(&mut self, sid: Sid, queue: Arc<Queue>, how: Ended) {
+    fn end_stream(&mut self, sid: Sid, queue: Arc<Queue>, how: EndReason) {
         self.later.wake.extend(queue.end(how));
         self.unread.put(sid, queue);
     }
@@ -162,14 +164,14 @@ impl Control {
         let (kind, text) = (error.kind(), error.to_string());
         let subject = error.violation().map(|violation| violation.subject.to_string());
         self.later.tell(Event::ServerError { kind, text: text.clone(), subject });
-        let doubtful: Vec<_> = self
+        let maybe_refused: Vec<_> = self
             .session
-            .doubtful()
+            .maybe_refused()
             .map(|(sid, name)| (sid, name.to_owned()))
             .take(MAX_DOUBTFUL)
             .collect();
-        if !doubtful.is_empty() {
-            self.later.tell(Event::SubscriptionMissing { text, may_be: doubtful });
+        if !maybe_refused.is_empty() {
+            self.later.tell(Event::SubscriptionMissing { text, may_be: maybe_refused });
         }
     }
 
@@ -181,25 +183,29 @@ impl Control {
     }
 
     /// A server could not be connected to.
-    pub(crate) fn on_connect_failed(&mut self, cause: Lost, error: Option<ServerError<'_>>) {
+    pub(crate) fn on_connect_failed(
+        &mut self,
+        reason: DisconnectReason,
+        error: Option<ServerError<'_>>,
+    ) {
         self.has_failed = true;
         let text = self.note_failure(error);
         let server = std::mem::take(&mut self.dialled);
-        self.note_first_failure(&server, cause);
-        self.later.tell(Event::ConnectFailed { server, cause, text });
+        self.note_first_failure(&server, reason);
+        self.later.tell(Event::ConnectFailed { server, reason, text });
     }
 
     /// The connection is lost, and with it perhaps so many messages.
     pub(crate) fn on_disconnected(
         &mut self,
-        cause: Lost,
+        reason: DisconnectReason,
         error: Option<ServerError<'_>>,
         unconfirmed: u64,
     ) {
         self.ping = None;
         let text = self.note_failure(error);
         let server = std::mem::take(&mut self.dialled);
-        self.later.tell(Event::Disconnected { server, cause, text, unconfirmed });
+        self.later.tell(Event::Disconnected { server, reason, text, unconfirmed });
     }
 
     /// What is known of the reason why there is no connection.
@@ -211,26 +217,26 @@ impl Control {
     }
 
     /// A server could not be connected to, and there was no connection before.
-    fn note_first_failure(&mut self, server: &str, cause: Lost) {
+    fn note_first_failure(&mut self, server: &str, reason: DisconnectReason) {
         // If it is tried again and again, somebody is told by events.
         if !self.session.was_connected() && self.session.tries_once() {
             let (server, failure) = (server.to_owned(), self.failure.take());
-            let error = ConnectError::from_lost(cause, failure);
+            let error = ConnectError::from_lost(reason, failure);
             self.first_failures.push(ServerFailure { server, error });
         }
     }
 
     /// Why there is no connection in the end.
-    pub(crate) fn connect_error(&mut self, stop: Stop) -> ConnectError {
+    pub(crate) fn connect_error(&mut self, stop: CloseReason) -> ConnectError {
         let mut failures = std::mem::take(&mut self.first_failures);
         match (stop, failures.len()) {
-            (Stop::NoServers, _) => ConnectError::NoServers,
-            (Stop::Lost(_), 2..) => ConnectError::AllFailed(failures),
-            (Stop::Lost(lost), _) => match failures.pop() {
+            (CloseReason::NoServers, _) => ConnectError::NoServers,
+            (CloseReason::Disconnected(_), 2..) => ConnectError::AllFailed(failures),
+            (CloseReason::Disconnected(lost), _) => match failures.pop() {
                 Some(failure) => failure.error,
                 None => ConnectError::from_lost(lost, self.failure.take()),
             },
-            _ => ConnectError::Lost(Lost::Closed),
+            _ => ConnectError::Disconnected(DisconnectReason::Closed),
         }
     }
 
@@ -252,12 +258,12 @@ impl Control {
 
     /// Tells of servers that are new or gone, and of how many there was no room for.
     pub(crate) fn note_servers(&mut self) {
-        let left_out = self.session.servers_left_out();
+        let left_out = self.session.servers_skipped();
         let count = left_out.wrapping_sub(std::mem::replace(&mut self.left_out, left_out));
         if count > 0 {
-            self.later.tell(Event::ServersLeftOut { count });
+            self.later.tell(Event::ServersSkipped { count });
         }
-        let changes = self.session.server_changes();
+        let changes = self.session.server_pool_changes();
         if self.servers.0 == changes {
             return;
         }
@@ -308,8 +314,8 @@ impl Control {
     }
 
     /// The servers to choose from.
-    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> {
-        self.session.servers().map(|known| Candidate {
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = PoolServer> {
+        self.session.server_pool().map(|known| PoolServer {
             server: known.url.to_string(),
             failures: known.failures,
             is_discovered: known.is_discovered,
@@ -334,7 +340,9 @@ impl Control {
     /// Why a request would have no reply, or one that waits has none any more.
     pub(crate) fn request_error(&self) -> Option<RequestError> {
         match self.stopped() {
-            Some(Stop::Lost(_) | Stop::NoServers) => Some(RequestError::Disconnected),
+            Some(CloseReason::Disconnected(_) | CloseReason::NoServers) => {
+                Some(RequestError::Disconnected)
+            }
             None if self.session.draining().is_none() => None,
             _ if self.session.draining().is_some() && !self.is_closing => {
                 Some(RequestError::Draining)
@@ -344,26 +352,26 @@ impl Control {
     }
 
     /// Why there is no connection any more, if there is none.
-    pub(crate) fn stopped(&self) -> Option<Stop> {
+    pub(crate) fn stopped(&self) -> Option<CloseReason> {
         match self.session.phase() {
             Phase::Closed(stop) => Some(stop),
-            _ if self.is_over => Some(Stop::Closed),
+            _ if self.is_over => Some(CloseReason::Closed),
             _ => None,
         }
     }
 }
 
 /// The addresses of the servers to choose from.
-fn addresses(session: &Session<Growable<Route>>) -> Vec<String> {
-    session.servers().map(|known| known.url.to_string()).collect()
+fn addresses(session: &Session<Growable<Recipient>>) -> Vec<String> {
+    session.server_pool().map(|known| known.url.to_string()).collect()
 }
 
 /// The queues of all subscriptions that are not handed back.
 pub(crate) fn queues(
-    session: &mut Session<Growable<Route>>,
+    session: &mut Session<Growable<Recipient>>,
 ) -> impl Iterator<Item = (Sid, &Arc<Queue>)> {
-    session.routes_mut().filter_map(|(sid, route)| match route {
-        Route::Subscriber { queue, .. } => Some((sid, &*queue)),
-        Route::Replies => None,
+    session.recipients_mut().filter_map(|(sid, recipient)| match recipient {
+        Recipient::Subscriber { queue, .. } => Some((sid, &*queue)),
+        Recipient::Replies => None,
     })
 }

@@ -35,8 +35,8 @@ impl Log {
     }
 
     pub(crate) fn tell(&self, event: &Event) {
-        use nats_proto::session::Lost;
-        use nats_proto::session::Stop;
+        use nats_proto::session::CloseReason;
+        use nats_proto::session::DisconnectReason;
         use tracing::debug;
         use tracing::info;
         use tracing::warn;
@@ -48,19 +48,19 @@ impl Log {
             Event::Reconnecting { server, attempt } => {
                 debug!(parent: span, server, attempt, "reconnecting");
             }
-            Event::ConnectFailed { server, cause, text } => {
-                warn!(parent: span, server, %cause, text, "could not connect");
+            Event::ConnectFailed { server, reason, text } => {
+                warn!(parent: span, server, %reason, text, "could not connect");
             }
             // Somebody wanted it.
             Event::Disconnected {
                 server,
-                cause: cause @ (Lost::LameDuck | Lost::Requested),
+                reason: reason @ (DisconnectReason::LameDuckMode | DisconnectReason::Requested),
                 ..
             } => {
-                info!(parent: span, server, %cause, "disconnected");
+                info!(parent: span, server, %reason, "disconnected");
             }
-            Event::Disconnected { server, cause, text, unconfirmed } => {
-                warn!(parent: span, server, %cause, text, unconfirmed, "disconnected");
+            Event::Disconnected { server, reason, text, unconfirmed } => {
+                warn!(parent: span, server, %reason, text, unconfirmed, "disconnected");
             }
             Event::Resubscribed => debug!(parent: span, "resubscribed"),
             Event::ServersChanged { added, removed } => {
@@ -76,9 +76,9 @@ impl Log {
             Event::MessageRefused { subject, size, reason } => {
                 warn!(parent: span, subject, size, %reason, "message dropped");
             }
-            Event::LameDuck => info!(parent: span, "server is about to shut down"),
+            Event::LameDuckMode => info!(parent: span, "server is about to shut down"),
             Event::Closed {
-                reason: reason @ (Stop::Closed | Stop::Drained),
+                reason: reason @ (CloseReason::Closed | CloseReason::Drained),
                 unsent,
                 unconfirmed,
             } => {

@@ -24,7 +24,7 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use nats_proto::Layout;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 
 pub(crate) use self::block::Block;
 pub(crate) use self::block::Entry;
@@ -61,7 +61,7 @@ struct Waiting {
     /// How many messages had been taken when some were dropped, if the subscriber has not caught up
     /// since.
     slow_since: Option<u64>,
-    ended: Option<Ended>,
+    ended: Option<EndReason>,
     /// How many messages of the first block were taken, or dropped, one by one.
     next: usize,
     subscriber: Option<Waker>,
@@ -146,7 +146,7 @@ impl Queue {
     }
 
     /// Nothing comes any more. What is waiting can still be taken. The first reason counts.
-    pub(crate) fn end(&self, how: Ended) -> Option<Waker> {
+    pub(crate) fn end(&self, how: EndReason) -> Option<Waker> {
         let mut waiting = lock(&self.waiting);
         waiting.ended.get_or_insert(how);
         waiting.subscriber.take()
@@ -156,7 +156,7 @@ impl Queue {
     pub(crate) fn abandon(&self) {
         self.is_done.store(true, Release);
         let mut waiting = lock(&self.waiting);
-        waiting.ended = Some(Ended::Unsubscribed);
+        waiting.ended = Some(EndReason::Unsubscribed);
         waiting.subscriber = None;
         let blocks = core::mem::take(&mut waiting.blocks);
         drop(waiting);
@@ -164,7 +164,7 @@ impl Queue {
     }
 
     /// Why nothing comes any more, if that is so.
-    pub(crate) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<EndReason> {
         lock(&self.waiting).ended
     }
 
@@ -190,7 +190,7 @@ impl Queue {
         self.taken.get().filter(|_| !is_done).map_or(0, |taken| taken.count())
     }
 
-    pub(crate) fn set_limits(&self, limits: PendingLimits) {
+    pub(crate) fn set_pending_limits(&self, limits: PendingLimits) {
         lock(&self.waiting).limits = limits;
     }
 
@@ -243,7 +243,7 @@ impl Waiting {
                 continue;
             };
             self.next += 1;
-            let (at, len) = (at as usize, layout.frame_len());
+            let (at, len) = (at as usize, layout.wire_len());
             return Some(((block.bytes.slice(at..at + len), layout), len));
         }
     }

@@ -11,9 +11,9 @@ use std::task::Waker;
 use nats_proto::Full;
 use nats_proto::Instant;
 use nats_proto::Pending;
+use nats_proto::RequestId;
 use nats_proto::Requests;
 use nats_proto::Slot;
-use nats_proto::Token;
 
 use crate::error::RequestError;
 use crate::message::Message;
@@ -63,7 +63,7 @@ impl RequestTable {
         subject: &str,
         deadline: Instant,
         waker: Waker,
-    ) -> Result<Token, Full> {
+    ) -> Result<RequestId, Full> {
         let subject = hash(subject.as_bytes());
         let sent = Sent { number: 0, subject, has_own_inbox: false, waker: Some(waker) };
         self.put(sent, deadline)
@@ -71,43 +71,43 @@ impl RequestTable {
 
     /// A request with a subscription of its own for its replies. Whoever waits for them watches the
     /// time.
-    pub(crate) fn open_several(&mut self, subject: &str) -> Result<Token, Full> {
+    pub(crate) fn open_several(&mut self, subject: &str) -> Result<RequestId, Full> {
         let subject = hash(subject.as_bytes());
         let sent = Sent { number: 0, subject, has_own_inbox: true, waker: None };
         self.put(sent, Instant::from_millis(u64::MAX))
     }
 
-    fn put(&mut self, sent: Sent, deadline: Instant) -> Result<Token, Full> {
+    fn put(&mut self, sent: Sent, deadline: Instant) -> Result<RequestId, Full> {
         if self.table.len() >= self.max {
             return Err(Full);
         }
         let subject = sent.subject;
-        let token = self.table.open(Waiting::Reply(sent), deadline)?;
+        let request_id = self.table.open(Waiting::Reply(sent), deadline)?;
         let most = 2 * self.table.len();
         // One that is mostly about requests that are gone is made anew when it is needed.
         if let Some(index) = &mut self.index
-            && !index.note(subject, token, most)
+            && !index.note(subject, request_id, most)
         {
             self.index = None;
         }
-        Ok(token)
+        Ok(request_id)
     }
 
     /// The request is the message of that number.
-    pub(crate) fn note_sent(&mut self, token: Token, number: u64) {
+    pub(crate) fn note_sent(&mut self, request_id: RequestId, number: u64) {
         if number <= self.lost {
             // So soon.
-            if let Some(waiting) = self.table.get_mut(token) {
+            if let Some(waiting) = self.table.get_mut(request_id) {
                 settle(waiting, Waiting::Failed(RequestError::Disconnected));
             }
-        } else if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
+        } else if let Some(Waiting::Reply(sent)) = self.table.get_mut(request_id) {
             sent.number = number;
         }
     }
 
     /// A reply came. Later ones to the same request are dropped.
-    pub(crate) fn answer(&mut self, token: Token, reply: Message) -> Option<Waker> {
-        match self.table.get_mut(token)? {
+    pub(crate) fn answer(&mut self, request_id: RequestId, reply: Message) -> Option<Waker> {
+        match self.table.get_mut(request_id)? {
             Waiting::Reply(sent) if sent.has_own_inbox => None,
             waiting => settle(waiting, Waiting::Answered(reply)),
         }
@@ -128,8 +128,8 @@ impl RequestTable {
     }
 
     /// Fails one request, and hands over who waits for it.
-    pub(crate) fn fail_one(&mut self, token: Token, error: RequestError) -> Option<Waker> {
-        settle(self.table.get_mut(token)?, Waiting::Failed(error))
+    pub(crate) fn fail_one(&mut self, request_id: RequestId, error: RequestError) -> Option<Waker> {
+        settle(self.table.get_mut(request_id)?, Waiting::Failed(error))
     }
 
     /// Fails all requests, and hands over those who wait for them.
@@ -171,9 +171,9 @@ impl RequestTable {
         }
         let table = &mut self.table;
         let index = self.index.get_or_insert_with(|| Index::of(table));
-        for token in index.take(hash(subject)) {
+        for request_id in index.take(hash(subject)) {
             let failed = Waiting::Failed(RequestError::NotPermitted);
-            wake.extend(self.table.get_mut(token).and_then(|waiting| settle(waiting, failed)));
+            wake.extend(self.table.get_mut(request_id).and_then(|waiting| settle(waiting, failed)));
         }
     }
 
@@ -193,8 +193,8 @@ impl RequestTable {
     }
 
     /// Gives a request up.
-    pub(crate) fn close(&mut self, token: Token) -> Option<Waiting> {
-        let waiting = self.table.close(token);
+    pub(crate) fn close(&mut self, request_id: RequestId) -> Option<Waiting> {
+        let waiting = self.table.close(request_id);
         if self.table.is_empty() {
             self.index = None;
         }
@@ -212,14 +212,14 @@ impl RequestTable {
     /// The outcome of a request, or a place to be woken from.
     pub(crate) fn poll(
         &mut self,
-        token: Token,
+        request_id: RequestId,
         cx: &Context<'_>,
     ) -> Poll<Result<Message, RequestError>> {
-        if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
+        if let Some(Waiting::Reply(sent)) = self.table.get_mut(request_id) {
             sent.wake_later(cx);
             return Poll::Pending;
         }
-        Poll::Ready(match self.close(token) {
+        Poll::Ready(match self.close(request_id) {
             Some(Waiting::Answered(reply)) => Ok(reply),
             Some(Waiting::Failed(error)) => Err(error),
             Some(Waiting::Reply(_)) | None => Err(RequestError::Disconnected),
@@ -230,17 +230,21 @@ impl RequestTable {
 /// Requests with several replies.
 impl RequestTable {
     /// Why there are no more replies, or a place to be woken from.
-    pub(crate) fn poll_failure(&mut self, token: Token, cx: &Context<'_>) -> Poll<RequestError> {
-        if let Some(Waiting::Reply(sent)) = self.table.get_mut(token) {
+    pub(crate) fn poll_failure(
+        &mut self,
+        request_id: RequestId,
+        cx: &Context<'_>,
+    ) -> Poll<RequestError> {
+        if let Some(Waiting::Reply(sent)) = self.table.get_mut(request_id) {
             sent.wake_later(cx);
             return Poll::Pending;
         }
-        Poll::Ready(self.failure(token).unwrap_or(RequestError::Disconnected))
+        Poll::Ready(self.failure(request_id).unwrap_or(RequestError::Disconnected))
     }
 
     /// Why there are no more replies, if that is known here.
-    pub(crate) fn failure(&mut self, token: Token) -> Option<RequestError> {
-        match self.table.get_mut(token)? {
+    pub(crate) fn failure(&mut self, request_id: RequestId) -> Option<RequestError> {
+        match self.table.get_mut(request_id)? {
             Waiting::Failed(error) => Some(*error),
             _ => None,
         }
@@ -248,8 +252,8 @@ impl RequestTable {
 
     /// Whether a request was not handed to a connection, if `handed_over` is the number of the last
     /// message that was.
-    pub(crate) fn is_unsent(&mut self, token: Token, handed_over: u64) -> bool {
-        matches!(self.table.get_mut(token), Some(Waiting::Reply(sent)) if sent.is_unsent(handed_over))
+    pub(crate) fn is_unsent(&mut self, request_id: RequestId, handed_over: u64) -> bool {
+        matches!(self.table.get_mut(request_id), Some(Waiting::Reply(sent)) if sent.is_unsent(handed_over))
     }
 }
 
@@ -286,7 +290,7 @@ fn hash(subject: &[u8]) -> u64 {
 /// The requests by the hashes of their subjects.
 #[derive(Default)]
 struct Index {
-    tokens: HashMap<u64, Vec<Token>>,
+    request_ids: HashMap<u64, Vec<RequestId>>,
     /// How many there are, those included that are gone.
     len: usize,
 }
@@ -297,29 +301,29 @@ impl Index {
 
     fn of(table: &mut Requests<Waiting, Vec<Slot<Pending<Waiting>>>>) -> Self {
         let mut index = Self::default();
-        table.fail(|token, waiting| {
+        table.fail(|request_id, waiting| {
             if let Waiting::Reply(sent) = waiting {
-                index.put(sent.subject, token);
+                index.put(sent.subject, request_id);
             }
             false
         });
         index
     }
 
-    fn put(&mut self, subject: u64, token: Token) {
+    fn put(&mut self, subject: u64, request_id: RequestId) {
         self.len += 1;
-        self.tokens.entry(subject).or_default().push(token);
+        self.request_ids.entry(subject).or_default().push(request_id);
     }
 
     /// Notes another request, unless there are more than `most`.
-    fn note(&mut self, subject: u64, token: Token, most: usize) -> bool {
-        self.put(subject, token);
+    fn note(&mut self, subject: u64, request_id: RequestId, most: usize) -> bool {
+        self.put(subject, request_id);
         self.len <= most.max(Self::FEW)
     }
 
-    fn take(&mut self, subject: u64) -> Vec<Token> {
-        let tokens = self.tokens.remove(&subject).unwrap_or_default();
-        self.len -= tokens.len();
-        tokens
+    fn take(&mut self, subject: u64) -> Vec<RequestId> {
+        let request_ids = self.request_ids.remove(&subject).unwrap_or_default();
+        self.len -= request_ids.len();
+        request_ids
     }
 }

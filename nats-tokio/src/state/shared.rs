@@ -18,10 +18,10 @@ use std::time::Duration;
 use nats_proto::Growable;
 use nats_proto::Inbox;
 use nats_proto::Instant;
+use nats_proto::session::CloseReason;
 use nats_proto::session::Draining;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 use nats_proto::session::Session;
-use nats_proto::session::Stop;
 use nats_proto::wire;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -33,7 +33,7 @@ use crate::event::Event;
 use crate::message::payload::Payload;
 use crate::options::ConnectOptions;
 use crate::state::control::Control;
-use crate::state::control::Route;
+use crate::state::control::Recipient;
 use crate::state::control::queues;
 use crate::state::counters::Counters;
 use crate::state::lock::ControlLock;
@@ -75,7 +75,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        session: Session<Growable<Route>>,
+        session: Session<Growable<Recipient>>,
         options: ConnectOptions,
         inbox: Inbox<Vec<u8>>,
         runtime: Handle,
@@ -226,7 +226,7 @@ impl Shared {
         self.refuse_requests();
         let Control { session, later, .. } = &mut *control;
         for (_, queue) in queues(session) {
-            later.wake.extend(queue.end(Ended::Stopped));
+            later.wake.extend(queue.end(EndReason::Closed));
         }
         lock(&self.requests).fail_all(RequestError::Closed, &mut later.wake);
         let mut outbound = lock(&self.outbound);
@@ -253,14 +253,14 @@ impl Shared {
         control.session.close();
         control.is_over = true;
         self.end_released(&mut control);
-        let reason = control.stopped().unwrap_or(Stop::Closed);
+        let reason = control.stopped().unwrap_or(CloseReason::Closed);
         let error = control.request_error().unwrap_or(RequestError::Closed);
         self.refuse_requests();
         let later = &mut control.later;
         let mut outbound = lock(&self.outbound);
         outbound.close(&mut later.wake);
         // It is drained when the last PING was answered.
-        let unconfirmed = outbound.on_disconnect(reason == Stop::Drained, &mut later.wake);
+        let unconfirmed = outbound.on_disconnect(reason == CloseReason::Drained, &mut later.wake);
         let unsent = outbound.held();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);

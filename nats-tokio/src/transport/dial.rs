@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nats_proto::Scheme;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 
 use crate::transport::Broken;
 use crate::transport::Connector;
@@ -30,11 +30,11 @@ impl Dialer {
     pub(crate) fn open(&self, target: Target, name: String) -> Dialing {
         if target.scheme == Scheme::Ws && self.demands_tls {
             // Nor is it told what is in the headers.
-            return Box::pin(async { Err(Broken(Lost::TlsUnavailable, None)) });
+            return Box::pin(async { Err(Broken(DisconnectReason::TlsUnavailable, None)) });
         }
         let dialer = self.clone();
         Box::pin(async move {
-            let unreachable = |error| Broken(Lost::Unreachable, Some(error));
+            let unreachable = |error| Broken(DisconnectReason::Unreachable, Some(error));
             let opening = dialer.connector.open(target.clone());
             let mut stream = opening.await.map_err(unreachable)?;
             if target.scheme == Scheme::Wss {
@@ -50,7 +50,9 @@ impl Dialer {
     /// Secures a connection to a server whose certificate must be made out to `name`.
     pub(crate) fn secure(&self, stream: Box<dyn Transport>, name: String) -> Dialing {
         let securing = self.tls.clone().secure(stream, name);
-        Box::pin(async { securing.await.map_err(|error| Broken(Lost::Tls, Some(error))) })
+        Box::pin(async {
+            securing.await.map_err(|error| Broken(DisconnectReason::Tls, Some(error)))
+        })
     }
 
     #[cfg(feature = "websocket")]
@@ -70,7 +72,7 @@ impl Dialer {
     ) -> Result<Box<dyn Transport>, Broken> {
         let error = crate::error::ConnectError::WebSocketUnsupported;
         let error = std::io::Error::new(std::io::ErrorKind::Unsupported, error);
-        Err(Broken(Lost::WebSocket, Some(error)))
+        Err(Broken(DisconnectReason::WebSocket, Some(error)))
     }
 }
 

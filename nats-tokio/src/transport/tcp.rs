@@ -20,7 +20,7 @@ pub(crate) struct Tcp {
     /// How long it may take until there is a connection, and what comes after it.
     pub(crate) timeout: Duration,
     /// Whether addresses are tried in the order in which the resolver returns them.
-    pub(crate) keep_order: bool,
+    pub(crate) retain_servers_order: bool,
     pub(crate) socket: SocketOptions,
 }
 
@@ -41,7 +41,7 @@ impl Tcp {
         let start = Instant::now();
         let found = look_up(host, port).await;
         let mut addresses = found.map_err(|error| named(&host, &error))?;
-        if !self.keep_order {
+        if !self.retain_servers_order {
             shuffle(&mut addresses);
         }
         self.connect_to(&addresses, start).await.unwrap_or_else(|| {
@@ -142,7 +142,8 @@ mod tests {
     use super::*;
 
     const SOCKET: SocketOptions = SocketOptions { keepalive: None, local_address: None };
-    const TCP: Tcp = Tcp { timeout: Duration::from_secs(2), keep_order: false, socket: SOCKET };
+    const TCP: Tcp =
+        Tcp { timeout: Duration::from_secs(2), retain_servers_order: false, socket: SOCKET };
 
     async fn closed_address() -> SocketAddr {
         TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()

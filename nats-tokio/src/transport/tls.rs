@@ -11,7 +11,7 @@ mod tests;
 use std::error::Error;
 use std::io;
 
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 
 #[cfg(feature = "tls")]
 pub(crate) use self::options::TlsOptions;
@@ -51,8 +51,8 @@ impl TlsOptions {
 
 /// What an error of a stream means: the other side may refuse our certificate long after the
 /// handshake is over for us.
-pub(crate) fn loss(error: &io::Error) -> Lost {
-    if error.get_ref().is_some_and(is_tls) { Lost::Tls } else { Lost::Io }
+pub(crate) fn loss(error: &io::Error) -> DisconnectReason {
+    if error.get_ref().is_some_and(is_tls) { DisconnectReason::Tls } else { DisconnectReason::Io }
 }
 
 #[cfg(feature = "tls")]

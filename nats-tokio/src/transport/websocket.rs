@@ -15,7 +15,7 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use futures_core::Stream;
 use futures_sink::Sink;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -201,11 +201,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
 
 /// Whoever answers, but not with a WebSocket, was reached.
 fn not_opened(error: Error) -> Broken {
-    let cause = match error {
-        Error::Http(_) | Error::HttpFormat(_) | Error::Url(_) => Lost::WebSocket,
-        _ => Lost::Unreachable,
+    let reason = match error {
+        Error::Http(_) | Error::HttpFormat(_) | Error::Url(_) => DisconnectReason::WebSocket,
+        _ => DisconnectReason::Unreachable,
     };
-    Broken(cause, Some(into_io(error)))
+    Broken(reason, Some(into_io(error)))
 }
 
 fn into_io(error: Error) -> io::Error {

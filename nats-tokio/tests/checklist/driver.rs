@@ -84,8 +84,8 @@ impl Driver for TokioDriver {
         };
         let mut connect = ConnectOptions::new()
             .connector(move |target| network.dial(&target.host, target.port))
-            .retry_first_connect()
-            .keep_server_order()
+            .retry_on_initial_connect()
+            .retain_servers_order()
             .connect_timeout(options.connect_timeout)
             .ping_interval(options.ping_interval)
             .max_pings_out(options.max_pings_out)

@@ -60,13 +60,13 @@ pub(crate) fn events(event: nats_tokio::Event) -> Vec<Event> {
     use nats_tokio::Event as Told;
     match event {
         Told::Connected { .. } | Told::Reconnected { .. } => vec![Event::Connected],
-        Told::Disconnected { cause, unconfirmed, .. } => {
-            vec![Event::Disconnected(cause.into()), Event::PerhapsLost(unconfirmed)]
+        Told::Disconnected { reason, unconfirmed, .. } => {
+            vec![Event::Disconnected(reason.into()), Event::PerhapsLost(unconfirmed)]
         }
-        Told::ConnectFailed { cause, .. } => vec![Event::ConnectFailed(cause.into())],
+        Told::ConnectFailed { reason, .. } => vec![Event::ConnectFailed(reason.into())],
         Told::ServerError { .. } => vec![Event::ServerError],
         Told::Oversized { .. } => vec![Event::Oversized],
-        Told::LameDuck => vec![Event::LameDuck],
+        Told::LameDuckMode => vec![Event::LameDuckMode],
         Told::Closed { reason, .. } => vec![Event::Closed(reason.into())],
         _ => vec![Event::Other],
     }

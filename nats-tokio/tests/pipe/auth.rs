@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
 use nats_tokio::Auth;
+use nats_tokio::AuthError;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
-use nats_tokio::LoginError;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::unbounded_channel;
@@ -66,7 +66,10 @@ async fn connect_has_the_credentials_and_nothing_else() {
         (options().token("s3cret"), &[("auth_token", "s3cret")]),
         (options().nkey_with(PUBLIC, sign), &[("nkey", PUBLIC), ("sig", &zeros)]),
         (options().jwt(JWT, sign), &[("jwt", JWT), ("sig", &zeros)]),
-        (options().auth_with(|_| ready(Ok(Auth::token("s3cret")))), &[("auth_token", "s3cret")]),
+        (
+            options().auth_callback(|_| ready(Ok(Auth::token("s3cret")))),
+            &[("auth_token", "s3cret")],
+        ),
         // The last one counts.
         (options().token("s3cret").user_and_password("u", "p"), &[("user", "u"), ("pass", "p")]),
     ];
@@ -80,7 +83,7 @@ async fn connect_has_the_credentials_and_nothing_else() {
 async fn what_callbacks_return_may_take_a_while() {
     let start = Instant::now();
     let pause = || tokio::time::sleep(std::time::Duration::from_millis(500));
-    let options = ConnectOptions::new().auth_with(move |challenge| async move {
+    let options = ConnectOptions::new().auth_callback(move |challenge| async move {
         pause().await;
         assert_eq!(
             (challenge.server.as_str(), challenge.auth_required),
@@ -100,7 +103,7 @@ async fn what_callbacks_return_may_take_a_while() {
 fn refusing(options: ConnectOptions, info: &str) -> (ConnectOptions, Arc<Mutex<Vec<String>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let (log, info) = (Arc::clone(&heard), info.to_owned());
-    let options = options.keep_server_order().connector(move |_| {
+    let options = options.retain_servers_order().connector(move |_| {
         let (ours, theirs) = tokio::io::duplex(4096);
         let (log, info) = (Arc::clone(&log), info.clone());
         tokio::spawn(async move {
@@ -122,7 +125,7 @@ fn refusing(options: ConnectOptions, info: &str) -> (ConnectOptions, Arc<Mutex<V
 async fn callbacks_are_asked_at_every_attempt() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&asked);
-    let options = ConnectOptions::new().auth_with(move |challenge| {
+    let options = ConnectOptions::new().auth_callback(move |challenge| {
         let mut log = log.lock().unwrap();
         log.push(challenge.server);
         ready(Ok(Auth::token(format!("token-{}", log.len()))))
@@ -160,7 +163,7 @@ fn accepting(options: ConnectOptions) -> (ConnectOptions, UnboundedReceiver<(Str
 #[tokio::test(start_paused = true)]
 async fn callbacks_are_asked_again_for_another_connection() {
     let count = AtomicU32::new(0);
-    let (options, mut accepted) = accepting(ConnectOptions::new().auth_with(move |_| {
+    let (options, mut accepted) = accepting(ConnectOptions::new().auth_callback(move |_| {
         let number = count.fetch_add(1, SeqCst);
         ready(Ok(Auth::token(number.to_string())))
     }));
@@ -179,7 +182,7 @@ async fn servers_that_are_exchanged_bring_their_own_credentials() {
     let client = options.connect("u:p@a").await.unwrap();
     let (connect, peer) = accepted.recv().await.unwrap();
     assert_eq!(fields(&connect), [("user", "u"), ("pass", "p")]);
-    client.set_servers("t0k3n@b").unwrap();
+    client.set_server_pool("t0k3n@b").unwrap();
     drop(peer);
     let (connect, _peer) = accepted.recv().await.unwrap();
     assert_eq!(fields(&connect), [("auth_token", "t0k3n")]);
@@ -189,14 +192,14 @@ async fn servers_that_are_exchanged_bring_their_own_credentials() {
 async fn a_callback_that_fails_loses_the_attempt() {
     let count = Arc::new(Mutex::new(0));
     let tried = Arc::clone(&count);
-    let options = ConnectOptions::new().auth_with(move |_| {
+    let options = ConnectOptions::new().auth_callback(move |_| {
         *tried.lock().unwrap() += 1;
         ready(Err("the vault is shut".into()))
     });
     let (options, heard) = refusing(options, INFO);
     let error = options.connect("a,b").await.unwrap_err();
     for failure in error.failures() {
-        assert!(matches!(failure.error, ConnectError::Login(LoginError::Callback(_))), "{error}");
+        assert!(matches!(failure.error, ConnectError::Auth(AuthError::Callback(_))), "{error}");
         let cause = failure.error.source().and_then(Error::source).unwrap();
         assert_eq!(cause.to_string(), "the vault is shut");
     }
@@ -207,14 +210,14 @@ async fn a_callback_that_fails_loses_the_attempt() {
     let sign = |_| ready(Err("no finger on the key".into()));
     let (options, _) = refusing(ConnectOptions::new().nkey_with(PUBLIC, sign), INFO);
     let error = options.connect("a").await.unwrap_err();
-    assert!(matches!(error, ConnectError::Login(LoginError::Sign(_))), "{error}");
+    assert!(matches!(error, ConnectError::Auth(AuthError::Sign(_))), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_callback_that_hangs_takes_no_longer_than_connecting_may() {
     let hanging_sign = |_| pending::<Result<[u8; 64], Box<dyn Error + Send + Sync>>>();
     for options in [
-        ConnectOptions::new().auth_with(|_| pending()),
+        ConnectOptions::new().auth_callback(|_| pending()),
         ConnectOptions::new().jwt(JWT, hanging_sign),
     ] {
         let (options, _) = refusing(options, INFO);
@@ -229,7 +232,7 @@ async fn a_callback_that_hangs_takes_no_longer_than_connecting_may() {
 async fn a_callback_is_dropped_with_the_future_that_waits_for_it() {
     let alive = Arc::new(());
     let held = Arc::clone(&alive);
-    let options = ConnectOptions::new().auth_with(move |_| {
+    let options = ConnectOptions::new().auth_callback(move |_| {
         let held = Arc::clone(&held);
         async move {
             let _held = held;
@@ -258,7 +261,7 @@ async fn nothing_is_sent_where_there_is_nothing_to_sign() {
     {
         let (options, heard) = refusing(options, "INFO {\"auth_required\":true}");
         let error = options.connect("a").await.unwrap_err();
-        assert!(matches!(error, ConnectError::Login(LoginError::NoNonce)), "{error}");
+        assert!(matches!(error, ConnectError::Auth(AuthError::NoNonce)), "{error}");
         tokio::task::yield_now().await;
         assert_eq!(*heard.lock().unwrap(), ["closed"]);
     }
@@ -278,7 +281,11 @@ mod seeds {
         for (options, name, value) in [
             (ConnectOptions::new().nkey(SEED), "nkey", PUBLIC),
             (ConnectOptions::new().credentials(format!("{JWT}\n{SEED}")), "jwt", JWT),
-            (ConnectOptions::new().auth_with(|_| async { Ok(Auth::nkey(SEED)?) }), "nkey", PUBLIC),
+            (
+                ConnectOptions::new().auth_callback(|_| async { Ok(Auth::nkey(SEED)?) }),
+                "nkey",
+                PUBLIC,
+            ),
         ] {
             let connect = connect_line(options).await;
             let fields = fields(&connect);
@@ -298,7 +305,7 @@ mod seeds {
         let (options, _) = refusing(options, INFO);
         let error = options.connect("a").await.unwrap_err();
         match error {
-            ConnectError::Login(LoginError::File(error)) => {
+            ConnectError::Auth(AuthError::File(error)) => {
                 assert_eq!(error.kind(), io::ErrorKind::NotFound);
             }
             error => panic!("{error}"),

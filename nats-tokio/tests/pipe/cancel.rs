@@ -73,7 +73,7 @@ async fn dropped_without_a_connection(begin: impl for<'a> Fn(&'a Client) -> Step
                 Ok(ours)
             });
         let client = options.connect("a").await.unwrap();
-        client.reconnect();
+        client.force_reconnect();
         if dropped_after(polls, client, &begin).await {
             return;
         }

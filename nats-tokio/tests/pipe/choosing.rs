@@ -43,7 +43,7 @@ async fn a_server_that_takes_us_and_drops_us_is_backed_off_from() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let tried = tried.lock().unwrap().clone();
     assert!((8..=12).contains(&tried.len()), "{tried:?}");
-    assert!(client.servers()[0].failures >= 8);
+    assert!(client.server_pool()[0].failures >= 8);
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,11 +52,11 @@ async fn a_back_off_of_zero_does_not_spin() {
     let fixed = Backoff::Fixed { wait: zero, jitter: zero, jitter_tls: zero };
     for options in [
         ConnectOptions::new().backoff(fixed),
-        ConnectOptions::new().reconnect_delay(|_| Duration::ZERO),
-        ConnectOptions::new().choose_server(|_, _| Some((0, Duration::ZERO))),
+        ConnectOptions::new().reconnect_delay_callback(|_| Duration::ZERO),
+        ConnectOptions::new().reconnect_to_server_callback(|_, _| Some((0, Duration::ZERO))),
     ] {
         for takes in [false, true] {
-            let options = options.clone().retry_first_connect().max_reconnects(None);
+            let options = options.clone().retry_on_initial_connect().max_reconnects(None);
             let (options, tried) = counted(options, takes);
             let _client = options.connect("a").await.unwrap();
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -70,7 +70,7 @@ async fn a_back_off_of_zero_does_not_spin() {
 async fn the_delay_is_asked_for_from_the_first_attempt_on() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&asked);
-    let options = ConnectOptions::new().reconnect_delay(move |failures| {
+    let options = ConnectOptions::new().reconnect_delay_callback(move |failures| {
         log.lock().unwrap().push(failures);
         Duration::from_millis(100)
     });
@@ -83,7 +83,7 @@ async fn the_delay_is_asked_for_from_the_first_attempt_on() {
     // Zero behind a connection that has lasted.
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&asked);
-    let options = ConnectOptions::new().reconnect_delay(move |failures| {
+    let options = ConnectOptions::new().reconnect_delay_callback(move |failures| {
         log.lock().unwrap().push(failures);
         Duration::from_millis(700)
     });
@@ -101,9 +101,9 @@ async fn the_delay_is_asked_for_from_the_first_attempt_on() {
 #[tokio::test(start_paused = true)]
 async fn there_is_one_delay_for_each_round_of_servers() {
     let options = ConnectOptions::new()
-        .reconnect_delay(|_| Duration::from_millis(250))
+        .reconnect_delay_callback(|_| Duration::from_millis(250))
         .max_reconnects(None)
-        .retry_first_connect();
+        .retry_on_initial_connect();
     let (options, tried) = counted(options, false);
     let _client = options.connect("a,b,c,d").await.unwrap();
     tokio::time::sleep(Duration::from_millis(2_900)).await;
@@ -119,20 +119,20 @@ async fn one_that_is_empty_is_no_server() {
         let (client, _peer) = tokio::join!(options.connect(servers.clone()), known.accept());
         let client = client.unwrap();
         let addresses = |client: &nats_tokio::Client| -> Vec<_> {
-            client.servers().into_iter().map(|known| known.server).collect()
+            client.server_pool().into_iter().map(|known| known.server).collect()
         };
         assert_eq!(addresses(&client), ["nats://a:4222"], "{servers:?}");
-        client.set_servers(servers.clone()).unwrap();
+        client.set_server_pool(servers.clone()).unwrap();
         assert_eq!(addresses(&client), ["nats://a:4222"], "{servers:?}");
     }
     let (options, mut known) = Servers::new(ConnectOptions::new());
     let (client, _peer) = tokio::join!(options.connect(" "), known.accept());
     let client = client.unwrap();
-    assert_eq!(client.servers()[0].server, "nats://localhost:4222");
+    assert_eq!(client.server_pool()[0].server, "nats://localhost:4222");
     for nothing in [vec![], vec!["", ""], vec![","]] {
-        let error = client.set_servers(nothing).unwrap_err();
+        let error = client.set_server_pool(nothing).unwrap_err();
         assert!(matches!(error, ConnectError::NoServers), "{error}");
-        assert_eq!(client.servers()[0].server, "nats://localhost:4222", "nothing changes");
+        assert_eq!(client.server_pool()[0].server, "nats://localhost:4222", "nothing changes");
     }
 }
 
@@ -145,15 +145,15 @@ async fn servers_that_there_is_no_room_for_are_counted() {
     let urls: Vec<_> = (0..10_000).map(|number| format!("\"x{number}:1\"")).collect();
     let info = INFO.replace('}', &format!(r#","connect_urls":[{}]}}"#, urls.join(",")));
     peer.send(&info).await;
-    assert_eq!(events.next().await, Some(Event::ServersLeftOut { count: 10_000 - 256 }));
+    assert_eq!(events.next().await, Some(Event::ServersSkipped { count: 10_000 - 256 }));
     let Some(Event::ServersChanged { added, removed }) = events.next().await else { panic!() };
-    assert_eq!((added.len(), removed.len(), client.servers().len()), (256, 0, 257));
+    assert_eq!((added.len(), removed.len(), client.server_pool().len()), (256, 0, 257));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_known_of_a_server_is_of_one_server() {
     let (options, mut servers) =
-        Servers::new(ConnectOptions::new().keep_server_order().max_reconnects(None));
+        Servers::new(ConnectOptions::new().retain_servers_order().max_reconnects(None));
     let (client, peer) = tokio::join!(options.connect("a,b"), servers.accept());
     let client = client.unwrap();
     drop(peer);

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
+use nats_tokio::CloseReason;
 use nats_tokio::ConnectOptions;
+use nats_tokio::DisconnectReason;
 use nats_tokio::DrainError;
 use nats_tokio::Event;
-use nats_tokio::Lost;
 use nats_tokio::PublishError;
-use nats_tokio::Stop;
 use nats_tokio::SubscribeError;
 use tokio::time::Instant;
 
@@ -48,9 +48,9 @@ async fn draining_keeps_the_documented_order() {
     peer.expect(&["closed"]).await;
     assert_eq!(
         events.next().await,
-        Some(Event::Closed { reason: Stop::Drained, unsent: 0, unconfirmed: 0 })
+        Some(Event::Closed { reason: CloseReason::Drained, unsent: 0, unconfirmed: 0 })
     );
-    assert_eq!(client.closed().await, Stop::Drained);
+    assert_eq!(client.closed().await, CloseReason::Drained);
     assert_eq!(client.drain().await, Ok(()), "it is");
 }
 
@@ -90,7 +90,7 @@ async fn draining_fails_when_the_connection_is_lost() {
     };
     let (drained, ()) = tokio::join!(client.drain(), lose);
     assert_eq!(drained, Err(DrainError::Closed));
-    assert_eq!(client.closed().await, Stop::Lost(Lost::Closed));
+    assert_eq!(client.closed().await, CloseReason::Disconnected(DisconnectReason::Closed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,7 +169,7 @@ async fn what_a_server_did_not_confirm_is_told_when_closing_takes_too_long() {
     }
     // It says nothing more.
     client.close().await;
-    let told = Event::Closed { reason: Stop::DrainTimedOut, unsent: 0, unconfirmed: 3 };
+    let told = Event::Closed { reason: CloseReason::DrainTimedOut, unsent: 0, unconfirmed: 3 };
     assert_eq!(events.next().await, Some(told));
     assert_eq!(client.statistics().unconfirmed_messages, 3);
 }

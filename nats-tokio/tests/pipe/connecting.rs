@@ -3,12 +3,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use nats_tokio::CloseReason;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
+use nats_tokio::DisconnectReason;
 use nats_tokio::ErrorKind;
 use nats_tokio::Event;
-use nats_tokio::Lost;
-use nats_tokio::Stop;
 use nats_tokio::Target;
 use nats_tokio::UrlError;
 use tokio::io::DuplexStream;
@@ -88,7 +88,7 @@ async fn opening_takes_no_longer_than_allowed_either() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_cannot_be_opened_in_time_does_not_keep_us_from_the_next() {
-    let options = ConnectOptions::new().keep_server_order().connector(|target| async move {
+    let options = ConnectOptions::new().retain_servers_order().connector(|target| async move {
         if target.host == "a" {
             std::future::pending::<()>().await;
         }
@@ -123,7 +123,7 @@ async fn an_empty_address_is_the_default_one() {
 async fn servers_are_tried_until_one_takes_us() {
     let tried = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&tried);
-    let options = ConnectOptions::new().keep_server_order().connector(move |target| {
+    let options = ConnectOptions::new().retain_servers_order().connector(move |target| {
         log.lock().unwrap().push(format!("{}:{}", target.host, target.port));
         async move {
             if target.host != "c" {
@@ -193,7 +193,7 @@ async fn what_is_no_nats_server() {
     let (ours, theirs) = tokio::io::duplex(4096);
     drop(theirs);
     let error = ConnectOptions::new().connect_stream(ours).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Lost(Lost::Closed)), "{error}");
+    assert!(matches!(error, ConnectError::Disconnected(DisconnectReason::Closed)), "{error}");
 }
 
 #[tokio::test]
@@ -232,20 +232,24 @@ async fn a_server_that_does_not_answer_pings_is_dead() {
     let mut events = client.events();
     let start = Instant::now();
     peer.expect(&["PING", "PING"]).await;
-    assert_eq!(client.closed().await, Stop::Lost(Lost::Stale));
+    assert_eq!(client.closed().await, CloseReason::Disconnected(DisconnectReason::Stale));
     assert_eq!(start.elapsed().as_secs(), 360, "two minutes, and two more for each PING");
     assert_eq!(
         events.next().await,
         Some(Event::Disconnected {
             server: "nats://stream:4222".into(),
-            cause: Lost::Stale,
+            reason: DisconnectReason::Stale,
             text: None,
             unconfirmed: 0
         })
     );
     assert_eq!(
         events.next().await,
-        Some(Event::Closed { reason: Stop::Lost(Lost::Stale), unsent: 0, unconfirmed: 0 })
+        Some(Event::Closed {
+            reason: CloseReason::Disconnected(DisconnectReason::Stale),
+            unsent: 0,
+            unconfirmed: 0
+        })
     );
     assert_eq!(events.next().await, None);
     peer.expect(&["closed"]).await;
@@ -273,12 +277,12 @@ async fn a_lost_connection_is_told() {
         events.next().await,
         Some(Event::Disconnected {
             server: "nats://stream:4222".into(),
-            cause: Lost::Closed,
+            reason: DisconnectReason::Closed,
             text: None,
             unconfirmed: 0
         })
     );
-    assert_eq!(client.closed().await, Stop::Lost(Lost::Closed));
+    assert_eq!(client.closed().await, CloseReason::Disconnected(DisconnectReason::Closed));
     assert!(!client.is_connected());
 }
 
@@ -296,7 +300,7 @@ async fn errors_and_news_of_the_server_are_told() {
         })
     );
     peer.send("INFO {\"max_payload\":5,\"headers\":true,\"ldm\":true}").await;
-    assert_eq!(events.next().await, Some(Event::LameDuck));
+    assert_eq!(events.next().await, Some(Event::LameDuckMode));
     assert_eq!(client.max_payload(), 5);
     assert!(client.server_info().lame_duck && client.is_connected());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
 use nats_tokio::DrainError;
-use nats_tokio::Ended;
+use nats_tokio::EndReason;
 use nats_tokio::FlushError;
 use nats_tokio::Message;
 use nats_tokio::RequestError;
@@ -33,8 +33,8 @@ async fn settle() {
 }
 
 /// What is waited for: which subscription, how many messages wait, and how many are held.
-fn undrained(client: &Client) -> Vec<(Sid, u64, u64)> {
-    client.undrained().iter().map(|one| (one.sid, one.waiting, one.held)).collect()
+fn draining_subscriptions(client: &Client) -> Vec<(Sid, u64, u64)> {
+    client.draining_subscriptions().iter().map(|one| (one.sid, one.waiting, one.held)).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,7 +49,7 @@ async fn a_subscriber_may_be_held_if_nothing_is_left_for_it() {
     let start = Instant::now();
     client.drain().await.unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert_eq!((greetings.pending(), greetings.ended()), ((0, 0), Some(Ended::Drained)));
+    assert_eq!((greetings.pending(), greetings.ended()), ((0, 0), Some(EndReason::Drained)));
     assert_eq!(message.payload(), b"hello");
 }
 
@@ -64,12 +64,12 @@ async fn whoever_took_the_last_message_need_not_ask_for_another() {
     peer.expect(&["UNSUB 1", "PING"]).await;
     peer.send("PONG").await;
     settle().await;
-    assert_eq!(undrained(&client), [(jobs.sid(), 2, 0)]);
+    assert_eq!(draining_subscriptions(&client), [(jobs.sid(), 2, 0)]);
     let first = jobs.next().await.unwrap();
     let second = jobs.try_next().unwrap();
     drop(first);
     sleep(Duration::from_secs(9)).await;
-    assert_eq!(undrained(&client), [(jobs.sid(), 0, 1)]);
+    assert_eq!(draining_subscriptions(&client), [(jobs.sid(), 0, 1)]);
     assert!(!draining.is_finished(), "it may be answered");
     client.respond(&second, "done").await.unwrap();
     peer.expect(&["PUB r2: done"]).await;
@@ -80,7 +80,7 @@ async fn whoever_took_the_last_message_need_not_ask_for_another() {
     peer.expect(&["PING"]).await;
     peer.send("PONG").await;
     draining.await.unwrap().unwrap();
-    assert_eq!(undrained(&client), []);
+    assert_eq!(draining_subscriptions(&client), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,8 +105,8 @@ async fn what_ended_before_is_waited_for_too() {
     peer.expect(&["SUB few 1", "UNSUB 1 2"]).await;
     peer.send("MSG few 1 0||MSG few 1 0|").await;
     settle().await;
-    assert_eq!(few.ended(), Some(Ended::MaxReached));
-    assert_eq!(undrained(&client), [(few.sid(), 2, 0)]);
+    assert_eq!(few.ended(), Some(EndReason::MaxReached));
+    assert_eq!(draining_subscriptions(&client), [(few.sid(), 2, 0)]);
     let draining = drain(&client);
     settle().await;
     peer.expect_silence().await;
@@ -127,7 +127,7 @@ async fn without_a_connection_it_waits_and_answers_are_taken() {
     let draining = drain(&client);
     settle().await;
     assert!(!draining.is_finished());
-    assert_eq!(undrained(&client), [(jobs.sid(), 3, 0)]);
+    assert_eq!(draining_subscriptions(&client), [(jobs.sid(), 3, 0)]);
     for _ in 0..3 {
         let job = jobs.next().await.unwrap();
         sleep(Duration::from_millis(100)).await;

@@ -14,7 +14,7 @@ use nats_tokio::Headers;
 use nats_tokio::Message;
 use nats_tokio::PendingLimits;
 use nats_tokio::PublishError;
-use nats_tokio::Queue;
+use nats_tokio::QueueGroup;
 use nats_tokio::RequestError;
 use nats_tokio::Subject;
 use nats_tokio::SubjectError;
@@ -140,7 +140,7 @@ async fn subjects_and_queues_of_subscriptions() {
         client.queue_subscribe(&text, &queue) => "SUB a.* q ", "a.*", Some("q");
         client.queue_subscribe(text.clone(), queue.clone()) => "SUB a.* q ", "a.*", Some("q");
         client.subscribe("a").queue(format!("q{}", 1)) => "SUB a q1 ", "a", Some("q1");
-        client.subscribe("a").queue(Queue::from_static("q")) => "SUB a q ", "a", Some("q");
+        client.subscribe("a").queue(QueueGroup::from_static("q")) => "SUB a q ", "a", Some("q");
     }
 }
 
@@ -335,7 +335,7 @@ async fn events_are_a_stream() {
     let limits = PendingLimits { messages: 1, ..PendingLimits::DEFAULT };
     let (client, mut peer) = connected(ConnectOptions::new(), 64 * 1024).await;
     let mut events = client.events();
-    let subscriber = client.subscribe("a.>").queue("q").limits(limits).await.unwrap();
+    let subscriber = client.subscribe("a.>").queue("q").pending_limits(limits).await.unwrap();
     peer.expect(&["SUB a.> q 1"]).await;
     peer.send("MSG a.b 1 1|x|MSG a.b 1 1|x").await;
     let slow = Event::SlowConsumer {

@@ -147,14 +147,14 @@ async fn a_life_and_none_of_its_secrets() {
     let options = ConnectOptions::new()
         .name("hub")
         .token("t0ken")
-        .keep_server_order()
+        .retain_servers_order()
         .backoff(nats_tokio::Backoff::Fixed {
             wait: Duration::from_secs(2),
             jitter: Duration::ZERO,
             jitter_tls: Duration::ZERO,
         })
-        .leave_lame_duck_within(None)
-        .retry_first_connect()
+        .lame_duck_jitter(None)
+        .retry_on_initial_connect()
         .connector(move |target| {
             let mut attempts = seen.lock().unwrap();
             attempts.push(target.host);
@@ -177,10 +177,10 @@ async fn a_life_and_none_of_its_secrets() {
     peer.accept().await;
     until(&mut events, |event| matches!(event, nats_tokio::Event::Connected { .. })).await;
     let limits = PendingLimits { messages: 1, ..PendingLimits::DEFAULT };
-    let _subscriber = client.subscribe("a.*").queue("q").limits(limits).await.unwrap();
+    let _subscriber = client.subscribe("a.*").queue("q").pending_limits(limits).await.unwrap();
     peer.expect(&["SUB a.* q 1"]).await;
     peer.send(&format!("MSG a.b 1 1|x|MSG a.b 1 1|x|-ERR '{REFUSED}'|INFO {{\"ldm\":true}}")).await;
-    until(&mut events, |event| matches!(event, nats_tokio::Event::LameDuck)).await;
+    until(&mut events, |event| matches!(event, nats_tokio::Event::LameDuckMode)).await;
     drop(peer);
     let mut peer = come.recv().await.unwrap();
     peer.accept().await;
@@ -193,13 +193,13 @@ async fn a_life_and_none_of_its_secrets() {
     let expected = [
         "span nats; name=\"hub\"",
         "DEBUG connecting; server=\"nats://a.example:1\"",
-        "WARN could not connect; server=\"nats://a.example:1\"; cause=the server could not be reached; text=\"no way\"",
+        "WARN could not connect; server=\"nats://a.example:1\"; reason=the server could not be reached; text=\"no way\"",
         "DEBUG reconnecting; server=\"nats://b.example:2\"; attempt=1",
         "INFO connected; server=\"nats://b.example:2\"",
         "WARN server error; text=\"Permissions Violation for Publish to \\\"x\\\"\"",
         "INFO server is about to shut down",
         "WARN slow consumer; subject=\"a.*\"; queue=\"q\"; sid=1; dropped=1",
-        "WARN disconnected; server=\"nats://b.example:2\"; cause=the server closed the connection; unconfirmed=0",
+        "WARN disconnected; server=\"nats://b.example:2\"; reason=the server closed the connection; unconfirmed=0",
         "DEBUG reconnecting; server=\"nats://a.example:1\"; attempt=1",
         "INFO reconnected; server=\"nats://a.example:1\"",
         "DEBUG resubscribed",

@@ -7,7 +7,7 @@ use nats_tokio::ConnectOptions;
 use nats_tokio::PendingLimits;
 use nats_tokio::PublishError;
 use nats_tokio::ReconnectBuffer;
-use nats_tokio::RepliesEnded;
+use nats_tokio::RepliesEndReason;
 use nats_tokio::RequestError;
 use nats_tokio::RequestMany;
 use nats_tokio::StatusCode;
@@ -25,7 +25,7 @@ use crate::servers::with_servers;
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     replies: Vec<String>,
-    ended: Result<RepliesEnded, RequestError>,
+    ended: Result<RepliesEndReason, RequestError>,
     millis: u128,
 }
 
@@ -55,7 +55,11 @@ fn ask(client: &Client, set: Set) -> JoinHandle<Outcome> {
     tokio::spawn(async move { collect(&client, set).await })
 }
 
-fn outcome(replies: &[&str], ended: Result<RepliesEnded, RequestError>, millis: u128) -> Outcome {
+fn outcome(
+    replies: &[&str],
+    ended: Result<RepliesEndReason, RequestError>,
+    millis: u128,
+) -> Outcome {
     Outcome { replies: replies.iter().map(|&reply| reply.to_owned()).collect(), ended, millis }
 }
 
@@ -89,22 +93,34 @@ const STALL: Duration = Duration::from_millis(300);
 
 #[tokio::test(start_paused = true)]
 async fn each_limit_ends_it() {
-    type Row<'a> = (Set, &'a [(u64, &'a str)], &'a [&'a str], RepliesEnded, u128);
+    type Row<'a> = (Set, &'a [(u64, &'a str)], &'a [&'a str], RepliesEndReason, u128);
     let table: &[Row<'_>] = &[
         (
             none,
             &[(100, "1"), (1000, ""), (800, "3")],
             &["1", "", "3"],
-            RepliesEnded::TimedOut,
+            RepliesEndReason::TimedOut,
             2000,
         ),
-        (none, &[], &[], RepliesEnded::TimedOut, 2000),
-        (|r| r.max_messages(2), &[(9, "1"), (5, "2")], &["1", "2"], RepliesEnded::MaxReached, 14),
-        (|r| r.stall(STALL), &[], &[], RepliesEnded::TimedOut, 2000),
-        (|r| r.stall(STALL), &[(900, "1"), (299, "2")], &["1", "2"], RepliesEnded::Stalled, 1499),
-        (|r| r.sentinel(), &[(10, "1"), (10, "")], &["1"], RepliesEnded::Sentinel, 20),
-        (none, &[(10, "1"), (10, "503")], &["1"], RepliesEnded::NoResponders, 20),
-        (none, &[(10, "404")], &[], RepliesEnded::Status(StatusCode::NOT_FOUND), 10),
+        (none, &[], &[], RepliesEndReason::TimedOut, 2000),
+        (
+            |r| r.max_messages(2),
+            &[(9, "1"), (5, "2")],
+            &["1", "2"],
+            RepliesEndReason::MaxReached,
+            14,
+        ),
+        (|r| r.stall(STALL), &[], &[], RepliesEndReason::TimedOut, 2000),
+        (
+            |r| r.stall(STALL),
+            &[(900, "1"), (299, "2")],
+            &["1", "2"],
+            RepliesEndReason::Stalled,
+            1499,
+        ),
+        (|r| r.sentinel(), &[(10, "1"), (10, "")], &["1"], RepliesEndReason::Sentinel, 20),
+        (none, &[(10, "1"), (10, "503")], &["1"], RepliesEndReason::NoResponders, 20),
+        (none, &[(10, "404")], &[], RepliesEndReason::Status(StatusCode::NOT_FOUND), 10),
     ];
     for &(set, sent, replies, ended, millis) in table {
         ends(set, sent, outcome(replies, Ok(ended), millis)).await;
@@ -114,12 +130,12 @@ async fn each_limit_ends_it() {
 #[tokio::test(start_paused = true)]
 async fn all_limits_combined() {
     let all: Set = |request| request.stall(STALL).sentinel().max_messages(3);
-    type Row<'a> = (&'a [(u64, &'a str)], &'a [&'a str], RepliesEnded, u128);
+    type Row<'a> = (&'a [(u64, &'a str)], &'a [&'a str], RepliesEndReason, u128);
     let table: &[Row<'_>] = &[
-        (&[(1900, "1"), (50, "2")], &["1", "2"], RepliesEnded::TimedOut, 2000),
-        (&[(5, "1"), (5, "2"), (5, "3")], &["1", "2", "3"], RepliesEnded::MaxReached, 15),
-        (&[(5, "1"), (5, "")], &["1"], RepliesEnded::Sentinel, 10),
-        (&[(5, "1"), (200, "2")], &["1", "2"], RepliesEnded::Stalled, 505),
+        (&[(1900, "1"), (50, "2")], &["1", "2"], RepliesEndReason::TimedOut, 2000),
+        (&[(5, "1"), (5, "2"), (5, "3")], &["1", "2", "3"], RepliesEndReason::MaxReached, 15),
+        (&[(5, "1"), (5, "")], &["1"], RepliesEndReason::Sentinel, 10),
+        (&[(5, "1"), (200, "2")], &["1", "2"], RepliesEndReason::Stalled, 505),
     ];
     for &(sent, replies, ended, millis) in table {
         ends(all, sent, outcome(replies, Ok(ended), millis)).await;
@@ -147,7 +163,7 @@ async fn ends(set: Set, sent: &[(u64, &str)], expected: Outcome) {
 async fn nothing_is_sent_for_no_replies() {
     let (client, mut peer) = pair().await;
     let outcome_of_none = collect(&client, |request| request.max_messages(0)).await;
-    assert_eq!(outcome_of_none, outcome(&[], Ok(RepliesEnded::MaxReached), 0));
+    assert_eq!(outcome_of_none, outcome(&[], Ok(RepliesEndReason::MaxReached), 0));
     peer.expect_silence().await;
 }
 
@@ -220,7 +236,7 @@ async fn the_client_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_with_the_next_connection() {
-    let options = ConnectOptions::new().requests_outlive_connections();
+    let options = ConnectOptions::new().keep_requests_on_disconnect();
     let (client, mut servers, mut peer) = with_servers(options).await;
     let collecting = ask(&client, |request| request.timeout(Duration::from_secs(60)).sentinel());
     let inbox = asked(&mut peer).await;
@@ -233,7 +249,7 @@ async fn it_goes_on_with_the_next_connection() {
     answer(&mut peer, &inbox, "2").await;
     answer(&mut peer, &inbox, "").await;
     let outcome = collecting.await.unwrap();
-    assert_eq!((outcome.replies.len(), outcome.ended), (2, Ok(RepliesEnded::Sentinel)));
+    assert_eq!((outcome.replies.len(), outcome.ended), (2, Ok(RepliesEndReason::Sentinel)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,7 +266,7 @@ async fn the_inbox_of_others_is_none_of_its_business() {
     peer.send(&format!("-ERR 'Permissions Violation for Subscription to \"{filter}\"'")).await;
     assert_eq!(other.await.unwrap(), Err(RequestError::NoInbox));
     answer(&mut peer, &inbox, "1").await;
-    assert_eq!(collecting.await.unwrap(), outcome(&["1"], Ok(RepliesEnded::MaxReached), 0));
+    assert_eq!(collecting.await.unwrap(), outcome(&["1"], Ok(RepliesEndReason::MaxReached), 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -277,7 +293,7 @@ async fn what_is_invalid_is_told_before_anything_is_sent() {
 async fn what_waits_is_bounded() {
     let (client, mut peer) = pair().await;
     let limits = PendingLimits { messages: 2, ..PendingLimits::DEFAULT };
-    let request = client.request_many("ask", "?").limits(limits).max_messages(3);
+    let request = client.request_many("ask", "?").pending_limits(limits).max_messages(3);
     let mut replies = request.await.unwrap();
     let inbox = asked(&mut peer).await;
     for payload in ["1", "2", "3", "4"] {
@@ -292,7 +308,7 @@ async fn what_waits_is_bounded() {
     answer(&mut peer, &inbox, "5").await;
     assert_eq!(replies.next().await.unwrap().unwrap().payload(), b"5");
     assert!(replies.next().await.is_none());
-    assert_eq!((replies.ended(), replies.dropped()), (Some(RepliesEnded::MaxReached), 2));
+    assert_eq!((replies.ended(), replies.dropped()), (Some(RepliesEndReason::MaxReached), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -315,7 +331,7 @@ async fn whoever_never_stops_is_stopped() {
         // There is always one more waiting.
         sleep(Duration::from_millis(1)).await;
     }
-    assert_eq!(replies.ended(), Some(RepliesEnded::TimedOut));
+    assert_eq!(replies.ended(), Some(RepliesEndReason::TimedOut));
     assert!(count < 60, "{count}");
     flooding.abort();
 }
@@ -348,7 +364,7 @@ async fn it_waits_for_room_and_for_a_connection() {
     let inbox = asked(&mut peer).await;
     answer(&mut peer, &inbox, "1").await;
     let found = collecting.await.unwrap();
-    assert_eq!((found.replies.len(), found.ended), (1, Ok(RepliesEnded::MaxReached)));
+    assert_eq!((found.replies.len(), found.ended), (1, Ok(RepliesEndReason::MaxReached)));
 
     // Closed while it waits.
     cut(&client, peer).await;

@@ -81,7 +81,7 @@ async fn no_connection_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_sent_before_the_connection_was_lost_has_only_timed_out() {
-    let options = ConnectOptions::new().requests_outlive_connections();
+    let options = ConnectOptions::new().keep_requests_on_disconnect();
     let (client, _servers, mut peer) = with_servers(options).await;
     let request = ask(&client, "service");
     inbox(&mut peer).await;
@@ -235,14 +235,14 @@ async fn the_client_drains_without_a_connection() {
 #[tokio::test(start_paused = true)]
 async fn the_client_is_closed() {
     // With its connection, and without.
-    for is_cut in [false, true] {
-        let options = ConnectOptions::new().requests_outlive_connections();
+    for is_truncated in [false, true] {
+        let options = ConnectOptions::new().keep_requests_on_disconnect();
         let (client, _servers, mut peer) = with_servers(options).await;
         let request = ask(&client, "service");
         inbox(&mut peer).await;
         asked(&mut peer).await;
         let mut silent = Some(peer);
-        if is_cut {
+        if is_truncated {
             cut(&client, silent.take().unwrap()).await;
         }
         let closing = tokio::spawn({

@@ -366,7 +366,7 @@ async fn reconnecting_through_it_and_no_word_of_secrets() {
         let (client, peer) = tokio::join!(options.connect("a.example"), first);
         let client = client.unwrap();
         let mut events = client.events();
-        check(&format!("{client:?} {:?} {:?}", client.servers(), client.server_info()));
+        check(&format!("{client:?} {:?} {:?}", client.server_pool(), client.server_info()));
         drop(peer);
         pass(&mut dialled(&mut servers).await, false).await;
         let mut stream = dialled(&mut servers).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nats_tokio::Client;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
-use nats_tokio::Ended;
+use nats_tokio::EndReason;
 use nats_tokio::ErrorKind;
 use nats_tokio::Event;
 use nats_tokio::PendingLimits;
@@ -41,7 +41,7 @@ async fn what_is_passed_over_counts_for_the_maximum() {
     assert_eq!(subscriber.next().await.unwrap().payload().len(), 10);
     assert_eq!(subscriber.next().await.unwrap().payload().len(), 10);
     assert!(subscriber.next().await.is_none());
-    assert_eq!(subscriber.ended(), Some(Ended::MaxReached));
+    assert_eq!(subscriber.ended(), Some(EndReason::MaxReached));
     let statistics = client.statistics();
     assert_eq!((statistics.in_messages, statistics.oversized_messages), (3, 1));
 }
@@ -182,7 +182,7 @@ async fn every_episode_of_slowness_is_told_once() {
         let (client, mut peer) = pair().await;
         let mut events = client.events();
         let limits = PendingLimits { messages: limit, ..PendingLimits::NONE };
-        let mut subscriber = client.subscribe("a").limits(limits).await.unwrap();
+        let mut subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
         peer.expect(&["SUB a 1"]).await;
         let flood = "MSG a 1 1|x|".repeat(50);
         for episode in 0..3 {
@@ -201,7 +201,7 @@ async fn whoever_may_have_nothing_is_slow_for_ever() {
     let (client, mut peer) = pair().await;
     let mut events = client.events();
     let limits = PendingLimits { messages: 0, ..PendingLimits::NONE };
-    let mut subscriber = client.subscribe("a").limits(limits).await.unwrap();
+    let mut subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
     peer.expect(&["SUB a 1"]).await;
     for _ in 0..5 {
         send(&mut peer, 1, 1).await;

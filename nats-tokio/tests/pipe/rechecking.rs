@@ -13,7 +13,7 @@ use crate::peer::Peer;
 async fn connecting(infos: &[&'static str]) -> (Client, mpsc::UnboundedReceiver<Peer>) {
     let (give, servers) = mpsc::unbounded_channel();
     let infos = std::sync::Mutex::new(Vec::from(infos).into_iter());
-    let options = ConnectOptions::new().retry_first_connect().connector(move |_| {
+    let options = ConnectOptions::new().retry_on_initial_connect().connector(move |_| {
         let info = infos.lock().unwrap().next();
         let give = give.clone();
         async move {

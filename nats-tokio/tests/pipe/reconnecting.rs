@@ -2,17 +2,17 @@ use std::time::Duration;
 
 use nats_tokio::Backoff;
 use nats_tokio::Client;
+use nats_tokio::CloseReason;
 use nats_tokio::ConnectOptions;
 use nats_tokio::ConnectionStatus;
-use nats_tokio::Ended;
+use nats_tokio::DisconnectReason;
+use nats_tokio::EndReason;
 use nats_tokio::Event;
 use nats_tokio::Events;
 use nats_tokio::FlushError;
-use nats_tokio::Lost;
 use nats_tokio::PublishError;
 use nats_tokio::ReconnectBuffer;
 use nats_tokio::RequestError;
-use nats_tokio::Stop;
 use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -66,7 +66,7 @@ async fn everything_comes_back_and_subscriptions_come_before_messages() {
     let server = || "nats://a:4222".to_owned();
     let lost = Event::Disconnected {
         server: "nats://a:4222".into(),
-        cause: Lost::Closed,
+        reason: DisconnectReason::Closed,
         text: None,
         unconfirmed: 1,
     };
@@ -76,7 +76,7 @@ async fn everything_comes_back_and_subscriptions_come_before_messages() {
         next(&mut events).await,
         Event::ConnectFailed {
             server: server(),
-            cause: Lost::Unreachable,
+            reason: DisconnectReason::Unreachable,
             text: Some("connection refused".into())
         }
     );
@@ -147,7 +147,7 @@ async fn requests_that_were_sent_fail_at_once_and_others_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_may_wait_for_the_next_connection() {
-    let options = ConnectOptions::new().requests_outlive_connections();
+    let options = ConnectOptions::new().keep_requests_on_disconnect();
     let (client, mut servers, mut peer) = connected(options).await;
     let server = async {
         peer.next().await;
@@ -201,7 +201,7 @@ async fn confirmed_messages_are_not_reported_as_lost() {
     drop(peer);
     let lost = Event::Disconnected {
         server: "nats://a:4222".into(),
-        cause: Lost::Closed,
+        reason: DisconnectReason::Closed,
         text: None,
         unconfirmed: 2,
     };
@@ -266,20 +266,20 @@ async fn giving_up() {
     let mut subscriber = client.subscribe("a").await.unwrap();
     servers.set_down(true);
     drop(peer);
-    assert_eq!(client.closed().await, Stop::Lost(Lost::Unreachable));
+    assert_eq!(client.closed().await, CloseReason::Disconnected(DisconnectReason::Unreachable));
     assert!(subscriber.next().await.is_none());
-    assert_eq!(subscriber.ended(), Some(Ended::Stopped));
+    assert_eq!(subscriber.ended(), Some(EndReason::Closed));
     assert_eq!(client.publish("a", "").await, Err(PublishError::Closed));
 
     let (client, mut servers, peer) = connected(ConnectOptions::new().no_reconnect()).await;
     drop(peer);
-    assert_eq!(client.closed().await, Stop::Lost(Lost::Closed));
+    assert_eq!(client.closed().await, CloseReason::Disconnected(DisconnectReason::Closed));
     assert!(servers.dialled.try_recv().is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_connection_may_come_later() {
-    let (options, mut servers) = Servers::new(ConnectOptions::new().retry_first_connect());
+    let (options, mut servers) = Servers::new(ConnectOptions::new().retry_on_initial_connect());
     servers.set_down(true);
     let client = options.connect("a").await.unwrap();
     assert_eq!(client.status(), ConnectionStatus::Connecting);
@@ -292,7 +292,7 @@ async fn the_first_connection_may_come_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_hangs_does_not_hold_up_the_next() {
-    let (options, mut servers) = Servers::new(ConnectOptions::new().keep_server_order());
+    let (options, mut servers) = Servers::new(ConnectOptions::new().retain_servers_order());
     let start = Instant::now();
     let server = async {
         let (host, silent) = servers.next().await;
@@ -309,7 +309,7 @@ async fn a_server_that_hangs_does_not_hold_up_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dial_that_hangs_does_not_hold_up_the_next() {
-    let options = ConnectOptions::new().keep_server_order().connector(|target| async move {
+    let options = ConnectOptions::new().retain_servers_order().connector(|target| async move {
         if target.host == "a" {
             std::future::pending::<()>().await;
         }
@@ -329,14 +329,14 @@ async fn a_dial_that_hangs_does_not_hold_up_the_next() {
 #[tokio::test(start_paused = true)]
 async fn the_application_has_a_say() {
     let options = ConnectOptions::new()
-        .reconnect_delay(|failures| Duration::from_secs(u64::from(failures) * 7))
-        .choose_server(|candidates, info| {
+        .reconnect_delay_callback(|failures| Duration::from_secs(u64::from(failures) * 7))
+        .reconnect_to_server_callback(|candidates, info| {
             assert_eq!(info.server_name, "peer");
             let b = candidates.iter().position(|one| one.server == "nats://b:4222")?;
             (candidates[b].failures == 0).then_some((b, Duration::from_secs(1)))
         });
     let (client, mut servers, peer) = connected(options).await;
-    client.set_servers("b").unwrap();
+    client.set_server_pool("b").unwrap();
     let start = Instant::now();
     servers.set_down(true);
     drop(peer);
@@ -353,8 +353,8 @@ async fn the_application_has_a_say() {
 async fn another_connection_on_request_and_exponential_back_off() {
     let backoff = Backoff::Exponential { min: Duration::from_secs(1), max: Duration::from_secs(4) };
     let (client, mut servers, mut peer) =
-        connected(ConnectOptions::new().backoff(backoff).keep_server_order()).await;
-    client.reconnect();
+        connected(ConnectOptions::new().backoff(backoff).retain_servers_order()).await;
+    client.force_reconnect();
     peer.expect(&["closed"]).await;
     let start = Instant::now();
     let mut peer = servers.accept().await;
@@ -363,7 +363,7 @@ async fn another_connection_on_request_and_exponential_back_off() {
     let mut events = client.events();
     let changed = Event::ServersChanged { added: vec!["nats://b:1".into()], removed: Vec::new() };
     while next(&mut events).await != changed {}
-    assert_eq!(client.servers().len(), 2);
+    assert_eq!(client.server_pool().len(), 2);
     sleep(Duration::from_secs(10)).await;
     servers.set_down(true);
     drop(peer);
@@ -399,10 +399,10 @@ async fn moving_away_from_a_lame_duck_loses_nothing() {
     while !matches!(told.last(), Some(Event::Reconnected { .. })) {
         told.push(next(&mut events).await);
     }
-    assert!(told.contains(&Event::LameDuck));
+    assert!(told.contains(&Event::LameDuckMode));
     let left = Event::Disconnected {
         server: "nats://a:4222".into(),
-        cause: Lost::LameDuck,
+        reason: DisconnectReason::LameDuckMode,
         text: None,
         unconfirmed: 0,
     };
@@ -416,7 +416,7 @@ async fn what_is_not_permitted_fails_alone() {
     let mut allowed = client.subscribe("open").await.unwrap();
     peer.send("-ERR 'Permissions Violation for Subscription to \"secret\"'|MSG open 2 1|x").await;
     assert!(denied.next().await.is_none());
-    assert_eq!(denied.ended(), Some(Ended::NotPermitted));
+    assert_eq!(denied.ended(), Some(EndReason::NotPermitted));
     assert_eq!(allowed.next().await.unwrap().payload(), b"x");
     assert_eq!(allowed.ended(), None);
     let server = async {

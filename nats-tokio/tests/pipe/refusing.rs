@@ -1,6 +1,6 @@
 //! Subscriptions that the server refuses.
 
-use nats_tokio::Ended;
+use nats_tokio::EndReason;
 use nats_tokio::Event;
 
 use crate::peer::pair;
@@ -16,7 +16,7 @@ async fn a_subscription_that_is_refused_for_another_reason_ends() {
         peer.expect(&["SUB a 1"]).await;
         peer.send(text).await;
         assert!(subscriber.next().await.is_none());
-        assert_eq!(subscriber.ended(), Some(Ended::Refused));
+        assert_eq!(subscriber.ended(), Some(EndReason::Refused));
         let event = events.next().await.unwrap();
         assert!(matches!(&event, Event::ServerError { subject: None, .. }), "{event:?}");
         assert_eq!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
 use nats_tokio::ConnectionStatus;
-use nats_tokio::Ended;
+use nats_tokio::EndReason;
 use nats_tokio::Message;
 use nats_tokio::Subscriber;
 use nats_tokio::SubscriptionHandle;
@@ -71,7 +71,7 @@ impl World {
     /// A task that waits for a message, and the handle of its subscription.
     async fn wait(
         self,
-    ) -> (JoinHandle<(Option<Message>, Option<Ended>)>, SubscriptionHandle, Rest) {
+    ) -> (JoinHandle<(Option<Message>, Option<EndReason>)>, SubscriptionHandle, Rest) {
         let handle = self.subscriber.handle();
         let mut subscriber = self.subscriber;
         let waiting = tokio::spawn(async move {
@@ -93,8 +93,8 @@ struct Rest {
 }
 
 async fn ends_at_once(
-    waiting: JoinHandle<(Option<Message>, Option<Ended>)>,
-    how: Ended,
+    waiting: JoinHandle<(Option<Message>, Option<EndReason>)>,
+    how: EndReason,
     line: Line,
 ) {
     let start = Instant::now();
@@ -109,7 +109,7 @@ async fn unsubscribed() {
     for line in LINES {
         let (waiting, handle, _rest) = World::new(line).await.wait().await;
         handle.unsubscribe();
-        ends_at_once(waiting, Ended::Unsubscribed, line).await;
+        ends_at_once(waiting, EndReason::Unsubscribed, line).await;
     }
 }
 
@@ -128,7 +128,7 @@ async fn a_maximum_that_is_reached_already() {
             }
             let (waiting, handle, _rest) = world.wait().await;
             handle.unsubscribe_after(max);
-            ends_at_once(waiting, Ended::MaxReached, line).await;
+            ends_at_once(waiting, EndReason::MaxReached, line).await;
         }
     }
 }
@@ -142,7 +142,7 @@ async fn a_maximum_that_the_server_was_not_told() {
     assert!(world.subscriber.next().await.is_some());
     assert!(world.subscriber.next().await.is_some());
     assert!(world.subscriber.next().await.is_none());
-    assert_eq!(world.subscriber.ended(), Some(Ended::MaxReached));
+    assert_eq!(world.subscriber.ended(), Some(EndReason::MaxReached));
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +160,7 @@ async fn drained() {
             sleep(Duration::from_millis(1)).await;
             assert!(waiting.is_finished());
         }
-        ends_at_once(waiting, Ended::Drained, line).await;
+        ends_at_once(waiting, EndReason::Drained, line).await;
     }
 }
 
@@ -172,7 +172,7 @@ async fn refused() {
         let peer = rest.peer.as_mut().unwrap();
         peer.send("-ERR 'Permissions Violation for Subscription to \"a\"'").await;
         let (next, ended) = waiting.await.unwrap();
-        assert_eq!((next, ended), (None, Some(Ended::NotPermitted)), "{line:?}");
+        assert_eq!((next, ended), (None, Some(EndReason::NotPermitted)), "{line:?}");
         assert_eq!(start.elapsed(), Duration::ZERO, "{line:?}");
     }
 }
@@ -183,7 +183,7 @@ async fn closed() {
         let (waiting, _handle, rest) = World::new(line).await.wait().await;
         let client = rest.client.clone();
         let closing = tokio::spawn(async move { client.close().await });
-        ends_at_once(waiting, Ended::Stopped, line).await;
+        ends_at_once(waiting, EndReason::Closed, line).await;
         closing.await.unwrap();
     }
 }
@@ -213,7 +213,7 @@ async fn a_maximum_of_zero_ends_at_once() {
     let (client, mut peer) = connected(ConnectOptions::new(), 4096).await;
     let mut none = client.subscribe("none").max_messages(0).await.unwrap();
     assert!(none.next().await.is_none());
-    assert_eq!(none.ended(), Some(Ended::MaxReached));
+    assert_eq!(none.ended(), Some(EndReason::MaxReached));
     let mut some = client.subscribe("some").max_messages(1).await.unwrap();
     let line = peer.next().await;
     assert!(line.starts_with("SUB some "), "the server need not know of the other: {line}");

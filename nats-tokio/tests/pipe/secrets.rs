@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use nats_tokio::Auth;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
+use nats_tokio::DisconnectReason;
 use nats_tokio::Event;
-use nats_tokio::Lost;
 
 #[cfg(feature = "tracing")]
 use crate::logging::Collector;
@@ -86,16 +86,18 @@ async fn no_address_shows_one_when_nothing_works() {
 #[tokio::test(start_paused = true)]
 async fn no_address_shows_one_in_the_life_of_a_client() {
     for address in &ADDRESSES[..3] {
-        let options = ConnectOptions::new().keep_server_order().choose_server(|servers, info| {
-            check(&format!("{servers:?} {info:?}"));
-            None
-        });
+        let options = ConnectOptions::new().retain_servers_order().reconnect_to_server_callback(
+            |servers, info| {
+                check(&format!("{servers:?} {info:?}"));
+                None
+            },
+        );
         let (options, mut servers) = Servers::new(options);
         let (client, mut peer) = tokio::join!(options.connect(*address), servers.accept());
         let client = client.unwrap();
         let mut events = client.events();
-        check(&format!("{client:?} {:?} {:?}", client.servers(), client.server_info()));
-        client.set_servers(*address).unwrap();
+        check(&format!("{client:?} {:?} {:?}", client.server_pool(), client.server_info()));
+        client.set_server_pool(*address).unwrap();
         peer.send(&INFO.replace('}', r#","connect_urls":["x:1"]}"#)).await;
         peer.send("-ERR 'Authorization Violation'").await;
         drop(peer);
@@ -109,8 +111,8 @@ async fn no_address_shows_one_in_the_life_of_a_client() {
             seen.push(event);
         }
         let has_lost = |event: &Event| match event {
-            Event::Disconnected { server, cause, .. } => {
-                server.starts_with("nats://host:") && matches!(cause, Lost::Server(_))
+            Event::Disconnected { server, reason, .. } => {
+                server.starts_with("nats://host:") && matches!(reason, DisconnectReason::Server(_))
             }
             _ => false,
         };
@@ -147,7 +149,7 @@ fn logins() -> Vec<ConnectOptions> {
         new().token("t0ken"),
         new().jwt(JWT, sign),
         new().jwt(JWT, move |_| ready(if is_open(&signed) { Ok([7; 64]) } else { shut() })),
-        new().auth_with(move |challenge| {
+        new().auth_callback(move |challenge| {
             check(&format!("{challenge:?}"));
             let auth = Auth::user_and_password("mary", "s3cret");
             check(&format!("{auth:?}"));
@@ -159,7 +161,7 @@ fn logins() -> Vec<ConnectOptions> {
         new().nkey(SEED),
         new().credentials(file_text(SEED)),
         new().credentials_file(file("good.creds", &file_text(SEED))),
-        new().auth_with(|_| async {
+        new().auth_callback(|_| async {
             let auth = Auth::credentials(&file_text(SEED))?;
             check(&format!("{auth:?}"));
             Ok(auth)
@@ -270,7 +272,7 @@ async fn no_login_shows_one_when_nothing_works() {
         for options in logins() {
             refused(options, servers).await;
         }
-        let asking = new().auth_with(|_| ready(shut()));
+        let asking = new().auth_callback(|_| ready(shut()));
         let signing = new().nkey_with(PUBLIC, |_| ready(shut()));
         for options in [asking, signing] {
             let error = refused(options, servers).await;
@@ -290,7 +292,7 @@ async fn no_login_shows_one_when_nothing_works() {
                 refused(new().nkey(seed), servers).await;
                 refused(new().credentials(file_text(seed)), servers).await;
                 refused(new().credentials_file(file("bad.creds", &file_text(seed))), servers).await;
-                let asking = new().auth_with(move |_| async move { Ok(Auth::nkey(seed)?) });
+                let asking = new().auth_callback(move |_| async move { Ok(Auth::nkey(seed)?) });
                 refused(asking, servers).await;
             }
         }

@@ -188,7 +188,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     let (client, mut peer) = pair().await;
     let mut events = client.events();
     let limits = PendingLimits { messages: 4, ..PendingLimits::NONE };
-    let mut slow = client.subscribe("a").limits(limits).await.unwrap();
+    let mut slow = client.subscribe("a").pending_limits(limits).await.unwrap();
     let mut quick = client.subscribe("a").await.unwrap();
     let (sid, other) = (slow.sid(), quick.sid());
     flood(&mut peer, sid, 10).await;
@@ -217,7 +217,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
 async fn narrow_pair() -> (Client, Peer, Subscriber) {
     let (client, peer) = connected(ConnectOptions::new(), 4 * 16).await;
     let limits = PendingLimits { messages: 100, ..PendingLimits::NONE };
-    let subscriber = client.subscribe("a").limits(limits).await.unwrap();
+    let subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
     (client, peer, subscriber)
 }
 
@@ -255,10 +255,10 @@ async fn a_subscriber_that_is_stuck_is_not_waited_for() {
 async fn limits_in_bytes_are_exact_too() {
     let (client, mut peer) = pair().await;
     let limits = PendingLimits { bytes: 16 * 3 + 15, ..PendingLimits::NONE };
-    let mut subscriber = client.subscribe("a").limits(limits).await.unwrap();
+    let mut subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
     flood(&mut peer, subscriber.sid(), 5).await;
     assert_eq!((subscriber.pending(), subscriber.dropped()), ((3, 48), 2));
-    subscriber.set_limits(PendingLimits::NONE);
+    subscriber.set_pending_limits(PendingLimits::NONE);
     flood(&mut peer, subscriber.sid(), 5).await;
     assert_eq!((subscriber.pending(), subscriber.dropped()), ((8, 128), 2));
     assert_eq!(waiting(&mut subscriber).len(), 8);

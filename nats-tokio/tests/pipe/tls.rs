@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use nats_tokio::Client;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
-use nats_tokio::Lost;
+use nats_tokio::DisconnectReason;
 use nats_tokio::TlsError;
 use nats_tokio::rustls::ServerConfig;
 use nats_tokio::rustls::crypto::CryptoProvider;
@@ -228,7 +228,10 @@ async fn a_stream_that_is_cut_within_tls_is_lost() {
     drop(peer);
     let stop = client.closed().await;
     assert!(
-        matches!(stop, nats_tokio::Stop::Lost(Lost::Closed | Lost::Io)),
+        matches!(
+            stop,
+            nats_tokio::CloseReason::Disconnected(DisconnectReason::Closed | DisconnectReason::Io)
+        ),
         "without a word of TLS: {stop}"
     );
 }

@@ -57,7 +57,7 @@ fn start(count: &Arc<AtomicUsize>, work: impl Future<Output = ()> + Send + 'stat
 
 /// Takes every lock that there is.
 async fn use_everything(client: &Client) {
-    let _ = (client.status(), client.statistics(), client.max_payload(), client.servers());
+    let _ = (client.status(), client.statistics(), client.max_payload(), client.server_pool());
     let _ = client.try_publish("used", "x");
     if let Ok(mut subscriber) = client.subscribe("used").await {
         subscriber.try_next();

@@ -78,7 +78,7 @@ impl Traffic {
 
     /// Has all clients make new connections.
     pub(crate) fn reconnect(&self) {
-        self.clients.iter().for_each(Client::reconnect);
+        self.clients.iter().for_each(Client::force_reconnect);
     }
 
     /// Waits until all are connected, and requests are replied to again.
@@ -130,7 +130,7 @@ async fn connect(name: &str, url: &str) -> Client {
         .max_reconnects(None)
         .ping_interval(Duration::from_secs(1))
         .request_timeout(Duration::from_secs(2))
-        .leave_lame_duck_within(Some(Duration::from_secs(1)))
+        .lame_duck_jitter(Some(Duration::from_secs(1)))
         .connect(url)
         .await
         .expect("a connection")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nats_proto::Instant;
 use nats_proto::jetstream::Fetch;
 use nats_proto::jetstream::FetchConfig;
-use nats_proto::jetstream::FetchEnd;
+use nats_proto::jetstream::FetchEndReason;
 use nats_proto::jetstream::FetchOutput;
 use nats_proto::jetstream::Handling;
 use nats_proto::jetstream::InboxId;
@@ -295,8 +295,8 @@ impl World<'_> {
         let is_enough = limit > 4 * self.setup.latency + 2 * TICK;
         let is_alone = !self.was_cancelled && self.setup.is_calm() && !self.setup.deletes;
         let is_there = !self.server.stream.is_empty() && !self.setup.is_pinned;
-        let is_held_up = self.server.unacked.len() >= self.setup.max_ack_pending;
-        self.finds = is_enough && is_alone && is_there && !is_held_up;
+        let reached_max_ack_pending = self.server.unacked.len() >= self.setup.max_ack_pending;
+        self.finds = is_enough && is_alone && is_there && !reached_max_ack_pending;
         let bytes = if self.max_bytes == u32::MAX { 0 } else { self.max_bytes };
         let mut config =
             FetchConfig::new(self.batch).max_bytes(bytes).max_wait(Duration::from_millis(wait));
@@ -322,7 +322,7 @@ impl World<'_> {
                         self.waiting.remove(&id);
                         self.send(Line::Ack(id));
                     }
-                    Handling::Return => self.send(Line::Nak(id)),
+                    Handling::Nak => self.send(Line::Nak(id)),
                 }
                 let (received, batch) = (self.fetch.received(), self.batch);
                 self.checks.that(Invariant::FetchInTime, received <= batch, || {
@@ -347,23 +347,23 @@ impl World<'_> {
         self.was_hasty |= self.abandoned.len() > 2;
     }
 
-    fn end(&mut self, end: FetchEnd) {
+    fn end(&mut self, end: FetchEndReason) {
         let now = self.schedule.now();
-        if end == FetchEnd::TimedOut {
+        if end == FetchEndReason::TimedOut {
             self.note_abandoned();
         }
         let (due, received, finds) = (self.due, self.fetch.received(), self.finds);
         self.checks.that(Invariant::FetchInTime, now <= due, || {
             format!("{end:?} at {now} ms instead of {due} ms")
         });
-        let is_refused = matches!(end, FetchEnd::Limited(_) | FetchEnd::MaxWaiting);
+        let is_refused = matches!(end, FetchEndReason::Limited(_) | FetchEndReason::MaxWaiting);
         self.checks.that(Invariant::FetchFinds, !finds || is_refused || received > 0, || {
             format!("{end:?} at {now} ms, and nothing")
         });
         match end {
-            FetchEnd::Limited(PullLimit::Batch(most)) => self.max_batch = most,
-            FetchEnd::Limited(PullLimit::Bytes(most)) => self.max_bytes = most,
-            FetchEnd::Limited(PullLimit::ExpiresMillis(most)) => self.max_wait = most.into(),
+            FetchEndReason::Limited(PullLimit::Batch(most)) => self.max_batch = most,
+            FetchEndReason::Limited(PullLimit::Bytes(most)) => self.max_bytes = most,
+            FetchEndReason::Limited(PullLimit::ExpiresMillis(most)) => self.max_wait = most.into(),
             _ => {}
         }
         // An error is no reason to hurry.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 
 use nats_proto::Instant;
-use nats_proto::Token;
+use nats_proto::RequestId;
 use nats_proto::jetstream::ErrorCode;
 use nats_proto::jetstream::LastMessage;
 use nats_proto::jetstream::Outcome;
@@ -47,13 +47,13 @@ enum Event {
     /// A copy of a message comes to the stream.
     ToStream {
         epoch: u64,
-        token: Token,
+        request_id: RequestId,
         copy: Copy,
         is_resumed: bool,
     },
     ToClient {
         epoch: u64,
-        token: Token,
+        request_id: RequestId,
         frame: Vec<u8>,
     },
     Timer(u64),
@@ -81,7 +81,7 @@ enum Event {
 struct Kept {
     has_id: bool,
     /// The token of the last attempt.
-    token: Token,
+    request_id: RequestId,
 }
 
 struct World<'b> {
@@ -95,7 +95,7 @@ struct World<'b> {
     epoch: u64,
     is_up: bool,
     /// Written and not handed to the socket.
-    buffer: VecDeque<(u64, Token, Copy)>,
+    buffer: VecDeque<(u64, RequestId, Copy)>,
     has_flush: bool,
     position: u64,
     flushed: u64,
@@ -108,7 +108,7 @@ struct World<'b> {
     published: u64,
     accepted: HashMap<u64, Accepted>,
     /// The tokens that were sent, by message, oldest first.
-    sent: Vec<(u64, Token)>,
+    sent: Vec<(u64, RequestId)>,
     is_closed: bool,
     /// All replies get lost before.
     mute_until: u64,
@@ -209,20 +209,20 @@ impl World<'_> {
     fn handle(&mut self, event: Event) {
         let now = self.schedule.now();
         match event {
-            Event::ToStream { epoch, token, copy, is_resumed } => {
+            Event::ToStream { epoch, request_id, copy, is_resumed } => {
                 match self.stream.receive(copy, is_resumed, now, &mut self.chance) {
                     Answer::Later(after) => {
-                        let event = Event::ToStream { epoch, token, copy, is_resumed: true };
+                        let event = Event::ToStream { epoch, request_id, copy, is_resumed: true };
                         self.schedule.at(now + after, event);
                     }
                     Answer::Reply { headers, payload, late } => {
-                        self.reply(epoch, token, headers, &payload, late);
+                        self.reply(epoch, request_id, headers, &payload, late);
                     }
                 }
             }
-            Event::ToClient { epoch, token, frame } => {
+            Event::ToClient { epoch, request_id, frame } => {
                 if epoch == self.epoch && self.is_up {
-                    self.receive(token, &frame);
+                    self.receive(request_id, &frame);
                 }
             }
             Event::Timer(at) => {
@@ -257,7 +257,7 @@ impl World<'_> {
             Event::Mute => self.mute_until = now + self.chance.below(TROUBLE),
             Event::Abandon { number } => {
                 if let Some(accepted) = self.accepted.get_mut(&number) {
-                    let is_there = self.window.abandon(accepted.handle).is_some();
+                    let is_there = self.window.cancel(accepted.handle).is_some();
                     accepted.is_abandoned = is_there;
                     let is_told = accepted.outcome.is_some();
                     self.checks.that(Invariant::OneOutcome, is_there != is_told, || {
@@ -290,7 +290,7 @@ impl World<'_> {
             return self.schedule.at(now + RETRY, Event::Publish);
         }
         let deadline = now + self.setup.patience;
-        let kept = Kept { has_id, token: Token(0) };
+        let kept = Kept { has_id, request_id: RequestId(0) };
         let message = WindowMessage::new(kept, size, instant(deadline)).retries(self.setup.retries);
         let is_said = has_id || self.flaw == Some(Flaw::ResendsWithoutId);
         let message = if is_said { message.with_id() } else { message };
@@ -316,10 +316,10 @@ impl World<'_> {
             self.position += 1;
             let number = transmit.number;
             let expected = transmit.predecessor.filter(|_| self.setup.is_chained);
-            transmit.data.token = transmit.token;
+            transmit.data.request_id = transmit.request_id;
             let copy = Copy { number, has_id: transmit.data.has_id, expected };
-            self.sent.push((number, transmit.token));
-            self.buffer.push_back((self.position, transmit.token, copy));
+            self.sent.push((number, transmit.request_id));
+            self.buffer.push_back((self.position, transmit.request_id, copy));
             if self.trace {
                 eprintln!("{now:>8}   {} {copy:?}", self.position);
             }
@@ -334,10 +334,10 @@ impl World<'_> {
 
     fn flush(&mut self) {
         let now = self.schedule.now();
-        while let Some((position, token, copy)) = self.buffer.pop_front() {
+        while let Some((position, request_id, copy)) = self.buffer.pop_front() {
             self.flushed = position;
             self.last_to_stream = self.last_to_stream.max(now + self.setup.latency);
-            let event = Event::ToStream { epoch: self.epoch, token, copy, is_resumed: false };
+            let event = Event::ToStream { epoch: self.epoch, request_id, copy, is_resumed: false };
             self.schedule.at(self.last_to_stream, event);
         }
     }
@@ -366,7 +366,14 @@ impl World<'_> {
     }
 
     /// The stream's word goes to the client, unless it gets lost, or twice.
-    fn reply(&mut self, epoch: u64, token: Token, headers: &str, payload: &str, late: u64) {
+    fn reply(
+        &mut self,
+        epoch: u64,
+        request_id: RequestId,
+        headers: &str,
+        payload: &str,
+        late: u64,
+    ) {
         let now = self.schedule.now();
         let faults = self.stream.faults;
         if now < self.mute_until || (faults > 0 && self.chance.below(5_000) < faults) {
@@ -386,11 +393,11 @@ impl World<'_> {
                 self.last_to_client = at;
             }
             let frame = frame.clone().into_bytes();
-            self.schedule.at(at + late, Event::ToClient { epoch, token, frame });
+            self.schedule.at(at + late, Event::ToClient { epoch, request_id, frame });
         }
     }
 
-    fn receive(&mut self, token: Token, frame: &[u8]) {
+    fn receive(&mut self, request_id: RequestId, frame: &[u8]) {
         let now = self.schedule.now();
         let Ok(Decoded::Frame { op: ServerOp::Message(message), .. }) =
             Decoder::<FromServer>::default().decode(frame)
@@ -404,7 +411,7 @@ impl World<'_> {
             }
             reply => reply,
         };
-        let token = self.flawed(token);
+        let request_id = self.flawed(request_id);
         let error = reply.error().filter(|error| {
             self.setup.is_chained && error.code == ErrorCode::WRONG_LAST_MESSAGE_ID
         });
@@ -416,29 +423,30 @@ impl World<'_> {
                     _ if id.is_empty() => LastMessage::WithoutId,
                     _ => LastMessage::Foreign,
                 };
-                self.window.handle_chain_conflict(token, last, instant(now))
+                self.window.handle_chain_conflict(request_id, last, instant(now))
             }
-            None => self.window.handle_reply(token, reply, instant(now)),
+            None => self.window.handle_reply(request_id, reply, instant(now)),
         };
         self.settle(settled.into_iter().collect());
     }
 
     /// The token that a driver with a mistake takes.
-    fn flawed(&mut self, token: Token) -> Token {
+    fn flawed(&mut self, request_id: RequestId) -> RequestId {
         match self.flaw {
             Some(Flaw::SettlesTheOldest) => {
                 let accepted = &self.accepted;
                 let is_open =
                     |number: &u64| accepted.get(number).is_some_and(|one| one.outcome.is_none());
                 self.sent.retain(|(number, _)| is_open(number));
-                self.sent.first().map_or(token, |(_, token)| *token)
+                self.sent.first().map_or(request_id, |(_, request_id)| *request_id)
             }
             Some(Flaw::ReusesReplySubjects) => {
-                let number = self.sent.iter().find(|(_, sent)| *sent == token).map(|(one, _)| *one);
+                let number =
+                    self.sent.iter().find(|(_, sent)| *sent == request_id).map(|(one, _)| *one);
                 let last = self.sent.iter().rev().find(|(one, _)| Some(*one) == number);
-                last.map_or(token, |(_, token)| *token)
+                last.map_or(request_id, |(_, request_id)| *request_id)
             }
-            _ => token,
+            _ => request_id,
         }
     }
 

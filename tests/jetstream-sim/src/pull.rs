@@ -453,11 +453,11 @@ impl World<'_> {
         if is_silent || self.chance.percent(self.server.faults / 4) {
             return;
         }
-        let is_held_up = self.server.unacked.len() >= self.setup.max_ack_pending;
+        let reached_max_ack_pending = self.server.unacked.len() >= self.setup.max_ack_pending;
         let state = if self.server.is_deleted {
             ConsumerState::NotFound
         } else {
-            ConsumerState::Exists { is_held_up }
+            ConsumerState::Exists { reached_max_ack_pending }
         };
         self.send_to_client(Input::Info(state), 0);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 use nats_proto::session::FlushId;
 
 use crate::body;
@@ -11,7 +11,7 @@ use crate::checks::Invariant;
 
 /// What a session keeps for a subscription: its number among all that there ever were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route(usize);
+pub struct Recipient(usize);
 
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
     pub(crate) drained_on: Option<u32>,
     /// Whether a server took it away.
     pub(crate) is_revoked: bool,
-    pub(crate) released: Option<Ended>,
+    pub(crate) released: Option<EndReason>,
     /// How many messages came on which link, the last one that any came on.
     arrived: (u32, usize),
 }
@@ -90,8 +90,8 @@ pub(crate) struct App {
 
 impl App {
     /// The route of the next subscription.
-    pub(crate) const fn next_route(&self) -> Route {
-        Route(self.wanted.len())
+    pub(crate) const fn next_recipient(&self) -> Recipient {
+        Recipient(self.wanted.len())
     }
 
     pub(crate) fn subscribed(
@@ -117,29 +117,29 @@ impl App {
         });
     }
 
-    pub(crate) fn get(&self, route: Route) -> Option<&Wanted> {
-        self.wanted.get(route.0)
+    pub(crate) fn get(&self, recipient: Recipient) -> Option<&Wanted> {
+        self.wanted.get(recipient.0)
     }
 
-    pub(crate) fn get_mut(&mut self, route: Route) -> Option<&mut Wanted> {
-        self.wanted.get_mut(route.0)
+    pub(crate) fn get_mut(&mut self, recipient: Recipient) -> Option<&mut Wanted> {
+        self.wanted.get_mut(recipient.0)
     }
 
     pub(crate) fn by_sid(&self, sid: u64) -> Option<&Wanted> {
         self.by_sid.get(&sid).and_then(|index| self.wanted.get(*index))
     }
 
-    pub(crate) fn route_of(&self, sid: u64) -> Option<Route> {
-        self.by_sid.get(&sid).copied().map(Route)
+    pub(crate) fn recipient_of(&self, sid: u64) -> Option<Recipient> {
+        self.by_sid.get(&sid).copied().map(Recipient)
     }
 
     /// One of those that were not handed back, by any number.
-    pub(crate) fn pick(&self, number: u8) -> Option<Route> {
+    pub(crate) fn pick(&self, number: u8) -> Option<Recipient> {
         let held: Vec<usize> = (0..self.wanted.len())
             .filter(|index| self.wanted.get(*index).is_some_and(|one| one.released.is_none()))
             .collect();
         let index = usize::from(number).checked_rem(held.len())?;
-        held.get(index).copied().map(Route)
+        held.get(index).copied().map(Recipient)
     }
 
     /// The numbers of those that servers are to know.
@@ -155,15 +155,15 @@ impl App {
     /// A message arrived at a route: message `id` on that link, whose server has sent `sent`.
     pub(crate) fn delivered(
         &mut self,
-        route: Route,
+        recipient: Recipient,
         sid: u64,
         (link, id): (u32, u64),
         sent: &[u64],
         checks: &mut Checks,
     ) {
         self.messages += 1;
-        let Some(wanted) = self.get_mut(route) else {
-            return checks.fail(Invariant::DeliveredOnce, || format!("no {route:?}"));
+        let Some(wanted) = self.get_mut(recipient) else {
+            return checks.fail(Invariant::DeliveredOnce, || format!("no {recipient:?}"));
         };
         checks.that(Invariant::DeliveredOnce, wanted.sid == sid, || {
             format!("a message for {sid} came to {}", wanted.sid)
@@ -193,25 +193,25 @@ impl App {
     /// it is true.
     pub(crate) fn released(
         &mut self,
-        route: Route,
+        recipient: Recipient,
         sid: u64,
-        ended: Ended,
+        ended: EndReason,
         is_true: bool,
         checks: &mut Checks,
     ) {
-        let Some(wanted) = self.get_mut(route) else {
-            return checks.fail(Invariant::ReleasedOnce, || format!("no {route:?}"));
+        let Some(wanted) = self.get_mut(recipient) else {
+            return checks.fail(Invariant::ReleasedOnce, || format!("no {recipient:?}"));
         };
         let is_first = wanted.released.is_none() && wanted.sid == sid;
         checks.that(Invariant::ReleasedOnce, is_first, || format!("{wanted:?} again as {sid}"));
         let is_true = is_true
             && match ended {
                 // What was on its way to a draining one may have been lost.
-                Ended::Unsubscribed => wanted.is_unsubscribed || wanted.drained_on.is_some(),
-                Ended::MaxReached => wanted.has_max(),
-                Ended::Drained => wanted.drained_on.is_some(),
-                Ended::NotPermitted => wanted.is_refusable(),
-                Ended::Refused | Ended::Stopped => true,
+                EndReason::Unsubscribed => wanted.is_unsubscribed || wanted.drained_on.is_some(),
+                EndReason::MaxReached => wanted.has_max(),
+                EndReason::Drained => wanted.drained_on.is_some(),
+                EndReason::NotPermitted => wanted.is_refusable(),
+                EndReason::Refused | EndReason::Closed => true,
                 _ => false,
             };
         checks.that(Invariant::ReleasedRightly, is_true, || format!("{wanted:?} as {ended:?}"));

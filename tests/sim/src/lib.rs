@@ -22,7 +22,7 @@ mod setup;
 mod wire;
 mod world;
 
-pub use app::Route;
+pub use app::Recipient;
 pub use checks::Checks;
 pub use checks::Invariant;
 pub use checks::Violation;

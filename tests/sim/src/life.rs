@@ -5,7 +5,7 @@ use nats_proto::Growable;
 use nats_proto::Store;
 
 use crate::SUBSCRIPTIONS;
-use crate::app::Route;
+use crate::app::Recipient;
 use crate::checks::Checks;
 use crate::flaw::Flaw;
 use crate::operation;
@@ -49,13 +49,13 @@ pub fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> Life {
         eprintln!("{setup:#?}");
     }
     if head[0] & 1 == 0 {
-        live_in::<Fixed<Route, SUBSCRIPTIONS, 4, 48>>(setup, operations)
+        live_in::<Fixed<Recipient, SUBSCRIPTIONS, 4, 48>>(setup, operations)
     } else {
-        live_in::<Growable<Route>>(setup, operations)
+        live_in::<Growable<Recipient>>(setup, operations)
     }
 }
 
-fn live_in<S: Store<Route = Route>>(setup: Setup, operations: &[u8]) -> Life {
+fn live_in<S: Store<Recipient = Recipient>>(setup: Setup, operations: &[u8]) -> Life {
     let mut world = World::<S>::new(setup);
     let (operations, _) = operations.as_chunks::<{ operation::LEN }>();
     // Some is asked for before there is a connection.

@@ -28,7 +28,7 @@ pub(crate) enum Operation {
     Flush,
     ServerPing,
     ServerError(u8),
-    LameDuck {
+    LameDuckMode {
         server: u8,
         after: u8,
     },
@@ -89,7 +89,7 @@ impl Operation {
             36..39 => Self::Flush,
             39..41 => Self::ServerPing,
             41..43 => Self::ServerError(first),
-            43..45 => Self::LameDuck { server: first, after: second },
+            43..45 => Self::LameDuckMode { server: first, after: second },
             45..47 => Self::Info { server: first, tells_of: second },
             47..51 => Self::Cut {
                 direction: if first & 1 == 0 { Direction::Up } else { Direction::Down },

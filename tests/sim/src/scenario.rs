@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use nats_proto::Store;
-use nats_proto::session::Stop;
+use nats_proto::session::CloseReason;
 
-use crate::app::Route;
+use crate::app::Recipient;
 use crate::checks::Invariant;
 use crate::life::Life;
 use crate::operation::Operation;
@@ -16,7 +16,7 @@ use crate::world::World;
 
 /// How many bytes go up and down when nothing is cut.
 #[must_use]
-pub fn length<S: Store<Route = Route>>() -> (u64, u64) {
+pub fn length<S: Store<Recipient = Recipient>>() -> (u64, u64) {
     let mut world = World::<S>::new(Setup::plain(1));
     perform(&mut world);
     world.carried()
@@ -24,7 +24,7 @@ pub fn length<S: Store<Route = Route>>() -> (u64, u64) {
 
 /// The whole of it, with a cut.
 #[must_use]
-pub fn play<S: Store<Route = Route>>(setup: Setup, cut: Option<Cut>) -> Life {
+pub fn play<S: Store<Recipient = Recipient>>(setup: Setup, cut: Option<Cut>) -> Life {
     let mut world = World::<S>::new(setup);
     if let Some(cut) = cut {
         world.cut(cut);
@@ -33,7 +33,7 @@ pub fn play<S: Store<Route = Route>>(setup: Setup, cut: Option<Cut>) -> Life {
     Life { checks: world.checks().clone(), counts: world.counts() }
 }
 
-fn perform<S: Store<Route = Route>>(world: &mut World<S>) {
+fn perform<S: Store<Recipient = Recipient>>(world: &mut World<S>) {
     world.subscribe("a.*", None);
     world.connect();
     world.come_to_rest();
@@ -67,7 +67,7 @@ fn perform<S: Store<Route = Route>>(world: &mut World<S>) {
     world.come_to_rest();
     // One server goes, the other takes over.
     world.arrive("a.c");
-    world.apply(Operation::LameDuck { server: 0, after: 18 }, Pause::Moment);
+    world.apply(Operation::LameDuckMode { server: 0, after: 18 }, Pause::Moment);
     world.subscribe("b.*.c", None);
     world.unsubscribe(0, Some(5));
     world.publish("b.x.c");
@@ -90,7 +90,7 @@ fn perform<S: Store<Route = Route>>(world: &mut World<S>) {
     world.check_ending();
 }
 
-impl<S: Store<Route = Route>> World<S> {
+impl<S: Store<Recipient = Recipient>> World<S> {
     /// Runs until there is a connection on which everything is done.
     fn come_to_rest(&mut self) {
         let is_settled = self.settle() && self.stop().is_none();
@@ -100,8 +100,8 @@ impl<S: Store<Route = Route>> World<S> {
     /// It is drained, or was cut while it drained.
     fn check_ending(&mut self) {
         let is_fine = match self.stop() {
-            Some(Stop::Drained) => true,
-            Some(Stop::Lost(_)) => self.counts().cuts > 0,
+            Some(CloseReason::Drained) => true,
+            Some(CloseReason::Disconnected(_)) => self.counts().cuts > 0,
             _ => false,
         };
         self.must(Invariant::StopsRightly, is_fine, "it did not end drained");

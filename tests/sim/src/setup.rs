@@ -50,14 +50,14 @@ impl Setup {
             Backoff::Exponential { min: Duration::from_millis(100), max: Duration::from_secs(8) };
         let config = Config {
             ping_interval: PING_INTERVAL,
-            keep_order: rng.percent(30),
+            retain_servers_order: rng.percent(30),
             reconnect: !rng.percent(3),
-            retry_first: rng.percent(70),
+            retry_on_initial_connect: rng.percent(70),
             backoff: if rng.percent(30) { exponential } else { Backoff::DEFAULT },
-            max_attempts: rng.percent(20).then_some(3),
-            retry_refused: rng.percent(70),
-            ignore_discovered: rng.percent(20),
-            leave_within: (!rng.percent(20)).then_some(Duration::from_secs(5)),
+            max_reconnects: rng.percent(20).then_some(3),
+            ignore_auth_error_abort: rng.percent(70),
+            ignore_discovered_servers: rng.percent(20),
+            lame_duck_jitter: (!rng.percent(20)).then_some(Duration::from_secs(5)),
             ..Config::DEFAULT
         };
         let rooms = [16, 24, 40, 100, 500, 4096];

@@ -11,19 +11,19 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use nats_proto::Instant;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Store;
+use nats_proto::session::CloseReason;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
-use nats_proto::session::Stop;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
 
 use self::link::Line;
 use self::link::Link;
 use crate::app::App;
-use crate::app::Route;
+use crate::app::Recipient;
 use crate::checks::Checks;
 use crate::checks::Invariant;
 use crate::cluster::Cluster;
@@ -43,7 +43,7 @@ const MAX_TURNS_AT_ONCE: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(200);
 
 /// A session with its driver, what is around them, and what has to be true of it.
-pub struct World<S: Store<Route = Route>> {
+pub struct World<S: Store<Recipient = Recipient>> {
     session: Session<S>,
     now: Instant,
     setup: Setup,
@@ -67,7 +67,7 @@ pub struct World<S: Store<Route = Route>> {
     dialled: (String, Option<Instant>),
     known_changes: u32,
     /// The subscriptions of which the session said that they may have been refused.
-    doubtful: BTreeSet<u64>,
+    maybe_refused: BTreeSet<u64>,
     /// How many turns were taken at this moment.
     turns: u64,
     /// Whether the application has connected.
@@ -82,7 +82,7 @@ pub struct World<S: Store<Route = Route>> {
     wants_finish: bool,
     /// The subscriptions that the connection was made again with.
     resubscribing: Vec<u64>,
-    stopped: Option<Stop>,
+    stopped: Option<CloseReason>,
 }
 
 /// What a server has to be spared for.
@@ -141,7 +141,7 @@ impl Conditions {
     const GOOD: Self = Self { chunk: 4096, window: 8192, delay: 1 };
 }
 
-impl<S: Store<Route = Route>> World<S> {
+impl<S: Store<Recipient = Recipient>> World<S> {
     /// A world before the application connects.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
@@ -152,7 +152,7 @@ impl<S: Store<Route = Route>> World<S> {
         }
         let cluster = Cluster::new(setup.variety, &mut rng);
         let mut world = Self {
-            session: Session::new(setup.config, Seed(seed)),
+            session: Session::new(setup.config, RngSeed(seed)),
             now: Instant::from_millis(1_000),
             setup,
             rng,
@@ -170,7 +170,7 @@ impl<S: Store<Route = Route>> World<S> {
             attempts: BTreeMap::new(),
             dialled: (String::new(), None),
             known_changes: 0,
-            doubtful: BTreeSet::new(),
+            maybe_refused: BTreeSet::new(),
             turns: 0,
             has_begun: false,
             decoder: Decoder::default(),
@@ -221,7 +221,7 @@ impl<S: Store<Route = Route>> World<S> {
     }
 
     /// Why the session is over, if it is.
-    pub fn stop(&self) -> Option<Stop> {
+    pub fn stop(&self) -> Option<CloseReason> {
         match self.session.step() {
             Step::Stop(stop) => Some(stop),
             _ => None,

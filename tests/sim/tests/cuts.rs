@@ -6,13 +6,13 @@ use nats_proto::Store;
 use nats_sim::Cut;
 use nats_sim::Direction;
 use nats_sim::Invariant;
-use nats_sim::Route;
+use nats_sim::Recipient;
 use nats_sim::SUBSCRIPTIONS;
 use nats_sim::Setup;
 use nats_sim::length;
 use nats_sim::play;
 
-type Small = Fixed<Route, SUBSCRIPTIONS, 4, 48>;
+type Small = Fixed<Recipient, SUBSCRIPTIONS, 4, 48>;
 
 #[test]
 fn uncut() {
@@ -22,7 +22,7 @@ fn uncut() {
     let idle = life.checks.counts().filter(|(_, count)| *count == 0);
     let idle: Vec<_> = idle.map(|(invariant, _)| invariant).collect();
     assert_eq!(idle, [Invariant::NoHammering], "everything else is in it");
-    assert_eq!(length::<Small>(), length::<Growable<Route>>());
+    assert_eq!(length::<Small>(), length::<Growable<Recipient>>());
 }
 
 #[test]
@@ -32,10 +32,10 @@ fn at_every_byte_with_fixed_storage() {
 
 #[test]
 fn at_every_byte_with_growable_storage() {
-    at_every_byte::<Growable<Route>>(4096);
+    at_every_byte::<Growable<Recipient>>(4096);
 }
 
-fn at_every_byte<S: Store<Route = Route>>(room: usize) {
+fn at_every_byte<S: Store<Recipient = Recipient>>(room: usize) {
     let (up, down) = length::<S>();
     assert!(up > 1_000 && down > 2_000, "{up} {down}");
     let mut cuts = 0;

@@ -8,7 +8,7 @@ use nats_embassy::Event;
 use nats_embassy::NoClock;
 use nats_embassy::TlsConnector;
 use nats_embassy::TlsMemory;
-use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::session::DisconnectReason;
 use nats_tests::certificates::Authority;
 use p256::PublicKey;
 use p256::ecdh::EphemeralSecret;
@@ -91,7 +91,7 @@ async fn deceive(proof: Proof, authority: &Authority) -> bool {
     };
     let device = first_event(&url, connector);
     let (event, has_ended) = embassy_futures::join::join(device, serve).await;
-    assert_eq!(event, Event::ConnectFailed(Lost::Tls));
+    assert_eq!(event, Event::ConnectFailed(DisconnectReason::Tls));
     has_ended
 }
 

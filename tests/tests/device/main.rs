@@ -19,7 +19,7 @@ use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::Connector;
 use nats_embassy::Event;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 use nats_embassy::Resources;
 use nats_embassy::nats_proto::session;
 
@@ -77,7 +77,7 @@ async fn talk<C: Connector>(
     };
     let mut requests = hub.subscribe("ready").await.unwrap();
     let device = run(url, session, connector, async |client| {
-        let mut commands = client.subscribe("commands", Queueing::drop_oldest(4)).unwrap();
+        let mut commands = client.subscribe("commands", PendingLimits::drop_oldest(4)).unwrap();
         let publish = async {
             for number in 0..COUNT {
                 client.publish("telemetry", &number.to_be_bytes()).await.unwrap();
@@ -93,8 +93,8 @@ async fn talk<C: Connector>(
         };
         embassy_futures::join::join(publish, receive).await;
         // With the answer.
-        assert_eq!(client.statistics().received, COUNT + 1);
-        assert_eq!(client.statistics().connections, 1);
+        assert_eq!(client.statistics().in_messages, COUNT + 1);
+        assert_eq!(client.statistics().connects, 1);
         drop(commands);
         client.drain().await.unwrap();
     });

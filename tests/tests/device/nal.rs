@@ -1,7 +1,7 @@
 use nats_embassy::Event;
 use nats_embassy::NalConnector;
 use nats_embassy::NoDns;
-use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::session::DisconnectReason;
 use nats_tests::NatsServer;
 
 use crate::SESSION;
@@ -24,11 +24,11 @@ async fn what_cannot_be_found() {
     let unknown = format!("nats://other.example:{}", server.port());
     let named = format!("nats://hub.example:{}", server.port());
     let websocket = format!("ws://127.0.0.1:{}", server.port());
-    let unreachable = Event::ConnectFailed(Lost::Unreachable);
+    let unreachable = Event::ConnectFailed(DisconnectReason::Unreachable);
     assert_eq!(first_event(&unknown, NalConnector::new(Stack, Stack)).await, unreachable);
     assert_eq!(first_event(&named, NalConnector::new(Stack, NoDns)).await, unreachable);
     assert_eq!(first_event(&websocket, NalConnector::new(Stack, NoDns)).await, unreachable);
     let secure = format!("tls://127.0.0.1:{}", server.port());
     let event = first_event(&secure, NalConnector::new(Stack, NoDns)).await;
-    assert_eq!(event, Event::ConnectFailed(Lost::TlsUnavailable));
+    assert_eq!(event, Event::ConnectFailed(DisconnectReason::TlsUnavailable));
 }

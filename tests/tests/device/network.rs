@@ -8,9 +8,9 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_nal_async::AddrType;
 use embedded_nal_async::Dns;
 use embedded_nal_async::TcpConnect;
-use nats_embassy::Connection;
 use nats_embassy::Connector;
-use nats_embassy::Failed;
+use nats_embassy::Transport;
+use nats_embassy::TransportError;
 use nats_embassy::nats_proto::ServerUrl;
 use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
@@ -22,15 +22,15 @@ pub(crate) struct Network;
 pub(crate) struct Socket(TcpStream);
 
 impl Connector for Network {
-    type Connection<'c> = Socket;
+    type Transport<'c> = Socket;
 
-    async fn dial(&mut self, server: &ServerUrl<'_>) -> Result<Socket, Failed> {
+    async fn connect(&mut self, server: &ServerUrl<'_>) -> Result<Socket, TransportError> {
         let address = (server.host(), server.port());
-        TcpStream::connect(address).await.map(Socket).map_err(|_| Failed)
+        TcpStream::connect(address).await.map(Socket).map_err(|_| TransportError)
     }
 }
 
-impl Connection for Socket {
+impl Transport for Socket {
     type Reader<'a> = FromTokio<ReadHalf<'a>>;
     type Writer<'a> = FromTokio<WriteHalf<'a>>;
 

@@ -8,7 +8,7 @@ use nats_embassy::TlsClock;
 use nats_embassy::TlsConnector;
 use nats_embassy::TlsMemory;
 use nats_embassy::nats_proto::session;
-use nats_embassy::nats_proto::session::Lost;
+use nats_embassy::nats_proto::session::DisconnectReason;
 use nats_embassy::nats_proto::session::Tls;
 use nats_tests::NatsServer;
 use nats_tests::certificates::Authority;
@@ -23,7 +23,7 @@ use crate::talk;
 
 pub(crate) type Memory = TlsMemory<16_640, 1024>;
 
-pub(crate) const NO_TLS: Event = Event::ConnectFailed(Lost::Tls);
+pub(crate) const NO_TLS: Event = Event::ConnectFailed(DisconnectReason::Tls);
 
 pub(crate) struct Now;
 
@@ -123,7 +123,7 @@ async fn without_tls_and_again_with_it() {
         let config = authority.sign_server().config("");
         for connections in 2..5 {
             let _secure = NatsServer::start_on(Some(port), &config);
-            while client.statistics().connections < connections || client.flush().await.is_err() {
+            while client.statistics().connects < connections || client.flush().await.is_err() {
                 client.next_event().await.unwrap();
             }
         }
@@ -208,10 +208,10 @@ async fn too_little_memory_ends_the_connection_and_nothing_else() {
     let mut memory = TlsMemory::<1024, 1024>::new();
     let connector = TlsConnector::new(Network, &issuer, Now, entropy, &mut memory);
     run(&url(&server), SESSION, connector, async |client| {
-        let _all = client.subscribe("long", nats_embassy::Queueing::drop_oldest(1)).unwrap();
+        let _all = client.subscribe("long", nats_embassy::PendingLimits::drop_oldest(1)).unwrap();
         client.flush().await.unwrap();
         hub.publish("long", vec![0; 100_000]).await.unwrap();
-        while client.next_event().await != Some(Event::Disconnected(Lost::Io)) {}
+        while client.next_event().await != Some(Event::Disconnected(DisconnectReason::Io)) {}
         while client.next_event().await != Some(Event::Reconnected) {}
         client.flush().await.unwrap();
     })

@@ -9,17 +9,17 @@ use nats_tests::jwt;
 use nats_tests::jwt::STRANGER;
 use nats_tests::jwt::USER;
 use nats_tokio::Auth;
+use nats_tokio::AuthError;
 use nats_tokio::Client;
+use nats_tokio::CloseReason;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
 use nats_tokio::CredentialsError;
+use nats_tokio::DisconnectReason;
 use nats_tokio::ErrorKind;
 use nats_tokio::Event;
-use nats_tokio::LoginError;
-use nats_tokio::Lost;
 use nats_tokio::NkeyError;
 use nats_tokio::PublishError;
-use nats_tokio::Stop;
 use serde_json::json;
 
 use crate::soon;
@@ -70,7 +70,7 @@ async fn nkeys_of_users() {
         options().nkey(format!("{USER}\n")),
         options().credentials(USER),
         options().nkey_with(&public, signer(USER)),
-        options().auth_with(|challenge| async move {
+        options().auth_callback(|challenge| async move {
             assert!(challenge.auth_required && !challenge.nonce.is_empty());
             Ok(Auth::nkey(USER)?)
         }),
@@ -102,7 +102,7 @@ async fn jwts_of_users() {
         options().credentials(text.replace('\n', "\r\n")),
         options().credentials_file(&file),
         options().jwt(&token, signer(USER)),
-        options().auth_with(move |_| {
+        options().auth_callback(move |_| {
             let text = text.clone();
             async move { Ok(Auth::credentials(&text)?) }
         }),
@@ -111,7 +111,7 @@ async fn jwts_of_users() {
     }
     std::fs::remove_file(&file).unwrap();
     match connect(&server, options().credentials_file(&file)).await {
-        Err(ConnectError::Login(LoginError::File(_))) => {}
+        Err(ConnectError::Auth(AuthError::File(_))) => {}
         other => panic!("{other:?}"),
     }
     assert_refused(&server, options()).await;
@@ -158,13 +158,16 @@ async fn a_jwt_that_expires() {
     assert_works(&client).await;
     let mut events = client.events();
     match soon(events.next()).await {
-        Some(Event::Disconnected { cause, .. }) => {
-            assert_eq!(cause, Lost::Server(ErrorKind::AuthenticationExpired));
+        Some(Event::Disconnected { reason, .. }) => {
+            assert_eq!(reason, DisconnectReason::Server(ErrorKind::AuthenticationExpired));
         }
         other => panic!("{other:?}"),
     }
     // The same JWT does not help, and it is not tried for ever.
-    assert!(matches!(soon(client.closed()).await, Stop::Lost(_) | Stop::NoServers));
+    assert!(matches!(
+        soon(client.closed()).await,
+        CloseReason::Disconnected(_) | CloseReason::NoServers
+    ));
     // Which of two things it says depends on the server's version.
     match connect(&server, options().credentials(&text)).await {
         Err(ConnectError::Refused {
@@ -180,7 +183,7 @@ async fn a_jwt_that_expires_is_replaced_by_whoever_decides() {
     let server = NatsServer::start(&jwt::server_config());
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    let options = options().auth_with(move |_| {
+    let options = options().auth_callback(move |_| {
         // The first one is good for a while, the next one for ever.
         let expires = (count.fetch_add(1, Relaxed) == 0).then_some(2);
         let text = jwt::credentials(&jwt::user(USER, expires, &json!({})), USER);
@@ -252,7 +255,7 @@ async fn the_callback_decides_for_every_server() {
     let count = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&count);
     let address = user.url();
-    let options = options().keep_server_order().auth_with(move |challenge| {
+    let options = options().retain_servers_order().auth_callback(move |challenge| {
         asked.fetch_add(1, Relaxed);
         let is_users = challenge.server == address;
         async move {
@@ -276,7 +279,7 @@ async fn a_server_without_a_nonce_is_not_told_who_we_are() {
         options().jwt(&token, signer(USER)),
     ] {
         match connect(&server, options).await {
-            Err(ConnectError::Login(LoginError::NoNonce)) => {}
+            Err(ConnectError::Auth(AuthError::NoNonce)) => {}
             other => panic!("{other:?}"),
         }
     }

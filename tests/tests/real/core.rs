@@ -2,10 +2,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use nats_tests::NatsServer;
+use nats_tokio::CloseReason;
 use nats_tokio::ConnectOptions;
 use nats_tokio::HeaderMap;
 use nats_tokio::RequestError;
-use nats_tokio::Stop;
 use nats_tokio::Subscriber;
 use tokio::net::TcpStream;
 
@@ -285,7 +285,7 @@ async fn a_server_that_goes_away_is_noticed() {
     client.flush().await.unwrap();
     drop(server);
     assert!(soon(subscriber.next()).await.is_none());
-    assert!(matches!(soon(client.closed()).await, Stop::Lost(_)));
+    assert!(matches!(soon(client.closed()).await, CloseReason::Disconnected(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,7 +49,7 @@ async fn messages_cross_it_both_ways_and_again_after_it_was_down() {
         .await
         .unwrap();
     let hub = ConnectOptions::new().backoff(backoff).connect(cluster.url()).await.unwrap();
-    assert_eq!(device.servers().len(), 1, "a leaf node does not tell of the cluster's servers");
+    assert_eq!(device.server_pool().len(), 1, "a leaf node does not tell of the cluster's servers");
     let mut commands = device.subscribe("device.7.command").await.unwrap();
     let mut telemetry = hub.subscribe("device.*.telemetry").await.unwrap();
     arrives(&hub, "device.7.command", &mut commands).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nats_tests::NatsServer;
 use nats_tokio::Client;
-use nats_tokio::RepliesEnded;
+use nats_tokio::RepliesEndReason;
 use nats_tokio::RequestError;
 use nats_tokio::RequestMany;
 
@@ -12,7 +12,7 @@ use crate::connect;
 use crate::soon;
 
 /// So many replies come, and they end like that.
-async fn get(request: RequestMany<'_>) -> (usize, Option<RepliesEnded>) {
+async fn get(request: RequestMany<'_>) -> (usize, Option<RepliesEndReason>) {
     let mut replies = soon(request).await.unwrap();
     let mut count = 0;
     while let Some(reply) = soon(replies.next()).await {
@@ -46,15 +46,15 @@ async fn all_who_answer() {
         serve(connect(&server).await, number, false).await;
     }
     let within = client.request_many("who", "").timeout(Duration::from_millis(300));
-    assert_eq!(get(within).await, (3, Some(RepliesEnded::TimedOut)));
+    assert_eq!(get(within).await, (3, Some(RepliesEndReason::TimedOut)));
     let stall = client.request_many("who", "").stall(Duration::from_millis(300));
-    assert_eq!(get(stall).await, (3, Some(RepliesEnded::Stalled)));
+    assert_eq!(get(stall).await, (3, Some(RepliesEndReason::Stalled)));
     let first = client.request_many("who", "").stall(Duration::from_secs(5)).max_messages(2);
-    assert_eq!(get(first).await, (2, Some(RepliesEnded::MaxReached)));
+    assert_eq!(get(first).await, (2, Some(RepliesEndReason::MaxReached)));
 
     let (alone, other) = (NatsServer::start(""), "say which is the last");
     serve(connect(&alone).await, 0, true).await;
     let client = connect(&alone).await;
     let last = client.request_many("who", other).sentinel().max_messages(9);
-    assert_eq!(get(last).await, (1, Some(RepliesEnded::Sentinel)));
+    assert_eq!(get(last).await, (1, Some(RepliesEndReason::Sentinel)));
 }

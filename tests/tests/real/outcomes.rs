@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nats_tests::NatsServer;
-use nats_tokio::Ended;
+use nats_tokio::EndReason;
 use nats_tokio::RequestError;
 use tokio::time::timeout;
 
@@ -75,7 +75,7 @@ async fn a_first_program_ends() {
         let message = greetings.next().await.unwrap();
         assert_eq!(message.payload(), b"hello");
         client.drain().await.unwrap();
-        assert_eq!(greetings.ended(), Some(Ended::Drained));
+        assert_eq!(greetings.ended(), Some(EndReason::Drained));
     };
     at_once(program).await;
 }

@@ -7,10 +7,10 @@ use nats_tests::NatsServer;
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
 use nats_tokio::ConnectionStatus;
-use nats_tokio::Ended;
+use nats_tokio::DisconnectReason;
+use nats_tokio::EndReason;
 use nats_tokio::Event;
 use nats_tokio::Events;
-use nats_tokio::Lost;
 use nats_tokio::RequestError;
 
 use crate::soon;
@@ -40,7 +40,7 @@ async fn reconnected(events: &mut Events) {
 
 /// The number of the cluster's server that a client is connected to.
 fn node_of(cluster: &Cluster, client: &Client) -> usize {
-    let server = &client.servers()[0].server;
+    let server = &client.server_pool()[0].server;
     (0..cluster.size()).find(|&node| server.ends_with(&format!(":{}", cluster.port(node)))).unwrap()
 }
 
@@ -84,7 +84,7 @@ async fn a_client_survives_its_server_in_a_cluster() {
             let _ = responder.respond(&request, payload).await;
         }
     });
-    assert_eq!(client.servers().len(), 3, "{:?}", client.servers());
+    assert_eq!(client.server_pool().len(), 3, "{:?}", client.server_pool());
     let mut events = client.events();
     for _ in 0..3 {
         let node = node_of(&cluster, &client);
@@ -110,7 +110,7 @@ async fn a_client_survives_its_server_in_a_cluster() {
 #[tokio::test]
 async fn a_lame_duck_is_left_without_a_loss() {
     let cluster = Cluster::start(2, "");
-    let options = eager().leave_lame_duck_within(Some(Duration::from_millis(200)));
+    let options = eager().lame_duck_jitter(Some(Duration::from_millis(200)));
     let url = format!("nats://127.0.0.1:{}", cluster.port(0));
     let client = options.connect(&url).await.unwrap();
     let mut subscriber = client.subscribe("a").await.unwrap();
@@ -119,7 +119,7 @@ async fn a_lame_duck_is_left_without_a_loss() {
     cluster.node(0).signal("USR2");
     let mut sent = 0_u32;
     soon(async {
-        while !matches!(client.servers()[0].server.rsplit(':').next(),
+        while !matches!(client.server_pool()[0].server.rsplit(':').next(),
             Some(port) if port == cluster.port(1).to_string())
             || client.status() != ConnectionStatus::Connected
         {
@@ -130,10 +130,13 @@ async fn a_lame_duck_is_left_without_a_loss() {
     })
     .await;
     let left = until(&mut events, |event| matches!(event, Event::Disconnected { .. })).await;
-    let Event::Disconnected { server, cause, text: None, unconfirmed: 0, .. } = left else {
+    let Event::Disconnected { server, reason, text: None, unconfirmed: 0, .. } = left else {
         panic!("{left:?}");
     };
-    assert!(cause == Lost::LameDuck && server.contains(&cluster.port(0).to_string()), "{server}");
+    assert!(
+        reason == DisconnectReason::LameDuckMode && server.contains(&cluster.port(0).to_string()),
+        "{server}"
+    );
     client.publish("a", "here").await.unwrap();
     assert_eq!(soon(subscriber.next()).await.unwrap().payload(), b"here");
 }
@@ -146,7 +149,10 @@ async fn a_server_that_hangs_is_found_out() {
     let mut events = client.events();
     server.signal("STOP");
     let lost = until(&mut events, |event| matches!(event, Event::Disconnected { .. })).await;
-    assert!(matches!(lost, Event::Disconnected { cause: Lost::Stale, .. }), "{lost:?}");
+    assert!(
+        matches!(lost, Event::Disconnected { reason: DisconnectReason::Stale, .. }),
+        "{lost:?}"
+    );
     server.signal("CONT");
     reconnected(&mut events).await;
     soon(client.flush()).await.unwrap();
@@ -168,7 +174,7 @@ async fn permissions_that_are_taken_away_end_what_they_allowed() {
     let mut events = client.events();
     server.reload(&users("\"a\""));
     assert!(soon(b.next()).await.is_none());
-    assert_eq!(b.ended(), Some(Ended::NotPermitted));
+    assert_eq!(b.ended(), Some(EndReason::NotPermitted));
     until(&mut events, |event| matches!(event, Event::ServerError { .. })).await;
     client.publish("a", "1").await.unwrap();
     assert_eq!(soon(a.next()).await.unwrap().payload(), b"1");
@@ -185,5 +191,5 @@ async fn credentials_that_are_refused_twice_end_the_client() {
     server.reload(&users("q"));
     let stop = soon(client.closed()).await;
     let kind = nats_tokio::ErrorKind::AuthorizationViolation;
-    assert_eq!(stop, nats_tokio::Stop::Lost(Lost::Server(kind)));
+    assert_eq!(stop, nats_tokio::CloseReason::Disconnected(DisconnectReason::Server(kind)));
 }

@@ -10,8 +10,8 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::KeySigner;
-use nats_embassy::Login;
-use nats_embassy::Queueing;
+use nats_embassy::Auth;
+use nats_embassy::PendingLimits;
 use nats_embassy::Resources;
 use nats_embassy::Runner;
 use nats_embassy::nats_proto::Subject;
@@ -33,7 +33,7 @@ static EXECUTOR: StaticCell<Executor> = StaticCell::new();
 extern "C" fn _start() -> ! {
     let executor = EXECUTOR.init(Executor::new(null_mut()));
     let spawner = executor.spawner();
-    let config = Config::new("nats://10.0.0.1").login(Login::Jwt("jwt"));
+    let config = Config::new("nats://10.0.0.1").auth(Auth::Jwt("jwt"));
     let mut seed = [0; 58];
     fill(&mut seed);
     let made = nats_embassy::new(config, Wire, NATS.take(), [1; 32]);
@@ -57,7 +57,7 @@ async fn run(mut runner: Runner<'static, Nats, Wire, KeySigner>) {
 
 #[embassy_executor::task]
 async fn app(client: Client<'static, Nats>) {
-    let Ok(mut lamp) = client.subscribe("lamp", Queueing::drop_oldest(2)) else { return };
+    let Ok(mut lamp) = client.subscribe("lamp", PendingLimits::drop_oldest(2)) else { return };
     let message = Publish::new(Subject::from_static("t"), &[]);
     let _ = client.publish_in_place(&message, 10, |space| space.len()).await;
     let _ = client.publish_message(&message).await;
@@ -71,7 +71,7 @@ async fn app(client: Client<'static, Nats>) {
     }
     output(lamp.dropped());
     if client.next_event().await.is_some() {
-        output(client.statistics().received);
+        output(client.statistics().in_messages);
     }
     let _ = client.drain().await;
 }

@@ -9,7 +9,7 @@ use embassy_executor::raw::Executor;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use nats_embassy::Client;
 use nats_embassy::Config;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 use nats_embassy::Resources;
 use nats_embassy::Runner;
 use nats_embassy::TlsClock;
@@ -75,7 +75,7 @@ async fn run(mut runner: Runner<'static, Nats, Secure>) {
 
 #[embassy_executor::task]
 async fn app(client: Client<'static, Nats>) {
-    let Ok(mut lamp) = client.subscribe("lamp", Queueing::drop_oldest(2)) else { return };
+    let Ok(mut lamp) = client.subscribe("lamp", PendingLimits::drop_oldest(2)) else { return };
     let message = Publish::new(Subject::from_static("t"), &[]);
     let _ = client.publish_in_place(&message, 10, |space| space.len()).await;
     let _ = client.publish_message(&message).await;
@@ -89,7 +89,7 @@ async fn app(client: Client<'static, Nats>) {
     }
     output(lamp.dropped());
     if client.next_event().await.is_some() {
-        output(client.statistics().received);
+        output(client.statistics().in_messages);
     }
     let _ = client.drain().await;
 }

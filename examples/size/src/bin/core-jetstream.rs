@@ -8,7 +8,7 @@ use core::time::Duration;
 use nats_proto::HeaderBuf;
 use nats_proto::Inbox;
 use nats_proto::Message;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::Subject;
 use nats_proto::jetstream::AckKind;
 use nats_proto::jetstream::ApiPrefix;
@@ -100,11 +100,11 @@ impl Layer<1> for JetStream {
         }
     }
 
-    fn receive(&mut self, route: u8, message: &Message<&[u8]>) {
-        if route == ACKS {
-            let Some(token) = self.inbox.token(message.subject_bytes()) else { return };
+    fn receive(&mut self, recipient: u8, message: &Message<&[u8]>) {
+        if recipient == ACKS {
+            let Some(request_id) = self.inbox.request_id(message.subject_bytes()) else { return };
             let reply = PublishReply::read(message, &mut self.scanner);
-            let outcome = self.publish.handle_reply(token, reply, now());
+            let outcome = self.publish.handle_reply(request_id, reply, now());
             self.settle(outcome);
             return;
         }
@@ -141,7 +141,7 @@ impl JetStream {
     }
 
     fn transmit(&mut self, out: &mut SendBuf<'_>) {
-        if let Some(token) = self.publish.poll_transmit(self.position + 1, now()) {
+        if let Some(request_id) = self.publish.poll_transmit(self.position + 1, now()) {
             self.position += 1;
             let (mut reply, mut block) = (Text::new(), HeaderBuf::<Text>::new());
             let mut id = [0; 8];
@@ -150,7 +150,7 @@ impl JetStream {
             }
             let id = core::str::from_utf8(&id).unwrap_or_default();
             let _ = PublishHeaders::NONE.message_id(id).write(&mut block);
-            let reply = self.inbox.reply(token, &mut reply).ok();
+            let reply = self.inbox.reply(request_id, &mut reply).ok();
             let subject = Subject::from_static("telemetry.1");
             let headers = block.as_headers();
             let _ = Publish { subject, reply, headers, payload: b"21" }.encode(out);
@@ -175,7 +175,7 @@ impl JetStream {
                     let _ = Publish { reply, ..Publish::new(subject, &body) }.encode(out);
                 }
                 FetchOutput::End(end) => {
-                    output(matches!(end, nats_proto::jetstream::FetchEnd::Full).into())
+                    output(matches!(end, nats_proto::jetstream::FetchEndReason::Full).into())
                 }
                 _ => {}
             }
@@ -185,7 +185,7 @@ impl JetStream {
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    let seed = Seed([input() as u8; 16]);
+    let seed = RngSeed([input() as u8; 16]);
     let prefix = Inbox::<()>::DEFAULT_PREFIX;
     let (Ok(inbox), Ok(inboxes)) = (Inbox::new(prefix, seed), PullInbox::new(prefix, seed)) else {
         loop {}

@@ -54,6 +54,6 @@ async fn app(resources: &'static mut Nats) {
         let _ = client.try_respond(&command, b"ok");
     }
     let _ = link.drive(client.flush(), |_| {}).await;
-    output(client.statistics().received);
+    output(client.statistics().in_messages);
     let _ = link.drive(client.drain(), |_| {}).await;
 }

@@ -6,11 +6,11 @@ use core::task::Poll;
 
 use nats_proto::Instant;
 use nats_proto::Message;
-use nats_proto::RepliesEnded;
+use nats_proto::RepliesEndReason;
 use nats_proto::ReplyLimits;
+use nats_proto::RequestId;
 use nats_proto::RequestMany;
 use nats_proto::Sid;
-use nats_proto::Token;
 use nats_proto::wire::Publish;
 
 use super::Link;
@@ -104,7 +104,7 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
         limits: ReplyLimits,
         mut reply: impl FnMut(Message<&[u8]>),
         mut other: impl FnMut(Message<&[u8]>),
-    ) -> Result<RepliesEnded, RequestError> {
+    ) -> Result<RepliesEndReason, RequestError> {
         let request = RequestMany::new(limits, now());
         if let Some(ended) = request.ended() {
             return Ok(ended);
@@ -126,7 +126,7 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
         let poll = |_: &mut Self, cx: &mut Context<'_>| open.poll_several(&request, message, cx);
         let ended = self.until(poll, taken).await?;
         match ended {
-            RepliesEnded::NoResponders if !has_any => Err(RequestError::NoResponders),
+            RepliesEndReason::NoResponders if !has_any => Err(RequestError::NoResponders),
             ended => Ok(ended),
         }
     }
@@ -135,7 +135,7 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
 /// A request of a link, given up when it is dropped.
 struct OpenRequest<'d, R: LinkMemory<'d>> {
     publisher: Publisher<'d, R>,
-    token: Token,
+    request_id: RequestId,
     /// The subscription for several replies, or to the inbox.
     sid: Sid,
     deadline: Instant,
@@ -150,18 +150,18 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         deadline: Option<Instant>,
     ) -> Result<Self, RequestError> {
         let subject = fingerprint(message.subject.as_str().bytes());
-        let (token, sid) = client.shared.lock(|state| {
+        let (request_id, sid) = client.shared.lock(|state| {
             let sid = if owner == SlotOwner::REQUEST {
                 state.open_inbox()?;
                 state.inbox_sid
             } else {
                 state.check_open()?;
-                state.subscribe_to_replies(state.delivery.next_token(), owner, now())?
+                state.subscribe_to_replies(state.delivery.next_request_id(), owner, now())?
             };
             Ok::<_, RequestError>((state.delivery.ask(subject), sid))
         })?;
         let deadline = deadline.unwrap_or(Instant::from_millis(u64::MAX));
-        Ok(Self { publisher: Publisher::new(client.shared), token, sid, deadline })
+        Ok(Self { publisher: Publisher::new(client.shared), request_id, sid, deadline })
     }
 
     /// Publishes the request, and says what else became of it but a reply.
@@ -184,7 +184,7 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         })?;
         if !is_sent
             && let Poll::Ready(Err(error)) =
-                self.publisher.poll_request(self.token, message, several, cx)
+                self.publisher.poll_request(self.request_id, message, several, cx)
         {
             return Err(error);
         }
@@ -198,11 +198,11 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         request: &Cell<RequestMany>,
         message: &Publish<'_>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<RepliesEnded, RequestError>> {
+    ) -> Poll<Result<RepliesEndReason, RequestError>> {
         let (shared, sid) = (self.publisher.shared, self.sid);
         let (is_sent, is_over) = shared.lock(|state| {
             let is_sent = state.delivery.request.as_ref().is_some_and(|request| request.is_sent);
-            (is_sent, state.session.route_mut(sid).is_none().then(|| state.without_inbox()))
+            (is_sent, state.session.recipient_mut(sid).is_none().then(|| state.without_inbox()))
         });
         let mut state = request.get();
         if is_sent {

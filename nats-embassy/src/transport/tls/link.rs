@@ -24,11 +24,11 @@ use super::identity::Identity;
 use super::identity::TlsClock;
 use super::wire::Plug;
 use super::wire::Wire;
-use crate::transport::Connection;
-use crate::transport::Failed;
+use crate::transport::Transport;
+use crate::transport::TransportError;
 
 /// A connection of a [`TlsConnector`](crate::TlsConnector).
-pub struct TlsConnection<'c, 'd, C, E, T> {
+pub struct TlsTransport<'c, 'd, C, E, T> {
     inner: C,
     identity: &'c mut Identity<'d, E>,
     wire: &'c Wire<'d>,
@@ -41,7 +41,7 @@ pub struct TlsConnection<'c, 'd, C, E, T> {
 
 type Tls<'c, 'd> = embedded_tls::TlsConnection<'c, Plug<'c, 'd>, Suite>;
 
-/// The receiving half of a [`TlsConnection`].
+/// The receiving half of a [`TlsTransport`].
 pub struct TlsReader<'a, 'd, R> {
     inner: R,
     wire: &'a Wire<'d>,
@@ -50,7 +50,7 @@ pub struct TlsReader<'a, 'd, R> {
     tls: Option<embedded_tls::TlsReader<'a, Plug<'a, 'd>, Suite>>,
 }
 
-/// The sending half of a [`TlsConnection`].
+/// The sending half of a [`TlsTransport`].
 pub struct TlsWriter<'a, 'd, W> {
     inner: W,
     wire: &'a Wire<'d>,
@@ -59,7 +59,7 @@ pub struct TlsWriter<'a, 'd, W> {
     tls: Option<embedded_tls::TlsWriter<'a, Plug<'a, 'd>, Suite>>,
 }
 
-impl<'c, 'd, C, E, T> TlsConnection<'c, 'd, C, E, T> {
+impl<'c, 'd, C, E, T> TlsTransport<'c, 'd, C, E, T> {
     pub(super) fn new(
         inner: C,
         identity: &'c mut Identity<'d, E>,
@@ -75,7 +75,7 @@ impl<'c, 'd, C, E, T> TlsConnection<'c, 'd, C, E, T> {
     }
 }
 
-impl<C: Connection, E: Entropy, T: TlsClock> TlsConnection<'_, '_, C, E, T> {
+impl<C: Transport, E: Entropy, T: TlsClock> TlsTransport<'_, '_, C, E, T> {
     async fn shake_hands(&mut self, name: &str) -> Result<(), TlsError> {
         let tls = self.tls.as_mut().ok_or(TlsError::Closed)?;
         let mut provider = self.identity.provider::<T>(name)?;
@@ -101,7 +101,7 @@ impl<C: Connection, E: Entropy, T: TlsClock> TlsConnection<'_, '_, C, E, T> {
     }
 }
 
-impl<'d, C: Connection, E: Entropy, T: TlsClock> Connection for TlsConnection<'_, 'd, C, E, T> {
+impl<'d, C: Transport, E: Entropy, T: TlsClock> Transport for TlsTransport<'_, 'd, C, E, T> {
     type Reader<'a>
         = TlsReader<'a, 'd, C::Reader<'a>>
     where
@@ -121,12 +121,12 @@ impl<'d, C: Connection, E: Entropy, T: TlsClock> Connection for TlsConnection<'_
         )
     }
 
-    async fn upgrade(&mut self, name: &str) -> Result<(), Failed> {
+    async fn start_tls(&mut self, name: &str) -> Result<(), TransportError> {
         match self.shake_hands(name).await {
             Ok(()) => self.is_secure = true,
             Err(error) => {
                 self.report.tell(error);
-                return Err(Failed);
+                return Err(TransportError);
             }
         }
         Ok(())

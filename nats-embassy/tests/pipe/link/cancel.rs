@@ -33,7 +33,7 @@ fn receiving_loses_nothing() {
                 .await;
             }
             assert_eq!(received, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-            assert_eq!(client.statistics().received, 10);
+            assert_eq!(client.statistics().in_messages, 10);
         });
     }
 }

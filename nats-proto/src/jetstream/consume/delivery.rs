@@ -10,16 +10,16 @@ const PREFIX: &[u8] = b"$JS.ACK.";
 /// A message's delivery: what its reply subject says, to which acknowledgements go.
 ///
 /// ```
-/// use nats_proto::jetstream::Delivery;
+/// use nats_proto::jetstream::DeliveryInfo;
 ///
-/// let delivery = Delivery::parse(b"$JS.ACK.ORDERS.worker.2.13.14.1795849452224744241.3").unwrap();
+/// let delivery = DeliveryInfo::parse(b"$JS.ACK.ORDERS.worker.2.13.14.1795849452224744241.3").unwrap();
 /// assert_eq!((delivery.stream, delivery.consumer), ("ORDERS", "worker"));
-/// assert_eq!((delivery.attempt, delivery.stream_sequence, delivery.pending), (2, 13, 3));
+/// assert_eq!((delivery.delivered, delivery.stream_sequence, delivery.pending), (2, 13, 3));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub struct Delivery<'a> {
+pub struct DeliveryInfo<'a> {
     /// The stream's domain; `None` for the default one, and from servers that do not say it.
     pub domain: Option<&'a str>,
     /// The stream.
@@ -27,7 +27,7 @@ pub struct Delivery<'a> {
     /// The consumer.
     pub consumer: &'a str,
     /// How often the message was delivered, this time included: 1 for the first time.
-    pub attempt: u64,
+    pub delivered: u64,
     /// The message's sequence number in the stream.
     pub stream_sequence: u64,
     /// The number of this delivery: the consumer counts all of them.
@@ -38,7 +38,7 @@ pub struct Delivery<'a> {
     pub pending: u64,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> DeliveryInfo<'a> {
     /// Reads the reply subject of a message; `None` if it is not that of a consumer's message.
     ///
     /// There are two forms: nine tokens, and since ADR-15 eleven or more, with the domain (`_` for
@@ -63,7 +63,7 @@ impl<'a> Delivery<'a> {
             domain,
             stream,
             consumer,
-            attempt: number()?,
+            delivered: number()?,
             stream_sequence: number()?,
             consumer_sequence: number()?,
             timestamp: Timestamp::from_nanos(i64::try_from(number()?).ok()?),
@@ -105,28 +105,28 @@ mod tests {
     /// From nats-server 2.15.1 without and with `js_ack_fc_v2`, and what ADR-15 allows.
     #[test]
     fn both_forms() {
-        let first = Delivery {
+        let first = DeliveryInfo {
             domain: None,
             stream: "S",
             consumer: "C",
-            attempt: 1,
+            delivered: 1,
             stream_sequence: 2,
             consumer_sequence: 3,
             timestamp: Timestamp::from_nanos(1_795_858_409_294_391_901),
             pending: 4,
         };
-        let table: [(&str, Delivery<'_>); 4] = [
+        let table: [(&str, DeliveryInfo<'_>); 4] = [
             ("$JS.ACK.S.C.1.2.3.1795858409294391901.4", first),
             ("$JS.ACK._.szMpdrwD.S.C.1.2.3.1795858409294391901.4", first),
             (
                 "$JS.ACK.hub.szMpdrwD.S.C.1.2.3.1795858409294391901.4",
-                Delivery { domain: Some("hub"), ..first },
+                DeliveryInfo { domain: Some("hub"), ..first },
             ),
             ("$JS.ACK._.szMpdrwD.S.C.1.2.3.1795858409294391901.4.x1b", first),
         ];
         for (reply, expected) in table {
-            assert_eq!(Delivery::parse(reply.as_bytes()), Some(expected), "{reply}");
-            assert!(Delivery::is_reply(reply.as_bytes()));
+            assert_eq!(DeliveryInfo::parse(reply.as_bytes()), Some(expected), "{reply}");
+            assert!(DeliveryInfo::is_reply(reply.as_bytes()));
         }
     }
 
@@ -149,9 +149,9 @@ mod tests {
             "$JS.ACK.S.C.18446744073709551616.2.3.4.5",
             "$JS.API.S.C.1.2.3.4.5",
         ] {
-            assert_eq!(Delivery::parse(reply.as_bytes()), None, "{reply}");
+            assert_eq!(DeliveryInfo::parse(reply.as_bytes()), None, "{reply}");
         }
-        assert_eq!(Delivery::parse(b"$JS.ACK.\xFF.C.1.2.3.4.5"), None);
+        assert_eq!(DeliveryInfo::parse(b"$JS.ACK.\xFF.C.1.2.3.4.5"), None);
     }
 
     fn naive(reply: &str) -> Option<(String, Vec<u64>)> {
@@ -179,11 +179,11 @@ mod tests {
             tokens in proptest::collection::vec("(_|S|x1|[0-9]{1,20}|-1|)", 4..12),
         ) {
             let reply = format!("$JS.ACK.{}", tokens.join("."));
-            let found = Delivery::parse(reply.as_bytes()).map(|found| {
-                let Delivery { stream, consumer, attempt, stream_sequence, .. } = found;
+            let found = DeliveryInfo::parse(reply.as_bytes()).map(|found| {
+                let DeliveryInfo { stream, consumer, delivered, stream_sequence, .. } = found;
                 let time = u64::try_from(found.timestamp.as_nanos()).unwrap();
                 let rest = [found.consumer_sequence, time, found.pending];
-                let numbers = [attempt, stream_sequence].into_iter().chain(rest).collect::<Vec<_>>();
+                let numbers = [delivered, stream_sequence].into_iter().chain(rest).collect::<Vec<_>>();
                 (format!("{stream} {consumer}"), numbers)
             });
             prop_assert_eq!(found, naive(&reply));

@@ -4,7 +4,7 @@ mod end;
 #[cfg(test)]
 mod tests;
 
-pub use end::FetchEnd;
+pub use end::FetchEndReason;
 
 use core::time::Duration;
 
@@ -44,7 +44,7 @@ const LINGERING: usize = 2;
 /// ```
 /// use core::time::Duration;
 /// use nats_proto::Instant;
-/// use nats_proto::jetstream::{Fetch, FetchConfig, FetchEnd, FetchOutput, Handling, PullStatus};
+/// use nats_proto::jetstream::{Fetch, FetchConfig, FetchEndReason, FetchOutput, Handling, PullStatus};
 ///
 /// let now = Instant::from_millis(0);
 /// let mut fetch = Fetch::new();
@@ -55,7 +55,7 @@ const LINGERING: usize = 2;
 ///
 /// assert_eq!(fetch.handle_message(inbox, 100, now), Handling::Deliver);
 /// fetch.handle_status(inbox, Some(pull.id.number), PullStatus::NoMessages, now);
-/// assert_eq!(fetch.poll_output(now), Some(FetchOutput::End(FetchEnd::NoMoreMessages)));
+/// assert_eq!(fetch.poll_output(now), Some(FetchOutput::End(FetchEndReason::NoMoreMessages)));
 /// assert_eq!(fetch.received(), 1);
 /// ```
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ enum Phase {
     /// A pull is to be sent.
     Due,
     Open,
-    Ended(FetchEnd),
+    Ended(FetchEndReason),
 }
 
 /// An inbox that is to be unsubscribed from, of a pull that was given up.
@@ -161,7 +161,7 @@ pub enum FetchOutput {
     /// Send the pull.
     Pull(Pull),
     /// The fetch is over, and the next one may start.
-    End(FetchEnd),
+    End(FetchEndReason),
 }
 
 impl Fetch {
@@ -196,7 +196,7 @@ impl Fetch {
         self.phase = Phase::Due;
     }
 
-    /// Gives a fetch up: what still comes is [given back](Handling::Return). Does nothing if there is
+    /// Gives a fetch up: what still comes is [given back](Handling::Nak). Does nothing if there is
     /// none.
     ///
     /// Its pull cannot be taken back, so it is listened to for a while. It gets no more messages than it
@@ -220,7 +220,7 @@ impl Fetch {
         self.lingering = [Lingering::NONE; LINGERING];
         self.displaced = None;
         if self.phase == Phase::Open {
-            self.phase = Phase::Ended(FetchEnd::Disconnected);
+            self.phase = Phase::Ended(FetchEndReason::Disconnected);
         }
     }
 
@@ -233,13 +233,13 @@ impl Fetch {
             if let Some(old) = old {
                 old.left = old.left.saturating_sub(1);
             }
-            return Handling::Return;
+            return Handling::Nak;
         }
         self.slot.last_sign = now;
         self.slot.count(bytes);
         self.received += 1;
         if !self.slot.is_open() {
-            self.phase = Phase::Ended(FetchEnd::Full);
+            self.phase = Phase::Ended(FetchEndReason::Full);
         }
         Handling::Deliver
     }
@@ -284,7 +284,7 @@ impl Fetch {
         if waits_on {
             self.waits = false;
         }
-        self.phase = if waits_on { Phase::Due } else { Phase::Ended(FetchEnd::new(status)) };
+        self.phase = if waits_on { Phase::Due } else { Phase::Ended(FetchEndReason::new(status)) };
     }
 
     /// It is time, at [`poll_timeout`](Self::poll_timeout) or later.
@@ -293,11 +293,14 @@ impl Fetch {
         match self.phase {
             Phase::Open if is_stalled || self.deadline <= now => {
                 self.abandon(now);
-                self.phase = Phase::Ended(FetchEnd::TimedOut);
+                self.phase = Phase::Ended(FetchEndReason::TimedOut);
             }
             Phase::Due if self.deadline <= now => {
-                let end =
-                    if self.is_connected { FetchEnd::TimedOut } else { FetchEnd::Disconnected };
+                let end = if self.is_connected {
+                    FetchEndReason::TimedOut
+                } else {
+                    FetchEndReason::Disconnected
+                };
                 self.phase = Phase::Ended(end);
             }
             _ => {}

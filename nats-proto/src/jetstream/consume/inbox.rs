@@ -1,10 +1,10 @@
 //! Where a consumer's messages and statuses come to.
 
 use crate::error::Full;
-use crate::inbox::Token;
+use crate::inbox::RequestId;
 use crate::inbox::unique;
 use crate::message::Message;
-use crate::rng::Seed;
+use crate::rng::RngSeed;
 use crate::storage::Buffer;
 use crate::storage::put_all;
 use crate::subject::Filter;
@@ -18,9 +18,9 @@ use crate::subject::Subject;
 ///
 /// ```
 /// use nats_proto::jetstream::{InboxId, PullId, PullInbox};
-/// use nats_proto::{Inbox, Seed};
+/// use nats_proto::{Inbox, RngSeed};
 ///
-/// let seed = Seed([7; 16]); // from a true source of entropy
+/// let seed = RngSeed([7; 16]); // from a true source of entropy
 /// let inbox = PullInbox::<heapless::Vec<u8, 64>>::new(Inbox::<()>::DEFAULT_PREFIX, seed)?;
 /// let (mut filter, mut reply) = (heapless::Vec::<u8, 64>::new(), heapless::Vec::<u8, 64>::new());
 /// let filter = inbox.filter(InboxId(1), &mut filter)?;
@@ -56,7 +56,7 @@ impl<T: Buffer + Default> PullInbox<T> {
     /// # Errors
     ///
     /// [`Full`] if what they all begin with, 24 bytes longer than `prefix`, does not fit into `T`.
-    pub fn new(prefix: Subject<'_>, seed: Seed) -> Result<Self, Full> {
+    pub fn new(prefix: Subject<'_>, seed: RngSeed) -> Result<Self, Full> {
         let mut start = T::default();
         put_all(&[prefix.as_bytes(), b".", &unique(seed), b"."], &mut start)?;
         Ok(Self { start })
@@ -84,7 +84,7 @@ impl<T: Buffer> PullInbox<T> {
     ///
     /// [`Full`] if it does not fit into `text`.
     pub fn reply<'t, B: Buffer>(&self, pull: PullId, text: &'t mut B) -> Result<Subject<'t>, Full> {
-        let number = Token(pull.number.into());
+        let number = RequestId(pull.number.into());
         let text = self.write(pull.inbox.0, number.digits(&mut [0; 11]), text)?;
         // A subject, and digits.
         Ok(Subject::from_checked(text))
@@ -97,7 +97,7 @@ impl<T: Buffer> PullInbox<T> {
         text: &'t mut B,
     ) -> Result<&'t str, Full> {
         text.truncate(0);
-        let inbox = Token(inbox.into());
+        let inbox = RequestId(inbox.into());
         put_all(&[self.start.as_ref(), inbox.digits(&mut [0; 11]), b".", end], text)?;
         let text: &'t B = text;
         core::str::from_utf8(text.as_ref()).map_err(|_| Full)
@@ -110,7 +110,7 @@ impl PullId {
     #[must_use]
     pub fn number_in(subject: &[u8]) -> Option<u32> {
         let number = subject.rsplit(|byte| *byte == b'.').next()?;
-        u32::try_from(Token::parse(number)?.0).ok()
+        u32::try_from(RequestId::parse(number)?.0).ok()
     }
 }
 
@@ -137,14 +137,14 @@ mod tests {
     type Text = heapless::Vec<u8, 48>;
 
     fn inbox() -> PullInbox<Text> {
-        PullInbox::new(Inbox::<()>::DEFAULT_PREFIX, Seed([1; 16])).unwrap()
+        PullInbox::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([1; 16])).unwrap()
     }
 
     #[test]
     fn room_is_checked() {
         let prefix = Subject::from_static("a.prefix");
-        assert!(PullInbox::<heapless::Vec<u8, 32>>::new(prefix, Seed([0; 16])).is_ok());
-        assert!(PullInbox::<heapless::Vec<u8, 31>>::new(prefix, Seed([0; 16])).is_err());
+        assert!(PullInbox::<heapless::Vec<u8, 32>>::new(prefix, RngSeed([0; 16])).is_ok());
+        assert!(PullInbox::<heapless::Vec<u8, 31>>::new(prefix, RngSeed([0; 16])).is_err());
         let last = PullId { inbox: InboxId(u32::MAX), number: u32::MAX };
         let start = inbox().start.len();
         assert_eq!(inbox().reply(last, &mut Text::new()).unwrap().as_str().len(), start + 13);

@@ -22,15 +22,15 @@ pub struct ConsumerInfo<'a> {
     /// The consumer; empty if there was no room for its name.
     pub name: &'a str,
     /// How many messages there are for it.
-    pub pending: u64,
+    pub num_pending: u64,
     /// How many messages are delivered and not acknowledged.
-    pub ack_pending: u64,
+    pub num_ack_pending: u64,
     /// How many pulls wait.
-    pub waiting: u64,
+    pub num_waiting: u64,
     /// What was delivered last.
-    pub delivered: Sequences,
+    pub delivered: SequenceInfo,
     /// Up to where everything is acknowledged.
-    pub ack_floor: Sequences,
+    pub ack_floor: SequenceInfo,
     /// How many messages may be delivered and not acknowledged; `None` is no limit.
     pub max_ack_pending: Option<u64>,
     /// How often a message is delivered at most; `None` is no limit.
@@ -48,11 +48,11 @@ pub struct ConsumerInfo<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub struct Sequences {
+pub struct SequenceInfo {
     /// The number of the delivery.
-    pub consumer: u64,
+    pub consumer_sequence: u64,
     /// The sequence number in the stream.
-    pub stream: u64,
+    pub stream_sequence: u64,
 }
 
 impl ConsumerInfo<'_> {
@@ -64,8 +64,8 @@ impl ConsumerInfo<'_> {
 
     /// Whether the consumer delivers nothing until something is acknowledged.
     #[must_use]
-    pub fn is_held_up(&self) -> bool {
-        self.max_ack_pending.is_some_and(|max| self.ack_pending >= max)
+    pub fn reached_max_ack_pending(&self) -> bool {
+        self.max_ack_pending.is_some_and(|max| self.num_ack_pending >= max)
     }
 }
 
@@ -82,7 +82,7 @@ impl ConsumerInfo<'_> {
 /// scanner.push(br#"{"stream_name":"S","name":"C","config":{"max_ack_pending":4,"#);
 /// scanner.push(br#""ack_wait":30000000000},"num_ack_pending":4}"#);
 /// let info = scanner.finish()?.expect("no error");
-/// assert_eq!((info.stream, info.name, info.is_held_up()), ("S", "C", true));
+/// assert_eq!((info.stream, info.name, info.reached_max_ack_pending()), ("S", "C", true));
 ///
 /// scanner.reset();
 /// scanner.push(br#"{"error":{"code":404,"err_code":10014,"description":"consumer not found"}}"#);
@@ -99,11 +99,11 @@ struct ConsumerFields<N> {
     stream: N,
     name: N,
     has_name: bool,
-    pending: u64,
-    ack_pending: u64,
-    waiting: u64,
-    delivered: Sequences,
-    ack_floor: Sequences,
+    num_pending: u64,
+    num_ack_pending: u64,
+    num_waiting: u64,
+    delivered: SequenceInfo,
+    ack_floor: SequenceInfo,
     max_ack_pending: Option<u64>,
     max_deliver: Option<u64>,
     ack_wait: u64,
@@ -143,9 +143,9 @@ impl<T: Buffer, N: Buffer> ConsumerScanner<T, N> {
         Ok(Ok(ConsumerInfo {
             stream: text(&fields.stream),
             name: text(&fields.name),
-            pending: fields.pending,
-            ack_pending: fields.ack_pending,
-            waiting: fields.waiting,
+            num_pending: fields.num_pending,
+            num_ack_pending: fields.num_ack_pending,
+            num_waiting: fields.num_waiting,
             delivered: fields.delivered,
             ack_floor: fields.ack_floor,
             max_ack_pending: fields.max_ack_pending,
@@ -181,11 +181,11 @@ impl<N: Buffer> Fields for ConsumerFields<N> {
         self.stream.truncate(0);
         self.name.truncate(0);
         self.has_name = false;
-        for number in [&mut self.pending, &mut self.ack_pending, &mut self.waiting] {
+        for number in [&mut self.num_pending, &mut self.num_ack_pending, &mut self.num_waiting] {
             *number = 0;
         }
-        self.delivered = Sequences::default();
-        self.ack_floor = Sequences::default();
+        self.delivered = SequenceInfo::default();
+        self.ack_floor = SequenceInfo::default();
         for number in [&mut self.max_ack_pending, &mut self.max_deliver, &mut self.backoff] {
             *number = None;
         }
@@ -222,13 +222,13 @@ impl<N: Buffer> Fields for ConsumerFields<N> {
 impl<N> ConsumerFields<N> {
     fn number(&mut self, outer: &str, inner: &str, number: Option<u64>) {
         let field = match (outer, inner) {
-            ("num_pending", "") => &mut self.pending,
-            ("num_ack_pending", "") => &mut self.ack_pending,
-            ("num_waiting", "") => &mut self.waiting,
-            ("delivered", "consumer_seq") => &mut self.delivered.consumer,
-            ("delivered", "stream_seq") => &mut self.delivered.stream,
-            ("ack_floor", "consumer_seq") => &mut self.ack_floor.consumer,
-            ("ack_floor", "stream_seq") => &mut self.ack_floor.stream,
+            ("num_pending", "") => &mut self.num_pending,
+            ("num_ack_pending", "") => &mut self.num_ack_pending,
+            ("num_waiting", "") => &mut self.num_waiting,
+            ("delivered", "consumer_seq") => &mut self.delivered.consumer_sequence,
+            ("delivered", "stream_seq") => &mut self.delivered.stream_sequence,
+            ("ack_floor", "consumer_seq") => &mut self.ack_floor.consumer_sequence,
+            ("ack_floor", "stream_seq") => &mut self.ack_floor.stream_sequence,
             ("config", "ack_wait") => &mut self.ack_wait,
             // Less than one is no limit.
             ("config", "max_ack_pending") => {

@@ -14,7 +14,7 @@ use leave::Leaving;
 pub use output::ConsumerState;
 pub use output::Handling;
 pub use output::Pull;
-pub use output::PullEnd;
+pub use output::PullEndReason;
 pub use output::PullEvent;
 pub use output::PullLimit;
 pub use output::PullOutput;
@@ -122,7 +122,7 @@ pub struct PullConsumer<const SLOTS: usize> {
 enum Phase {
     Running,
     Leaving(Leaving),
-    Ended(PullEnd),
+    Ended(PullEndReason),
     /// The end was told.
     Over,
 }
@@ -252,11 +252,11 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             Phase::Running => true,
             Phase::Leaving(leaving) => leaving.handle_message(),
             // The application still gets what is there, as at the end that the server makes.
-            Phase::Ended(end) => !matches!(end, PullEnd::Stopped),
+            Phase::Ended(end) => !matches!(end, PullEndReason::Stopped),
             Phase::Over => false,
         };
         if !is_wanted || self.messages >= self.config.max_messages {
-            return Handling::Return;
+            return Handling::Nak;
         }
         self.messages += 1;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -283,12 +283,12 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         }
         self.info = Info::Idle;
         match state {
-            ConsumerState::Exists { is_held_up } => {
+            ConsumerState::Exists { reached_max_ack_pending } => {
                 self.pauses.handle_alive();
                 // The consumer may have no leader all the same, so a pause is not cut too short.
                 self.hold = if self.is_absent { NO_HOLD } else { self.hold.min(now + ABSENCE) };
                 self.is_absent = false;
-                if is_held_up {
+                if reached_max_ack_pending {
                     self.told.held_up.note();
                 }
             }
@@ -304,7 +304,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
     /// The server has refused a pull as one that the client may not send. Nothing will ever come.
     pub fn handle_not_permitted(&mut self) {
         if self.phase == Phase::Running {
-            self.end(PullEnd::NotPermitted);
+            self.end(PullEndReason::NotPermitted);
         }
     }
 
@@ -400,7 +400,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         let table = [
             (&mut told.stalled, PullEvent::Stalled),
             (&mut told.too_large, PullEvent::MessageTooLarge),
-            (&mut told.held_up, PullEvent::HeldUp),
+            (&mut told.held_up, PullEvent::MaxAckPending),
             (&mut told.batch, PullEvent::Limited(PullLimit::Batch(messages))),
             (&mut told.bytes, PullEvent::Limited(PullLimit::Bytes(bytes))),
             (&mut told.expires, PullEvent::Limited(PullLimit::ExpiresMillis(expires.0))),
@@ -431,14 +431,14 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
     /// There is no such consumer.
     fn handle_absence(&mut self, now: Instant) {
         if !self.config.awaits_consumer {
-            return self.end(PullEnd::ConsumerDeleted);
+            return self.end(PullEndReason::ConsumerDeleted);
         }
         self.hold = now + ABSENCE;
         // Without an answer to that, pulls are all that can find out.
         self.is_absent = self.info != Info::Forbidden;
     }
 
-    fn end(&mut self, end: PullEnd) {
+    fn end(&mut self, end: PullEndReason) {
         self.slots.iter_mut().for_each(Slot::retire);
         self.phase = Phase::Ended(end);
     }

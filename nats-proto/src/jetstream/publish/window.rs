@@ -26,7 +26,7 @@ use slot::NONE;
 use slot::Slots;
 pub use slot::WindowSlot;
 
-use crate::inbox::Token;
+use crate::inbox::RequestId;
 use crate::storage::Table;
 use crate::time::Instant;
 
@@ -68,13 +68,13 @@ use crate::time::Instant;
 /// window.publish(message).unwrap();
 /// let transmit = window.poll_transmit(1, now).unwrap();
 /// assert_eq!((transmit.number, *transmit.data), (1, "PUB …"));
-/// let token = transmit.token;
+/// let request_id = transmit.request_id;
 ///
 /// let mut scanner = PublishScanner::<heapless::Vec<u8, 64>>::default();
 /// let response = PublishResponse::read(br#"{"stream":"S","seq":7}"#, &mut scanner).unwrap();
-/// let settled = window.handle_reply(token, PublishReply::Response(response), now).unwrap();
+/// let settled = window.handle_reply(request_id, PublishReply::Response(response), now).unwrap();
 /// assert_eq!(settled.outcome, Outcome::Stored { sequence: 7, is_duplicate: false });
-/// assert_eq!(window.handle_reply(token, PublishReply::NoResponders, now), None); // a second one
+/// assert_eq!(window.handle_reply(request_id, PublishReply::NoResponders, now), None); // a second one
 /// ```
 ///
 /// # Order
@@ -146,7 +146,7 @@ pub struct NotAccepted<T> {
 #[non_exhaustive]
 pub struct Transmit<'w, T> {
     /// What its reply subject is made of. It differs from attempt to attempt.
-    pub token: Token,
+    pub request_id: RequestId,
     /// Its place among all messages of the window, from 1.
     pub number: u64,
     /// For a chain: the number of the message in front of it, the last one that is under way or stored.
@@ -289,7 +289,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
 
     /// Gives a message up: it is not sent any more, and its outcome is not told. `None` if it is settled
     /// already.
-    pub fn abandon(&mut self, handle: PublishHandle) -> Option<T> {
+    pub fn cancel(&mut self, handle: PublishHandle) -> Option<T> {
         self.get_mut(handle)?;
         self.remove(handle.at)
     }
@@ -328,9 +328,9 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         let until = slot.entry.send(position, &self.config, now);
         self.sent += 1;
         self.earliest = self.earliest.min(until);
-        let token = Token(u64::from(slot.generation) << self.index_bits | u64::from(at));
+        let request_id = RequestId(u64::from(slot.generation) << self.index_bits | u64::from(at));
         let (number, data) = (slot.number, slot.data.as_mut()?);
-        Some(Transmit { token, number, predecessor, data })
+        Some(Transmit { request_id, number, predecessor, data })
     }
 
     /// How many messages have no outcome yet.

@@ -19,12 +19,12 @@ fn recorded_responses_in_any_pieces() {
             json.as_bytes().chunks(size).for_each(|piece| scanner.push(piece));
             let info = scanner.finish().unwrap().unwrap();
             assert_eq!((info.stream, info.name), ("S", "C"));
-            assert_eq!((info.pending, info.ack_pending, info.waiting), (2, 2, 0));
-            assert_eq!((info.delivered.consumer, info.delivered.stream), (4, 2));
-            assert_eq!((info.ack_floor.consumer, info.ack_floor.stream), (0, 0));
+            assert_eq!((info.num_pending, info.num_ack_pending, info.num_waiting), (2, 2, 0));
+            assert_eq!((info.delivered.consumer_sequence, info.delivered.stream_sequence), (4, 2));
+            assert_eq!((info.ack_floor.consumer_sequence, info.ack_floor.stream_sequence), (0, 0));
             assert_eq!((info.max_ack_pending, info.max_deliver), (Some(1000), Some(5)));
             assert_eq!(info.ack_wait().as_secs(), 1);
-            assert!(!info.is_push && !info.is_paused && !info.is_held_up());
+            assert!(!info.is_push && !info.is_paused && !info.reached_max_ack_pending());
         }
     }
 }
@@ -50,9 +50,13 @@ fn other_responses() {
 fn what_matters_of_settings() {
     let table: [(&str, fn(&crate::jetstream::ConsumerInfo<'_>) -> bool); 8] = [
         (r#""config":{"max_ack_pending":-1,"max_deliver":-1}"#, |info| {
-            info.max_ack_pending.is_none() && info.max_deliver.is_none() && !info.is_held_up()
+            info.max_ack_pending.is_none()
+                && info.max_deliver.is_none()
+                && !info.reached_max_ack_pending()
         }),
-        (r#""config":{"max_ack_pending":2},"num_ack_pending":2"#, |info| info.is_held_up()),
+        (r#""config":{"max_ack_pending":2},"num_ack_pending":2"#, |info| {
+            info.reached_max_ack_pending()
+        }),
         (r#""config":{"ack_wait":30000000000}"#, |info| info.ack_wait_nanos == 30_000_000_000),
         (r#""config":{"backoff":[5,7],"ack_wait":9}"#, |info| info.ack_wait_nanos == 5),
         (r#""config":{"backoff":null,"ack_wait":9}"#, |info| info.ack_wait_nanos == 9),
@@ -89,7 +93,7 @@ fn names_that_do_not_fit_are_left_out() {
     let mut scanner = ConsumerScanner::<heapless::Vec<u8, 24>, heapless::Vec<u8, 0>>::default();
     scanner.push(RECORDED[0].as_bytes());
     let info = scanner.finish().unwrap().unwrap();
-    assert_eq!((info.stream, info.name, info.ack_pending), ("", "", 2));
+    assert_eq!((info.stream, info.name, info.num_ack_pending), ("", "", 2));
     let sizes: Vec<_> = [size_of_val(&scanner)].into();
     assert!(sizes[0] <= 320, "{sizes:?}");
 }

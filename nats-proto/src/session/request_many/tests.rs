@@ -22,10 +22,13 @@ fn so_many_and_no_more() {
     assert!(request.handle_reply(false, None, at(10)));
     assert_eq!(request.ended(), None);
     assert!(request.handle_reply(true, None, at(20)), "without a sentinel an empty one is a reply");
-    assert_eq!((request.ended(), request.poll_timeout()), (Some(RepliesEnded::MaxReached), None));
+    assert_eq!(
+        (request.ended(), request.poll_timeout()),
+        (Some(RepliesEndReason::MaxReached), None)
+    );
     assert!(!request.handle_reply(false, None, at(30)));
     let none = RequestMany::new(ReplyLimits::within(SECOND).max_messages(0), at(5));
-    assert_eq!((none.ended(), none.poll_timeout()), (Some(RepliesEnded::MaxReached), None));
+    assert_eq!((none.ended(), none.poll_timeout()), (Some(RepliesEndReason::MaxReached), None));
 }
 
 #[test]
@@ -41,22 +44,22 @@ fn a_stall_counts_from_the_first_reply_on() {
     request.handle_timeout(at(698));
     assert_eq!(request.ended(), None);
     request.handle_timeout(at(699));
-    assert_eq!(request.ended(), Some(RepliesEnded::Stalled));
+    assert_eq!(request.ended(), Some(RepliesEndReason::Stalled));
     assert!(!request.handle_reply(false, None, at(699)));
     let mut late = RequestMany::new(limits, at(0));
     assert!(late.handle_reply(false, None, at(950)));
     late.handle_timeout(at(1050));
-    assert_eq!(late.ended(), Some(RepliesEnded::TimedOut), "the whole time was over first");
+    assert_eq!(late.ended(), Some(RepliesEndReason::TimedOut), "the whole time was over first");
 }
 
 #[test]
 fn what_has_no_payload_may_be_the_end() {
     let table = [
         (false, None, None),
-        (true, None, Some(RepliesEnded::Sentinel)),
-        (false, Some(503), Some(RepliesEnded::NoResponders)),
-        (true, Some(503), Some(RepliesEnded::NoResponders)),
-        (false, Some(408), Some(RepliesEnded::Status(status(408)))),
+        (true, None, Some(RepliesEndReason::Sentinel)),
+        (false, Some(503), Some(RepliesEndReason::NoResponders)),
+        (true, Some(503), Some(RepliesEndReason::NoResponders)),
+        (false, Some(408), Some(RepliesEndReason::Status(status(408)))),
     ];
     for (sentinel, code, expected) in table {
         let limits = ReplyLimits::within(SECOND);
@@ -70,7 +73,7 @@ fn what_has_no_payload_may_be_the_end() {
         assert_eq!(request.handle_reply(true, code.map(status), at(1)), expected.is_none());
         assert_eq!(request.ended(), expected);
         request.handle_timeout(at(5000));
-        assert_eq!(request.ended(), expected.or(Some(RepliesEnded::TimedOut)));
+        assert_eq!(request.ended(), expected.or(Some(RepliesEndReason::TimedOut)));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
-use super::KnownServer;
+use super::PoolServer;
 use super::Server;
 use super::server::hash;
 use crate::error::Full;
@@ -117,8 +117,8 @@ impl<S: Store> Pool<S> {
         first.setbacks = first.setbacks.saturating_add(1);
         let is_refused_again = refusal.is_some() && first.refusal == refusal;
         first.refusal = refusal.or(first.refusal);
-        let is_given_up = settings.max_attempts.is_some_and(|max| first.failures >= max)
-            || (is_refused_again && !settings.retry_refused);
+        let is_given_up = settings.max_reconnects.is_some_and(|max| first.failures >= max)
+            || (is_refused_again && !settings.ignore_auth_error_abort);
         first.is_given_up = is_given_up;
         self.changes = self.changes.wrapping_add(is_given_up.into());
         self.leave_first();
@@ -350,10 +350,10 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    pub(in crate::session) fn iter(&self) -> impl Iterator<Item = KnownServer<'_>> {
+    pub(in crate::session) fn iter(&self) -> impl Iterator<Item = PoolServer<'_>> {
         let known = self.servers.as_ref().iter().filter(|server| !server.is_given_up);
         known.filter_map(|server| {
-            Some(KnownServer {
+            Some(PoolServer {
                 url: server.url()?,
                 failures: server.setbacks,
                 is_discovered: server.is_discovered,

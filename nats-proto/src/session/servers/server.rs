@@ -38,11 +38,11 @@ pub struct Server<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub struct KnownServer<'s> {
+pub struct PoolServer<'s> {
     /// Its address.
     pub url: ServerUrl<'s>,
     /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
-    /// within [`LASTING`](crate::session::LASTING).
+    /// within [`STABLE_AFTER`](crate::session::STABLE_AFTER).
     pub failures: u32,
     /// Whether another server told of it.
     pub is_discovered: bool,

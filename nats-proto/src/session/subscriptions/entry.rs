@@ -5,20 +5,20 @@ use core::num::NonZeroU64;
 use crate::ascii::Decimal;
 use crate::error::Full;
 use crate::message::Sid;
-use crate::session::Ended;
+use crate::session::EndReason;
 use crate::storage::Buffer;
-use crate::storage::Place;
 use crate::storage::Sink;
+use crate::storage::SlotIndex;
 use crate::storage::put_all;
 use crate::wire::Violation;
-use crate::wire::op::Unsubscription;
+use crate::wire::op::Unsubscribe;
 
 /// One subscription in a session's table.
 #[derive(Clone, Debug)]
 pub struct Subscription<R, T> {
     /// `filter` or `filter queue`, as SUB has it.
     pub(super) text: T,
-    pub(super) route: R,
+    pub(super) recipient: R,
     /// How many messages were delivered in the subscription's life.
     pub(super) delivered: u64,
     /// How many of them before the current SUB. The server counts from there.
@@ -49,14 +49,14 @@ pub struct Subscription<R, T> {
 /// Who is before and behind a subscription in a chain.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Links {
-    pub(super) before: Place,
-    pub(super) behind: Place,
+    pub(super) before: SlotIndex,
+    pub(super) behind: SlotIndex,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// It gets no more messages.
-    Over(Ended),
+    Over(EndReason),
     /// It gets what the server sent before it learnt of the end.
     Draining,
     /// UNSUB and PING are written: until the PONG of the number [`until`](Subscription::until).
@@ -86,7 +86,7 @@ impl<R, T: Buffer> Subscription<R, T> {
     pub(super) fn transmit_max(&mut self, sid: Sid, out: &mut impl Sink) -> Result<(), Full> {
         if self.is_max_due {
             let left = self.max.map_or(0, |max| max.get() - self.delivered_before);
-            Unsubscription { sid, max: NonZeroU64::new(left) }.encode(out)?;
+            Unsubscribe { sid, max: NonZeroU64::new(left) }.encode(out)?;
             self.is_max_due = false;
         }
         Ok(())

@@ -10,10 +10,10 @@
 use super::Subscriptions;
 use super::entry::ChainName;
 use crate::message::Sid;
-use crate::session::Ended;
+use crate::session::EndReason;
 use crate::session::pings::Pings;
 use crate::session::store::Store;
-use crate::storage::Place;
+use crate::storage::SlotIndex;
 use crate::wire::Action;
 use crate::wire::Violation;
 
@@ -46,13 +46,13 @@ impl<S: Store> Subscriptions<S> {
     pub(super) fn note_written(&mut self, key: u64) {
         self.chain(ChainName::Written, key);
         if self.unconfirmed.is_none() {
-            self.unconfirmed = Place::of(key);
+            self.unconfirmed = SlotIndex::of(key);
         }
     }
 
     /// A subscription is about to leave the table.
     pub(super) fn forget_written(&mut self, key: u64) {
-        let place = Place::of(key);
+        let place = SlotIndex::of(key);
         let Some(subscription) = self.table.get_mut(key).filter(|one| one.is_written) else {
             return;
         };
@@ -76,7 +76,7 @@ impl<S: Store> Subscriptions<S> {
             None => self.find_refused(violation),
         };
         if let Some(key) = found {
-            self.end_refused(key, Ended::NotPermitted);
+            self.end_refused(key, EndReason::NotPermitted);
         }
     }
 
@@ -120,7 +120,7 @@ impl<S: Store> Subscriptions<S> {
         self.doubts.confirms_each = true;
         if is_only && self.doubts.forgotten.is_none() {
             self.confirm_first();
-            self.end_refused(key, Ended::Refused);
+            self.end_refused(key, EndReason::Refused);
         } else {
             self.doubts.count = self.doubts.count.saturating_add(1);
             pings.request();
@@ -128,7 +128,10 @@ impl<S: Store> Subscriptions<S> {
     }
 
     /// Those of which one was refused, and it is not known which.
-    pub(in crate::session) fn doubtful(&self, pings: &Pings) -> impl Iterator<Item = (Sid, &[u8])> {
+    pub(in crate::session) fn maybe_refused(
+        &self,
+        pings: &Pings,
+    ) -> impl Iterator<Item = (Sid, &[u8])> {
         let awaited = (self.doubts.count > 0).then(|| pings.awaited());
         let keys = awaited.into_iter().flat_map(|awaited| self.between_pings(awaited));
         keys.filter_map(|key| Some((Sid(key), self.table.get(key)?.text.as_ref())))
@@ -154,7 +157,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// The server has read the SUBs in front of the first one that is `behind`. If as many were
     /// refused as there are, all of them were.
-    fn settle(&mut self, is_behind: impl Fn(u32, Place) -> bool) {
+    fn settle(&mut self, is_behind: impl Fn(u32, SlotIndex) -> bool) {
         let doubts = core::mem::take(&mut self.doubts.count);
         let from = self.unconfirmed;
         let mut count = 0;
@@ -172,12 +175,12 @@ impl<S: Store> Subscriptions<S> {
             && let Some((key, subscription)) = self.table.at_mut(place)
         {
             place = subscription.written.behind;
-            self.end_refused(key, Ended::Refused);
+            self.end_refused(key, EndReason::Refused);
         }
     }
 
     /// The server does not know of it any more.
-    fn end_refused(&mut self, key: u64, how: Ended) {
+    fn end_refused(&mut self, key: u64, how: EndReason) {
         if let Some(subscription) = self.table.get_mut(key) {
             subscription.is_sent = false;
         }

@@ -75,8 +75,14 @@ fn one_deadline_covers_the_whole_handshake() {
         assert_eq!(deadline.since(world.now), Duration::from_secs(2));
         let (timer, event) = world.wait();
         assert_eq!(timer, Timer::Handshake);
-        assert_eq!(event, Some(Event::ConnectFailed { cause: Lost::TimedOut, error: None }));
-        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::TimedOut)));
+        assert_eq!(
+            event,
+            Some(Event::ConnectFailed { reason: DisconnectReason::TimedOut, error: None })
+        );
+        assert_eq!(
+            world.session.step(),
+            Step::Stop(CloseReason::Disconnected(DisconnectReason::TimedOut))
+        );
     }
 }
 
@@ -86,30 +92,35 @@ fn every_server_is_tried_once_and_the_first_that_takes_us_wins() {
     let mut orders = std::collections::BTreeSet::new();
     for seed in 0..40 {
         let mut world = World::<Small>::new(Config::DEFAULT, &[]);
-        world.session = Session::new(Config::DEFAULT, Seed([seed; 16]));
+        world.session = Session::new(Config::DEFAULT, RngSeed([seed; 16]));
         for server in servers {
             world.session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
         }
         world.session.connect(world.now);
         let mut order = String::new();
-        for cause in [Lost::Unreachable, Lost::Closed, Lost::Io] {
+        for reason in
+            [DisconnectReason::Unreachable, DisconnectReason::Closed, DisconnectReason::Io]
+        {
             order.push_str(world.host());
-            let event = world.session.handle_lost(cause, world.now);
-            assert_eq!(event, Some(Event::ConnectFailed { cause, error: None }));
+            let event = world.session.handle_disconnected(reason, world.now);
+            assert_eq!(event, Some(Event::ConnectFailed { reason, error: None }));
         }
-        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::Io)));
+        assert_eq!(
+            world.session.step(),
+            Step::Stop(CloseReason::Disconnected(DisconnectReason::Io))
+        );
         orders.insert(order);
     }
     assert_eq!(orders.len(), 6, "all orders of three servers");
 
-    let config = Config { keep_order: true, ..Config::DEFAULT };
+    let config = Config { retain_servers_order: true, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["a", "b"]);
     world.session.connect(world.now);
     assert_eq!(world.host(), "a");
     world.session.handle_open();
     let events = world.receive("-ERR 'maximum connections exceeded'");
     assert!(
-        events[0].starts_with("ConnectFailed { cause: Server(MaximumConnections)"),
+        events[0].starts_with("ConnectFailed { reason: Server(MaximumConnections)"),
         "{events:?}"
     );
     assert_eq!(world.host(), "b");
@@ -120,7 +131,7 @@ fn every_server_is_tried_once_and_the_first_that_takes_us_wins() {
 fn nobody_to_connect_to() {
     let mut world = World::<Small>::new(Config::DEFAULT, &[]);
     world.session.connect(world.now);
-    assert_eq!(world.session.step(), Step::Stop(Stop::NoServers));
+    assert_eq!(world.session.step(), Step::Stop(CloseReason::NoServers));
 }
 
 #[test]
@@ -152,7 +163,10 @@ fn tls_when_it_is_asked_for() {
         world.session.connect(world.now);
         world.session.handle_open();
         world.receive(plain);
-        assert_eq!(world.session.step(), Step::Stop(Stop::Lost(Lost::TlsUnavailable)));
+        assert_eq!(
+            world.session.step(),
+            Step::Stop(CloseReason::Disconnected(DisconnectReason::TlsUnavailable))
+        );
     }
     let first = Config { tls: Tls::First, ..Config::DEFAULT };
     let mut world = World::<Small>::new(first, &["a"]);
@@ -177,7 +191,7 @@ fn a_websockets_tls_lies_below_it() {
             world.receive("INFO {\"tls_required\":true}");
             let is_login = matches!(world.session.step(), Step::Login(_));
             assert_eq!(is_login, is_secure, "{tls:?} {server}");
-            let stop = Step::Stop(Stop::Lost(Lost::TlsUnavailable));
+            let stop = Step::Stop(CloseReason::Disconnected(DisconnectReason::TlsUnavailable));
             assert_eq!(world.session.step() == stop, !is_secure);
         }
     }

@@ -39,14 +39,14 @@ fn the_documentation_says_what_the_defaults_are() {
         ("pub max_pings_out", config.max_pings_out.to_string()),
         ("pub drain_timeout", time(config.drain_timeout)),
         ("pub flush_timeout", time(config.flush_timeout)),
-        ("pub keep_order", config.keep_order.to_string()),
+        ("pub retain_servers_order", config.retain_servers_order.to_string()),
         ("pub max_control_line", config.max_control_line.to_string()),
         ("pub reconnect", config.reconnect.to_string()),
-        ("pub retry_first", config.retry_first.to_string()),
-        ("pub max_attempts", config.max_attempts.unwrap().to_string()),
-        ("pub retry_refused", config.retry_refused.to_string()),
-        ("pub ignore_discovered", config.ignore_discovered.to_string()),
-        ("pub leave_within", time(config.leave_within.unwrap())),
+        ("pub retry_on_initial_connect", config.retry_on_initial_connect.to_string()),
+        ("pub max_reconnects", config.max_reconnects.unwrap().to_string()),
+        ("pub ignore_auth_error_abort", config.ignore_auth_error_abort.to_string()),
+        ("pub ignore_discovered_servers", config.ignore_discovered_servers.to_string()),
+        ("pub lame_duck_jitter", time(config.lame_duck_jitter.unwrap())),
     ] {
         let doc = doc(item);
         assert!(doc.contains(&format!("Default {default}")), "{item}: {default}, in {doc:?}");

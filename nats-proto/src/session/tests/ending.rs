@@ -14,7 +14,7 @@ fn a_flush_is_done_when_its_pong_is_back() {
     world.receive("PONG");
     assert_eq!(world.session.flush_state(first), FlushState::Done);
     assert_eq!(world.session.flush_state(second), FlushState::Pending);
-    world.session.handle_lost(Lost::Closed, world.now);
+    world.session.handle_disconnected(DisconnectReason::Closed, world.now);
     assert_eq!(world.session.flush_state(second), FlushState::Lost);
 }
 
@@ -38,7 +38,7 @@ fn a_server_that_does_not_answer_is_dead_after_two_pings() {
         assert_eq!(world.now.since(before), Duration::from_secs(120));
         assert_eq!(world.sent(), "PING");
     }
-    let event = Event::Disconnected { cause: Lost::Stale, error: None };
+    let event = Event::Disconnected { reason: DisconnectReason::Stale, error: None };
     assert_eq!(world.wait(), (Timer::Ping, Some(event)));
     assert_eq!(world.session.step(), Step::Wait);
 
@@ -68,7 +68,7 @@ fn errors_of_the_server_are_told_or_end_the_connection() {
     let events = world.receive("-ERR 'User Authentication Expired'");
     assert_eq!(
         events,
-        ["Disconnected { cause: Server(AuthenticationExpired), \
+        ["Disconnected { reason: Server(AuthenticationExpired), \
           error: Some(ServerError(\"User Authentication Expired\")) }"]
     );
     assert_eq!(world.session.step(), Step::Wait);
@@ -79,9 +79,9 @@ fn info_may_come_again() {
     let mut world = World::<Small>::connected();
     assert_eq!(world.receive("INFO {\"max_payload\":7}"), ["InfoChanged"]);
     assert_eq!(world.session.info().max_payload(), 7);
-    assert_eq!(world.receive("INFO {\"ldm\":true}"), ["LameDuck"]);
+    assert_eq!(world.receive("INFO {\"ldm\":true}"), ["LameDuckMode"]);
     assert_eq!(world.receive("INFO {\"ldm\":true}"), ["InfoChanged"], "told once");
-    assert_eq!(world.receive("INFO {\"ldm\":tru}"), ["Disconnected { cause: Info, error: None }"]);
+    assert_eq!(world.receive("INFO {\"ldm\":tru}"), ["Disconnected { reason: Info, error: None }"]);
 }
 
 #[test]
@@ -97,12 +97,12 @@ fn draining_the_connection() {
     assert!(world.session.is_ready(), "replies can still be published");
     world.receive("PONG");
     assert_eq!(world.session.draining(), Some(Draining::Arrived));
-    assert_eq!(world.released(), [(1, Ended::Drained), (2, Ended::Drained)]);
+    assert_eq!(world.released(), [(1, EndReason::Drained), (2, EndReason::Drained)]);
     world.session.finish(world.now);
     assert!(!world.session.is_ready());
     assert_eq!((world.sent().as_str(), world.session.step()), ("PING", Step::Exchange));
     world.receive("PONG");
-    assert_eq!(world.session.step(), Step::Stop(Stop::Drained));
+    assert_eq!(world.session.step(), Step::Stop(CloseReason::Drained));
     assert_eq!(world.session.poll_timeout(), None);
 }
 
@@ -151,7 +151,7 @@ fn draining_waits_for_its_own_pong() {
     world.receive("PONG");
     assert_eq!(world.session.step(), Step::Exchange, "that was the flush");
     world.receive("PONG");
-    assert_eq!(world.session.step(), Step::Stop(Stop::Drained));
+    assert_eq!(world.session.step(), Step::Stop(CloseReason::Drained));
 }
 
 #[test]
@@ -167,8 +167,8 @@ fn draining_takes_no_longer_than_allowed() {
         let before = world.now;
         assert_eq!(world.wait(), (Timer::Drain, None));
         assert_eq!(world.now.since(before), Duration::from_secs(30));
-        assert_eq!(world.session.step(), Step::Stop(Stop::DrainTimedOut));
-        assert_eq!(world.released(), [(1, Ended::Stopped)]);
+        assert_eq!(world.session.step(), Step::Stop(CloseReason::DrainTimedOut));
+        assert_eq!(world.released(), [(1, EndReason::Closed)]);
     }
 }
 
@@ -199,20 +199,20 @@ fn closing_in_every_state() {
             world.session.drain(world.now);
         }
         world.session.close();
-        assert_eq!(world.session.step(), Step::Stop(Stop::Closed), "stage {stage}");
+        assert_eq!(world.session.step(), Step::Stop(CloseReason::Closed), "stage {stage}");
         assert_eq!(world.session.poll_timeout(), None);
-        assert_eq!(world.released(), [(1, Ended::Stopped)]);
+        assert_eq!(world.released(), [(1, EndReason::Closed)]);
         assert_eq!(world.sent(), "");
 
         // Nothing wakes it up.
         world.session.connect(world.now);
         world.session.handle_open();
         world.session.handle_secured();
-        assert_eq!(world.session.handle_lost(Lost::Io, world.now), None);
+        assert_eq!(world.session.handle_disconnected(DisconnectReason::Io, world.now), None);
         assert_eq!(world.receive("INFO {}|PONG|PING|-ERR 'x'"), [""; 0]);
         world.session.drain(world.now);
         world.session.finish(world.now);
-        assert_eq!(world.session.step(), Step::Stop(Stop::Closed), "stage {stage}");
+        assert_eq!(world.session.step(), Step::Stop(CloseReason::Closed), "stage {stage}");
     }
 }
 
@@ -222,7 +222,7 @@ fn calls_out_of_turn_change_nothing() {
     world.session.handle_open();
     world.session.handle_secured();
     assert_eq!(world.session.login(&Connect::DEFAULT, &mut [0; 64]), 0);
-    assert_eq!(world.session.handle_lost(Lost::Io, world.now), None);
+    assert_eq!(world.session.handle_disconnected(DisconnectReason::Io, world.now), None);
     assert_eq!(world.session.handle_timeout(world.now), None);
     assert_eq!(world.session.step(), Step::Wait);
     world.connect();

@@ -6,13 +6,13 @@ const LAME_DUCK: &str = "INFO {\"ldm\":true}";
 
 /// Two servers, two subscriptions, and the first server about to shut down.
 fn lame() -> World<Small> {
-    let config = Config { keep_order: true, ..Config::DEFAULT };
+    let config = Config { retain_servers_order: true, ..Config::DEFAULT };
     let mut world = World::new(config, &["a", "b"]);
     world.connect();
     world.subscribe("a", 1);
     world.subscribe("b", 2);
     world.sent();
-    assert_eq!(world.receive(LAME_DUCK), ["LameDuck"]);
+    assert_eq!(world.receive(LAME_DUCK), ["LameDuckMode"]);
     world
 }
 
@@ -28,7 +28,7 @@ fn a_server_that_shuts_down_is_left_in_good_order() {
     assert_eq!(world.receive("MSG a 1 0|"), ["to 1"], "what was on its way comes");
     world.subscribe("c", 3);
     assert_eq!(world.sent(), "", "the next server will know");
-    let lost = "Disconnected { cause: LameDuck, error: None }";
+    let lost = "Disconnected { reason: LameDuckMode, error: None }";
     assert_eq!(world.receive("PONG"), [lost]);
     assert_eq!(world.redial(), (0, "b".into()));
     assert_eq!(world.establish(), "Reconnected");
@@ -46,7 +46,7 @@ fn a_shutdown_may_be_told_in_pieces() {
         assert_eq!(world.session.handle_control(Control::Info(part), world.now), None);
         let part = crate::wire::InfoPart { json: last, is_last: true };
         let event = world.session.handle_control(Control::Info(part), world.now);
-        assert_eq!(event, Some(Event::LameDuck), "cut at {at}");
+        assert_eq!(event, Some(Event::LameDuckMode), "cut at {at}");
         assert_eq!(world.wait().0, Timer::Leave);
     }
 }
@@ -67,17 +67,17 @@ fn without_reconnecting_it_stays() {
     let config = Config { reconnect: false, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["a", "b"]);
     world.connect();
-    assert_eq!(world.receive(LAME_DUCK), ["LameDuck"]);
+    assert_eq!(world.receive(LAME_DUCK), ["LameDuckMode"]);
     assert_eq!(world.wait(), (Timer::Leave, None));
     assert_eq!((world.sent().as_str(), world.session.is_ready()), ("", true));
 }
 
 #[test]
 fn staying_can_be_asked_for() {
-    let config = Config { leave_within: None, ..Config::DEFAULT };
+    let config = Config { lame_duck_jitter: None, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["a", "b"]);
     world.connect();
-    assert_eq!(world.receive(LAME_DUCK), ["LameDuck"]);
+    assert_eq!(world.receive(LAME_DUCK), ["LameDuckMode"]);
     assert_eq!(world.session.poll_timeout().map(|(_, timer)| timer), Some(Timer::Ping));
 }
 
@@ -88,7 +88,7 @@ fn a_server_that_does_not_let_go_is_left_all_the_same() {
     world.sent();
     let (timer, event) = world.wait();
     assert_eq!(timer, Timer::Leave);
-    assert_eq!(event, Some(Event::Disconnected { cause: Lost::Stale, error: None }));
+    assert_eq!(event, Some(Event::Disconnected { reason: DisconnectReason::Stale, error: None }));
     assert_eq!(world.redial().1, "b");
 }
 
@@ -99,11 +99,11 @@ fn subscriptions_that_end_meanwhile_are_handed_back() {
     let (a, b) = (Sid(1), Sid(2));
     world.session.unsubscribe(a, None);
     world.session.drain_subscription(b);
-    assert_eq!(world.released(), [(1, Ended::Unsubscribed)]);
+    assert_eq!(world.released(), [(1, EndReason::Unsubscribed)]);
     assert_eq!(world.sent(), "UNSUB 2|PING");
     assert_eq!(world.receive("MSG a 1 0||MSG b 2 0|"), ["dropped", "to 2"]);
     world.receive("PONG");
-    assert_eq!(world.released(), [(2, Ended::Drained)]);
+    assert_eq!(world.released(), [(2, EndReason::Drained)]);
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn what_is_cut_while_a_server_is_left_was_not_drained() {
     world.wait();
     world.sent();
     world.session.drain_subscription(Sid(1));
-    world.lose(Lost::Closed);
-    assert_eq!(world.released(), [(1, Ended::Unsubscribed)]);
+    world.lose(DisconnectReason::Closed);
+    assert_eq!(world.released(), [(1, EndReason::Unsubscribed)]);
 }
 
 #[test]
@@ -129,12 +129,12 @@ fn draining_meanwhile_ends_on_the_same_connection() {
         assert_eq!(world.sent(), if early { "UNSUB 1|UNSUB 2|PING" } else { "" });
         world.receive("PONG");
         assert_eq!(world.session.draining(), Some(Draining::Arrived));
-        assert_eq!(world.released(), [(1, Ended::Drained), (2, Ended::Drained)]);
+        assert_eq!(world.released(), [(1, EndReason::Drained), (2, EndReason::Drained)]);
         assert!(world.session.is_ready());
         world.session.finish(world.now);
         assert_eq!(world.sent(), "PING");
         world.receive("PONG");
-        assert_eq!(world.session.step(), Step::Stop(Stop::Drained));
+        assert_eq!(world.session.step(), Step::Stop(CloseReason::Drained));
     }
 }
 

@@ -82,18 +82,18 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn server_and_registry_agree<S: Store<Route = u8>>(operations: Vec<Operation>) {
+fn server_and_registry_agree<S: Store<Recipient = u8>>(operations: Vec<Operation>) {
     let mut world = World::<S>::connected();
     let mut server = ModelServer::default();
     let mut sids: Vec<(Sid, u8)> = Vec::new();
     let mut released = Vec::new();
     for operation in operations {
         match operation {
-            Operation::Subscribe(route) => {
+            Operation::Subscribe(recipient) => {
                 let filter = Filter::from_static("a.b");
-                if let Ok(sid) = world.session.subscribe(filter, None, route) {
-                    assert!(!sids.contains(&(sid, route)));
-                    sids.push((sid, route));
+                if let Ok(sid) = world.session.subscribe(filter, None, recipient) {
+                    assert!(!sids.contains(&(sid, recipient)));
+                    sids.push((sid, recipient));
                 }
             }
             Operation::Unsubscribe(at) => {
@@ -119,8 +119,8 @@ fn server_and_registry_agree<S: Store<Route = u8>>(operations: Vec<Operation>) {
                 };
                 believed.delivered += 1;
                 let is_last = believed.is_over();
-                if let Some(&mut route) = world.session.deliver(Sid(sid)) {
-                    assert!(sids.contains(&(Sid(sid), route)), "another one's message");
+                if let Some(&mut recipient) = world.session.deliver(Sid(sid)) {
+                    assert!(sids.contains(&(Sid(sid), recipient)), "another one's message");
                 }
                 if is_last {
                     server.subscriptions.remove(&sid);
@@ -142,7 +142,7 @@ fn server_and_registry_agree<S: Store<Route = u8>>(operations: Vec<Operation>) {
             }
         }
         while let Some(over) = world.session.poll_released() {
-            released.push((over.sid, over.route));
+            released.push((over.sid, over.recipient));
         }
     }
     // Let everything settle.
@@ -154,7 +154,7 @@ fn server_and_registry_agree<S: Store<Route = u8>>(operations: Vec<Operation>) {
             .receive(format!("{}\r\n", world.sent().replace('|', "\r\n")).trim_start().as_bytes());
     }
     released.extend(world.released().iter().map(|_| (Sid(0), 0)));
-    let registry: Vec<u64> = world.session.routes_mut().map(|(sid, _)| sid.0).collect();
+    let registry: Vec<u64> = world.session.recipients_mut().map(|(sid, _)| sid.0).collect();
     let mut believed: Vec<u64> = server.subscriptions.keys().copied().collect();
     let by_slot = |sid: &u64| sid & 0xFF_FFFF;
     believed.sort_by_key(by_slot);

@@ -25,12 +25,12 @@ fn a_connection_goes_through_its_phases() {
     world.receive("PONG");
     assert_eq!(world.session.phase(), Phase::Exchange);
     world.session.close();
-    assert_eq!(world.session.phase(), Phase::Closed(Stop::Closed));
+    assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Closed));
 }
 
 #[test]
 fn each_attempt_has_a_number_of_its_own() {
-    let config = Config { retry_first: true, ..Config::DEFAULT };
+    let config = Config { retry_on_initial_connect: true, ..Config::DEFAULT };
     let mut world = World::<Small>::new(config, &["a"]);
     world.session.connect(world.now);
     let mut seen = Vec::new();
@@ -41,7 +41,7 @@ fn each_attempt_has_a_number_of_its_own() {
         seen.push(number);
         world.session.handle_open();
         assert_eq!(world.session.connection(), number, "the connection is that of the attempt");
-        world.lose(Lost::Closed);
+        world.lose(DisconnectReason::Closed);
         assert_eq!(world.session.phase(), Phase::Wait);
         assert!(!seen.contains(&world.session.connection()), "nothing of it is left");
         world.redial();
@@ -78,9 +78,12 @@ fn everything_that_is_due_is_done_up_to_an_event() {
     let mut world = World::<Small>::new(config, &["a", "b", "c"]);
     world.session.connect(world.now);
     let told: Vec<_> = core::iter::from_fn(|| world.session.handle_timeout(world.now)).collect();
-    let failed = Event::ConnectFailed { cause: Lost::TimedOut, error: None };
+    let failed = Event::ConnectFailed { reason: DisconnectReason::TimedOut, error: None };
     assert_eq!(told, [failed; 3], "each server was tried once");
-    assert_eq!(world.session.phase(), Phase::Closed(Stop::Lost(Lost::TimedOut)));
+    assert_eq!(
+        world.session.phase(),
+        Phase::Closed(CloseReason::Disconnected(DisconnectReason::TimedOut))
+    );
 
     // Two PINGs that nobody answered, and the end: a clock that jumps finds all of it, one by one.
     let mut world = World::<Small>::connected();
@@ -91,7 +94,7 @@ fn everything_that_is_due_is_done_up_to_an_event() {
         assert_eq!(world.sent(), "PING");
     }
     world.now = world.now + Duration::from_secs(86_400);
-    let stale = Event::Disconnected { cause: Lost::Stale, error: None };
+    let stale = Event::Disconnected { reason: DisconnectReason::Stale, error: None };
     let told: Vec<_> = core::iter::from_fn(|| world.session.handle_timeout(world.now)).collect();
     // The server may be tried at once, and that is due as well.
     assert_eq!(told, [stale, Event::Reconnecting { attempt: 1 }]);
@@ -112,7 +115,7 @@ fn several_timers_of_one_moment_need_one_call() {
     world.session.drain(world.now);
     world.now = world.now + Duration::from_secs(5);
     assert_eq!(world.session.handle_timeout(world.now), None);
-    assert_eq!(world.session.phase(), Phase::Closed(Stop::DrainTimedOut));
+    assert_eq!(world.session.phase(), Phase::Closed(CloseReason::DrainTimedOut));
     assert_eq!(world.session.poll_timeout(), None);
 }
 
@@ -120,7 +123,7 @@ fn several_timers_of_one_moment_need_one_call() {
 fn what_was_confirmed_is_known_when_the_connection_is_gone() {
     let end: [fn(&mut World<Small>); 2] = [
         |world| {
-            world.lose(Lost::Closed);
+            world.lose(DisconnectReason::Closed);
         },
         |world| world.session.close(),
     ];

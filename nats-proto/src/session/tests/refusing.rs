@@ -12,8 +12,8 @@ fn not_permitted(name: &str) -> String {
     format!("-ERR 'Permissions Violation for Subscription to \"{name}\"'")
 }
 
-fn doubtful<S: Store<Route = u8>>(world: &World<S>) -> Vec<(u64, &str)> {
-    world.session.doubtful().map(|(sid, name)| (sid.0, name)).collect()
+fn maybe_refused<S: Store<Recipient = u8>>(world: &World<S>) -> Vec<(u64, &str)> {
+    world.session.maybe_refused().map(|(sid, name)| (sid.0, name)).collect()
 }
 
 #[test]
@@ -27,9 +27,9 @@ fn the_only_one_that_can_be_meant_is_refused() {
         world.subscribe("b", 2);
         world.sent();
         assert!(world.receive(text)[0].starts_with("ServerError"), "{text}");
-        assert_eq!(world.released(), [(2, Ended::Refused)], "{text}");
+        assert_eq!(world.released(), [(2, EndReason::Refused)], "{text}");
         assert_eq!(world.sent(), "", "the server knows");
-        assert_eq!(doubtful(&world), []);
+        assert_eq!(maybe_refused(&world), []);
         assert_eq!(world.receive("MSG a 1 0|"), ["to 1"]);
     }
 }
@@ -37,18 +37,18 @@ fn the_only_one_that_can_be_meant_is_refused() {
 #[test]
 fn between_two_pongs_all_or_some_are_refused() {
     let mut world = World::<Small>::connected();
-    for (name, route) in [("a", 1), ("b", 2), ("c", 3)] {
-        world.subscribe(name, route);
+    for (name, recipient) in [("a", 1), ("b", 2), ("c", 3)] {
+        world.subscribe(name, recipient);
     }
     world.sent();
     world.receive(FULL);
-    assert_eq!(doubtful(&world), [(1, "a"), (2, "b"), (3, "c")]);
+    assert_eq!(maybe_refused(&world), [(1, "a"), (2, "b"), (3, "c")]);
     assert_eq!(world.sent(), "PING", "to learn more");
     world.receive(FULL);
     world.receive(FULL);
     assert_eq!(world.released(), []);
     world.receive("PONG");
-    let all = [(1, Ended::Refused), (2, Ended::Refused), (3, Ended::Refused)];
+    let all = [(1, EndReason::Refused), (2, EndReason::Refused), (3, EndReason::Refused)];
     assert_eq!(world.released(), all);
 
     let mut world = World::<Small>::connected();
@@ -59,7 +59,7 @@ fn between_two_pongs_all_or_some_are_refused() {
     assert_eq!(world.sent(), "PING");
     world.receive("PONG");
     assert_eq!(world.released(), [], "it cannot be known which");
-    assert_eq!(doubtful(&world), []);
+    assert_eq!(maybe_refused(&world), []);
 }
 
 #[test]
@@ -68,20 +68,20 @@ fn once_one_was_refused_a_ping_follows_each() {
     world.subscribe("a", 1);
     world.sent();
     world.receive(FULL);
-    assert_eq!(world.released(), [(1, Ended::Refused)]);
+    assert_eq!(world.released(), [(1, EndReason::Refused)]);
     let [b, c, d] = ["b", "c", "d"].map(|name| world.subscribe(name, name.as_bytes()[0]));
     let lines = format!("SUB b {b}|PING|SUB c {c}|PING|SUB d {d}|PING");
     assert_eq!(world.sent(), lines);
     world.receive(&format!("PONG|{FULL}|PONG|PONG"));
-    assert_eq!(world.released(), [(b'c', Ended::Refused)]);
+    assert_eq!(world.released(), [(b'c', EndReason::Refused)]);
 
     // On the next connection, too, which has less room.
-    world.lose(Lost::Closed);
+    world.lose(DisconnectReason::Closed);
     world.redial();
     world.establish();
     assert_eq!(world.sent(), format!("SUB b {b}|PING|SUB d {d}|PING"), "in the order of the table");
     world.receive(&format!("PONG|{FULL}|PONG"));
-    assert_eq!(world.released(), [(b'd', Ended::Refused)]);
+    assert_eq!(world.released(), [(b'd', EndReason::Refused)]);
 }
 
 #[test]
@@ -132,33 +132,33 @@ fn what_was_unsubscribed_meanwhile_may_have_been_meant() {
     world.sent();
     world.session.unsubscribe(b, None);
     world.sent();
-    assert_eq!(world.released(), [(2, Ended::Unsubscribed)]);
+    assert_eq!(world.released(), [(2, EndReason::Unsubscribed)]);
     world.receive(FULL);
-    assert_eq!(doubtful(&world), [(1, "a")]);
+    assert_eq!(maybe_refused(&world), [(1, "a")]);
     world.sent();
     world.receive("PONG");
     assert_eq!(world.released(), [], "it was the other one");
     // What is not ours at all does no harm.
     world.receive(FULL);
-    assert_eq!((world.released(), doubtful(&world)), (Vec::new(), Vec::new()));
+    assert_eq!((world.released(), maybe_refused(&world)), (Vec::new(), Vec::new()));
 }
 
 #[test]
 fn the_first_of_a_name_is_meant() {
     let mut world = World::<Small>::connected();
-    for route in 1..4 {
-        world.subscribe("a", route);
+    for recipient in 1..4 {
+        world.subscribe("a", recipient);
     }
     world.subscribe("b", 4);
     world.sent();
     world.receive(&not_permitted("a"));
-    assert_eq!(world.released(), [(1, Ended::NotPermitted)]);
+    assert_eq!(world.released(), [(1, EndReason::NotPermitted)]);
     world.receive(&not_permitted("b"));
-    assert_eq!(world.released(), [(4, Ended::NotPermitted)]);
+    assert_eq!(world.released(), [(4, EndReason::NotPermitted)]);
     // The second was read before that, and not refused. A server that refuses it all the same, and
     // does not say which of them, does not permit it any more.
     world.receive(&not_permitted("a"));
-    assert_eq!(world.released(), [(2, Ended::NotPermitted)]);
+    assert_eq!(world.released(), [(2, EndReason::NotPermitted)]);
 }
 
 #[cfg(feature = "alloc")]
@@ -212,21 +212,21 @@ fn many_refusals_take_linear_time() {
 #[test]
 fn what_the_server_never_learns_of_is_released_at_once() {
     let mut world = World::<Small>::connected();
-    for route in 0..100 {
-        let sid = world.subscribe("a", route);
+    for recipient in 0..100 {
+        let sid = world.subscribe("a", recipient);
         world.session.unsubscribe(sid, None);
-        assert_eq!(world.released(), [(route, Ended::Unsubscribed)]);
+        assert_eq!(world.released(), [(recipient, EndReason::Unsubscribed)]);
     }
     let kept = world.subscribe("b", 7);
     let drained = world.subscribe("c", 8);
     world.session.drain_subscription(drained);
-    assert_eq!(world.released(), [(8, Ended::Drained)]);
+    assert_eq!(world.released(), [(8, EndReason::Drained)]);
     assert_eq!(world.sent(), format!("SUB b {kept}"));
     // So is one that waits for a PONG that would tell nothing new.
     world.session.drain_subscription(kept);
     world.sent();
     world.session.unsubscribe(kept, None);
-    assert_eq!(world.released(), [(7, Ended::Unsubscribed)]);
+    assert_eq!(world.released(), [(7, EndReason::Unsubscribed)]);
     assert_eq!(world.sent(), "");
 }
 
@@ -262,5 +262,5 @@ fn one_that_is_drained_already_is_found_all_the_same() {
     world.receive(FULL);
     world.receive(FULL);
     world.receive("PONG");
-    assert_eq!(world.released(), [(1, Ended::Refused), (2, Ended::Refused)]);
+    assert_eq!(world.released(), [(1, EndReason::Refused), (2, EndReason::Refused)]);
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn subscriptions_reach_the_server_in_order() {
     let mut world = World::<Small>::connected();
-    let queue = Queue::new("q").unwrap();
+    let queue = QueueGroup::new("q").unwrap();
     let a = world.subscribe("a.*", 1);
     let b = world.session.subscribe(Filter::new("b").unwrap(), Some(queue), 2).unwrap();
     assert!(world.session.has_transmit());
@@ -16,7 +16,7 @@ fn subscriptions_reach_the_server_in_order() {
     assert_eq!(world.receive("MSG a.x 1 0|"), ["dropped"], "it may still be on its way");
     assert_eq!(world.released(), [], "its number is in use until the server knows");
     assert_eq!(world.sent(), "UNSUB 1");
-    assert_eq!(world.released(), [(1, Ended::Unsubscribed)]);
+    assert_eq!(world.released(), [(1, EndReason::Unsubscribed)]);
     let again = world.subscribe("a.*", 3);
     assert_ne!(again, a);
     assert_eq!(world.sent(), format!("SUB a.* {again}"));
@@ -31,7 +31,7 @@ fn a_subscription_that_was_never_sent_needs_no_unsub() {
     let sid = world.subscribe("a", 1);
     world.session.unsubscribe(sid, None);
     assert_eq!(world.sent(), "");
-    assert_eq!(world.released(), [(1, Ended::Unsubscribed)]);
+    assert_eq!(world.released(), [(1, EndReason::Unsubscribed)]);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn subscriptions_made_before_the_connection_are_sent_when_there_is_one() {
     world.subscribe("a", 1);
     let gone = world.subscribe("b", 2);
     world.session.unsubscribe(gone, None);
-    assert_eq!(world.released(), [(2, Ended::Unsubscribed)]);
+    assert_eq!(world.released(), [(2, EndReason::Unsubscribed)]);
     world.connect();
     assert_eq!(world.sent(), "SUB a 1");
 }
@@ -59,7 +59,7 @@ fn auto_unsubscribe_counts_the_whole_life() {
         "not more than three in all, even if the server sent more"
     );
     assert_eq!(world.sent(), "", "the server knows");
-    assert_eq!(world.released(), [(1, Ended::MaxReached)]);
+    assert_eq!(world.released(), [(1, EndReason::MaxReached)]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn auto_unsubscribe_that_is_reached_already_is_immediate() {
     world.session.unsubscribe(sid, NonZeroU64::new(2));
     assert_eq!(world.receive("MSG a 1 0|"), ["dropped"]);
     assert_eq!(world.sent(), "UNSUB 1");
-    assert_eq!(world.released(), [(1, Ended::MaxReached)]);
+    assert_eq!(world.released(), [(1, EndReason::MaxReached)]);
 }
 
 #[test]
@@ -83,7 +83,10 @@ fn a_maximum_can_be_lowered_and_not_raised() {
         world.sent();
     }
     assert_eq!(world.receive("MSG a 1 0||MSG a 1 0||MSG a 1 0|"), ["to 1", "to 1", "dropped"]);
-    assert_eq!((world.sent().as_str(), world.released()), ("", std::vec![(1, Ended::MaxReached)]));
+    assert_eq!(
+        (world.sent().as_str(), world.released()),
+        ("", std::vec![(1, EndReason::MaxReached)])
+    );
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn a_maximum_reached_before_the_server_knew_is_an_unsub() {
     world.session.unsubscribe(sid, NonZeroU64::new(1));
     assert_eq!(world.receive("MSG a 1 0||MSG a 1 0|"), ["to 1", "dropped"]);
     assert_eq!(world.sent(), "UNSUB 1");
-    assert_eq!(world.released(), [(1, Ended::MaxReached)]);
+    assert_eq!(world.released(), [(1, EndReason::MaxReached)]);
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn a_drained_subscription_ends_on_the_pong() {
     assert_eq!(world.receive("MSG a 1 0|"), ["to 1"]);
     assert_eq!(world.released(), []);
     world.receive("PONG");
-    assert_eq!(world.released(), [(1, Ended::Drained)]);
+    assert_eq!(world.released(), [(1, EndReason::Drained)]);
     assert_eq!(world.receive("MSG a 1 0|"), ["dropped"]);
 }
 
@@ -125,14 +128,14 @@ fn draining_ends_early_when_it_is_unsubscribed_or_full() {
     assert_eq!(world.receive("MSG a 1 0||MSG b 2 0||MSG b 2 0|"), ["dropped", "to 2", "dropped"]);
     world.receive("PONG");
     assert_eq!(world.sent(), "");
-    assert_eq!(world.released(), [(1, Ended::Unsubscribed), (2, Ended::MaxReached)]);
+    assert_eq!(world.released(), [(1, EndReason::Unsubscribed), (2, EndReason::MaxReached)]);
 }
 
 #[test]
 fn a_small_buffer_takes_whole_lines_and_loses_none() {
     let mut world = World::<Small>::connected();
-    for route in 0..4 {
-        world.subscribe("a.long.subject.*", route);
+    for recipient in 0..4 {
+        world.subscribe("a.long.subject.*", recipient);
     }
     world.session.unsubscribe(Sid(2), NonZeroU64::new(9));
     world.session.flush();
@@ -171,5 +174,5 @@ fn subscribing_is_checked() {
     world.session.drain(world.now);
     assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Draining));
     world.session.close();
-    assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Stopped));
+    assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Closed));
 }

@@ -22,7 +22,7 @@ use crate::message::Sid;
 use crate::message::Span;
 use crate::wire::error::DecodeError;
 use crate::wire::op::SubscribeArgs;
-use crate::wire::op::Unsubscription;
+use crate::wire::op::Unsubscribe;
 
 /// The largest size that nats-server can state: its limits are 32-bit signed numbers.
 const MAX_SIZE: u64 = i32::MAX as u64;
@@ -101,9 +101,9 @@ pub(super) fn subscribe(rest: &[u8]) -> Result<SubscribeArgs<'_>, DecodeError> {
 }
 
 /// `UNSUB <sid> [max]`; a maximum of zero is none, as for the server.
-pub(super) fn unsubscribe(rest: &[u8]) -> Result<Unsubscription, DecodeError> {
+pub(super) fn unsubscribe(rest: &[u8]) -> Result<Unsubscribe, DecodeError> {
     let ((sid, max, ()), _) = finish((number, opt(number), end).parse_complete(rest))?;
-    Ok(Unsubscription { sid: Sid(sid), max: max.and_then(NonZeroU64::new) })
+    Ok(Unsubscribe { sid: Sid(sid), max: max.and_then(NonZeroU64::new) })
 }
 
 /// `[header size] <total size>` and nothing more.

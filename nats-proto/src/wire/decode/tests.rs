@@ -34,7 +34,7 @@ impl Tell for FromServer {
                 }
             }
             ServerOp::Message(message) => {
-                assert_eq!(message.frame_len(), message.frame().len());
+                assert_eq!(message.wire_len(), message.frame().len());
                 story.lines.push(format!("{message:?}"));
             }
             other => story.lines.push(format!("{other:?}")),
@@ -152,7 +152,7 @@ fn a_client_session() {
     let transcript = b"CONNECT {\"verbose\":false}\r\nPING\r\nPONG\r\nSUB a.> 1\r\nSUB b q 2\r\n\
         UNSUB 1\r\nUNSUB 2 5\r\nUNSUB 2 0\r\nPUB a 2\r\nhi\r\nPUB a r 0\r\n\r\n\
         HPUB a 12 13\r\nNATS/1.0\r\n\r\nx\r\n";
-    let max = |max| format!("Unsubscribe(Unsubscription {{ sid: Sid(2), max: {max} }})");
+    let max = |max| format!("Unsubscribe(Unsubscribe {{ sid: Sid(2), max: {max} }})");
     assert_eq!(
         client(transcript),
         [
@@ -161,7 +161,7 @@ fn a_client_session() {
             "Pong".into(),
             "Subscribe(SubscribeArgs { subject: [97, 46, 62], queue: None, sid: Sid(1) })".into(),
             "Subscribe(SubscribeArgs { subject: [98], queue: Some([113]), sid: Sid(2) })".into(),
-            "Unsubscribe(Unsubscription { sid: Sid(1), max: None })".into(),
+            "Unsubscribe(Unsubscribe { sid: Sid(1), max: None })".into(),
             max("Some(5)"),
             max("None"),
             format!("Publish({})", message(0, "a", "", "", "hi")),

@@ -61,12 +61,12 @@ fn publish_in_the_samples_of_adr_4() {
 fn control_lines() {
     let subscribe = Subscribe { filter: Filter::from_static("a.>"), queue: None, sid: Sid(12) };
     assert_eq!(encoded(|out| subscribe.encode(out)), b"SUB a.> 12\r\n");
-    let queue = Subscribe { queue: Some(Queue::from_static("q")), ..subscribe };
+    let queue = Subscribe { queue: Some(QueueGroup::from_static("q")), ..subscribe };
     assert_eq!(encoded(|out| queue.encode(out)), b"SUB a.> q 12\r\n");
 
-    let at_once = Unsubscription { sid: Sid(1), max: None };
+    let at_once = Unsubscribe { sid: Sid(1), max: None };
     assert_eq!(encoded(|out| at_once.encode(out)), b"UNSUB 1\r\n");
-    let later = Unsubscription { max: core::num::NonZeroU64::new(5), ..at_once };
+    let later = Unsubscribe { max: core::num::NonZeroU64::new(5), ..at_once };
     assert_eq!(encoded(|out| later.encode(out)), b"UNSUB 1 5\r\n");
 
     assert_eq!(encoded(|out| encode_error("no\r\n'way'", out)), b"-ERR 'no   way '\r\n");

@@ -35,7 +35,7 @@ fn assert_cluster(reader: &Reader) {
     assert_eq!(info.cluster(), "C1");
     assert!(info.headers() && info.auth_required() && info.tls_required());
     assert!(!info.tls_verify() && !info.tls_available());
-    assert!(info.lame_duck() && info.jetstream() && !info.is_cut());
+    assert!(info.lame_duck() && info.jetstream() && !info.is_truncated());
     assert_eq!(reader.urls, ["172.17.0.2:4222", "[fe80::1]:4222", "a.example:4222"]);
 }
 
@@ -97,11 +97,11 @@ fn what_does_not_fit_is_left_out() {
         r#"{{"server_name":"{long}","{long}":1,"connect_urls":["{long}","b:1"],"version":"2"}}"#
     );
     assert_eq!(reader.part(&json, true), Ok(true));
-    assert!(reader.info.is_cut());
+    assert!(reader.info.is_truncated());
     assert_eq!((reader.info.server_name(), reader.info.version()), ("", "2"));
     assert_eq!(reader.urls, ["b:1"]);
     reader.part("{\"version\":\"3\"}", true).unwrap();
-    assert!(!reader.info.is_cut());
+    assert!(!reader.info.is_truncated());
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// How many bytes the message has.
     pub(crate) const fn len(&self) -> usize {
-        self.layout.frame_len()
+        self.layout.wire_len()
     }
 }
 
@@ -40,12 +40,12 @@ impl Block {
         }
         let mut len: u64 = 0;
         let fits = self.entries.iter().take(most).take_while(|entry| {
-            len += entry.layout.frame_len() as u64;
+            len += entry.layout.wire_len() as u64;
             len <= bytes
         });
         let count = fits.count();
         self.entries.truncate(count);
-        self.len = self.entries.iter().map(|entry| entry.layout.frame_len()).sum();
+        self.len = self.entries.iter().map(|entry| entry.layout.wire_len()).sum();
         (before - count) as u64
     }
 
@@ -56,13 +56,13 @@ impl Block {
         let most = usize::try_from(messages).unwrap_or(usize::MAX);
         let mut len: u64 = 0;
         let fits = self.entries.iter().rev().take(most).take_while(|entry| {
-            len += entry.layout.frame_len() as u64;
+            len += entry.layout.wire_len() as u64;
             len <= bytes
         });
         let count = before - fits.count();
         if count > 0 {
             self.entries.drain(..count);
-            self.len = self.entries.iter().map(|entry| entry.layout.frame_len()).sum();
+            self.len = self.entries.iter().map(|entry| entry.layout.wire_len()).sum();
         }
         count as u64
     }
@@ -78,7 +78,7 @@ impl Block {
         let mut copy = Vec::with_capacity(self.len);
         for entry in &mut self.entries {
             let at = entry.at as usize;
-            let frame = self.bytes.get(at..at + entry.layout.frame_len()).unwrap_or_default();
+            let frame = self.bytes.get(at..at + entry.layout.wire_len()).unwrap_or_default();
             entry.at = u32::try_from(copy.len()).unwrap_or(u32::MAX);
             copy.extend_from_slice(frame);
         }

@@ -82,7 +82,7 @@ impl Taker {
         let Entry { at, layout } = *block.entries.get(self.next)?;
         self.next += 1;
         let at = at as usize;
-        let len = layout.frame_len();
+        let len = layout.wire_len();
         let mut frame = block.bytes.slice(at..at + len);
         if let Some(taken) = queue.taken.get() {
             frame = taken.watch(frame);

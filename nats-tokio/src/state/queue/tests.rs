@@ -71,7 +71,7 @@ fn only_a_sleeping_subscriber_is_woken() {
     assert!(push(&queue, &["2"]).wake.is_some());
     assert!(push(&queue, &["3"]).wake.is_none());
     assert!(taker.poll_next(&queue, &mut cx).is_ready());
-    assert!(queue.end(Ended::Unsubscribed).is_none());
+    assert!(queue.end(EndReason::Unsubscribed).is_none());
     assert!(taker.poll_next(&queue, &mut cx).is_ready());
     assert_eq!(taker.poll_next(&queue, &mut cx), Poll::Ready(None));
     assert!(queue.is_drained());
@@ -81,7 +81,7 @@ fn only_a_sleeping_subscriber_is_woken() {
 fn nothing_is_taken_after_the_end_but_what_was_there() {
     let (queue, mut taker) = pair(PendingLimits::NONE);
     push(&queue, &["1"]);
-    queue.end(Ended::Unsubscribed);
+    queue.end(EndReason::Unsubscribed);
     push(&queue, &["2"]);
     assert_eq!(take_all(&queue, &mut taker), ["1"]);
 
@@ -166,7 +166,7 @@ fn the_oldest_can_be_dropped_instead() {
     // Others of the block, and of those before, are taken in order when the limits change.
     push(&queue, &["4", "5"]);
     assert_eq!(taker.try_next(&queue).unwrap().payload(), b"4");
-    queue.set_limits(PendingLimits::NONE);
+    queue.set_pending_limits(PendingLimits::NONE);
     push(&queue, &["6"]);
     assert_eq!(take_all(&queue, &mut taker), ["5", "6"]);
 }

@@ -12,24 +12,24 @@ fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
-fn open(table: &mut RequestTable, deadline: u64) -> Result<Token, Full> {
+fn open(table: &mut RequestTable, deadline: u64) -> Result<RequestId, Full> {
     table.open("a", at(deadline), Waker::noop().clone())
 }
 
-fn poll(table: &mut RequestTable, token: Token) -> Poll<Result<Message, RequestError>> {
-    table.poll(token, &Context::from_waker(Waker::noop()))
+fn poll(table: &mut RequestTable, request_id: RequestId) -> Poll<Result<Message, RequestError>> {
+    table.poll(request_id, &Context::from_waker(Waker::noop()))
 }
 
 #[test]
 fn the_first_reply_counts() {
     let mut table = RequestTable::new(1);
-    let token = open(&mut table, 10).unwrap();
+    let request_id = open(&mut table, 10).unwrap();
     assert_eq!(open(&mut table, 10), Err(Full));
-    assert!(poll(&mut table, token).is_pending());
-    assert!(table.answer(token, reply()).is_some());
-    assert!(table.answer(token, reply()).is_none());
-    assert!(matches!(poll(&mut table, token), Poll::Ready(Ok(_))));
-    assert!(table.answer(token, reply()).is_none(), "nobody waits any more");
+    assert!(poll(&mut table, request_id).is_pending());
+    assert!(table.answer(request_id, reply()).is_some());
+    assert!(table.answer(request_id, reply()).is_none());
+    assert!(matches!(poll(&mut table, request_id), Poll::Ready(Ok(_))));
+    assert!(table.answer(request_id, reply()).is_none(), "nobody waits any more");
     assert_eq!(table.len(), 0);
 }
 
@@ -47,15 +47,15 @@ fn a_reply_in_the_last_moment_beats_the_clock_or_does_not() {
 #[test]
 fn all_fail_when_the_connection_is_lost() {
     let mut table = RequestTable::new(3);
-    let tokens = [5, 10, 15].map(|deadline| open(&mut table, deadline).unwrap());
-    for token in tokens {
-        assert!(poll(&mut table, token).is_pending());
+    let request_ids = [5, 10, 15].map(|deadline| open(&mut table, deadline).unwrap());
+    for request_id in request_ids {
+        assert!(poll(&mut table, request_id).is_pending());
     }
     let mut woken = Vec::new();
     table.expire(at(5), None, &mut woken);
     table.fail_all(RequestError::Disconnected, &mut woken);
     assert_eq!(woken.len(), 3);
-    let outcomes = tokens.map(|token| poll(&mut table, token));
+    let outcomes = request_ids.map(|request_id| poll(&mut table, request_id));
     assert_eq!(outcomes[0], Poll::Ready(Err(RequestError::TimedOut)));
     assert_eq!(outcomes[1], Poll::Ready(Err(RequestError::Disconnected)));
     assert_eq!(outcomes[2], Poll::Ready(Err(RequestError::Disconnected)));
@@ -76,15 +76,15 @@ fn refusals_find_their_requests_and_nothing_is_kept_for_them() {
     let later = open(&mut table, "a");
     table.fail_not_permitted(b"a", &mut woken);
     assert_eq!(woken.len(), 4);
-    for token in a.into_iter().chain([later]) {
-        assert_eq!(poll(&mut table, token), Poll::Ready(Err(RequestError::NotPermitted)));
+    for request_id in a.into_iter().chain([later]) {
+        assert_eq!(poll(&mut table, request_id), Poll::Ready(Err(RequestError::NotPermitted)));
     }
     assert!(poll(&mut table, b).is_pending());
     // Requests that come and go do not make it grow.
     for _ in 0..10_000 {
-        let token = open(&mut table, "c");
-        table.answer(token, reply());
-        assert!(poll(&mut table, token).is_ready());
+        let request_id = open(&mut table, "c");
+        table.answer(request_id, reply());
+        assert!(poll(&mut table, request_id).is_ready());
         assert!(table.index.as_ref().is_none_or(|index| index.len <= Index::FEW));
     }
     table.fail_not_permitted(b"b", &mut woken);

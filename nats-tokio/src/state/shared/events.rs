@@ -2,7 +2,7 @@
 
 use nats_proto::Instant;
 use nats_proto::session;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::wire::Action;
 use nats_proto::wire::ServerError;
 
@@ -31,21 +31,21 @@ impl Shared {
                 let (server, attempt) = (control.server(), *attempt);
                 control.later.tell(Event::Reconnecting { server, attempt });
             }
-            session::Event::ConnectFailed { cause, error } => {
-                control.on_connect_failed(*cause, *error);
+            session::Event::ConnectFailed { reason, error } => {
+                control.on_connect_failed(*reason, *error);
             }
-            session::Event::Disconnected { cause, error } => {
-                let unconfirmed = self.on_disconnect(control, *cause);
-                control.on_disconnected(*cause, *error, unconfirmed);
+            session::Event::Disconnected { reason, error } => {
+                let unconfirmed = self.on_disconnect(control, *reason);
+                control.on_disconnected(*reason, *error, unconfirmed);
             }
             session::Event::ServerError(error) => {
                 self.fail_refused_requests(control, error);
                 control.on_server_error(error);
             }
             session::Event::InfoChanged => self.check_limits(control),
-            session::Event::LameDuck => {
+            session::Event::LameDuckMode => {
                 self.check_limits(control);
-                control.later.tell(Event::LameDuck);
+                control.later.tell(Event::LameDuckMode);
             }
             _ => {}
         }
@@ -57,12 +57,12 @@ impl Shared {
     pub(crate) fn disconnect(
         &self,
         control: &mut Control,
-        cause: Lost,
+        reason: DisconnectReason,
         failure: Option<Failure>,
         now: Instant,
     ) {
         control.failure = failure;
-        if let Some(event) = control.session.handle_lost(cause, now) {
+        if let Some(event) = control.session.handle_disconnected(reason, now) {
             self.apply(control, &event);
         }
         self.transmit(control);
@@ -91,15 +91,15 @@ impl Shared {
     }
 
     /// The connection is lost, and with it perhaps so many messages.
-    fn on_disconnect(&self, control: &mut Control, cause: Lost) -> u64 {
+    fn on_disconnect(&self, control: &mut Control, reason: DisconnectReason) -> u64 {
         let wake = &mut control.later.wake;
         let mut outbound = lock(&self.outbound);
         // Before a server that shuts down is left, the last PING is answered.
-        let unconfirmed = outbound.on_disconnect(cause == Lost::LameDuck, wake);
+        let unconfirmed = outbound.on_disconnect(reason == DisconnectReason::LameDuckMode, wake);
         let last = outbound.handed_over();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
-        if !self.options.requests_outlive_connections {
+        if !self.options.keep_requests_on_disconnect {
             lock(&self.requests).fail_lost(last, wake);
         }
         unconfirmed
@@ -114,9 +114,9 @@ impl Shared {
             Action::Publish => lock(&self.requests).fail_not_permitted(subject, wake),
             // The subject is that of the reply.
             Action::PublishReply => {
-                let Some(token) = self.inbox.token(subject) else { return };
+                let Some(request_id) = self.inbox.request_id(subject) else { return };
                 let error = RequestError::NotPermitted;
-                wake.extend(lock(&self.requests).fail_one(token, error));
+                wake.extend(lock(&self.requests).fail_one(request_id, error));
             }
             _ => {}
         }

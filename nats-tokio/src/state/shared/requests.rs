@@ -8,15 +8,15 @@ use std::task::Waker;
 
 use nats_proto::Full;
 use nats_proto::Instant;
+use nats_proto::RequestId;
 use nats_proto::Subject;
-use nats_proto::Token;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 use nats_proto::wire::SendBuf;
 
 use super::Shared;
 use crate::error::PublishError;
 use crate::error::RequestError;
-use crate::state::control::Route;
+use crate::state::control::Recipient;
 use crate::state::requests::MAX_INBOX;
 use crate::state::requests::RequestTable;
 use crate::sync::lock;
@@ -25,11 +25,11 @@ impl Shared {
     /// Where the reply to a request comes to.
     pub(crate) fn reply_subject<'t>(
         &self,
-        token: Token,
+        request_id: RequestId,
         text: &'t mut SendBuf<'_>,
     ) -> Result<Subject<'t>, PublishError> {
         let too_long = |Full| PublishError::LineTooLong { len: MAX_INBOX + 1, max: MAX_INBOX };
-        self.inbox.reply(token, text).map_err(too_long)
+        self.inbox.reply(request_id, text).map_err(too_long)
     }
 
     /// The requests, with the subscription for their replies made.
@@ -56,7 +56,7 @@ impl Shared {
             Some(_) => return Err(PublishError::Closed.into()),
         }
         if control.inbox.is_none() {
-            let sid = control.session.subscribe(self.inbox.filter(), None, Route::Replies);
+            let sid = control.session.subscribe(self.inbox.filter(), None, Recipient::Replies);
             control.inbox = Some(sid.map_err(|_| RequestError::NoInbox)?);
         }
         // Before anything is sent: what follows may end it.
@@ -66,13 +66,13 @@ impl Shared {
     }
 
     /// The subscription for replies is over.
-    pub(super) fn on_inbox_ended(&self, how: Ended, wake: &mut Vec<Waker>) {
+    pub(super) fn on_inbox_ended(&self, how: EndReason, wake: &mut Vec<Waker>) {
         // First the flag, so that whoever is woken does not rely on it.
         self.refuse_requests();
         let error = match how {
             // Everything ends then, and says why.
-            Ended::Stopped => return,
-            Ended::Drained => RequestError::Draining,
+            EndReason::Closed => return,
+            EndReason::Drained => RequestError::Draining,
             _ => RequestError::NoInbox,
         };
         lock(&self.requests).fail_inbox(error, wake);

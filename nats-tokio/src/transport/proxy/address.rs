@@ -5,7 +5,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use nats_proto::Encoded;
+use nats_proto::PercentEncoded;
 use nats_proto::ServerUrl;
 use zeroize::Zeroizing;
 
@@ -68,10 +68,10 @@ impl Proxy {
 impl Credentials {
     fn new(
         protocol: Protocol,
-        user: Encoded<'_>,
-        password: Option<Encoded<'_>>,
+        user: PercentEncoded<'_>,
+        password: Option<PercentEncoded<'_>>,
     ) -> Result<Self, ProxyUrlError> {
-        let text = |encoded: Encoded<'_>| {
+        let text = |encoded: PercentEncoded<'_>| {
             let text = String::from_utf8(encoded.bytes().collect()).map(Zeroizing::new);
             text.map_err(|_| ProxyUrlError::Credentials)
         };

@@ -64,8 +64,8 @@ fn files_that_are_missing_are_named() {
 #[test]
 fn only_what_rustls_says_is_about_tls() {
     let refused = tokio_rustls::rustls::Error::DecryptError;
-    assert_eq!(loss(&io::Error::new(io::ErrorKind::InvalidData, refused)), Lost::Tls);
-    assert_eq!(loss(&io::ErrorKind::ConnectionReset.into()), Lost::Io);
+    assert_eq!(loss(&io::Error::new(io::ErrorKind::InvalidData, refused)), DisconnectReason::Tls);
+    assert_eq!(loss(&io::ErrorKind::ConnectionReset.into()), DisconnectReason::Io);
 }
 
 #[test]

@@ -132,10 +132,14 @@ async fn request(options: ConnectOptions, url: &str, answer: &str) -> (String, i
         String::from_utf8(request).unwrap()
     };
     let (upgraded, request) = tokio::join!(options.upgrade(Box::new(ours), &target), server);
-    let failed = |Broken(cause, error): Broken| {
+    let failed = |Broken(reason, error): Broken| {
         // Whoever answers was reached.
-        let expected = if answer.contains("403") { Lost::WebSocket } else { Lost::Unreachable };
-        assert_eq!(cause, expected, "{answer}");
+        let expected = if answer.contains("403") {
+            DisconnectReason::WebSocket
+        } else {
+            DisconnectReason::Unreachable
+        };
+        assert_eq!(reason, expected, "{answer}");
         error.unwrap()
     };
     (request, upgraded.map(drop).map_err(failed))

@@ -8,7 +8,7 @@ use nats_proto::jetstream::Handling;
 use nats_proto::jetstream::InboxId;
 use nats_proto::jetstream::Pull;
 use nats_proto::jetstream::PullConsumer;
-use nats_proto::jetstream::PullEnd;
+use nats_proto::jetstream::PullEndReason;
 use nats_proto::jetstream::PullOutput;
 use nats_proto::jetstream::PullStatus;
 
@@ -71,7 +71,7 @@ pub(super) struct Driver {
     flaw: Option<Flaw>,
     pub(super) machine: Machine,
     pub(super) is_connected: bool,
-    pub(super) end: Option<PullEnd>,
+    pub(super) end: Option<PullEndReason>,
     /// Subscribed to; those that are being left, until the number of the PONG.
     inboxes: HashSet<InboxId>,
     leaving: HashMap<u64, InboxId>,
@@ -146,7 +146,7 @@ impl Driver {
         let size = if self.flaw == Some(Flaw::MiscountsBytes) { size - 1 } else { size };
         match self.machine.handle_message(inbox, size, instant(now)) {
             Handling::Deliver => true,
-            Handling::Return => self.flaw == Some(Flaw::DeliversLateMessages),
+            Handling::Nak => self.flaw == Some(Flaw::DeliversLateMessages),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What has to be true of a consumer, its driver and its server.
 
 use nats_proto::Instant;
-use nats_proto::jetstream::PullEnd;
+use nats_proto::jetstream::PullEndReason;
 
 use super::Event;
 use super::SLACK;
@@ -62,13 +62,13 @@ impl World<'_> {
     /// What has to be true of an end.
     pub(super) fn check_end(&mut self, now: u64) {
         let expected = match (self.left_at, self.deleted_at) {
-            (Some(_), _) if self.setup.drains => PullEnd::Drained,
-            (Some(_), _) => PullEnd::Stopped,
-            _ => PullEnd::ConsumerDeleted,
+            (Some(_), _) if self.setup.drains => PullEndReason::Drained,
+            (Some(_), _) => PullEndReason::Stopped,
+            _ => PullEndReason::ConsumerDeleted,
         };
         if let Some(end) = self.driver.end {
             let is_deleted = self.deleted_at.is_some() && !self.setup.awaits_consumer;
-            let is_true = end == expected || is_deleted && end == PullEnd::ConsumerDeleted;
+            let is_true = end == expected || is_deleted && end == PullEndReason::ConsumerDeleted;
             let is_true = is_true && (self.left_at.is_some() || is_deleted);
             self.checks.that(Invariant::EndsInTime, is_true, || format!("{end:?}"));
             let open = self.server.open();

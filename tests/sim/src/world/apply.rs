@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use nats_proto::Filter;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::session::Step;
@@ -14,7 +14,7 @@ use super::Conditions;
 use super::World;
 use super::link::Line;
 use crate::app::Flush;
-use crate::app::Route;
+use crate::app::Recipient;
 use crate::body;
 use crate::checks::Invariant;
 use crate::cluster::COUNT;
@@ -34,7 +34,7 @@ const ERRORS: [(&str, bool); 6] = [
     ("Maximum Connections Exceeded", true),
 ];
 
-impl<S: Store<Route = Route>> World<S> {
+impl<S: Store<Recipient = Recipient>> World<S> {
     /// Does something, and as much of what follows as `pause` says.
     pub(crate) fn apply(&mut self, operation: Operation, pause: Pause) {
         self.counts.operations += 1;
@@ -103,7 +103,7 @@ impl<S: Store<Route = Route>> World<S> {
             }
             Operation::Reconnect => {
                 self.attempts.clear();
-                let event = self.session.reconnect(self.now);
+                let event = self.session.force_reconnect(self.now);
                 if let Some(event) = event {
                     self.note(&event, false);
                 }
@@ -115,7 +115,7 @@ impl<S: Store<Route = Route>> World<S> {
                 self.add_server(usize::from(first >> 4) % COUNT);
             }
             Operation::AddServer(server) => self.add_server(usize::from(server) % COUNT),
-            Operation::ChooseServer(number, delay) => self.choose_server(number, delay),
+            Operation::ChooseServer(number, delay) => self.select_server(number, delay),
             Operation::Drain => {
                 self.drain();
             }
@@ -127,7 +127,7 @@ impl<S: Store<Route = Route>> World<S> {
 
     fn perform_of_server(&mut self, operation: Operation) {
         match operation {
-            Operation::LameDuck { server, after } => {
+            Operation::LameDuckMode { server, after } => {
                 let index = self.server_or(server);
                 let at = self.now + Duration::from_secs(u64::from(after) % 20 + 1);
                 if let Some(server) = self.cluster.get_mut(index) {
@@ -174,8 +174,8 @@ impl<S: Store<Route = Route>> World<S> {
                 let index = usize::from(number).checked_rem(count).unwrap_or_default();
                 let Some(sid) = link.peer.subscriptions.keys().nth(index).copied() else { return };
                 link.peer.revoke(sid);
-                let route = self.app.route_of(sid);
-                if let Some(wanted) = route.and_then(|route| self.app.get_mut(route)) {
+                let recipient = self.app.recipient_of(sid);
+                if let Some(wanted) = recipient.and_then(|recipient| self.app.get_mut(recipient)) {
                     wanted.is_revoked = true;
                 }
             }
@@ -207,15 +207,15 @@ impl<S: Store<Route = Route>> World<S> {
     }
 
     pub(crate) fn subscribe(&mut self, filter: &'static str, queue: Option<&'static str>) {
-        let route = self.app.next_route();
-        let group = queue.and_then(|queue| Queue::new(queue).ok());
-        match self.session.subscribe(Filter::from_static(filter), group, route) {
+        let recipient = self.app.next_recipient();
+        let group = queue.and_then(|queue| QueueGroup::new(queue).ok());
+        match self.session.subscribe(Filter::from_static(filter), group, recipient) {
             Ok(sid) => self.app.subscribed(sid.0, filter, queue, &mut self.checks),
             Err(error) => {
                 let is_true = match error {
                     SubscribeError::Full => self.session.subscriptions() >= crate::SUBSCRIPTIONS,
                     SubscribeError::Draining => self.session.draining().is_some(),
-                    SubscribeError::Stopped => self.stop().is_some(),
+                    SubscribeError::Closed => self.stop().is_some(),
                     _ => false,
                 };
                 self.checks.that(Invariant::TruthfulResult, is_true, || format!("{error:?}"));
@@ -225,8 +225,8 @@ impl<S: Store<Route = Route>> World<S> {
 
     /// Ends a subscription, or sets its maximum to `more` than it got so far.
     pub(crate) fn unsubscribe(&mut self, number: u8, more: Option<u8>) {
-        let Some(route) = self.app.pick(number) else { return };
-        let Some(wanted) = self.app.get_mut(route) else { return };
+        let Some(recipient) = self.app.pick(number) else { return };
+        let Some(wanted) = self.app.get_mut(recipient) else { return };
         let max = more.map(|more| wanted.delivered + u64::from(more % 6));
         let max = max.and_then(NonZeroU64::new);
         let was_live = wanted.is_live() && !wanted.is_refusable();
@@ -244,8 +244,8 @@ impl<S: Store<Route = Route>> World<S> {
 
     pub(crate) fn drain_one(&mut self, number: u8) {
         let link = self.link().map_or(0, |link| link.number);
-        let Some(route) = self.app.pick(number) else { return };
-        let Some(wanted) = self.app.get_mut(route) else { return };
+        let Some(recipient) = self.app.pick(number) else { return };
+        let Some(wanted) = self.app.get_mut(recipient) else { return };
         let was_over = wanted.is_over();
         let was_live = wanted.is_live() && !wanted.is_refusable();
         let is_going = self.session.drain_subscription(Sid(wanted.sid));
@@ -290,12 +290,12 @@ impl<S: Store<Route = Route>> World<S> {
         }
     }
 
-    fn choose_server(&mut self, number: u8, delay: u8) {
+    fn select_server(&mut self, number: u8, delay: u8) {
         let is_waiting = matches!(self.session.step(), Step::Wait);
-        let count = self.session.servers().count();
+        let count = self.session.server_pool().count();
         let number = usize::from(number >> 1) % 4;
         let delay = Duration::from_millis(u64::from(delay) * 10);
-        let is_chosen = self.session.choose_server(number, delay, self.now);
+        let is_chosen = self.session.select_server(number, delay, self.now);
         self.attempts.clear();
         let is_true = !is_chosen || (is_waiting && number < count);
         self.checks.that(Invariant::TruthfulResult, is_true, || format!("chose {number}"));

@@ -4,10 +4,10 @@ use nats_proto::Headers;
 use nats_proto::Message;
 use nats_proto::Store;
 use nats_proto::Subject;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Draining;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 use nats_proto::session::Event;
-use nats_proto::session::Lost;
 use nats_proto::session::Step;
 use nats_proto::session::Timer;
 use nats_proto::wire::Connect;
@@ -20,7 +20,7 @@ use nats_proto::wire::ServerOp;
 
 use super::World;
 use super::link::Line;
-use crate::app::Route;
+use crate::app::Recipient;
 use crate::body;
 use crate::body::Body;
 use crate::checks::Invariant;
@@ -33,7 +33,7 @@ const MAX_HELD: usize = 16;
 /// Room for the longest line there is besides CONNECT, for a driver that has less.
 const LINE: usize = 128;
 
-impl<S: Store<Route = Route>> World<S> {
+impl<S: Store<Recipient = Recipient>> World<S> {
     /// Lets the timers expire whose time has come.
     pub(super) fn expire(&mut self) -> bool {
         let mut has_expired = false;
@@ -69,14 +69,14 @@ impl<S: Store<Route = Route>> World<S> {
                 }
                 match self.opened() {
                     Some(Ok(())) => self.begin(),
-                    Some(Err(cause)) => self.lose(cause),
+                    Some(Err(reason)) => self.lose(reason),
                     None => return false,
                 }
                 true
             }
             Step::Secure(_) => {
                 if self.rng.percent(10) {
-                    self.lose(Lost::Tls);
+                    self.lose(DisconnectReason::Tls);
                 } else {
                     self.session.handle_secured();
                 }
@@ -277,7 +277,7 @@ impl<S: Store<Route = Route>> World<S> {
                 Ok(Decoded::Partial { .. }) => break,
                 Err(error) => {
                     self.checks.fail(Invariant::DeliveredOnce, || format!("{error:?}"));
-                    self.lose(Lost::Protocol(error));
+                    self.lose(DisconnectReason::Protocol(error));
                 }
             }
             // What is left belonged to a link that is no more.
@@ -302,17 +302,17 @@ impl<S: Store<Route = Route>> World<S> {
         let number = self.links;
         let link = self.link();
         let sent = link.and_then(|link| link.peer.sent.get(&sid.0)).cloned().unwrap_or_default();
-        let mut route = self.session.deliver(sid).copied();
+        let mut recipient = self.session.deliver(sid).copied();
         if self.is_flawed(Flaw::IgnoresEnds) {
-            route = route.or_else(|| self.app.route_of(sid.0));
+            recipient = recipient.or_else(|| self.app.recipient_of(sid.0));
         }
-        match route {
+        match recipient {
             Some(_) if self.is_flawed(Flaw::DropsMessages) && id.is_multiple_of(7) => {}
-            Some(route) => {
+            Some(recipient) => {
                 let times =
                     if self.is_flawed(Flaw::DeliversTwice) && id.is_multiple_of(7) { 2 } else { 1 };
                 for _ in 0..times {
-                    self.app.delivered(route, sid.0, (number, id), &sent, &mut self.checks);
+                    self.app.delivered(recipient, sid.0, (number, id), &sent, &mut self.checks);
                 }
             }
             None => self.app.dropped(sid.0, &mut self.checks),
@@ -320,8 +320,8 @@ impl<S: Store<Route = Route>> World<S> {
     }
 
     /// The connection, or the attempt to make one, failed.
-    pub(super) fn lose(&mut self, cause: Lost) {
-        let event = self.session.handle_lost(cause, self.now);
+    pub(super) fn lose(&mut self, reason: DisconnectReason) {
+        let event = self.session.handle_disconnected(reason, self.now);
         match event {
             Some(event) => self.note(&event, false),
             None => self.hang_up(),
@@ -344,19 +344,19 @@ impl<S: Store<Route = Route>> World<S> {
             }
             Event::Resubscribed => self.check_resubscribed(),
             Event::ServerError(_) => {
-                self.doubtful.extend(self.session.doubtful().map(|(sid, _)| sid.0));
+                self.maybe_refused.extend(self.session.maybe_refused().map(|(sid, _)| sid.0));
             }
-            Event::LameDuck => {
+            Event::LameDuckMode => {
                 if let Some(link) = self.link_mut() {
                     link.is_lame_known = true;
                 }
             }
-            Event::ConnectFailed { cause, .. } | Event::Disconnected { cause, .. } => {
-                if *cause == Lost::LameDuck && is_answer {
+            Event::ConnectFailed { reason, .. } | Event::Disconnected { reason, .. } => {
+                if *reason == DisconnectReason::LameDuckMode && is_answer {
                     self.check_left();
                 }
-                self.note_loss(*cause);
-                self.doubtful.clear();
+                self.note_loss(*reason);
+                self.maybe_refused.clear();
                 self.hang_up();
             }
             _ => {}
@@ -369,17 +369,19 @@ impl<S: Store<Route = Route>> World<S> {
             return;
         }
         while let Some(released) = self.session.poll_released() {
-            let (sid, route) = (released.sid.0, released.route);
+            let (sid, recipient) = (released.sid.0, released.recipient);
             self.say(|| format!("{sid} is over: {:?}", released.ended));
-            if released.ended == Ended::Drained {
-                self.check_drained(route);
+            if released.ended == EndReason::Drained {
+                self.check_drained(recipient);
             }
             let is_true = match released.ended {
-                Ended::Stopped => self.stop().is_some(),
-                Ended::Refused => self.link().is_some_and(|link| link.peer.refused.contains(&sid)),
+                EndReason::Closed => self.stop().is_some(),
+                EndReason::Refused => {
+                    self.link().is_some_and(|link| link.peer.refused.contains(&sid))
+                }
                 _ => true,
             };
-            self.app.released(route, sid, released.ended, is_true, &mut self.checks);
+            self.app.released(recipient, sid, released.ended, is_true, &mut self.checks);
         }
     }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nats_proto::Instant;
 use nats_proto::Store;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 
 use super::World;
-use crate::app::Route;
+use crate::app::Recipient;
 use crate::checks::Invariant;
 use crate::cluster::Mood;
 use crate::flaw::Flaw;
@@ -45,7 +45,7 @@ pub(super) struct Link {
     pub(super) is_lame_known: bool,
 }
 
-impl<S: Store<Route = Route>> World<S> {
+impl<S: Store<Recipient = Recipient>> World<S> {
     /// Somebody is being connected to.
     pub(super) fn open(&mut self, host: &str, port: u16) {
         let at = self.now + Duration::from_millis(self.rng.below(self.conditions.delay + 1));
@@ -58,7 +58,7 @@ impl<S: Store<Route = Route>> World<S> {
     }
 
     /// What became of it, if that is known by now.
-    pub(super) fn opened(&mut self) -> Option<Result<(), Lost>> {
+    pub(super) fn opened(&mut self) -> Option<Result<(), DisconnectReason>> {
         let Line::Opening { server: Some(server), at } = self.line else { return None };
         if at > self.now {
             return None;
@@ -66,7 +66,7 @@ impl<S: Store<Route = Route>> World<S> {
         let mood = self.cluster.get(server).map(|server| server.mood);
         if !matches!(mood, Some(Mood::Accepts | Mood::Locks)) {
             self.line = Line::None;
-            return Some(Err(Lost::Unreachable));
+            return Some(Err(DisconnectReason::Unreachable));
         }
         self.links += 1;
         let peer = self.cluster.accept(server);
@@ -116,13 +116,13 @@ impl<S: Store<Route = Route>> World<S> {
 
     /// Moves bytes both ways, as they arrive. Returns whether there were any.
     pub(super) fn carry(&mut self) -> bool {
-        let is_cut = self.break_link();
+        let is_truncated = self.break_link();
         self.shut_down();
         let has_written = self.write();
         let went_up = self.carry_up();
         let was_served = self.serve();
         let came_down = self.carry_down();
-        is_cut | has_written | went_up | was_served | came_down
+        is_truncated | has_written | went_up | was_served | came_down
     }
 
     /// How many bytes may go that way before the cut.
@@ -233,8 +233,9 @@ impl<S: Store<Route = Route>> World<S> {
         } else if is_end && self.is_flawed(Flaw::IgnoresLoss) {
             self.hang_up();
         } else if is_end {
-            let cause = if self.rng.percent(50) { Lost::Closed } else { Lost::Io };
-            self.lose(cause);
+            let reason =
+                if self.rng.percent(50) { DisconnectReason::Closed } else { DisconnectReason::Io };
+            self.lose(reason);
         }
         !bytes.is_empty() || is_end
     }

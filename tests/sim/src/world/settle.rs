@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use nats_proto::Store;
 use nats_proto::session::Backoff;
+use nats_proto::session::CloseReason;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Draining;
-use nats_proto::session::Ended;
+use nats_proto::session::EndReason;
 use nats_proto::session::FlushState;
-use nats_proto::session::LASTING;
-use nats_proto::session::Lost;
+use nats_proto::session::STABLE_AFTER;
 use nats_proto::session::Step;
-use nats_proto::session::Stop;
 
 use super::Attempts;
 use super::World;
 use super::link::Line;
-use crate::app::Route;
+use crate::app::Recipient;
 use crate::checks::Invariant;
 use crate::server::KnownSubscription;
 
-impl<S: Store<Route = Route>> World<S> {
+impl<S: Store<Recipient = Recipient>> World<S> {
     /// Whether everything that was begun has come to its end, and there is a connection to stay.
     pub(super) fn is_settled(&self) -> bool {
         self.session.is_ready()
@@ -67,7 +67,7 @@ impl<S: Store<Route = Route>> World<S> {
             live.map(|wanted| (wanted.sid, (wanted.filter, wanted.queue, wanted.left()))).collect();
         let Line::Open(link) = &self.line else { return };
         // The application was told that some of those are missing.
-        let is_missing = |sid| link.peer.refused.contains(sid) && self.doubtful.contains(sid);
+        let is_missing = |sid| link.peer.refused.contains(sid) && self.maybe_refused.contains(sid);
         let expected: BTreeMap<_, _> = wanted.iter().filter(|(sid, _)| !is_missing(sid)).collect();
         let left =
             |known: &KnownSubscription| known.max.map(|max| max.saturating_sub(known.delivered));
@@ -89,12 +89,12 @@ impl<S: Store<Route = Route>> World<S> {
         self.checks.that(Invariant::DeliveredOnce, missed.is_none(), || {
             format!("not everything came to {missed:?}")
         });
-        let registry: BTreeMap<u64, Route> =
-            self.session.routes_mut().map(|(sid, route)| (sid.0, *route)).collect();
+        let registry: BTreeMap<u64, Recipient> =
+            self.session.recipients_mut().map(|(sid, recipient)| (sid.0, *recipient)).collect();
         let is_same = registry.keys().eq(wanted.keys())
-            && registry
-                .iter()
-                .all(|(sid, route)| self.app.get(*route).is_some_and(|wanted| wanted.sid == *sid));
+            && registry.iter().all(|(sid, recipient)| {
+                self.app.get(*recipient).is_some_and(|wanted| wanted.sid == *sid)
+            });
         self.checks.that(Invariant::RegistryAgrees, is_same, || {
             format!("the application has {wanted:?}, the session {registry:?}")
         });
@@ -174,8 +174,8 @@ impl<S: Store<Route = Route>> World<S> {
     }
 
     /// A subscription is said to be drained.
-    pub(super) fn check_drained(&mut self, route: Route) {
-        let Some(wanted) = self.app.get(route) else { return };
+    pub(super) fn check_drained(&mut self, recipient: Recipient) {
+        let Some(wanted) = self.app.get(recipient) else { return };
         let Some(link) = wanted.drained_on.and_then(|number| self.link_of(number)) else { return };
         let sent = link.peer.sent.get(&wanted.sid).map_or(0, Vec::len);
         let got = wanted.on_link(link.number);
@@ -206,13 +206,13 @@ impl<S: Store<Route = Route>> World<S> {
     }
 
     /// The server that was tried last is lost: only a connection that lasted makes up for others.
-    pub(super) fn note_loss(&mut self, cause: Lost) {
+    pub(super) fn note_loss(&mut self, reason: DisconnectReason) {
         let (host, ready) = std::mem::take(&mut self.dialled);
-        let has_lasted = ready.is_some_and(|ready| self.now >= ready + LASTING);
+        let has_lasted = ready.is_some_and(|ready| self.now >= ready + STABLE_AFTER);
         if let Some(last) = self.attempts.get_mut(&host) {
-            match cause {
+            match reason {
                 _ if has_lasted => last.setbacks = 0,
-                Lost::Requested | Lost::LameDuck => {}
+                DisconnectReason::Requested | DisconnectReason::LameDuckMode => {}
                 // At first each is tried once, and that does not count.
                 _ if self.session.tries_once() => {}
                 _ => last.setbacks += 1,
@@ -222,12 +222,12 @@ impl<S: Store<Route = Route>> World<S> {
 
     /// Forgets when servers were tried that the session may have forgotten.
     fn note_servers(&mut self) {
-        let changes = self.session.server_changes();
+        let changes = self.session.server_pool_changes();
         if changes != self.known_changes {
             self.known_changes = changes;
             let kept: Vec<_> = self
                 .session
-                .servers()
+                .server_pool()
                 .filter(|known| !known.is_discovered)
                 .map(|known| known.url.host().to_owned())
                 .collect();
@@ -236,25 +236,29 @@ impl<S: Store<Route = Route>> World<S> {
     }
 
     /// The session is over.
-    pub(super) fn check_stop(&mut self, stop: Stop) {
+    pub(super) fn check_stop(&mut self, stop: CloseReason) {
         let app = &self.app;
         let config = &self.setup.config;
         let ends_itself = app.has_drained || app.has_finished;
         let is_true = match stop {
-            Stop::Closed => app.has_closed,
-            Stop::Drained => {
+            CloseReason::Closed => app.has_closed,
+            CloseReason::Drained => {
                 let link = self.link();
                 ends_itself
                     && self.held.is_empty()
                     && link.is_none_or(|link| link.peer.processed == link.handed)
             }
-            Stop::DrainTimedOut => ends_itself,
-            Stop::NoServers => self.links == 0,
-            Stop::Lost(cause) => {
+            CloseReason::DrainTimedOut => ends_itself,
+            CloseReason::NoServers => self.links == 0,
+            CloseReason::Disconnected(reason) => {
                 ends_itself
-                    || (!config.reconnect && !matches!(cause, Lost::Requested | Lost::LameDuck))
-                    || self.session.servers().count() == 0
-                    || !(self.session.was_connected() || config.retry_first)
+                    || (!config.reconnect
+                        && !matches!(
+                            reason,
+                            DisconnectReason::Requested | DisconnectReason::LameDuckMode
+                        ))
+                    || self.session.server_pool().count() == 0
+                    || !(self.session.was_connected() || config.retry_on_initial_connect)
             }
             _ => false,
         };
@@ -274,8 +278,8 @@ impl<S: Store<Route = Route>> World<S> {
         self.checks.that(Invariant::FlushLost, flush.is_none(), || format!("{flush:?} at the end"));
         let is_quiet = self.session.poll_timeout().is_none() && !self.session.has_transmit();
         self.checks.that(Invariant::HasDeadline, is_quiet, || "something is due at the end".into());
-        let stopped = self.app.wanted.iter().filter(|one| one.released == Some(Ended::Stopped));
-        let is_drained = self.stopped == Some(Stop::Drained) && self.app.has_drained;
+        let stopped = self.app.wanted.iter().filter(|one| one.released == Some(EndReason::Closed));
+        let is_drained = self.stopped == Some(CloseReason::Drained) && self.app.has_drained;
         let count = stopped.count();
         self.checks.that(Invariant::DrainedWholly, !is_drained || count == 0, || {
             format!("{count} subscriptions were not drained")

@@ -6,22 +6,22 @@ use core::time::Duration;
 use nats_proto::Filter;
 use nats_proto::Inbox;
 use nats_proto::Pending;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::ReplyLimits;
 use nats_proto::RequestMany;
 use nats_proto::Requests;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Sid;
 use nats_proto::Slot;
 use nats_proto::StatusCode;
 use nats_proto::Store;
 use nats_proto::Subject;
-use nats_proto::Token;
+use nats_proto::RequestId;
 use nats_proto::session::Backoff;
 use nats_proto::session::Config;
 use nats_proto::session::Event;
-use nats_proto::session::Lost;
+use nats_proto::session::DisconnectReason;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
 use nats_proto::session::Tls;
@@ -47,15 +47,15 @@ use size::output;
 use size::put;
 
 /// All calls, in an order that nobody knows.
-pub(super) fn session<S: Store<Route = u8>>() {
-    let mut session = Session::<S>::new(config(), Seed([input() as u8; 16]));
+pub(super) fn session<S: Store<Recipient = u8>>() {
+    let mut session = Session::<S>::new(config(), RngSeed([input() as u8; 16]));
     let mut flush = session.last_ping();
     loop {
         match input() {
             0 => session.handle_open(),
             1 => session.handle_secured(),
             2 => receive(&mut session),
-            3 => note(session.handle_lost(lost(), now())),
+            3 => note(session.handle_disconnected(lost(), now())),
             4 => note(session.handle_timeout(now())),
             5 => login(&mut session),
             6 => subscribe(&mut session),
@@ -69,12 +69,12 @@ pub(super) fn session<S: Store<Route = u8>>() {
             14 => transmit(&mut session),
             15 => add_server(&mut session),
             16 => session.connect(now()),
-            17 => note(session.reconnect(now())),
+            17 => note(session.force_reconnect(now())),
             18 => session.remove_servers(),
-            19 => tell(session.choose_server(number(), time(), now())),
+            19 => tell(session.select_server(number(), time(), now())),
             20 => output(session.deliver(Sid(long())).copied().unwrap_or_default().into()),
-            21 => output(session.route_mut(Sid(long())).copied().unwrap_or_default().into()),
-            22 => session.routes_mut().for_each(|(sid, _)| count_long(sid.0)),
+            21 => output(session.recipient_mut(Sid(long())).copied().unwrap_or_default().into()),
+            22 => session.recipients_mut().for_each(|(sid, _)| count_long(sid.0)),
             _ => break,
         }
         output(session.flush_state(flush) as u32);
@@ -97,14 +97,14 @@ fn config() -> Config {
         drain_timeout: time(),
         flush_timeout: time(),
         tls: if flag() { Tls::First } else { Tls::Required },
-        keep_order: flag(),
+        retain_servers_order: flag(),
         reconnect: flag(),
-        retry_first: flag(),
+        retry_on_initial_connect: flag(),
         backoff,
-        max_attempts: flag().then(input),
-        retry_refused: flag(),
-        ignore_discovered: flag(),
-        leave_within: flag().then(time),
+        max_reconnects: flag().then(input),
+        ignore_auth_error_abort: flag(),
+        ignore_discovered_servers: flag(),
+        lame_duck_jitter: flag().then(time),
         max_control_line: number(),
     }
 }
@@ -114,12 +114,12 @@ fn time() -> Duration {
     if flag() { most } else { Duration::from_secs(long()) }
 }
 
-fn lost() -> Lost {
+fn lost() -> DisconnectReason {
     match input() {
-        0 => Lost::Closed,
-        1 => Lost::Requested,
-        2 => Lost::LameDuck,
-        _ => Lost::Server(ServerError::from_bytes(bytes(&mut [0; 64])).kind()),
+        0 => DisconnectReason::Closed,
+        1 => DisconnectReason::Requested,
+        2 => DisconnectReason::LameDuckMode,
+        _ => DisconnectReason::Server(ServerError::from_bytes(bytes(&mut [0; 64])).kind()),
     }
 }
 
@@ -155,10 +155,10 @@ fn login<S: Store>(session: &mut Session<S>) {
     tell(connect.encode(&mut Line::new()).is_ok());
 }
 
-fn subscribe<S: Store<Route = u8>>(session: &mut Session<S>) {
+fn subscribe<S: Store<Recipient = u8>>(session: &mut Session<S>) {
     let (mut one, mut two) = ([0; 16], [0; 16]);
     if let Ok(filter) = Filter::new(text(&mut one)) {
-        let queue = Queue::new(text(&mut two)).ok();
+        let queue = QueueGroup::new(text(&mut two)).ok();
         tell(session.subscribe(filter, queue, input() as u8).is_ok());
     }
 }
@@ -186,13 +186,13 @@ fn look_at<S: Store>(session: &Session<S>) {
         count_long(at.as_millis());
         output(timer as u32);
     }
-    for server in session.servers() {
+    for server in session.server_pool() {
         put(server.url.host().as_bytes());
     }
     count(session.subscriptions());
     tell(session.is_connected() | session.is_ready() | session.has_transmit());
     tell(session.draining().is_some() | session.was_connected());
-    output(session.losses() + session.server_changes() + session.servers_left_out());
+    output(session.losses() + session.server_pool_changes() + session.servers_skipped());
     count(session.publish_limits().payload);
     put(session.tls_name().as_bytes());
     put(session.info().server_name().as_bytes());
@@ -203,18 +203,18 @@ pub(super) fn requests() {
     let mut requests = Requests::<u8, heapless::Vec<Slot<Pending<u8>>, 3>>::default();
     let mut memory = [0; 16];
     let Ok(prefix) = Subject::new(text(&mut memory)) else { return };
-    let Ok(inbox) = Inbox::<Line>::new(prefix, Seed([input() as u8; 16])) else { return };
+    let Ok(inbox) = Inbox::<Line>::new(prefix, RngSeed([input() as u8; 16])) else { return };
     put(inbox.filter().as_bytes());
     loop {
-        let token = requests.open(input() as u8, now()).unwrap_or(Token(long()));
-        if let Ok(reply) = inbox.reply(token, &mut Line::new()) {
+        let request_id = requests.open(input() as u8, now()).unwrap_or(RequestId(long()));
+        if let Ok(reply) = inbox.reply(request_id, &mut Line::new()) {
             put(reply.as_bytes());
         }
-        if let Some(token) = inbox.token(bytes(&mut [0; 64])) {
-            output(requests.get_mut(token).copied().unwrap_or_default().into());
-            output(requests.close(token).unwrap_or_default().into());
+        if let Some(request_id) = inbox.request_id(bytes(&mut [0; 64])) {
+            output(requests.get_mut(request_id).copied().unwrap_or_default().into());
+            output(requests.close(request_id).unwrap_or_default().into());
         }
-        requests.expire(now(), |_, route| output((*route).into()));
+        requests.expire(now(), |_, recipient| output((*recipient).into()));
         requests.fail(|_, _| flag());
         let next = requests.poll_timeout().unwrap_or_default();
         count_long(now().since(next).as_secs());

@@ -4,7 +4,7 @@ use nats_proto::Headers;
 use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::Subject;
-use nats_proto::Unsubscription;
+use nats_proto::Unsubscribe;
 use nats_proto::wire::Buffer;
 use nats_proto::wire::ClientOp;
 use nats_proto::wire::ConnectView;
@@ -94,7 +94,7 @@ fn look_at(message: Message<&[u8]>) {
     put(message.reply_bytes().unwrap_or_default());
     put(message.headers().as_bytes());
     put(message.payload());
-    count(message.frame_len() + message.layout().body_len());
+    count(message.wire_len() + message.layout().body_len());
     if let Some(status) = message.status() {
         count(status.code().get().into());
         say(status.description());
@@ -160,7 +160,7 @@ fn write(message: &Publish<'_>, out: &mut impl Buffer) {
     let subscribe = Subscribe { filter: subject.into(), queue: None, sid };
     is_written &= subscribe.encode(out).is_ok();
     let max = core::num::NonZeroU64::new(long());
-    is_written &= Unsubscription { sid, max }.encode(out).is_ok();
+    is_written &= Unsubscribe { sid, max }.encode(out).is_ok();
     is_written &= encode_error(subject.as_str(), out).is_ok();
     if out.reserve(OK.len()).is_ok() {
         out.put(OK);

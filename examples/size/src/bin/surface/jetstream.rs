@@ -5,9 +5,9 @@ use core::time::Duration;
 use nats_proto::Filter;
 use nats_proto::HeaderBuf;
 use nats_proto::Message;
-use nats_proto::Seed;
+use nats_proto::RngSeed;
 use nats_proto::Subject;
-use nats_proto::Token;
+use nats_proto::RequestId;
 use nats_proto::jetstream::AckKind;
 use nats_proto::jetstream::ApiError;
 use nats_proto::jetstream::ApiPrefix;
@@ -15,7 +15,7 @@ use nats_proto::jetstream::ApiSubject;
 use nats_proto::jetstream::ConsumerName;
 use nats_proto::jetstream::ConsumerScanner;
 use nats_proto::jetstream::ConsumerState;
-use nats_proto::jetstream::Delivery;
+use nats_proto::jetstream::DeliveryInfo;
 use nats_proto::jetstream::ErrorCode;
 use nats_proto::jetstream::Fetch;
 use nats_proto::jetstream::FetchConfig;
@@ -132,13 +132,13 @@ fn publish_headers(stream: StreamName<'_>) {
 pub(super) fn texts() {
     let (mut one, mut two) = ([0; 64], [0; 32]);
     let reply = bytes(&mut one);
-    if let Some(delivery) = Delivery::parse(reply) {
+    if let Some(delivery) = DeliveryInfo::parse(reply) {
         say(delivery.domain);
         put(delivery.stream.as_bytes());
         count_long(delivery.stream_sequence + delivery.consumer_sequence + delivery.pending);
         count_long(delivery.timestamp.as_nanos() as u64);
     }
-    tell(Delivery::is_reply(reply));
+    tell(DeliveryInfo::is_reply(reply));
     let mut out = Line::new();
     let reason = text(&mut two);
     for kind in [AckKind::Ack, AckKind::NakWithDelay(time()), AckKind::TermWithReason(reason)] {
@@ -182,9 +182,9 @@ pub(super) fn responses() {
         Ok(Ok(info)) => {
             put(info.stream.as_bytes());
             put(info.name.as_bytes());
-            count_long(info.pending + info.ack_pending + info.delivered.stream);
+            count_long(info.num_pending + info.num_ack_pending + info.delivered.stream_sequence);
             count_long(info.ack_wait_nanos);
-            tell(info.is_held_up() | info.is_push | info.is_paused);
+            tell(info.reached_max_ack_pending() | info.is_push | info.is_paused);
         }
         Ok(Err(error)) => look_at(error),
         Err(_) => output(0),
@@ -219,7 +219,7 @@ pub(super) fn consumer<const SLOTS: usize>() {
     let Ok(mut consumer) = PullConsumer::<SLOTS>::new(config.seed(input())) else { return };
     let mut prefix = [0; 16];
     let Ok(prefix) = Subject::new(text(&mut prefix)) else { return };
-    let Ok(inbox) = PullInbox::<Line>::new(prefix, Seed([input() as u8; 16])) else { return };
+    let Ok(inbox) = PullInbox::<Line>::new(prefix, RngSeed([input() as u8; 16])) else { return };
     loop {
         match input() {
             0 => consumer.handle_connected(),
@@ -232,7 +232,7 @@ pub(super) fn consumer<const SLOTS: usize>() {
                 }
             }),
             5 => consumer.release(input(), input()),
-            6 => consumer.handle_info(ConsumerState::Exists { is_held_up: flag() }, now()),
+            6 => consumer.handle_info(ConsumerState::Exists { reached_max_ack_pending: flag() }, now()),
             7 => consumer.handle_info(ConsumerState::NotFound, now()),
             8 => consumer.handle_info(ConsumerState::NotPermitted, now()),
             9 => consumer.handle_not_permitted(),
@@ -311,18 +311,18 @@ pub(super) fn window() {
                 let message = message.retries(input() as u8);
                 let message = if flag() { message.with_id() } else { message };
                 match window.publish(message) {
-                    Ok(handle) if flag() => output(window.abandon(handle).unwrap_or(1).into()),
+                    Ok(handle) if flag() => output(window.cancel(handle).unwrap_or(1).into()),
                     Ok(handle) => tell(window.get_mut(handle).is_some()),
                     Err(refused) => tell(refused.is_too_large),
                 }
             }
             3 => with_message(|message| {
                 let reply = PublishReply::read(message, &mut scanner);
-                window.handle_reply(Token(long()), reply, now()).into_iter().for_each(settle);
+                window.handle_reply(RequestId(long()), reply, now()).into_iter().for_each(settle);
             }),
             4 => {
                 let last = if flag() { LastMessage::Own(long()) } else { LastMessage::Foreign };
-                let settled = window.handle_chain_conflict(Token(long()), last, now());
+                let settled = window.handle_chain_conflict(RequestId(long()), last, now());
                 settled.into_iter().for_each(settle);
             }
             5 => window.handle_timeout(now(), settle),
@@ -330,7 +330,7 @@ pub(super) fn window() {
             _ => break,
         }
         if let Some(transmit) = window.poll_transmit(long(), now()) {
-            count_long(transmit.token.0 + transmit.number);
+            count_long(transmit.request_id.0 + transmit.number);
             count_long(transmit.predecessor.unwrap_or_default());
             output((*transmit.data).into());
         }
@@ -351,14 +351,14 @@ pub(super) fn single() {
             2 => publish.start(WindowMessage::new((), 1, now()).with_id().retries(input() as u8)),
             3 => with_message(|message| {
                 let reply = PublishReply::read(message, &mut scanner);
-                outcome = publish.handle_reply(Token(long()), reply, now());
+                outcome = publish.handle_reply(RequestId(long()), reply, now());
             }),
             4 => outcome = publish.handle_timeout(now()),
-            5 => outcome = publish.abandon(),
+            5 => outcome = publish.cancel(),
             _ => break,
         }
         tell(outcome.is_some_and(Outcome::may_be_stored) | publish.is_active());
-        count_long(publish.poll_transmit(long(), now()).unwrap_or(Token(0)).0);
+        count_long(publish.poll_transmit(long(), now()).unwrap_or(RequestId(0)).0);
         count_long(publish.poll_timeout(now()).unwrap_or_default().as_millis());
     }
 }

@@ -3,7 +3,7 @@
 use nats_proto::Filter;
 use nats_proto::HeaderBuf;
 use nats_proto::Headers;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::ServerUrl;
 use nats_proto::Subject;
 use nats_proto::SubjectError;
@@ -97,7 +97,7 @@ pub(super) fn info() {
     for text in [info.server_id(), info.version(), info.nonce(), info.client_ip(), info.domain()] {
         put(text.as_bytes());
     }
-    tell(info.headers() | info.tls_required() | info.lame_duck() | info.is_cut());
+    tell(info.headers() | info.tls_required() | info.lame_duck() | info.is_truncated());
     count_long(info.client_id());
     output(info.max_payload() + u32::from(info.proto()));
     let mut memory = [0; 16];
@@ -158,5 +158,5 @@ pub(super) fn subjects() {
         Err(SubjectError::Forbidden { at } | SubjectError::Wildcard { at }) => count(at),
         Err(_) => {}
     }
-    tell(Queue::new(one).is_ok());
+    tell(QueueGroup::new(one).is_ok());
 }

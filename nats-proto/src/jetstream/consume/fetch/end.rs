@@ -7,7 +7,7 @@ use crate::jetstream::consume::status::PullStatus;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum FetchEnd {
+pub enum FetchEndReason {
     /// All messages came, or as many as the bytes allow.
     Full,
     /// There are no more messages, or none came in time.
@@ -42,7 +42,7 @@ pub enum FetchEnd {
     Other,
 }
 
-impl FetchEnd {
+impl FetchEndReason {
     pub(super) const fn new(status: PullStatus<'_>) -> Self {
         match status {
             PullStatus::NoMessages

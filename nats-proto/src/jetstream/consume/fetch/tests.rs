@@ -40,7 +40,7 @@ fn a_fetch_ends_when_all_is_there() {
     for now in 1..3 {
         assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(now)), Handling::Deliver);
     }
-    assert_eq!(outputs(&mut fetch, 3), [FetchOutput::End(FetchEnd::Full)]);
+    assert_eq!(outputs(&mut fetch, 3), [FetchOutput::End(FetchEndReason::Full)]);
     assert_eq!((fetch.received(), fetch.is_active(), fetch.poll_timeout()), (2, false, None));
     // The next one uses the same subscription.
     fetch.start(config(1, 0), at(4));
@@ -58,29 +58,29 @@ fn bytes_that_come_out_even_end_a_fetch() {
     for size in [60, 40] {
         assert_eq!(fetch.handle_message(pull.id.inbox, size, at(1)), Handling::Deliver);
     }
-    assert_eq!(outputs(&mut fetch, 1), [FetchOutput::End(FetchEnd::Full)]);
+    assert_eq!(outputs(&mut fetch, 1), [FetchOutput::End(FetchEndReason::Full)]);
 }
 
 #[test]
 fn every_status_ends_a_fetch() {
     let table = [
-        (PullStatus::NoMessages, FetchEnd::NoMoreMessages),
-        (PullStatus::RequestTimeout, FetchEnd::NoMoreMessages),
-        (PullStatus::BatchCompleted, FetchEnd::Full),
-        (PullStatus::InterestExpired, FetchEnd::Interrupted),
-        (PullStatus::LeadershipChange, FetchEnd::Interrupted),
-        (PullStatus::ServerShutdown, FetchEnd::Interrupted),
-        (PullStatus::MessageTooLarge, FetchEnd::MessageTooLarge),
-        (PullStatus::MaxRequestBatch(5), FetchEnd::Limited(PullLimit::Batch(5))),
-        (PullStatus::MaxRequestBytes(6), FetchEnd::Limited(PullLimit::Bytes(6))),
-        (PullStatus::MaxRequestExpires(7), FetchEnd::Limited(PullLimit::ExpiresMillis(7))),
-        (PullStatus::MaxWaiting, FetchEnd::MaxWaiting),
-        (PullStatus::ConsumerDeleted, FetchEnd::ConsumerDeleted),
-        (PullStatus::PushBased, FetchEnd::PushBased),
-        (PullStatus::BadRequest(""), FetchEnd::BadRequest),
-        (PullStatus::RequiredApiLevel, FetchEnd::Unsupported),
-        (PullStatus::PinIdMismatch, FetchEnd::NotPinned),
-        (PullStatus::NoResponders, FetchEnd::NoResponders),
+        (PullStatus::NoMessages, FetchEndReason::NoMoreMessages),
+        (PullStatus::RequestTimeout, FetchEndReason::NoMoreMessages),
+        (PullStatus::BatchCompleted, FetchEndReason::Full),
+        (PullStatus::InterestExpired, FetchEndReason::Interrupted),
+        (PullStatus::LeadershipChange, FetchEndReason::Interrupted),
+        (PullStatus::ServerShutdown, FetchEndReason::Interrupted),
+        (PullStatus::MessageTooLarge, FetchEndReason::MessageTooLarge),
+        (PullStatus::MaxRequestBatch(5), FetchEndReason::Limited(PullLimit::Batch(5))),
+        (PullStatus::MaxRequestBytes(6), FetchEndReason::Limited(PullLimit::Bytes(6))),
+        (PullStatus::MaxRequestExpires(7), FetchEndReason::Limited(PullLimit::ExpiresMillis(7))),
+        (PullStatus::MaxWaiting, FetchEndReason::MaxWaiting),
+        (PullStatus::ConsumerDeleted, FetchEndReason::ConsumerDeleted),
+        (PullStatus::PushBased, FetchEndReason::PushBased),
+        (PullStatus::BadRequest(""), FetchEndReason::BadRequest),
+        (PullStatus::RequiredApiLevel, FetchEndReason::Unsupported),
+        (PullStatus::PinIdMismatch, FetchEndReason::NotPinned),
+        (PullStatus::NoResponders, FetchEndReason::NoResponders),
     ];
     for (status, end) in table {
         let (mut fetch, pull) = started(config(10, 5_000));
@@ -101,11 +101,11 @@ fn a_fetch_behind_others_waits_for_its_turn() {
     let [FetchOutput::Pull(second)] = outputs(&mut fetch, 100)[..] else { panic!() };
     assert_eq!((second.no_wait, second.expires), (false, Millis(810)));
     say(&mut fetch, second, PullStatus::RequestsPending, 200);
-    assert_eq!(outputs(&mut fetch, 200), [FetchOutput::End(FetchEnd::NoMoreMessages)]);
+    assert_eq!(outputs(&mut fetch, 200), [FetchOutput::End(FetchEndReason::NoMoreMessages)]);
     // Unless it does not wait, or has something.
     let (mut fetch, first) = started(config(10, 0));
     say(&mut fetch, first, PullStatus::RequestsPending, 100);
-    assert_eq!(outputs(&mut fetch, 100), [FetchOutput::End(FetchEnd::NoMoreMessages)]);
+    assert_eq!(outputs(&mut fetch, 100), [FetchOutput::End(FetchEndReason::NoMoreMessages)]);
 }
 
 /// The server's word and the client's time, in either order and at once.
@@ -118,7 +118,8 @@ fn time_is_up() {
             say(&mut fetch, pull, PullStatus::RequestTimeout, now);
         }
         fetch.handle_timeout(at(timer));
-        let end = if told.is_some() { FetchEnd::NoMoreMessages } else { FetchEnd::TimedOut };
+        let end =
+            if told.is_some() { FetchEndReason::NoMoreMessages } else { FetchEndReason::TimedOut };
         assert_eq!(outputs(&mut fetch, timer), [FetchOutput::End(end)]);
         // A message of the first is not one of the next.
         fetch.start(config(1, 5_000), at(timer));
@@ -126,7 +127,7 @@ fn time_is_up() {
         let has_new_inbox = matches!(next[..], [FetchOutput::Subscribe(_), FetchOutput::Pull(_)]);
         assert_eq!(has_new_inbox, told.is_none(), "{next:?}");
         if has_new_inbox {
-            assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(timer)), Handling::Return);
+            assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(timer)), Handling::Nak);
             assert!(fetch.is_active());
             // It is listened to until its word comes, or two seconds are over.
             say(&mut fetch, pull, PullStatus::RequestTimeout, timer + 1);
@@ -141,7 +142,7 @@ fn a_fetch_that_does_not_wait_has_a_timer() {
     assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(500)), Handling::Deliver);
     assert_eq!(fetch.poll_timeout(), Some(at(1_000)));
     fetch.handle_timeout(at(1_000));
-    assert_eq!(outputs(&mut fetch, 1_000), [FetchOutput::End(FetchEnd::TimedOut)]);
+    assert_eq!(outputs(&mut fetch, 1_000), [FetchOutput::End(FetchEndReason::TimedOut)]);
     assert_eq!(fetch.received(), 1);
 }
 
@@ -154,7 +155,7 @@ fn a_long_fetch_has_heartbeats() {
     fetch.handle_timeout(at(14_999));
     assert_eq!(outputs(&mut fetch, 14_999), []);
     fetch.handle_timeout(at(15_000));
-    assert_eq!(outputs(&mut fetch, 15_000), [FetchOutput::End(FetchEnd::TimedOut)]);
+    assert_eq!(outputs(&mut fetch, 15_000), [FetchOutput::End(FetchEndReason::TimedOut)]);
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn what_is_given_up_is_given_back() {
     assert_eq!(fetch.poll_timeout(), Some(at(600)));
     for left in [0, 1] {
         assert_eq!(outputs(&mut fetch, 200), [], "{left} came");
-        assert_eq!(fetch.handle_message(first.id.inbox, 9, at(200)), Handling::Return);
+        assert_eq!(fetch.handle_message(first.id.inbox, 9, at(200)), Handling::Nak);
     }
     assert_eq!(outputs(&mut fetch, 200), [FetchOutput::Unsubscribe(first.id.inbox)]);
     assert_eq!(fetch.poll_timeout(), None);
@@ -207,10 +208,10 @@ fn connections_come_and_go() {
     let [FetchOutput::Subscribe(_), FetchOutput::Pull(pull)] = found[..] else { panic!() };
     assert_eq!(pull.expires, Millis(900), "what is left of the time");
     fetch.handle_disconnected();
-    assert_eq!(outputs(&mut fetch, 4_100), [FetchOutput::End(FetchEnd::Disconnected)]);
+    assert_eq!(outputs(&mut fetch, 4_100), [FetchOutput::End(FetchEndReason::Disconnected)]);
     fetch.start(config(1, 1_000), at(5_000));
     fetch.handle_timeout(at(6_000));
-    assert_eq!(outputs(&mut fetch, 6_000), [FetchOutput::End(FetchEnd::Disconnected)]);
+    assert_eq!(outputs(&mut fetch, 6_000), [FetchOutput::End(FetchEndReason::Disconnected)]);
     fetch.handle_connected();
     fetch.start(config(1, 1_000), at(7_000));
     let found = outputs(&mut fetch, 7_000);

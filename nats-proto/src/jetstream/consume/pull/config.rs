@@ -89,7 +89,7 @@ impl PullConfig {
     }
 
     /// When the consumer is deleted, wait until there is one by its name again, and ask once a second.
-    /// By default, that is [the end](super::PullEnd::ConsumerDeleted).
+    /// By default, that is [the end](super::PullEndReason::ConsumerDeleted).
     #[must_use]
     pub const fn await_consumer(self) -> Self {
         Self { awaits_consumer: true, ..self }

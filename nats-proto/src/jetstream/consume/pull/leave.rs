@@ -2,7 +2,7 @@
 
 use super::Phase;
 use super::PullConsumer;
-use super::PullEnd;
+use super::PullEndReason;
 use super::PullOutput;
 use crate::time::Instant;
 use crate::time::Millis;
@@ -20,7 +20,7 @@ const YOUNG: Millis = Millis(2_000);
 /// server has sent before its PONG is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Leaving {
-    pub(super) end: PullEnd,
+    pub(super) end: PullEndReason,
     ping: Ping,
     /// Whether no message came since PING.
     is_quiet: bool,
@@ -42,13 +42,13 @@ impl Leaving {
     /// Whether the application gets a message that still comes.
     pub(super) fn handle_message(&mut self) -> bool {
         self.is_quiet = false;
-        self.end == PullEnd::Drained
+        self.end == PullEndReason::Drained
     }
 }
 
 impl<const SLOTS: usize> PullConsumer<SLOTS> {
     /// Ends it, and gives back what the application has not got: the caller returns what waits with a
-    /// [`Nak`](crate::jetstream::AckKind::Nak), and [so](super::Handling::Return) what still comes. Does
+    /// [`Nak`](crate::jetstream::AckKind::Nak), and [so](super::Handling::Nak) what still comes. Does
     /// nothing if it has ended already.
     ///
     /// Where it takes no more than a round trip or 500 ms, the server has nothing of ours then. A consumer
@@ -57,23 +57,23 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
     ///
     /// [`PullConfig::unlimited_deliveries`]: super::PullConfig::unlimited_deliveries
     pub fn stop(&mut self, now: Instant) {
-        self.start_leaving(PullEnd::Stopped, now);
+        self.start_leaving(PullEndReason::Stopped, now);
     }
 
     /// Ends it, and lets the application have what has come and what still comes. Else it is like
     /// [`stop`](Self::stop), which may follow.
     pub fn drain(&mut self, now: Instant) {
-        self.start_leaving(PullEnd::Drained, now);
+        self.start_leaving(PullEndReason::Drained, now);
     }
 
-    fn start_leaving(&mut self, end: PullEnd, now: Instant) {
+    fn start_leaving(&mut self, end: PullEndReason, now: Instant) {
         match &mut self.phase {
             Phase::Running => {
                 let until = now + PATIENCE;
                 let leaving = Leaving { end, ping: Ping::Due, is_quiet: true, rounds: 0, until };
                 self.phase = Phase::Leaving(leaving);
             }
-            Phase::Leaving(leaving) if end == PullEnd::Stopped => leaving.end = end,
+            Phase::Leaving(leaving) if end == PullEndReason::Stopped => leaving.end = end,
             _ => {}
         }
     }

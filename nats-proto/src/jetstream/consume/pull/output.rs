@@ -30,7 +30,7 @@ pub enum PullOutput {
     /// Tell the application.
     Event(PullEvent),
     /// Nothing will be asked for any more. What was delivered is still good. Told once, as the last.
-    End(PullEnd),
+    End(PullEndReason),
 }
 
 /// A pull to send.
@@ -84,7 +84,7 @@ pub enum Handling {
     Deliver,
     /// It came too late or is one too many: give it back, with a
     /// [`Nak`](crate::jetstream::AckKind::Nak). It does not count.
-    Return,
+    Nak,
 }
 
 /// What an application may want to know.
@@ -103,7 +103,7 @@ pub enum PullEvent {
     Limited(PullLimit),
     /// The consumer delivers nothing until messages are acknowledged (`max_ack_pending`). Told once,
     /// until something comes.
-    HeldUp,
+    MaxAckPending,
 }
 
 /// A limit of a consumer's.
@@ -123,7 +123,7 @@ pub enum PullLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum PullEnd {
+pub enum PullEndReason {
     /// [`stop`](super::PullConsumer::stop).
     Stopped,
     /// [`drain`](super::PullConsumer::drain).
@@ -147,8 +147,8 @@ pub enum ConsumerState {
     /// There is such a consumer.
     Exists {
         /// Whether it waits for acknowledgements:
-        /// [`ConsumerInfo::is_held_up`](crate::jetstream::ConsumerInfo::is_held_up).
-        is_held_up: bool,
+        /// [`ConsumerInfo::reached_max_ack_pending`](crate::jetstream::ConsumerInfo::reached_max_ack_pending).
+        reached_max_ack_pending: bool,
     },
     /// There is no such consumer, or no such stream
     /// ([`ErrorClass::NotFound`](crate::jetstream::ErrorClass::NotFound)).

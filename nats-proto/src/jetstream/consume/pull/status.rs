@@ -3,7 +3,7 @@
 use super::MAX_PAUSE;
 use super::Phase;
 use super::PullConsumer;
-use super::PullEnd;
+use super::PullEndReason;
 use super::Tell;
 use crate::jetstream::consume::inbox::InboxId;
 use crate::jetstream::consume::slot::Slot;
@@ -133,9 +133,9 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             // Without an id, nobody is refused because of it.
             PullStatus::PinIdMismatch if asked.is_pinned => self.is_pinned = false,
             PullStatus::ConsumerDeleted => self.handle_absence(now),
-            PullStatus::PushBased => self.end(PullEnd::PushBased),
-            PullStatus::BadRequest(_) => self.end(PullEnd::BadRequest),
-            PullStatus::RequiredApiLevel => self.end(PullEnd::Unsupported),
+            PullStatus::PushBased => self.end(PullEndReason::PushBased),
+            PullStatus::BadRequest(_) => self.end(PullEndReason::BadRequest),
+            PullStatus::RequiredApiLevel => self.end(PullEndReason::Unsupported),
             // No leader at present, or no such consumer; or what nobody knows, which may be anything.
             _ => {
                 let pause = self.pauses.after_refusal(250, 1_000);

@@ -133,10 +133,10 @@ fn what_ends_a_pull_is_followed_by_another() {
 #[test]
 fn what_ends_everything() {
     let table = [
-        (PullStatus::ConsumerDeleted, PullEnd::ConsumerDeleted),
-        (PullStatus::PushBased, PullEnd::PushBased),
-        (PullStatus::BadRequest("Bad Request"), PullEnd::BadRequest),
-        (PullStatus::RequiredApiLevel, PullEnd::Unsupported),
+        (PullStatus::ConsumerDeleted, PullEndReason::ConsumerDeleted),
+        (PullStatus::PushBased, PullEndReason::PushBased),
+        (PullStatus::BadRequest("Bad Request"), PullEndReason::BadRequest),
+        (PullStatus::RequiredApiLevel, PullEndReason::Unsupported),
     ];
     for (status, end) in table {
         let (mut consumer, first) = connected::<1>(PullConfig::new(10));
@@ -153,7 +153,7 @@ fn what_ends_everything() {
         consumer.stop(at(3));
         consumer.handle_timeout(at(99_999));
         assert_eq!(outputs(&mut consumer, 99_999), []);
-        assert_eq!(consumer.handle_message(inbox, 1, at(99_999)), Handling::Return);
+        assert_eq!(consumer.handle_message(inbox, 1, at(99_999)), Handling::Nak);
     }
 }
 
@@ -375,14 +375,14 @@ fn info_tells_what_a_503_means() {
     let (mut consumer, first) = connected::<1>(PullConfig::new(10));
     say(&mut consumer, first, PullStatus::NoResponders, 0);
     assert_eq!(outputs(&mut consumer, 0), [PullOutput::RequestInfo]);
-    consumer.handle_info(ConsumerState::Exists { is_held_up: true }, at(10));
-    assert_eq!(outputs(&mut consumer, 10), [PullOutput::Event(PullEvent::HeldUp)]);
+    consumer.handle_info(ConsumerState::Exists { reached_max_ack_pending: true }, at(10));
+    assert_eq!(outputs(&mut consumer, 10), [PullOutput::Event(PullEvent::MaxAckPending)]);
     assert_eq!(consumer.poll_timeout(), Some(at(250)), "the pause is kept");
     let [second] = pulls(&mut consumer, 250)[..] else { panic!() };
     say(&mut consumer, second, PullStatus::NoResponders, 260);
     assert_eq!(outputs(&mut consumer, 260), [PullOutput::RequestInfo]);
     consumer.handle_info(ConsumerState::NotFound, at(270));
-    let end = PullOutput::End(PullEnd::ConsumerDeleted);
+    let end = PullOutput::End(PullEndReason::ConsumerDeleted);
     assert_eq!(outputs(&mut consumer, 270), [PullOutput::Unsubscribe(second.id.inbox), end]);
 }
 
@@ -407,7 +407,7 @@ fn a_consumer_that_is_deleted_is_waited_for() {
     now = consumer.poll_timeout().unwrap().as_millis();
     consumer.handle_timeout(at(now));
     assert_eq!(outputs(&mut consumer, now), [PullOutput::RequestInfo]);
-    consumer.handle_info(ConsumerState::Exists { is_held_up: false }, at(now));
+    consumer.handle_info(ConsumerState::Exists { reached_max_ack_pending: false }, at(now));
     assert_eq!(pulls(&mut consumer, now).len(), 1);
 }
 
@@ -425,7 +425,7 @@ fn who_may_not_ask_is_not_asked_to() {
     assert_eq!(pulls(&mut consumer, 1_300).len(), 1);
     consumer.handle_not_permitted();
     let found = outputs(&mut consumer, 1_400);
-    assert_eq!(found.last(), Some(&PullOutput::End(PullEnd::NotPermitted)));
+    assert_eq!(found.last(), Some(&PullOutput::End(PullEndReason::NotPermitted)));
 }
 
 #[test]
@@ -435,14 +435,14 @@ fn what_is_stopped_gives_everything_back() {
     consumer.release(5, 50);
     consumer.stop(at(5_000));
     assert_eq!(outputs(&mut consumer, 5_000), [PullOutput::Ping]);
-    assert_eq!(consumer.handle_message(first.id.inbox, 10, at(5_001)), Handling::Return);
+    assert_eq!(consumer.handle_message(first.id.inbox, 10, at(5_001)), Handling::Nak);
     // A round trip with a message in it is not enough.
     consumer.handle_pong();
     assert_eq!(outputs(&mut consumer, 5_002), [PullOutput::Ping]);
     consumer.handle_pong();
-    let end = PullOutput::End(PullEnd::Stopped);
+    let end = PullOutput::End(PullEndReason::Stopped);
     assert_eq!(outputs(&mut consumer, 5_004), [PullOutput::Unsubscribe(first.id.inbox), end]);
-    assert_eq!(consumer.handle_message(first.id.inbox, 10, at(5_005)), Handling::Return);
+    assert_eq!(consumer.handle_message(first.id.inbox, 10, at(5_005)), Handling::Nak);
     assert_eq!(consumer.buffered(), 15, "which the caller gives back");
 }
 
@@ -456,7 +456,7 @@ fn stopping_has_an_end() {
         assert_eq!(consumer.handle_message(first.id.inbox, 10, at(now)), Handling::Deliver);
         consumer.handle_pong();
     }
-    assert_eq!(outputs(&mut consumer, 4).last(), Some(&PullOutput::End(PullEnd::Drained)));
+    assert_eq!(outputs(&mut consumer, 4).last(), Some(&PullOutput::End(PullEndReason::Drained)));
 
     // No PONG.
     let (mut consumer, _) = connected::<1>(PullConfig::new(100).unlimited_deliveries());
@@ -464,25 +464,25 @@ fn stopping_has_an_end() {
     assert_eq!(outputs(&mut consumer, 0), [PullOutput::Ping]);
     assert_eq!(consumer.poll_timeout(), Some(at(500)));
     consumer.handle_timeout(at(500));
-    assert_eq!(outputs(&mut consumer, 500).last(), Some(&PullOutput::End(PullEnd::Stopped)));
+    assert_eq!(outputs(&mut consumer, 500).last(), Some(&PullOutput::End(PullEndReason::Stopped)));
 
     // A lost connection takes the pulls with it.
     let (mut consumer, _) = connected::<1>(PullConfig::new(100));
     consumer.stop(at(0));
     consumer.handle_disconnected();
-    assert_eq!(outputs(&mut consumer, 1), [PullOutput::End(PullEnd::Stopped)]);
+    assert_eq!(outputs(&mut consumer, 1), [PullOutput::End(PullEndReason::Stopped)]);
 
     // There was none.
     let mut consumer = PullConsumer::<1>::new(PullConfig::new(1)).unwrap();
     consumer.drain(at(0));
-    assert_eq!(outputs(&mut consumer, 0), [PullOutput::End(PullEnd::Drained)]);
+    assert_eq!(outputs(&mut consumer, 0), [PullOutput::End(PullEndReason::Drained)]);
 
     // The last messages come.
     let (mut consumer, first) = connected::<1>(PullConfig::new(1));
     consumer.drain(at(0));
     assert_eq!(outputs(&mut consumer, 0), [PullOutput::Ping]);
     deliver(&mut consumer, first, 1, 1);
-    assert_eq!(outputs(&mut consumer, 1).last(), Some(&PullOutput::End(PullEnd::Drained)));
+    assert_eq!(outputs(&mut consumer, 1).last(), Some(&PullOutput::End(PullEndReason::Drained)));
 }
 
 #[test]
@@ -493,7 +493,7 @@ fn a_pull_that_is_young_is_not_left_alone() {
     consumer.handle_pong();
     assert_eq!(outputs(&mut consumer, 301), []);
     assert_eq!(consumer.poll_timeout(), Some(at(2_000)));
-    assert_eq!(consumer.handle_message(first.id.inbox, 10, at(1_000)), Handling::Return);
+    assert_eq!(consumer.handle_message(first.id.inbox, 10, at(1_000)), Handling::Nak);
     consumer.handle_timeout(at(2_000));
     assert_eq!(outputs(&mut consumer, 2_000).len(), 2);
     // Its end ends that, too.
@@ -510,18 +510,18 @@ fn stopping_may_follow_draining() {
     consumer.drain(at(0));
     assert_eq!(consumer.handle_message(first.id.inbox, 1, at(1)), Handling::Deliver);
     consumer.stop(at(2));
-    assert_eq!(consumer.handle_message(first.id.inbox, 1, at(3)), Handling::Return);
+    assert_eq!(consumer.handle_message(first.id.inbox, 1, at(3)), Handling::Nak);
     consumer.drain(at(4));
     consumer.handle_disconnected();
-    assert_eq!(outputs(&mut consumer, 5), [PullOutput::End(PullEnd::Stopped)]);
+    assert_eq!(outputs(&mut consumer, 5), [PullOutput::End(PullEndReason::Stopped)]);
 }
 
 #[test]
 fn what_is_one_too_many_is_given_back() {
     let (mut consumer, first) = connected::<1>(PullConfig::new(2));
     deliver(&mut consumer, first, 2, 1);
-    assert_eq!(consumer.handle_message(first.id.inbox, 1, at(2)), Handling::Return);
-    assert_eq!(consumer.handle_message(InboxId(77), 1, at(2)), Handling::Return);
+    assert_eq!(consumer.handle_message(first.id.inbox, 1, at(2)), Handling::Nak);
+    assert_eq!(consumer.handle_message(InboxId(77), 1, at(2)), Handling::Nak);
     consumer.release(9, 900);
     assert_eq!(consumer.buffered(), 0);
 }

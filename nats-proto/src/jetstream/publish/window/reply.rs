@@ -12,7 +12,7 @@ use super::entry::Readiness;
 use super::entry::State;
 use super::entry::Verdict;
 use super::entry::pause;
-use crate::inbox::Token;
+use crate::inbox::RequestId;
 use crate::jetstream::pause::Jitter;
 use crate::jetstream::pause::doubled;
 use crate::storage::Table;
@@ -100,15 +100,15 @@ impl Pace {
 }
 
 impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
-    /// A reply came to the reply subject made of `token`. `None` if it settles nothing: the message is
+    /// A reply came to the reply subject made of `request_id`. `None` if it settles nothing: the message is
     /// sent again later, or the token is nobody's any more.
     pub fn handle_reply(
         &mut self,
-        token: Token,
+        request_id: RequestId,
         reply: PublishReply<'_>,
         now: Instant,
     ) -> Option<Settled<T>> {
-        let at = self.find(token)?;
+        let at = self.find(request_id)?;
         let slot = self.slots.get_mut(at)?;
         let was_sent = slot.entry.is_sent();
         let verdict = slot.entry.reply(reply, &self.config, now);
@@ -122,11 +122,11 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// again, behind the right one, when that is known or after a pause of 20 ms, doubling to a second.
     pub fn handle_chain_conflict(
         &mut self,
-        token: Token,
+        request_id: RequestId,
         last: LastMessage,
         now: Instant,
     ) -> Option<Settled<T>> {
-        let at = self.find(token)?;
+        let at = self.find(request_id)?;
         let number = self.slots.get(at).filter(|slot| slot.entry.is_sent())?.number;
         let follows_another = self.slots.before(at).is_some();
         let is_ours = match last {
@@ -208,10 +208,11 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         None
     }
 
-    fn find(&self, Token(token): Token) -> Option<u32> {
-        let at = u32::try_from(token & (1_u64 << self.index_bits).wrapping_sub(1)).ok()?;
+    fn find(&self, RequestId(request_id): RequestId) -> Option<u32> {
+        let at = u32::try_from(request_id & (1_u64 << self.index_bits).wrapping_sub(1)).ok()?;
         let slot = self.slots.get(at)?;
-        (slot.has_attempt && u64::from(slot.generation) == token >> self.index_bits).then_some(at)
+        (slot.has_attempt && u64::from(slot.generation) == request_id >> self.index_bits)
+            .then_some(at)
     }
 
     fn settled(&mut self, at: u32, outcome: Outcome) -> Option<Settled<T>> {

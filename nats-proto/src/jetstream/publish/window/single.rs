@@ -9,7 +9,7 @@ use super::entry::Readiness;
 use super::entry::State;
 use super::entry::Verdict;
 use super::entry::pause;
-use crate::inbox::Token;
+use crate::inbox::RequestId;
 use crate::jetstream::pause::Jitter;
 use crate::time::Instant;
 
@@ -26,10 +26,10 @@ use crate::time::Instant;
 /// let mut publish = SinglePublish::new(WindowConfig::DEFAULT);
 /// publish.handle_connected();
 /// publish.start(WindowMessage::new((), 100, now + Duration::from_secs(5)).with_id().retries(2));
-/// let token = publish.poll_transmit(1, now).unwrap(); // send it with Inbox::reply(token)
+/// let request_id = publish.poll_transmit(1, now).unwrap(); // send it with Inbox::reply(request_id)
 ///
 /// // Nobody listens at present: again in a moment.
-/// assert_eq!(publish.handle_reply(token, PublishReply::NoResponders, now), None);
+/// assert_eq!(publish.handle_reply(request_id, PublishReply::NoResponders, now), None);
 /// assert_eq!(publish.poll_transmit(2, now), None);
 /// assert!(publish.poll_timeout(now).unwrap() <= now + Duration::from_millis(250));
 /// ```
@@ -54,7 +54,7 @@ impl SinglePublish {
         Self { config, entry: None, is_connected: false, attempts: 0, has_attempt: false, jitter }
     }
 
-    /// Begins with a message. One that has no outcome yet is [given up](Self::abandon).
+    /// Begins with a message. One that has no outcome yet is [given up](Self::cancel).
     pub fn start<T>(&mut self, message: WindowMessage<T>) {
         let WindowMessage { deadline, has_id, retries, .. } = message;
         self.entry = Some(Entry::new(deadline, has_id, retries));
@@ -74,14 +74,14 @@ impl SinglePublish {
         self.settle(outcome)
     }
 
-    /// A reply came to the reply subject made of `token`. The outcome, if that settles it.
+    /// A reply came to the reply subject made of `request_id`. The outcome, if that settles it.
     pub fn handle_reply(
         &mut self,
-        token: Token,
+        request_id: RequestId,
         reply: PublishReply<'_>,
         now: Instant,
     ) -> Option<Outcome> {
-        if !self.has_attempt || token.0 != u64::from(self.attempts) {
+        if !self.has_attempt || request_id.0 != u64::from(self.attempts) {
             return None;
         }
         let entry = self.entry.as_mut()?;
@@ -104,7 +104,7 @@ impl SinglePublish {
 
     /// Gives the message up: it is not sent any more, and its outcome is not told. What it would be if
     /// nothing else were heard; `None` if there is no message.
-    pub fn abandon(&mut self) -> Option<Outcome> {
+    pub fn cancel(&mut self) -> Option<Outcome> {
         self.entry.take().map(|entry| entry.outcome_in_time())
     }
 
@@ -117,7 +117,7 @@ impl SinglePublish {
 
     /// Whether to write the message now, as the connection's message of number `position`: what its reply
     /// subject is made of. It counts as sent, so there has to be room for it.
-    pub fn poll_transmit(&mut self, position: u64, now: Instant) -> Option<Token> {
+    pub fn poll_transmit(&mut self, position: u64, now: Instant) -> Option<RequestId> {
         let entry = self.entry.as_mut().filter(|_| self.is_connected)?;
         if entry.readiness(&self.config, now) != Readiness::Now {
             return None;
@@ -125,7 +125,7 @@ impl SinglePublish {
         entry.send(position, &self.config, now);
         self.attempts = self.attempts.wrapping_add(1);
         self.has_attempt = true;
-        Some(Token(self.attempts.into()))
+        Some(RequestId(self.attempts.into()))
     }
 
     /// Whether there is a message without an outcome.

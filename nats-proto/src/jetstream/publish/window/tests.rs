@@ -29,15 +29,20 @@ fn message(data: u8) -> WindowMessage<u8> {
     WindowMessage::new(data, 1, at(10_000))
 }
 
-fn send(window: &mut Window, position: u64, now: u64) -> Vec<(u8, Token)> {
+fn send(window: &mut Window, position: u64, now: u64) -> Vec<(u8, RequestId)> {
     let mut sent = Vec::new();
     while let Some(transmit) = window.poll_transmit(position, at(now)) {
-        sent.push((*transmit.data, transmit.token));
+        sent.push((*transmit.data, transmit.request_id));
     }
     sent
 }
 
-fn reply(window: &mut Window, token: Token, text: &str, now: u64) -> Option<(u8, Outcome)> {
+fn reply(
+    window: &mut Window,
+    request_id: RequestId,
+    text: &str,
+    now: u64,
+) -> Option<(u8, Outcome)> {
     let frame = if text.starts_with("NATS") {
         format!("HMSG _INBOX.x 1 {0} {0}\r\n{text}\r\n", text.len())
     } else {
@@ -47,7 +52,7 @@ fn reply(window: &mut Window, token: Token, text: &str, now: u64) -> Option<(u8,
     let Ok(Decoded::Frame { op: ServerOp::Message(message), .. }) = decoded else { panic!() };
     let mut scanner = PublishScanner::<heapless::Vec<u8, 64>>::default();
     let reply = PublishReply::read(&message, &mut scanner);
-    window.handle_reply(token, reply, at(now)).map(|settled| (settled.data, settled.outcome))
+    window.handle_reply(request_id, reply, at(now)).map(|settled| (settled.data, settled.outcome))
 }
 
 fn expire(window: &mut Window, now: u64) -> Vec<(u8, Outcome)> {
@@ -105,12 +110,12 @@ fn every_reply_and_what_follows() {
         for (message, expected) in [(message(1), plain), (message(1).with_id(), with_id)] {
             let mut window = window(WindowConfig::new(4));
             window.publish(message).unwrap();
-            let [(1, token)] = send(&mut window, 1, 0)[..] else { panic!() };
-            let outcome = reply(&mut window, token, &text, 1).map(|(_, outcome)| outcome);
+            let [(1, request_id)] = send(&mut window, 1, 0)[..] else { panic!() };
+            let outcome = reply(&mut window, request_id, &text, 1).map(|(_, outcome)| outcome);
             assert_eq!(outcome, expected, "{text}");
             assert_eq!(window.is_empty(), expected.is_some(), "{text}");
             // Told again, it concerns nobody.
-            assert_eq!(reply(&mut window, token, NOBODY, 2), None, "{text}");
+            assert_eq!(reply(&mut window, request_id, NOBODY, 2), None, "{text}");
         }
     }
 }
@@ -122,9 +127,9 @@ fn refusals_are_retried_as_often_as_asked_for() {
         window.publish(message(1).retries(retries)).unwrap();
         let (mut now, mut attempts) = (0, 0);
         let outcome = loop {
-            let [(1, token)] = send(&mut window, 1, now)[..] else { panic!() };
+            let [(1, request_id)] = send(&mut window, 1, now)[..] else { panic!() };
             attempts += 1;
-            if let Some((_, outcome)) = reply(&mut window, token, &text, now) {
+            if let Some((_, outcome)) = reply(&mut window, request_id, &text, now) {
                 break outcome;
             }
             let due = window.poll_timeout().unwrap().as_millis();
@@ -149,8 +154,8 @@ fn an_election_is_outlived() {
     let mut waiting = send(&mut window, 1, now);
     assert_eq!(waiting.len(), 3);
     while now < 5_000 {
-        for (_, token) in waiting {
-            assert_eq!(reply(&mut window, token, NOBODY, now), None);
+        for (_, request_id) in waiting {
+            assert_eq!(reply(&mut window, request_id, NOBODY, now), None);
         }
         now = window.poll_timeout().unwrap().as_millis();
         assert_eq!(expire(&mut window, now), []);
@@ -158,9 +163,10 @@ fn an_election_is_outlived() {
         assert!(waiting.len() <= 1, "one finds out whether there is a leader");
         assert!(waiting.iter().all(|(data, _)| *data == 1), "the first one");
     }
-    let token =
-        waiting.first().map_or_else(|| send(&mut window, 1, 9_000)[0].1, |(_, token)| *token);
-    assert_eq!(reply(&mut window, token, ACK, now), Some((1, STORED)));
+    let request_id = waiting
+        .first()
+        .map_or_else(|| send(&mut window, 1, 9_000)[0].1, |(_, request_id)| *request_id);
+    assert_eq!(reply(&mut window, request_id, ACK, now), Some((1, STORED)));
     assert_eq!(send(&mut window, 1, 9_000).len(), 2);
 }
 
@@ -182,8 +188,8 @@ fn deadlines_cover_everything() {
         (
             "refused",
             |window| {
-                let (_, token) = send(window, 1, 9_990)[0];
-                assert_eq!(reply(window, token, NOBODY, 9_990), None);
+                let (_, request_id) = send(window, 1, 9_990)[0];
+                assert_eq!(reply(window, request_id, NOBODY, 9_990), None);
             },
             Outcome::NotStored(NotStored::NoResponders),
         ),
@@ -222,8 +228,8 @@ fn nothing_proves_a_clouded_message_not_stored() {
         assert_eq!(send(&mut window, 5, 0).len(), 1);
         window.handle_disconnected(5, at(1), |_| panic!());
         window.handle_connected();
-        let [(1, token)] = send(&mut window, 1, 2)[..] else { panic!() };
-        let Some((1, outcome)) = reply(&mut window, token, &text, 3) else { panic!("{text}") };
+        let [(1, request_id)] = send(&mut window, 1, 2)[..] else { panic!() };
+        let Some((1, outcome)) = reply(&mut window, request_id, &text, 3) else { panic!("{text}") };
         assert!(matches!(outcome, Outcome::MayBeStored(_)), "{text}: {outcome}");
         assert!(outcome.may_be_stored() && !outcome.is_stored());
     }
@@ -292,8 +298,8 @@ fn the_window_is_bounded() {
     }
     let refused = NotAccepted { data: 9, is_too_large: false };
     assert_eq!(window.publish(message(9)), Err(refused));
-    let (_, token) = send(&mut window, 1, 0)[1];
-    assert_eq!(reply(&mut window, token, ACK, 1), Some((1, STORED)));
+    let (_, request_id) = send(&mut window, 1, 0)[1];
+    assert_eq!(reply(&mut window, request_id, ACK, 1), Some((1, STORED)));
     assert!(window.has_room(8) && !window.has_room(9));
     let large = |size| WindowMessage::new(9, size, at(9));
     assert_eq!(window.publish(large(9)), Err(refused));
@@ -316,11 +322,11 @@ fn what_is_too_fast_is_slowed_down() {
     }
     let sent = send(&mut window, 1, 0);
     assert_eq!(sent.len(), 4);
-    for (_, token) in &sent[..2] {
-        assert_eq!(reply(&mut window, *token, &error(429, 10167), 0), None);
+    for (_, request_id) in &sent[..2] {
+        assert_eq!(reply(&mut window, *request_id, &error(429, 10167), 0), None);
     }
-    for (_, token) in &sent[2..] {
-        assert!(reply(&mut window, *token, ACK, 0).is_some());
+    for (_, request_id) in &sent[2..] {
+        assert!(reply(&mut window, *request_id, ACK, 0).is_some());
     }
     assert_eq!(send(&mut window, 1, 0), [], "there is a pause");
     let due = window.poll_timeout().unwrap().as_millis();
@@ -349,17 +355,17 @@ fn independent_messages_do_not_hold_each_other_up() {
 fn what_is_given_up_leaves_its_place() {
     let mut window = window(WindowConfig::new(1));
     let first = window.publish(message(1)).unwrap();
-    let [(1, token)] = send(&mut window, 1, 0)[..] else { panic!() };
+    let [(1, request_id)] = send(&mut window, 1, 0)[..] else { panic!() };
     *window.get_mut(first).unwrap() += 10;
-    assert_eq!((window.abandon(first), window.abandon(first)), (Some(11), None));
+    assert_eq!((window.cancel(first), window.cancel(first)), (Some(11), None));
     // The next one has the place, and not the reply.
     let second = window.publish(message(2)).unwrap();
     assert_eq!((first.number(), second.number()), (1, 2));
     assert_eq!(window.get_mut(first), None);
-    assert_eq!(reply(&mut window, token, ACK, 1), None);
+    assert_eq!(reply(&mut window, request_id, ACK, 1), None);
     assert_eq!(send(&mut window, 1, 1).len(), 1);
-    assert_eq!(reply(&mut window, token, ACK, 1), None);
-    assert_eq!(reply(&mut window, Token(u64::MAX), ACK, 1), None);
+    assert_eq!(reply(&mut window, request_id, ACK, 1), None);
+    assert_eq!(reply(&mut window, RequestId(u64::MAX), ACK, 1), None);
     assert_eq!(window.len(), 1);
 }
 
@@ -390,7 +396,7 @@ fn a_chain_knows_its_predecessors() {
     let predecessors = |window: &mut Window, now| {
         let mut found = Vec::new();
         while let Some(transmit) = window.poll_transmit(1, at(now)) {
-            found.push((transmit.number, transmit.predecessor, transmit.token));
+            found.push((transmit.number, transmit.predecessor, transmit.request_id));
         }
         found
     };
@@ -498,10 +504,10 @@ proptest! {
                 },
             };
             prop_assert_eq!(settled, outcome);
-            let sent = window.poll_transmit(position + 1, time).map(|transmit| transmit.token);
-            let token = single.poll_transmit(position + 1, time);
-            prop_assert_eq!(sent.is_some(), token.is_some());
-            if let (Some(first), Some(second)) = (sent, token) {
+            let sent = window.poll_transmit(position + 1, time).map(|transmit| transmit.request_id);
+            let request_id = single.poll_transmit(position + 1, time);
+            prop_assert_eq!(sent.is_some(), request_id.is_some());
+            if let (Some(first), Some(second)) = (sent, request_id) {
                 position += 1;
                 last = Some((first, second));
             }

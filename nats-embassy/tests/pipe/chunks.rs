@@ -3,11 +3,11 @@
 use core::pin::pin;
 use std::sync::Mutex;
 
+use nats_embassy::Chunk;
 use nats_embassy::Config;
 use nats_embassy::Link;
 use nats_embassy::LinkResources;
-use nats_embassy::Piece;
-use nats_embassy::Queueing;
+use nats_embassy::PendingLimits;
 use nats_embassy::RequestError;
 use nats_embassy::nats_proto::Sid;
 use nats_embassy::nats_proto::Subject;
@@ -30,18 +30,18 @@ struct Whole {
     bytes: Vec<u8>,
 }
 
-fn collect(messages: &mut Vec<Whole>, piece: Piece<'_>) {
-    if piece.offset == 0 && piece.bytes.is_empty() {
-        let Piece { sid, size, headers, .. } = piece;
-        messages.push(Whole { sid, subject: piece.subject.to_vec(), size, headers, bytes: vec![] });
+fn collect(messages: &mut Vec<Whole>, chunk: Chunk<'_>) {
+    if chunk.offset == 0 && chunk.bytes.is_empty() {
+        let Chunk { sid, size, headers, .. } = chunk;
+        messages.push(Whole { sid, subject: chunk.subject.to_vec(), size, headers, bytes: vec![] });
         return;
     }
     let message = messages.last_mut().unwrap();
     assert_eq!(
-        (piece.sid, piece.size, piece.offset),
+        (chunk.sid, chunk.size, chunk.offset),
         (message.sid, message.size, message.bytes.len())
     );
-    message.bytes.extend_from_slice(piece.bytes);
+    message.bytes.extend_from_slice(chunk.bytes);
 }
 
 fn payload(len: usize) -> Vec<u8> {
@@ -53,14 +53,14 @@ fn messages_longer_than_a_place_or_than_rx() {
     for chunk in [1, 7, 1024] {
         let peer = Peer::new(Script { chunk, ..Script::default() });
         let messages = Mutex::new(Vec::new());
-        let mut taker = |piece: Piece<'_>| collect(&mut messages.lock().unwrap(), piece);
+        let mut taker = |chunk: Chunk<'_>| collect(&mut messages.lock().unwrap(), chunk);
         let mut resources = Nats::new();
         let config = Config::new("nats://one");
         let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
         let (client, runner) = made.unwrap();
-        let mut runner = runner.with_pieces(&mut taker);
+        let mut runner = runner.on_chunk(&mut taker);
         let app = async {
-            let mut subscription = client.subscribe("a", Queueing::drop_newest(2)).unwrap();
+            let mut subscription = client.subscribe("a", PendingLimits::drop_newest(2)).unwrap();
             client.flush().await.unwrap();
             for len in [200, 3000, 0] {
                 peer.publish("a", &payload(len));
@@ -77,7 +77,7 @@ fn messages_longer_than_a_place_or_than_rx() {
             assert_eq!(subscription.next().await.unwrap().payload(), b"");
             assert_eq!(subscription.next().await.unwrap().payload(), b"short");
             let statistics = client.statistics();
-            assert_eq!((statistics.streamed, statistics.oversized), (4, 0));
+            assert_eq!((statistics.streamed_messages, statistics.oversized_messages), (4, 0));
             assert_eq!(subscription.oversized(), 0);
             headers
         };
@@ -106,12 +106,12 @@ fn messages_longer_than_a_place_or_than_rx() {
 fn a_message_that_is_cut_off_is_followed_by_another_one() {
     let peer = Peer::new(Script::default());
     let messages = Mutex::new(Vec::new());
-    let mut taker = |piece: Piece<'_>| collect(&mut messages.lock().unwrap(), piece);
+    let mut taker = |chunk: Chunk<'_>| collect(&mut messages.lock().unwrap(), chunk);
     let mut resources = LinkResources::<512, 512, 4>::new();
     let config = Config::new("nats://one");
     let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
     let (client, runner) = made.unwrap();
-    let mut runner = runner.with_pieces(&mut taker);
+    let mut runner = runner.on_chunk(&mut taker);
     let running = pin!(runner.run());
     block_on(async {
         let mut link = Link::new(client, running);
@@ -119,7 +119,7 @@ fn a_message_that_is_cut_off_is_followed_by_another_one() {
         link.drive(client.flush(), |_| {}).await.unwrap();
         peer.send(b"MSG a 1 2000\r\nthe beginning");
         peer.hang_up();
-        while client.statistics().connections < 2 {
+        while client.statistics().connects < 2 {
             link.drive(embassy_time::Timer::after_millis(10), |_| {}).await;
         }
         peer.publish("a", &payload(1000));
@@ -132,7 +132,7 @@ fn a_message_that_is_cut_off_is_followed_by_another_one() {
         });
         assert_eq!(reply.await.unwrap_err(), RequestError::ReplyTooLong);
         let statistics = client.statistics();
-        assert_eq!((statistics.streamed, statistics.oversized), (2, 1));
+        assert_eq!((statistics.streamed_messages, statistics.oversized_messages), (2, 1));
         drop(link);
     });
     let messages = messages.lock().unwrap();
