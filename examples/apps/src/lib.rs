@@ -22,8 +22,8 @@ use embassy_time::Timer;
 use nats_embassy::Client;
 use nats_embassy::Event;
 use nats_embassy::Memory;
-use nats_embassy::PendingLimits;
 use nats_embassy::Message;
+use nats_embassy::PendingLimits;
 use nats_embassy::SubscribeError;
 use nats_embassy::nats_proto::HeaderBuf;
 use nats_embassy::nats_proto::Subject;
@@ -179,7 +179,8 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     /// Does its share of what there is to do for all devices.
     async fn share_work(&self) {
         let subject = self.subject("done");
-        let jobs = self.client.queue_subscribe("devices.job", "devices", PendingLimits::drop_newest(2));
+        let jobs =
+            self.client.queue_subscribe("devices.job", "devices", PendingLimits::drop_newest(2));
         let Ok(mut jobs) = jobs else { return };
         while let Some(job) = jobs.next().await {
             let _ = self.client.publish(subject.as_str(), job.payload()).await;

@@ -11,8 +11,8 @@ use async_io::Async;
 use embedded_io_async::ErrorType;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
-use nats_embassy::Transport;
 use nats_embassy::Connector;
+use nats_embassy::Transport;
 use nats_embassy::TransportError;
 use nats_embassy::nats_proto::ServerUrl;
 
@@ -28,7 +28,8 @@ impl Connector for Network {
 
     async fn connect(&mut self, server: &ServerUrl<'_>) -> Result<Socket, TransportError> {
         // Nothing else goes on meanwhile. A laptop is quick at that.
-        let addresses = (server.host(), server.port()).to_socket_addrs().map_err(|_| TransportError)?;
+        let addresses =
+            (server.host(), server.port()).to_socket_addrs().map_err(|_| TransportError)?;
         for address in addresses {
             if let Ok(socket) = Async::<TcpStream>::connect(address).await {
                 // What is to be sent together is written together.

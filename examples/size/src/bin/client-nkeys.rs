@@ -7,10 +7,10 @@ use core::time::Duration;
 
 use embassy_executor::raw::Executor;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use nats_embassy::Auth;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::KeySigner;
-use nats_embassy::Auth;
 use nats_embassy::PendingLimits;
 use nats_embassy::Resources;
 use nats_embassy::Runner;

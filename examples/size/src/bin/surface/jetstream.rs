@@ -5,9 +5,9 @@ use core::time::Duration;
 use nats_proto::Filter;
 use nats_proto::HeaderBuf;
 use nats_proto::Message;
+use nats_proto::RequestId;
 use nats_proto::RngSeed;
 use nats_proto::Subject;
-use nats_proto::RequestId;
 use nats_proto::jetstream::AckKind;
 use nats_proto::jetstream::ApiError;
 use nats_proto::jetstream::ApiPrefix;
@@ -232,7 +232,8 @@ pub(super) fn consumer<const SLOTS: usize>() {
                 }
             }),
             5 => consumer.release(input(), input()),
-            6 => consumer.handle_info(ConsumerState::Exists { reached_max_ack_pending: flag() }, now()),
+            6 => consumer
+                .handle_info(ConsumerState::Exists { reached_max_ack_pending: flag() }, now()),
             7 => consumer.handle_info(ConsumerState::NotFound, now()),
             8 => consumer.handle_info(ConsumerState::NotPermitted, now()),
             9 => consumer.handle_not_permitted(),
