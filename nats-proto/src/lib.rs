@@ -57,6 +57,15 @@ pub use message::Layout;
 pub use message::Message;
 pub use message::Sid;
 pub use rng::RngSeed;
+pub use session::pending_requests::FixedRequests;
+#[cfg(feature = "alloc")]
+pub use session::pending_requests::GrowableRequests;
+pub use session::pending_requests::Outcome;
+pub use session::pending_requests::PendingRequest;
+pub use session::pending_requests::PendingRequests;
+pub use session::pending_requests::Refusal;
+pub use session::pending_requests::Then;
+pub use session::pending_requests::fingerprint;
 pub use session::request_many::RepliesEndReason;
 pub use session::request_many::ReplyLimits;
 pub use session::request_many::RequestMany;
@@ -68,6 +77,8 @@ pub use session::store::Growable;
 pub use session::store::Store;
 pub use status::Status;
 pub use status::StatusCode;
+#[cfg(feature = "alloc")]
+pub use storage::Capped;
 pub use storage::Slot;
 pub use storage::Table;
 pub use subject::Filter;

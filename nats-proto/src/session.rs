@@ -21,12 +21,18 @@
 //! [`poll_released`](Session::poll_released), and re-arm
 //! [`poll_timeout`](Session::poll_timeout).**
 
+mod auth;
 mod config;
 mod connection;
+mod drain;
 mod event;
+mod flush;
+mod inbox;
 mod lame_duck;
+pub(crate) mod pending_requests;
 mod phase;
 mod pings;
+mod publishing;
 pub(crate) mod request_many;
 pub(crate) mod requests;
 mod servers;
@@ -40,10 +46,14 @@ mod timers;
 
 use core::num::NonZeroU64;
 
+pub use auth::Auth;
+pub use auth::ClientInfo;
+pub use auth::NoNonce;
 pub use config::Backoff;
 pub use config::Config;
 pub use config::STABLE_AFTER;
 pub use config::Tls;
+pub use drain::Outstanding;
 pub use event::Challenge;
 pub use event::CloseReason;
 pub use event::DisconnectReason;
@@ -53,9 +63,15 @@ pub use event::Event;
 pub use event::Released;
 pub use event::Step;
 pub use event::SubscribeError;
+pub use flush::Confirmations;
+pub use flush::Flush;
 pub use phase::Phase;
 pub use pings::FlushId;
 pub use pings::FlushState;
+pub use publishing::Admission;
+pub use publishing::Gate;
+pub use publishing::Offline;
+pub use publishing::Refused;
 pub use servers::PoolServer;
 pub use servers::Server;
 pub use subscriptions::Subscription;
@@ -129,6 +145,7 @@ enum State {
     /// `sent` bytes of CONNECT are written.
     LoggingIn {
         sent: usize,
+        is_secure: bool,
     },
     /// CONNECT is written; so is PING, if it is not due.
     AwaitingPong {
@@ -142,7 +159,11 @@ enum State {
 enum Drain {
     Subscriptions,
     Arrived,
-    Publishes { until: u32 },
+    /// Publishing is over; what is kept is still to be sent.
+    Closing,
+    Publishes {
+        until: u32,
+    },
 }
 
 impl<S: Store> Session<S> {
@@ -180,13 +201,25 @@ impl<S: Store> Session<S> {
         }
     }
 
-    /// The connection is secure, as [`Step::Secure`] asked.
-    pub const fn handle_secured(&mut self) {
-        self.state = match self.state {
-            State::Securing { has_info: false } => State::AwaitingInfo { is_secure: true },
-            State::Securing { has_info: true } => State::LoggingIn { sent: 0 },
-            state => state,
+    /// The connection is secure, as [`Phase::Secure`] asked. `unread` is how many bytes were read
+    /// before, and not yet decoded.
+    ///
+    /// What is in front of TLS may be from anybody: a server says nothing between INFO and TLS, so
+    /// bytes that were left unread are the end of the connection. A driver that knows before that
+    /// there are some can call this instead of beginning with TLS.
+    pub fn handle_secured(&mut self, unread: usize, now: Instant) -> Option<Event<'static>> {
+        let State::Securing { has_info } = self.state else {
+            return None;
         };
+        if unread > 0 {
+            return self.lost(DisconnectReason::Tls, None, now);
+        }
+        self.state = if has_info {
+            State::LoggingIn { sent: 0, is_secure: true }
+        } else {
+            State::AwaitingInfo { is_secure: true }
+        };
+        None
     }
 
     /// The server sent something that is not a message.
@@ -271,13 +304,13 @@ impl<S: Store> Session<S> {
     /// To be called as long as [`step`](Self::step) is [`Step::Login`], every time with the same
     /// `connect`. PING follows of itself.
     pub fn login(&mut self, connect: &Connect<'_>, out: &mut [u8]) -> usize {
-        let State::LoggingIn { sent } = self.state else {
+        let State::LoggingIn { sent, is_secure } = self.state else {
             return 0;
         };
         let len = connect.encode_part(sent, out);
         let sent = sent + len;
         self.state = if sent < connect.encoded_len() {
-            State::LoggingIn { sent }
+            State::LoggingIn { sent, is_secure }
         } else {
             State::AwaitingPong { is_ping_due: true }
         };
@@ -330,30 +363,6 @@ impl<S: Store> Session<S> {
         is_possible.then(|| FlushId { link: self.link, number: self.pings.request() })
     }
 
-    /// Starts to drain: all subscriptions end when what is on its way has come; publishing goes on
-    /// until [`finish`](Self::finish). A connection that is lost in between ends the session.
-    pub fn drain(&mut self, now: Instant) {
-        match self.state {
-            State::Idle => self.stop(CloseReason::Closed),
-            State::Stopped(_) => {}
-            _ if self.draining.is_some() => {}
-            _ => {
-                self.draining = Some(Drain::Subscriptions);
-                self.timers.set(Timer::Drain, now + self.settings.drain_timeout);
-                self.subscriptions.drain_all();
-                self.check_drained();
-            }
-        }
-    }
-
-    /// Gives draining that has begun until `deadline`, in place of what
-    /// [`Config::drain_timeout`] allows.
-    pub fn set_drain_deadline(&mut self, deadline: Instant) {
-        if self.draining.is_some() && !matches!(self.state, State::Stopped(_)) {
-            self.timers.set(Timer::Drain, deadline);
-        }
-    }
-
     /// Ends the session as soon as everything published has reached the server. Nothing may be
     /// published after this.
     ///
@@ -383,11 +392,6 @@ impl<S: Store> Session<S> {
         if !self.is_connected() {
             self.stop(CloseReason::Drained);
         }
-    }
-
-    /// Ends the session now, whatever it is doing.
-    pub fn close(&mut self) {
-        self.stop(CloseReason::Closed);
     }
 
     // What to do next ----------------------------------------------------------------------------

@@ -11,6 +11,8 @@ pub use buffer::Buffer;
 pub use buffer::Sink;
 pub use send_buf::SendBuf;
 pub use slot_map::Slot;
+#[cfg(feature = "alloc")]
+pub use table::Capped;
 pub use table::Table;
 
 pub(crate) use buffer::put_all;

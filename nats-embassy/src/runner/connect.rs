@@ -23,6 +23,7 @@ use crate::state::delivery::Delivery;
 use crate::state::inbound::Inbound;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
+use crate::time::now;
 use crate::transport::Connector;
 use crate::transport::Transport;
 
@@ -129,7 +130,9 @@ async fn secure<'d, R: Sizes<'d>>(
     let upgrading = pin!(connection.start_tls(name.unwrap_or_default()));
     match unless_changed(shared, Phase::Secure, upgrading).await {
         Some(Ok(())) => {
-            shared.lock(|state| state.session.handle_secured());
+            let now = now();
+            // Nothing was unread: it was looked at before.
+            shared.lock(|state| state.session.handle_secured(0, now));
             true
         }
         Some(Err(_)) => {

@@ -213,7 +213,7 @@ impl<N: Network> Client<N> {
 
     /// Ends at once.
     pub fn close(&mut self) {
-        self.session.close();
+        self.session.abort();
     }
 
     /// Messages were taken as they came, so there is nothing to wait for but the server.
@@ -252,7 +252,8 @@ impl<N: Network> Client<N> {
                     _ => Err(io::ErrorKind::InvalidData.into()),
                 };
                 match secured {
-                    Ok(()) => self.session.handle_secured(),
+                    // Nothing was unread.
+                    Ok(()) => drop(self.session.handle_secured(0, self.network.now())),
                     Err(_) => self.lost(DisconnectReason::Tls),
                 }
             }

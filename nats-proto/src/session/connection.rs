@@ -98,7 +98,7 @@ impl<S: Store> Session<S> {
         let is_required = self.info.tls_required() && !is_websocket(scheme);
         let is_offered = is_required || (self.info.tls_available() && !is_websocket(scheme));
         if is_secure || !(insists || is_required) {
-            self.state = State::LoggingIn { sent: 0 };
+            self.state = State::LoggingIn { sent: 0, is_secure };
         } else if is_offered {
             self.state = State::Securing { has_info: true };
         } else {
@@ -180,15 +180,6 @@ impl<S: Store> Session<S> {
             }
         }
         self.check_drained();
-    }
-
-    pub(super) fn check_drained(&mut self) {
-        if self.draining == Some(Drain::Subscriptions)
-            && !self.is_leaving()
-            && self.subscriptions.is_drained()
-        {
-            self.draining = Some(Drain::Arrived);
-        }
     }
 
     pub(super) fn start_ping_timer(&mut self, now: Instant) {

@@ -14,6 +14,13 @@ pub struct FlushId {
     pub(super) number: u32,
 }
 
+impl FlushId {
+    /// Whether that is no PING: none was written yet.
+    pub(super) const fn is_first(self) -> bool {
+        self.number == 0
+    }
+}
+
 /// How a flush stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

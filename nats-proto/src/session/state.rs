@@ -11,7 +11,6 @@ use super::pings::is_reached;
 use super::store::Store;
 use crate::message::Sid;
 use crate::url::ServerUrl;
-use crate::wire::PublishLimits;
 use crate::wire::ServerInfo;
 
 impl<S: Store> Session<S> {
@@ -64,8 +63,9 @@ impl<S: Store> Session<S> {
         matches!(self.state, State::Ready)
     }
 
-    /// Whether there is a connection to publish to. Where there is one, but it is about to end,
-    /// what is published has to wait for the next, or is too late.
+    /// Whether there is a connection to hand messages to. Where there is one, but it is about to end,
+    /// what is kept has to wait for the next, or is too late. Whether something new is published is
+    /// for [`publish_gate`](Self::publish_gate) to say.
     pub const fn is_ready(&self) -> bool {
         self.is_connected()
             && !matches!(self.draining, Some(Drain::Publishes { .. }))
@@ -78,7 +78,7 @@ impl<S: Store> Session<S> {
             None => None,
             Some(Drain::Subscriptions) => Some(Draining::Subscriptions),
             Some(Drain::Arrived) => Some(Draining::Arrived),
-            Some(Drain::Publishes { .. }) => Some(Draining::Publishes),
+            Some(Drain::Closing | Drain::Publishes { .. }) => Some(Draining::Publishes),
         }
     }
 
@@ -107,16 +107,6 @@ impl<S: Store> Session<S> {
     /// was begun on one is to be given up.
     pub const fn losses(&self) -> u32 {
         self.link
-    }
-
-    /// What may be published on this connection.
-    pub fn publish_limits(&self) -> PublishLimits {
-        let payload = match self.info.max_payload() {
-            0 => usize::MAX,
-            max => usize::try_from(max).unwrap_or(usize::MAX),
-        };
-        let line = self.settings.max_control_line;
-        PublishLimits { payload, line, headers: self.info.headers() }
     }
 
     /// What the server said about itself last.

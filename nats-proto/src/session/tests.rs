@@ -1,10 +1,14 @@
+mod confirming;
 mod connecting;
 mod defaults;
 mod discovery;
+mod draining;
 mod ending;
 mod leaving;
+mod login;
 mod model;
 mod phases;
+mod publishing;
 mod reconnecting;
 mod refusing;
 mod subscribing;

@@ -26,6 +26,9 @@ impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {
 }
 
 #[cfg(feature = "alloc")]
+pub use growable::Capped;
+
+#[cfg(feature = "alloc")]
 mod growable {
     use alloc::vec::Vec;
 
@@ -41,6 +44,46 @@ mod growable {
 
         fn remove(&mut self, index: usize) -> Option<T> {
             (index < self.len()).then(|| self.remove(index))
+        }
+    }
+
+    /// A list on the heap with a limit.
+    #[derive(Clone, Debug)]
+    pub struct Capped<T> {
+        items: Vec<T>,
+        max: usize,
+    }
+
+    impl<T> Capped<T> {
+        /// An empty list for up to `max` items.
+        #[must_use]
+        pub const fn new(max: usize) -> Self {
+            Self { items: Vec::new(), max }
+        }
+    }
+
+    impl<T> AsRef<[T]> for Capped<T> {
+        fn as_ref(&self) -> &[T] {
+            &self.items
+        }
+    }
+
+    impl<T> AsMut<[T]> for Capped<T> {
+        fn as_mut(&mut self) -> &mut [T] {
+            &mut self.items
+        }
+    }
+
+    impl<T> Table<T> for Capped<T> {
+        fn push(&mut self, item: T) -> Result<(), Full> {
+            if self.items.len() >= self.max {
+                return Err(Full);
+            }
+            Table::push(&mut self.items, item)
+        }
+
+        fn remove(&mut self, index: usize) -> Option<T> {
+            Table::remove(&mut self.items, index)
         }
     }
 }

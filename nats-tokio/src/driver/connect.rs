@@ -72,7 +72,8 @@ impl Driver {
         let Some(stream) = self.prepare(Phase::Secure, securing).await else { return };
         let mut control = lock(&self.shared.control);
         if control.session.phase() == Phase::Secure {
-            control.session.handle_secured();
+            // Nothing was unread: it was looked at before.
+            control.session.handle_secured(0, self.shared.now());
             drop(control);
             (self.stream, self.is_secure) = (Some(stream), true);
         }

@@ -236,7 +236,7 @@ impl Shared {
         if has_unsent || session.is_connected() {
             session.finish(self.now());
         } else {
-            session.close();
+            session.abort();
         }
         self.transmit(&mut control);
         control.wake_driver();
@@ -250,7 +250,7 @@ impl Shared {
     /// The driver is done: nothing will happen any more.
     pub(crate) fn end(&self) {
         let mut control = lock(&self.control);
-        control.session.close();
+        control.session.abort();
         control.is_over = true;
         self.end_released(&mut control);
         let reason = control.stopped().unwrap_or(CloseReason::Closed);

@@ -153,7 +153,7 @@ fn tls_when_it_is_asked_for() {
         world.session.handle_open();
         world.receive(info);
         assert_eq!(matches!(world.session.step(), Step::Secure(_)), secures, "{server} {info}");
-        world.session.handle_secured();
+        world.session.handle_secured(0, world.now);
         assert!(matches!(world.session.step(), Step::Login(_)));
     }
     for (config, server) in
@@ -173,7 +173,7 @@ fn tls_when_it_is_asked_for() {
     world.session.connect(world.now);
     world.session.handle_open();
     assert!(matches!(world.session.step(), Step::Secure(_)));
-    world.session.handle_secured();
+    world.session.handle_secured(0, world.now);
     assert_eq!(world.session.step(), Step::Exchange);
     world.receive(tls);
     assert!(matches!(world.session.step(), Step::Login(_)), "it is secure already");
@@ -206,7 +206,7 @@ fn messages_before_the_handshake_is_over_are_nobodys() {
     assert_eq!(world.receive("MSG x 1 0|"), ["dropped"]);
     world.receive("INFO {\"tls_required\":true}");
     assert_eq!(world.receive("MSG x 1 0|"), ["dropped"]);
-    world.session.handle_secured();
+    world.session.handle_secured(0, world.now);
     world.login();
     assert_eq!(world.receive("MSG x 1 0|"), ["dropped"]);
     world.receive("PONG");

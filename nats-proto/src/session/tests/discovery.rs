@@ -124,7 +124,7 @@ fn mere_addresses_keep_the_name_for_tls() {
     world.receive(
         "INFO {\"tls_required\":true,\"connect_urls\":[\"10.0.0.1:4222\",\"n2.example:4222\"]}",
     );
-    world.session.handle_secured();
+    world.session.handle_secured(0, world.now);
     world.login();
     world.receive("PONG");
     assert_eq!(world.session.tls_name(), "cluster.example");
@@ -215,7 +215,7 @@ fn zones_are_kept_and_are_of_no_certificates_concern() {
     world.session.handle_open();
     assert_eq!(world.session.tls_name(), "fe80::1");
     world.receive("INFO {\"tls_required\":true,\"connect_urls\":[\"[fe80::2%eth0]:4222\"]}");
-    world.session.handle_secured();
+    world.session.handle_secured(0, world.now);
     world.login();
     world.receive("PONG");
     world.lose(DisconnectReason::Closed);

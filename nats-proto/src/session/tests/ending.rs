@@ -198,7 +198,7 @@ fn closing_in_every_state() {
         if stage > 6 {
             world.session.drain(world.now);
         }
-        world.session.close();
+        world.session.abort();
         assert_eq!(world.session.step(), Step::Stop(CloseReason::Closed), "stage {stage}");
         assert_eq!(world.session.poll_timeout(), None);
         assert_eq!(world.released(), [(1, EndReason::Closed)]);
@@ -207,7 +207,7 @@ fn closing_in_every_state() {
         // Nothing wakes it up.
         world.session.connect(world.now);
         world.session.handle_open();
-        world.session.handle_secured();
+        world.session.handle_secured(0, world.now);
         assert_eq!(world.session.handle_disconnected(DisconnectReason::Io, world.now), None);
         assert_eq!(world.receive("INFO {}|PONG|PING|-ERR 'x'"), [""; 0]);
         world.session.drain(world.now);
@@ -220,7 +220,7 @@ fn closing_in_every_state() {
 fn calls_out_of_turn_change_nothing() {
     let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
     world.session.handle_open();
-    world.session.handle_secured();
+    world.session.handle_secured(0, world.now);
     assert_eq!(world.session.login(&Connect::DEFAULT, &mut [0; 64]), 0);
     assert_eq!(world.session.handle_disconnected(DisconnectReason::Io, world.now), None);
     assert_eq!(world.session.handle_timeout(world.now), None);
@@ -228,7 +228,7 @@ fn calls_out_of_turn_change_nothing() {
     world.connect();
     world.session.connect(world.now);
     world.session.handle_open();
-    world.session.handle_secured();
+    world.session.handle_secured(0, world.now);
     assert_eq!(world.receive("PONG"), [""; 0], "that nobody asked for");
     assert_eq!(world.session.step(), Step::Exchange);
     assert_eq!(world.sent(), "");

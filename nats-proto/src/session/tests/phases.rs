@@ -16,7 +16,7 @@ fn a_connection_goes_through_its_phases() {
     assert_eq!(world.session.phase(), Phase::Exchange);
     world.receive("INFO {\"tls_required\":true,\"nonce\":\"abc\",\"headers\":true}");
     assert_eq!((world.session.phase(), world.session.challenge()), (Phase::Secure, None));
-    world.session.handle_secured();
+    world.session.handle_secured(0, world.now);
     let challenge = world.session.challenge().unwrap();
     assert_eq!((world.session.phase(), challenge.nonce()), (Phase::Login, Some("abc")));
     assert!(challenge.headers && !challenge.auth_required);
@@ -24,7 +24,7 @@ fn a_connection_goes_through_its_phases() {
     assert_eq!((world.session.phase(), world.session.challenge()), (Phase::Exchange, None));
     world.receive("PONG");
     assert_eq!(world.session.phase(), Phase::Exchange);
-    world.session.close();
+    world.session.abort();
     assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Closed));
 }
 
@@ -52,10 +52,10 @@ fn each_attempt_has_a_number_of_its_own() {
     world.redial();
     assert_ne!(world.session.phase(), Phase::Dial(number));
     let last = world.session.connection();
-    world.session.close();
+    world.session.abort();
     assert_ne!(world.session.connection(), last, "what was begun is of no use any more");
     let over = world.session.connection();
-    world.session.close();
+    world.session.abort();
     assert_eq!(world.session.connection(), over, "there was nothing more to be given up");
 }
 
@@ -125,7 +125,7 @@ fn what_was_confirmed_is_known_when_the_connection_is_gone() {
         |world| {
             world.lose(DisconnectReason::Closed);
         },
-        |world| world.session.close(),
+        |world| world.session.abort(),
     ];
     for end in end {
         let mut world = World::<Small>::connected();

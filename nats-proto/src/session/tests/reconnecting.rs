@@ -113,7 +113,7 @@ fn more_jitter_with_tls() {
         world.session.connect(world.now);
         world.session.handle_open();
         world.receive("INFO {\"tls_available\":true}");
-        world.session.handle_secured();
+        world.session.handle_secured(0, world.now);
         world.login();
         world.receive("PONG");
         world.lose(DisconnectReason::Closed);

@@ -173,6 +173,6 @@ fn subscribing_is_checked() {
     assert_eq!(subscribe(&mut world, &"a".repeat(4091)), Err(SubscribeError::LineTooLong));
     world.session.drain(world.now);
     assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Draining));
-    world.session.close();
+    world.session.abort();
     assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Closed));
 }

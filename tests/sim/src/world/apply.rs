@@ -330,7 +330,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
     /// The application gives up.
     pub fn close(&mut self) {
         self.app.has_closed = true;
-        self.session.close();
+        self.session.abort();
         self.release();
     }
 }

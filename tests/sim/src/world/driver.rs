@@ -78,7 +78,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
                 if self.rng.percent(10) {
                     self.lose(DisconnectReason::Tls);
                 } else {
-                    self.session.handle_secured();
+                    self.session.handle_secured(0, self.now);
                 }
                 true
             }

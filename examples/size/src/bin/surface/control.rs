@@ -53,7 +53,7 @@ pub(super) fn session<S: Store<Recipient = u8>>() {
     loop {
         match input() {
             0 => session.handle_open(),
-            1 => session.handle_secured(),
+            1 => note(session.handle_secured(number(), now())),
             2 => receive(&mut session),
             3 => note(session.handle_disconnected(lost(), now())),
             4 => note(session.handle_timeout(now())),
@@ -65,7 +65,7 @@ pub(super) fn session<S: Store<Recipient = u8>>() {
             10 => session.drain(now()),
             11 => session.finish(now()),
             12 => session.finish_unconnected(),
-            13 => session.close(),
+            13 => session.abort(),
             14 => transmit(&mut session),
             15 => add_server(&mut session),
             16 => session.connect(now()),
