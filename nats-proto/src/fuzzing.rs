@@ -31,6 +31,7 @@ use crate::headers::HeaderBuf;
 use crate::headers::Headers;
 use crate::message::Message;
 use crate::nkeys::PublicKey;
+use crate::storage::ArrayBuf;
 use crate::storage::SendBuf;
 use crate::storage::Sink;
 use crate::subject::Filter;
@@ -80,7 +81,7 @@ pub fn decode_client(data: &[u8]) {
         ClientOp::Publish(message) => tell_message(&message, told),
         ClientOp::Connect(connect) => {
             let _ = (connect.check(), connect.flag("verbose"), connect.number("protocol"));
-            let _ = connect.text("name", &mut heapless::Vec::<u8, 16>::new());
+            let _ = connect.text("name", &mut ArrayBuf::<16>::new());
             tell(told, b'C', connect.as_bytes(), true);
         }
         ClientOp::Subscribe(args) => {
@@ -108,7 +109,7 @@ pub fn encode_decode(data: &[u8]) {
     let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
     let Ok(subject) = Subject::new(text(field())) else { return };
     let reply = Subject::new(text(field())).ok();
-    let mut headers = HeaderBuf::<heapless::Vec<u8, 4096>>::new();
+    let mut headers = HeaderBuf::<ArrayBuf<4096>>::new();
     let (name, value) = (text(field()), field());
     for _ in 0..2 {
         let _ = headers.append(name, value);
@@ -144,7 +145,7 @@ pub fn encode_decode(data: &[u8]) {
 pub fn headers(data: &[u8]) {
     let headers = Headers::from_bytes(data);
     let _ = headers.status().map(|status| (status.description().is_some(), status.code().get()));
-    let mut copy = HeaderBuf::<Vec65536>::new();
+    let mut copy = HeaderBuf::<LargeBuf>::new();
     let mut expected = Vec::new();
     for (name, value) in headers.iter_bytes() {
         let name = core::str::from_utf8(name).expect("names are ASCII");
@@ -162,13 +163,13 @@ pub fn headers(data: &[u8]) {
     }
 }
 
-type Vec65536 = heapless::Vec<u8, 65_536>;
+type LargeBuf = ArrayBuf<65_535>;
 
 /// INFO says the same in whatever pieces it comes, and never too much.
 pub fn info(data: &[u8]) {
     let read = |size: usize| {
-        let mut scanner = InfoScanner::<heapless::Vec<u8, 32>>::default();
-        let mut info: ServerInfo<heapless::Vec<u8, 32>> = ServerInfo::default();
+        let mut scanner = InfoScanner::<ArrayBuf<32>>::default();
+        let mut info: ServerInfo<ArrayBuf<32>> = ServerInfo::default();
         let mut urls = 0;
         let mut rest = data;
         loop {

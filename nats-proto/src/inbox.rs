@@ -19,11 +19,12 @@ const UNIQUE_LEN: usize = 22;
 /// Every request has a reply subject of its own in it, whose last token says which request.
 ///
 /// ```
+/// use nats_proto::wire::ArrayBuf;
 /// use nats_proto::{Inbox, RngSeed, Subject, RequestId};
 ///
 /// let seed = RngSeed([7; 16]); // from a true source of entropy
-/// let inbox = Inbox::<heapless::Vec<u8, 64>>::new(Inbox::<()>::DEFAULT_PREFIX, seed)?;
-/// let mut text = heapless::Vec::<u8, 64>::new();
+/// let inbox = Inbox::<ArrayBuf<64>>::new(Inbox::<()>::DEFAULT_PREFIX, seed)?;
+/// let mut text = ArrayBuf::<64>::new();
 /// let reply = inbox.reply(RequestId(5), &mut text)?;
 /// assert!(inbox.filter().matches(reply));
 /// assert_eq!(inbox.request_id(reply.as_bytes()), Some(RequestId(5)));
@@ -158,8 +159,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::storage::ArrayBuf;
 
-    type Text = heapless::Vec<u8, 48>;
+    type Text = ArrayBuf<48>;
 
     fn inbox(seed: u8) -> Inbox<Text> {
         Inbox::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([seed; 16])).unwrap()
@@ -190,8 +192,8 @@ mod tests {
     fn room_is_checked() {
         let long = Subject::from_static("a.prefix.of.twenty.8");
         assert!(Inbox::<Text>::new(long, RngSeed([0; 16])).is_ok());
-        assert!(Inbox::<heapless::Vec<u8, 44>>::new(long, RngSeed([0; 16])).is_err());
-        let mut short = heapless::Vec::<u8, 30>::new();
+        assert!(Inbox::<ArrayBuf<44>>::new(long, RngSeed([0; 16])).is_err());
+        let mut short = ArrayBuf::<30>::new();
         assert_eq!(inbox(1).reply(RequestId(62), &mut short), Err(Full));
     }
 

@@ -36,10 +36,10 @@
 //! use nats_proto::jetstream::{
 //!     ApiPrefix, ApiSubject, ConsumerName, Fetch, FetchConfig, FetchOutput, PullInbox, StreamName,
 //! };
-//! use nats_proto::wire::Publish;
+//! use nats_proto::wire::{ArrayBuf, Publish};
 //! use nats_proto::{Inbox, Instant, RngSeed};
 //!
-//! type Text = heapless::Vec<u8, 128>;
+//! type Text = ArrayBuf<128>;
 //!
 //! let now = Instant::from_millis(0);
 //! let inbox = PullInbox::<Text>::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([7; 16]))?;
@@ -52,7 +52,7 @@
 //! fetch.start(FetchConfig::new(10), now);
 //!
 //! let (mut subject, mut reply, mut body) = (Text::new(), Text::new(), Text::new());
-//! let mut frame = heapless::Vec::<u8, 256>::new();
+//! let mut frame = ArrayBuf::<256>::new();
 //! while let Some(output) = fetch.poll_output(now) {
 //!     match output {
 //!         FetchOutput::Subscribe(id) => {
@@ -127,6 +127,9 @@ pub use publish::header::PublishHeaderError;
 pub use publish::header::PublishHeaders;
 pub use publish::header::Rollup;
 pub use publish::header::Ttl;
+pub use publish::window::FixedPublishWindow;
+#[cfg(feature = "alloc")]
+pub use publish::window::GrowablePublishWindow;
 pub use publish::window::LastMessage;
 pub use publish::window::MayBeStored;
 pub use publish::window::NotAccepted;
@@ -141,7 +144,6 @@ pub use publish::window::SinglePublish;
 pub use publish::window::Transmit;
 pub use publish::window::WindowConfig;
 pub use publish::window::WindowMessage;
-pub use publish::window::WindowSlot;
 pub use response::ResponseError;
 pub use time::Timestamp;
 pub use time::TimestampError;

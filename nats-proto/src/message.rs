@@ -22,7 +22,7 @@ impl fmt::Display for Sid {
 }
 
 /// A message in any storage that holds its frame: `&[u8]` straight out of a read buffer, `Bytes` on
-/// a server, a `heapless::Vec` in a queue.
+/// a server, an [`ArrayBuf`](crate::wire::ArrayBuf) in a queue.
 ///
 /// Its parts are slices of the frame. A subject or a header need not be UTF-8, since the server
 /// does not insist on it: the accessors that return text say what they do then, and the ones that

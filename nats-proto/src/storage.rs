@@ -1,11 +1,13 @@
 //! Where bytes and long-lived things are kept: in a fixed amount of memory, or on the heap.
 
+mod array_buf;
 mod bounded;
 mod buffer;
 mod send_buf;
 mod slot_map;
 mod table;
 
+pub use array_buf::ArrayBuf;
 pub use bounded::Bounded;
 pub use buffer::Buffer;
 pub use buffer::Sink;
@@ -21,3 +23,4 @@ pub(crate) use slot_map::SlotIndex;
 pub(crate) use slot_map::SlotMap;
 #[cfg(test)]
 pub(crate) use slot_map::visits;
+pub(crate) use table::FixedTable;

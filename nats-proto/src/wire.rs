@@ -65,6 +65,7 @@ pub use server_error::Quoted;
 pub use server_error::ServerError;
 pub use server_error::Violation;
 
+pub use crate::storage::ArrayBuf;
 pub use crate::storage::Bounded;
 pub use crate::storage::Buffer;
 pub use crate::storage::SendBuf;

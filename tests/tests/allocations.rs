@@ -22,6 +22,7 @@ use nats_proto::Subject;
 use nats_proto::session::Config;
 use nats_proto::session::Session;
 use nats_proto::session::Step;
+use nats_proto::wire::ArrayBuf;
 use nats_proto::wire::Connect;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
@@ -74,7 +75,7 @@ fn life() -> usize {
     let mut decoder = Decoder::<FromServer>::new(Limits::for_buffer(256));
     let mut requests = Requests::<u8, heapless::Vec<Slot<Pending<u8>>, 4>>::default();
     let prefix = Inbox::<()>::DEFAULT_PREFIX;
-    let inbox = Inbox::<heapless::Vec<u8, 64>>::new(prefix, RngSeed([2; 16])).unwrap();
+    let inbox = Inbox::<ArrayBuf<64>>::new(prefix, RngSeed([2; 16])).unwrap();
     let now = Instant::from_millis(0);
     let mut memory = [0; 1024];
     let mut received = 0;
@@ -113,10 +114,10 @@ fn life() -> usize {
     let sid = session.subscribe(filter, None, 1).unwrap();
     session.subscribe(inbox.filter(), None, 2).unwrap();
     session.poll_transmit(&mut SendBuf::new(&mut memory)).unwrap();
-    let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+    let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
     headers.append("Name", "value").unwrap();
     let token = requests.open(7, now).unwrap();
-    let mut text = heapless::Vec::<u8, 64>::new();
+    let mut text = ArrayBuf::<64>::new();
     let publish = Publish {
         reply: Some(inbox.reply(token, &mut text).unwrap()),
         headers: headers.as_headers(),

@@ -67,12 +67,13 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory};
-    /// use nats_embassy::nats_proto::{HeaderBuf, Subject, wire::Publish};
+    /// use nats_embassy::nats_proto::wire::{ArrayBuf, Publish};
+    /// use nats_embassy::nats_proto::{HeaderBuf, Subject};
     ///
     /// # async fn device<'d, R: Memory<'d>>(
     /// #     client: Client<'d, R>,
     /// # ) -> Result<(), Box<dyn core::error::Error>> {
-    /// let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+    /// let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
     /// headers.append("Unit", "°C")?;
     /// let subject = Subject::from_static("lab.temperature");
     /// let message = Publish { headers: headers.as_headers(), ..Publish::new(subject, b"21.5") };

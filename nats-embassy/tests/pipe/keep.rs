@@ -10,6 +10,7 @@ use nats_embassy::nats_proto::HeaderBuf;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::session;
 use nats_embassy::nats_proto::session::CloseReason;
+use nats_embassy::nats_proto::wire::ArrayBuf;
 use nats_embassy::nats_proto::wire::Publish;
 
 use crate::SECOND;
@@ -90,7 +91,7 @@ fn what_the_next_server_would_not_take_is_dropped_and_counted() {
     for info in [info, INFO.replace("1048576", "10")] {
         let peer = Peer::new(Script { info, ..Script::default() });
         with_config(CONFIG, &peer, async |client| {
-            let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+            let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
             headers.append("Key", "value").unwrap();
             let headers = headers.as_headers();
             let message = Publish { headers, ..Publish::new(Subject::from_static("a"), b"1") };

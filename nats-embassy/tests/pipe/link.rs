@@ -18,6 +18,7 @@ use nats_embassy::nats_proto::Message;
 use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::session::CloseReason;
 use nats_embassy::nats_proto::session::EndReason;
+use nats_embassy::nats_proto::wire::ArrayBuf;
 use nats_embassy::nats_proto::wire::Publish;
 
 use crate::SECOND;
@@ -51,7 +52,7 @@ fn everything_in_pieces_of_every_size() {
         with_link(&peer, async |mut link, client| {
             let all = link.subscribe("a.*").unwrap();
             let group = link.queue_subscribe("a.b", "group").unwrap();
-            let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+            let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
             headers.append("Key", "value").unwrap();
             let message = Publish {
                 reply: Some(Subject::from_static("r")),

@@ -14,6 +14,7 @@ use crate::jetstream::PublishScanner;
 use crate::jetstream::PullStatus;
 use crate::jetstream::Timestamp;
 use crate::jetstream::Undelivered;
+use crate::storage::ArrayBuf;
 use crate::wire::Decoded;
 use crate::wire::Decoder;
 use crate::wire::FromServer;
@@ -65,7 +66,7 @@ pub fn jetstream_status(data: &[u8]) {
 
 /// Responses say the same in whatever pieces they come, also the ones that have a fast way.
 pub fn jetstream_response(data: &[u8]) {
-    type Text = heapless::Vec<u8, 40>;
+    type Text = ArrayBuf<40>;
     let publish = |size| {
         let mut scanner = PublishScanner::<Text>::default();
         data.chunks(size).for_each(|piece| scanner.push(piece));

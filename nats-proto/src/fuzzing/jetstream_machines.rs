@@ -8,6 +8,7 @@ use crate::jetstream::ConsumerState;
 use crate::jetstream::Fetch;
 use crate::jetstream::FetchConfig;
 use crate::jetstream::FetchOutput;
+use crate::jetstream::GrowablePublishWindow;
 use crate::jetstream::Handling;
 use crate::jetstream::InboxId;
 use crate::jetstream::LastMessage;
@@ -15,7 +16,6 @@ use crate::jetstream::Outcome;
 use crate::jetstream::PublishReply;
 use crate::jetstream::PublishResponse;
 use crate::jetstream::PublishScanner;
-use crate::jetstream::PublishWindow;
 use crate::jetstream::PullConfig;
 use crate::jetstream::PullConsumer;
 use crate::jetstream::PullOutput;
@@ -23,7 +23,6 @@ use crate::jetstream::PullStatus;
 use crate::jetstream::Settled;
 use crate::jetstream::WindowConfig;
 use crate::jetstream::WindowMessage;
-use crate::jetstream::WindowSlot;
 use crate::time::Instant;
 
 /// Bytes, one after the other; zeros behind the last.
@@ -196,7 +195,7 @@ pub fn jetstream_window(data: &[u8]) {
     let mut input = Input(data);
     let config = WindowConfig::new(1 + input.number() % 8).max_bytes(500);
     let config = if input.byte() & 1 == 1 { config.independent() } else { config };
-    let mut window = PublishWindow::<u8, Vec<WindowSlot<u8>>>::new(config);
+    let mut window = GrowablePublishWindow::<u8>::new(config);
     let mut scanner = PublishScanner::<Vec<u8>>::default();
     let mut deadlines = HashMap::<u64, u64>::new();
     let (mut now, mut position, mut request_ids) = (0, 0, Vec::<RequestId>::new());

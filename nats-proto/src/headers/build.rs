@@ -14,12 +14,13 @@ const CRLF: &[u8] = b"\r\n";
 /// A header block under construction, complete at every moment.
 ///
 /// Names and values that could forge another header, or end the block, are refused. The storage is
-/// any [`Buffer`]: `heapless::Vec<u8, N>` without an allocator, `Vec<u8>` with one.
+/// any [`Buffer`]: `ArrayBuf<N>` without an allocator, `Vec<u8>` with one.
 ///
 /// ```
 /// use nats_proto::HeaderBuf;
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+/// let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
 /// headers.append("Trace", "abc")?;
 /// assert_eq!(headers.as_headers().as_bytes(), b"NATS/1.0\r\nTrace: abc\r\n\r\n");
 /// assert!(headers.append("Trace", "a\r\nForged: yes").is_err());

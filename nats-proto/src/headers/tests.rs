@@ -4,6 +4,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::storage::ArrayBuf;
 
 fn pairs(block: &[u8]) -> Vec<(&[u8], &[u8])> {
     Headers::from_bytes(block).iter_bytes().collect()
@@ -75,7 +76,7 @@ fn text_accessors_leave_out_what_is_not_utf_8() {
 
 #[test]
 fn building() {
-    let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+    let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
     assert!(headers.as_headers().is_empty());
     headers.append("A", "1").unwrap();
     headers.append("B", b"two").unwrap();
@@ -94,7 +95,7 @@ fn building() {
 
 #[test]
 fn building_refuses_injection() {
-    let mut headers = HeaderBuf::<heapless::Vec<u8, 64>>::new();
+    let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
     headers.append("Kept", "yes").unwrap();
     let before = headers.clone();
     for name in ["", "a b", "a:", "a\r\nb", "é", "\x7F", "a\0"] {
@@ -109,7 +110,7 @@ fn building_refuses_injection() {
 
 #[test]
 fn building_in_a_full_buffer_changes_nothing() {
-    let mut headers = HeaderBuf::<heapless::Vec<u8, 24>>::new();
+    let mut headers = HeaderBuf::<ArrayBuf<24>>::new();
     assert_eq!(headers.append("Name", "too long by far"), Err(HeaderError::Full));
     assert!(headers.as_headers().is_empty());
     headers.append("N", "v").unwrap();
@@ -155,7 +156,7 @@ proptest! {
     fn what_is_built_is_read_back(
         headers in prop::collection::vec(("[!-9;-~]{1,8}", "[ -~é]{0,8}"), 0..6)
     ) {
-        let mut buf = HeaderBuf::<heapless::Vec<u8, 512>>::new();
+        let mut buf = HeaderBuf::<ArrayBuf<512>>::new();
         for (name, value) in &headers {
             buf.append(name, value).unwrap();
         }

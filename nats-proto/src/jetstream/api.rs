@@ -15,8 +15,9 @@ use crate::subject::Subject;
 ///
 /// ```
 /// use nats_proto::jetstream::{ApiPrefix, ApiSubject, StreamName};
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// let mut text = heapless::Vec::<u8, 64>::new();
+/// let mut text = ArrayBuf::<64>::new();
 /// let info = ApiSubject::stream_info(StreamName::new("ORDERS")?);
 /// assert_eq!(info.encode(ApiPrefix::DEFAULT, &mut text).unwrap().as_str(), "$JS.API.STREAM.INFO.ORDERS");
 ///
@@ -198,9 +199,10 @@ mod tests {
     use std::string::String;
 
     use super::*;
+    use crate::storage::ArrayBuf;
 
     fn encode(subject: ApiSubject<'_>, prefix: ApiPrefix<'_>) -> String {
-        let mut text = heapless::Vec::<u8, 128>::new();
+        let mut text = ArrayBuf::<128>::new();
         let encoded = subject.encode(prefix, &mut text).unwrap();
         encoded.as_str().into()
     }
@@ -239,10 +241,10 @@ mod tests {
     #[test]
     fn a_subject_that_does_not_fit_is_not_written() {
         let subject = ApiSubject::stream_info(StreamName::from_static("ORDERS"));
-        let mut text = heapless::Vec::<u8, 25>::new();
+        let mut text = ArrayBuf::<25>::new();
         assert_eq!(subject.encode(ApiPrefix::DEFAULT, &mut text), Err(Full));
         assert!(text.is_empty());
-        let mut text = heapless::Vec::<u8, 26>::new();
+        let mut text = ArrayBuf::<26>::new();
         assert!(subject.encode(ApiPrefix::DEFAULT, &mut text).is_ok());
         assert!(subject.encode(ApiPrefix::DEFAULT, &mut text).is_ok(), "in place of the first");
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::storage::ArrayBuf;
 
 fn sample() -> Message<&'static [u8]> {
     let layout = Layout {
@@ -48,9 +49,9 @@ fn no_responders_is_a_status_without_payload() {
 #[test]
 fn storage_changes_and_the_message_does_not() {
     let message = sample();
-    let kept = message.try_map(heapless::Vec::<u8, 64>::from_slice).unwrap();
+    let kept = message.try_map(ArrayBuf::<64>::from_slice).unwrap();
     assert_eq!(message, kept);
-    assert!(message.try_map(heapless::Vec::<u8, 8>::from_slice).is_err());
+    assert!(message.try_map(ArrayBuf::<8>::from_slice).is_err());
 }
 
 #[test]

@@ -152,8 +152,9 @@ pub(super) const fn is_reached(number: u32, answered: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::ArrayBuf;
 
-    type Line = heapless::Vec<u8, 64>;
+    type Line = ArrayBuf<64>;
 
     #[test]
     fn one_ping_serves_all_who_ask_before_it_is_written() {
@@ -182,7 +183,7 @@ mod tests {
         pings.transmit_before(own, &mut out).unwrap();
         assert_eq!(out, b"PING\r\n");
         pings.transmit_pings(&mut out).unwrap();
-        assert_eq!((out.as_slice(), pings.has_transmit()), (&b"PING\r\nPING\r\n"[..], false));
+        assert_eq!((&out[..], pings.has_transmit()), (&b"PING\r\nPING\r\n"[..], false));
     }
 
     #[test]
@@ -203,12 +204,12 @@ mod tests {
         let mut pings = Pings::default();
         pings.handle_ping();
         pings.handle_ping();
-        let mut out = heapless::Vec::<u8, 8>::new();
+        let mut out = ArrayBuf::<8>::new();
         assert_eq!(pings.transmit_pongs(&mut out), Err(Full));
         assert_eq!(out, b"PONG\r\n");
-        out.clear();
+        out = ArrayBuf::new();
         assert_eq!(pings.transmit_pongs(&mut out), Ok(()));
-        assert_eq!((out.as_slice(), pings.has_transmit()), (&b"PONG\r\n"[..], false));
+        assert_eq!((&out[..], pings.has_transmit()), (&b"PONG\r\n"[..], false));
     }
 
     #[test]

@@ -4,7 +4,9 @@ use core::marker::PhantomData;
 
 use super::servers::Server;
 use super::subscriptions::Subscription;
+use crate::storage::ArrayBuf;
 use crate::storage::Buffer;
+use crate::storage::FixedTable;
 use crate::storage::Slot;
 use crate::storage::Table;
 
@@ -54,10 +56,10 @@ impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: 
     for Fixed<R, SUBS, SERVERS, TEXT, NOTE>
 {
     type Recipient = R;
-    type Text = heapless::Vec<u8, TEXT, u16>;
-    type Note = heapless::Vec<u8, NOTE, u16>;
-    type Subscriptions = heapless::Vec<Slot<Subscription<R, Self::Text>>, SUBS>;
-    type Servers = heapless::Vec<Server<Self::Text>, SERVERS>;
+    type Text = ArrayBuf<TEXT>;
+    type Note = ArrayBuf<NOTE>;
+    type Subscriptions = FixedTable<Slot<Subscription<R, Self::Text>>, SUBS>;
+    type Servers = FixedTable<Server<Self::Text>, SERVERS>;
     const MAX_SERVERS: usize = SERVERS;
 }
 

@@ -60,8 +60,9 @@ impl<B: Buffer> Sink for Bounded<'_, B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::ArrayBuf;
 
-    type Memory = heapless::Vec<u8, 8>;
+    type Memory = ArrayBuf<8>;
 
     #[test]
     fn the_smaller_bound_counts() {

@@ -1,7 +1,5 @@
 //! Buffers: where encoded bytes go, and where texts and messages are kept.
 
-use heapless::LenType;
-
 use crate::error::Full;
 
 /// A place for encoded bytes, filled all or nothing.
@@ -65,26 +63,36 @@ impl<B: Buffer> Buffer for &mut B {
     }
 }
 
-impl<const N: usize, L: LenType> Sink for heapless::Vec<u8, N, L> {
-    #[inline]
-    fn reserve(&mut self, len: usize) -> Result<(), Full> {
-        if len <= N.saturating_sub(self.len()) { Ok(()) } else { Err(Full) }
+#[cfg(feature = "heapless-0_9")]
+mod fixed {
+    use heapless::LenType;
+    use heapless::Vec;
+
+    use super::Buffer;
+    use super::Full;
+    use super::Sink;
+
+    impl<const N: usize, L: LenType> Sink for Vec<u8, N, L> {
+        #[inline]
+        fn reserve(&mut self, len: usize) -> Result<(), Full> {
+            if len <= N.saturating_sub(self.len()) { Ok(()) } else { Err(Full) }
+        }
+
+        #[inline]
+        fn put(&mut self, bytes: &[u8]) {
+            let _ = self.extend_from_slice(bytes);
+        }
     }
 
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        let _ = self.extend_from_slice(bytes);
-    }
-}
+    impl<const N: usize, L: LenType> Buffer for Vec<u8, N, L> {
+        fn truncate(&mut self, len: usize) {
+            self.truncate(len);
+        }
 
-impl<const N: usize, L: LenType> Buffer for heapless::Vec<u8, N, L> {
-    fn truncate(&mut self, len: usize) {
-        self.truncate(len);
-    }
-
-    fn extend(&mut self, len: usize) -> Result<(), Full> {
-        let len = self.len().checked_add(len).ok_or(Full)?;
-        self.resize(len, 0).map_err(|_| Full)
+        fn extend(&mut self, len: usize) -> Result<(), Full> {
+            let len = self.len().checked_add(len).ok_or(Full)?;
+            self.resize(len, 0).map_err(|_| Full)
+        }
     }
 }
 
@@ -157,6 +165,7 @@ mod shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::ArrayBuf;
     use crate::storage::SendBuf;
 
     fn behaves(mut buffer: impl Buffer, capacity: Option<usize>) {
@@ -179,6 +188,8 @@ mod tests {
     #[test]
     fn all_buffers_behave_alike() {
         behaves(SendBuf::new(&mut [0; 8]), Some(8));
+        behaves(ArrayBuf::<8>::new(), Some(8));
+        #[cfg(feature = "heapless-0_9")]
         behaves(heapless::Vec::<u8, 8>::new(), Some(8));
         #[cfg(feature = "alloc")]
         behaves(std::vec::Vec::new(), None);

@@ -15,6 +15,25 @@ pub trait Table<T>: AsRef<[T]> + AsMut<[T]> {
     fn remove(&mut self, index: usize) -> Option<T>;
 }
 
+/// A list of up to `N` items that owns its memory.
+#[derive(Clone, Debug)]
+#[expect(unnameable_types, reason = "the storage of sealed traits and of type aliases")]
+pub struct FixedTable<T, const N: usize>(heapless::Vec<T, N>);
+
+impl<T, const N: usize> FixedTable<T, N> {
+    /// An empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(heapless::Vec::new())
+    }
+}
+
+impl<T, const N: usize> Default for FixedTable<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {
     fn push(&mut self, item: T) -> Result<(), Full> {
         self.push(item).map_err(|_| Full)
@@ -22,6 +41,30 @@ impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {
 
     fn remove(&mut self, index: usize) -> Option<T> {
         (index < self.len()).then(|| self.remove(index))
+    }
+}
+
+impl<T, const N: usize> AsRef<[T]> for FixedTable<T, N> {
+    #[inline]
+    fn as_ref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T, const N: usize> AsMut<[T]> for FixedTable<T, N> {
+    #[inline]
+    fn as_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+impl<T, const N: usize> Table<T> for FixedTable<T, N> {
+    fn push(&mut self, item: T) -> Result<(), Full> {
+        self.0.push(item).map_err(|_| Full)
+    }
+
+    fn remove(&mut self, index: usize) -> Option<T> {
+        (index < self.0.len()).then(|| self.0.remove(index))
     }
 }
 

@@ -3,6 +3,7 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use super::*;
+use crate::storage::ArrayBuf;
 
 type Parts<'a> = (Scheme, Option<&'a str>, Option<&'a str>, &'a str, u16, &'a str);
 
@@ -43,7 +44,7 @@ fn every_form_of_the_documentation() {
         assert!(is(url.user(), user) && is(url.password(), password), "{text}");
 
         // What is kept of it is the same server, without the credentials.
-        let mut kept = heapless::Vec::<u8, 64>::new();
+        let mut kept = ArrayBuf::<64>::new();
         url.encode(&mut kept).unwrap();
         let kept = core::str::from_utf8(&kept).unwrap();
         assert_eq!(kept.split('?').next().unwrap(), url.to_string());

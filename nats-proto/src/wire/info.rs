@@ -26,7 +26,7 @@ pub struct InfoPart<'b> {
 
 /// What INFO said, as far as a client can use it.
 ///
-/// `T` holds the nonce, `N` the texts that nothing depends on: `heapless::Vec<u8, N>` or
+/// `T` holds the nonce, `N` the texts that nothing depends on: `ArrayBuf<N>` or
 /// `Vec<u8>`. One that does not fit is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -49,10 +49,10 @@ pub struct ServerInfo<T, N = T> {
 /// Reads INFO part by part into a [`ServerInfo`], in constant memory.
 ///
 /// ```
-/// use nats_proto::wire::{InfoPart, InfoScanner, ServerInfo};
+/// use nats_proto::wire::{ArrayBuf, InfoPart, InfoScanner, ServerInfo};
 ///
-/// let mut scanner = InfoScanner::<heapless::Vec<u8, 64>>::default();
-/// let mut info: ServerInfo<heapless::Vec<u8, 64>> = ServerInfo::default();
+/// let mut scanner = InfoScanner::<ArrayBuf<64>>::default();
+/// let mut info: ServerInfo<ArrayBuf<64>> = ServerInfo::default();
 /// let mut urls = Vec::new();
 /// for (json, is_last) in [
 ///     (r#"{"version":"2.15"#, false),

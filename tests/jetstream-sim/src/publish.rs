@@ -9,14 +9,13 @@ use std::collections::VecDeque;
 use nats_proto::Instant;
 use nats_proto::RequestId;
 use nats_proto::jetstream::ErrorCode;
+use nats_proto::jetstream::GrowablePublishWindow;
 use nats_proto::jetstream::LastMessage;
 use nats_proto::jetstream::Outcome;
 use nats_proto::jetstream::PublishReply;
 use nats_proto::jetstream::PublishScanner;
-use nats_proto::jetstream::PublishWindow;
 use nats_proto::jetstream::Settled;
 use nats_proto::jetstream::WindowMessage;
-use nats_proto::jetstream::WindowSlot;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
@@ -90,7 +89,7 @@ struct World<'b> {
     chance: Chance<'b>,
     schedule: Schedule<Event>,
     checks: Checks,
-    window: PublishWindow<Kept, Vec<WindowSlot<Kept>>>,
+    window: GrowablePublishWindow<Kept>,
     stream: Stream,
     epoch: u64,
     is_up: bool,
@@ -136,7 +135,8 @@ pub(crate) fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> History {
     if trace {
         eprintln!("{setup:?}");
     }
-    let window = PublishWindow::new(setup.config(flaw == Some(Flaw::TrustsTheWindowTooLong)));
+    let window =
+        GrowablePublishWindow::new(setup.config(flaw == Some(Flaw::TrustsTheWindowTooLong)));
     let stream = Stream::new(&setup);
     let mut world = World {
         setup,

@@ -31,6 +31,7 @@ use nats_proto::jetstream::StreamName;
 use nats_proto::jetstream::WindowConfig;
 use nats_proto::jetstream::WindowMessage;
 use nats_proto::jetstream::pulled_size;
+use nats_proto::wire::ArrayBuf;
 use nats_proto::wire::Publish;
 use nats_proto::wire::SendBuf;
 use size::input;
@@ -41,10 +42,10 @@ use size::session::Nats;
 use size::session::now;
 use static_cell::StaticCell;
 
-type Text = heapless::Vec<u8, 64>;
-type Nothing = heapless::Vec<u8, 0, u16>;
+type Text = ArrayBuf<64>;
+type Nothing = ArrayBuf<0>;
 /// The same as a session's texts, so that JSON is read by the same code.
-type Scratch = heapless::Vec<u8, 48, u16>;
+type Scratch = ArrayBuf<48>;
 
 static SESSION: StaticCell<Nats<1>> = StaticCell::new();
 
@@ -67,7 +68,7 @@ struct JetStream {
     /// Where the present inbox is.
     at: InboxId,
     /// The reply subject of the message to be acknowledged.
-    ack: heapless::Vec<u8, 128>,
+    ack: ArrayBuf<128>,
     is_connected: bool,
     position: u64,
 }
@@ -118,8 +119,8 @@ impl Layer<1> for JetStream {
                 if handling == Handling::Deliver {
                     put(message.payload());
                 }
-                self.ack.clear();
-                let _ = self.ack.extend_from_slice(message.reply_bytes().unwrap_or_default());
+                let reply = message.reply_bytes().unwrap_or_default();
+                self.ack = ArrayBuf::from_slice(reply).unwrap_or_default();
             }
         }
     }
@@ -159,7 +160,7 @@ impl JetStream {
 
     fn pull(&mut self, session: &mut Nats<1>, out: &mut SendBuf<'_>) {
         while let Some(wanted) = self.fetch.poll_output(now()) {
-            let mut text = heapless::Vec::<u8, 64>::new();
+            let mut text = ArrayBuf::<64>::new();
             match wanted {
                 FetchOutput::Subscribe(inbox) => {
                     self.at = inbox;
@@ -168,7 +169,7 @@ impl JetStream {
                     }
                 }
                 FetchOutput::Pull(pull) => {
-                    let (mut reply, mut body) = (Text::new(), heapless::Vec::<u8, 128>::new());
+                    let (mut reply, mut body) = (Text::new(), ArrayBuf::<128>::new());
                     let _ = pull.request().encode(&mut body);
                     let Ok(subject) = NEXT.encode(ApiPrefix::DEFAULT, &mut text) else { continue };
                     let reply = self.inboxes.reply(pull.id, &mut reply).ok();
@@ -198,7 +199,7 @@ extern "C" fn _start() -> ! {
         inboxes,
         fetch: Fetch::new(),
         at: InboxId(0),
-        ack: heapless::Vec::new(),
+        ack: ArrayBuf::new(),
         is_connected: false,
         position: 0,
     };

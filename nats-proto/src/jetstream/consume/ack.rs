@@ -17,8 +17,9 @@ use crate::storage::put_all;
 /// ```
 /// use core::time::Duration;
 /// use nats_proto::jetstream::AckKind;
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// let mut body = heapless::Vec::<u8, 64>::new();
+/// let mut body = ArrayBuf::<64>::new();
 /// AckKind::NakWithDelay(Duration::from_millis(700)).encode(&mut body)?;
 /// assert_eq!(body, br#"-NAK {"delay":700000000}"#);
 /// assert!(!AckKind::InProgress.is_final() && AckKind::Term.is_final());
@@ -84,6 +85,7 @@ impl AckKind<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::ArrayBuf;
 
     #[test]
     fn bodies() {
@@ -98,11 +100,11 @@ mod tests {
             (AckKind::TermWithReason("no such order"), b"+TERM no such order"),
         ];
         for (kind, expected) in table {
-            let mut body = heapless::Vec::<u8, 64>::new();
+            let mut body = ArrayBuf::<64>::new();
             assert_eq!(kind.encode(&mut body), Ok(()));
-            assert_eq!(body, expected);
+            assert_eq!(&body[..], expected);
             assert!(kind.as_static().is_none_or(|body| body == expected));
         }
-        assert_eq!(AckKind::Term.encode(&mut heapless::Vec::<u8, 4>::new()), Err(Full));
+        assert_eq!(AckKind::Term.encode(&mut ArrayBuf::<4>::new()), Err(Full));
     }
 }

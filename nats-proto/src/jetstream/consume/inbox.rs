@@ -18,11 +18,12 @@ use crate::subject::Subject;
 ///
 /// ```
 /// use nats_proto::jetstream::{InboxId, PullId, PullInbox};
+/// use nats_proto::wire::ArrayBuf;
 /// use nats_proto::{Inbox, RngSeed};
 ///
 /// let seed = RngSeed([7; 16]); // from a true source of entropy
-/// let inbox = PullInbox::<heapless::Vec<u8, 64>>::new(Inbox::<()>::DEFAULT_PREFIX, seed)?;
-/// let (mut filter, mut reply) = (heapless::Vec::<u8, 64>::new(), heapless::Vec::<u8, 64>::new());
+/// let inbox = PullInbox::<ArrayBuf<64>>::new(Inbox::<()>::DEFAULT_PREFIX, seed)?;
+/// let (mut filter, mut reply) = (ArrayBuf::<64>::new(), ArrayBuf::<64>::new());
 /// let filter = inbox.filter(InboxId(1), &mut filter)?;
 /// let reply = inbox.reply(PullId { inbox: InboxId(1), number: 70 }, &mut reply)?;
 /// assert!(filter.matches(reply));
@@ -129,12 +130,13 @@ mod tests {
 
     use super::*;
     use crate::Inbox;
+    use crate::storage::ArrayBuf;
     use crate::wire::Decoded;
     use crate::wire::Decoder;
     use crate::wire::FromServer;
     use crate::wire::ServerOp;
 
-    type Text = heapless::Vec<u8, 48>;
+    type Text = ArrayBuf<48>;
 
     fn inbox() -> PullInbox<Text> {
         PullInbox::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([1; 16])).unwrap()
@@ -143,13 +145,13 @@ mod tests {
     #[test]
     fn room_is_checked() {
         let prefix = Subject::from_static("a.prefix");
-        assert!(PullInbox::<heapless::Vec<u8, 32>>::new(prefix, RngSeed([0; 16])).is_ok());
-        assert!(PullInbox::<heapless::Vec<u8, 31>>::new(prefix, RngSeed([0; 16])).is_err());
+        assert!(PullInbox::<ArrayBuf<32>>::new(prefix, RngSeed([0; 16])).is_ok());
+        assert!(PullInbox::<ArrayBuf<31>>::new(prefix, RngSeed([0; 16])).is_err());
         let last = PullId { inbox: InboxId(u32::MAX), number: u32::MAX };
         let start = inbox().start.len();
         assert_eq!(inbox().reply(last, &mut Text::new()).unwrap().as_str().len(), start + 13);
         assert_eq!(inbox().filter(last.inbox, &mut Text::new()).unwrap().as_str().len(), start + 8);
-        assert_eq!(inbox().reply(last, &mut heapless::Vec::<u8, 40>::new()), Err(Full));
+        assert_eq!(inbox().reply(last, &mut ArrayBuf::<40>::new()), Err(Full));
     }
 
     #[test]

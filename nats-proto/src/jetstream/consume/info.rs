@@ -77,8 +77,9 @@ impl ConsumerInfo<'_> {
 ///
 /// ```
 /// use nats_proto::jetstream::{ConsumerScanner, ErrorCode};
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// let mut scanner = ConsumerScanner::<heapless::Vec<u8, 64>>::default();
+/// let mut scanner = ConsumerScanner::<ArrayBuf<64>>::default();
 /// scanner.push(br#"{"stream_name":"S","name":"C","config":{"max_ack_pending":4,"#);
 /// scanner.push(br#""ack_wait":30000000000},"num_ack_pending":4}"#);
 /// let info = scanner.finish()?.expect("no error");

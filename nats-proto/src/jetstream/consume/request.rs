@@ -15,8 +15,9 @@ use crate::wire::put_string;
 /// ```
 /// use core::time::Duration;
 /// use nats_proto::jetstream::PullRequest;
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// let mut body = heapless::Vec::<u8, 128>::new();
+/// let mut body = ArrayBuf::<128>::new();
 /// PullRequest::new(5).expires(Duration::from_secs(1)).no_wait().encode(&mut body)?;
 /// assert_eq!(body, br#"{"batch":5,"expires":1000000000,"no_wait":true}"#);
 /// # Ok::<(), nats_proto::Full>(())
@@ -194,10 +195,11 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::storage::ArrayBuf;
     use crate::storage::SendBuf;
 
     fn body(request: PullRequest<'_>) -> String {
-        let mut out = heapless::Vec::<u8, 512>::new();
+        let mut out = ArrayBuf::<512>::new();
         request.encode(&mut out).unwrap();
         String::from_utf8(out.to_vec()).unwrap()
     }

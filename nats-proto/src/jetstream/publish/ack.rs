@@ -45,8 +45,9 @@ impl<'a> PublishResponse<'a> {
     ///
     /// ```
     /// use nats_proto::jetstream::{ErrorClass, PublishResponse, PublishScanner};
+    /// use nats_proto::wire::ArrayBuf;
     ///
-    /// let mut scanner = PublishScanner::<heapless::Vec<u8, 64>>::default();
+    /// let mut scanner = PublishScanner::<ArrayBuf<64>>::default();
     /// let payload = br#"{"stream":"ORDERS","seq":7,"duplicate": true}"#;
     /// let PublishResponse::Stored(ack) = PublishResponse::read(payload, &mut scanner)? else {
     ///     unreachable!()
@@ -90,8 +91,9 @@ impl<'a> PublishResponse<'a> {
 ///
 /// ```
 /// use nats_proto::jetstream::{PublishResponse, PublishScanner};
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// let mut scanner = PublishScanner::<heapless::Vec<u8, 24>, heapless::Vec<u8, 0>>::default();
+/// let mut scanner = PublishScanner::<ArrayBuf<24>, ArrayBuf<0>>::default();
 /// scanner.push(br#"{"stream":"OR"#);
 /// scanner.push(br#"DERS","seq":7}"#);
 /// assert!(matches!(scanner.finish(), Ok(PublishResponse::Stored(ack)) if ack.sequence == 7));

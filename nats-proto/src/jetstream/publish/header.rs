@@ -46,8 +46,9 @@ pub const REQUIRED_API_LEVEL: &str = "Nats-Required-Api-Level";
 /// ```
 /// use nats_proto::HeaderBuf;
 /// use nats_proto::jetstream::PublishHeaders;
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// let mut headers = HeaderBuf::<heapless::Vec<u8, 128>>::new();
+/// let mut headers = HeaderBuf::<ArrayBuf<128>>::new();
 /// PublishHeaders::NONE.message_id("o-1").expected_last_sequence(7).write(&mut headers)?;
 /// assert_eq!(headers.as_headers().get("Nats-Msg-Id"), Some("o-1"));
 /// assert_eq!(headers.as_headers().get("Nats-Expected-Last-Sequence"), Some("7"));

@@ -24,9 +24,10 @@ use reply::Pace;
 pub use single::SinglePublish;
 use slot::NONE;
 use slot::Slots;
-pub use slot::WindowSlot;
+use slot::WindowSlot;
 
 use crate::inbox::RequestId;
+use crate::storage::FixedTable;
 use crate::storage::Table;
 use crate::time::Instant;
 
@@ -39,9 +40,10 @@ use crate::time::Instant;
 /// none; one without an id only if it is certain that nobody has it. So at most one copy is stored of
 /// either.
 ///
-/// `T` is the caller's, for every message: what to send again, and whom to tell. `L` is where they are
-/// kept, a `heapless::Vec<WindowSlot<T>, N>` or a `Vec<WindowSlot<T>>`. Publishing and settling take the
-/// same time however many there are, and allocate nothing but a place that there never was before.
+/// `T` is the caller's value for each message: the message to send again, and the task to notify. `L`
+/// is the storage: [`FixedPublishWindow`] without an allocator, [`GrowablePublishWindow`] with one.
+/// Publishing and settling take constant time. A growable window allocates only when it holds more
+/// messages than ever before.
 ///
 /// # How to drive it
 ///
@@ -55,12 +57,12 @@ use crate::time::Instant;
 /// use core::time::Duration;
 /// use nats_proto::Instant;
 /// use nats_proto::jetstream::{
-///     Outcome, PublishReply, PublishResponse, PublishScanner, PublishWindow, WindowConfig,
-///     WindowMessage, WindowSlot,
+///     FixedPublishWindow, Outcome, PublishReply, PublishResponse, PublishScanner, WindowConfig,
+///     WindowMessage,
 /// };
+/// use nats_proto::wire::ArrayBuf;
 ///
-/// type Slots = heapless::Vec<WindowSlot<&'static str>, 4>;
-/// let mut window = PublishWindow::<&str, Slots>::new(WindowConfig::new(4));
+/// let mut window = FixedPublishWindow::<&str, 4>::new(WindowConfig::new(4));
 /// let now = Instant::from_millis(0);
 /// window.handle_connected();
 ///
@@ -70,7 +72,7 @@ use crate::time::Instant;
 /// assert_eq!((transmit.number, *transmit.data), (1, "PUB …"));
 /// let request_id = transmit.request_id;
 ///
-/// let mut scanner = PublishScanner::<heapless::Vec<u8, 64>>::default();
+/// let mut scanner = PublishScanner::<ArrayBuf<64>>::default();
 /// let response = PublishResponse::read(br#"{"stream":"S","seq":7}"#, &mut scanner).unwrap();
 /// let settled = window.handle_reply(request_id, PublishReply::Response(response), now).unwrap();
 /// assert_eq!(settled.outcome, Outcome::Stored { sequence: 7, is_duplicate: false });
@@ -106,6 +108,13 @@ pub struct PublishWindow<T, L> {
     index_bits: u8,
     _data: core::marker::PhantomData<T>,
 }
+
+/// A window of up to `N` messages that owns its memory.
+pub type FixedPublishWindow<T, const N: usize> = PublishWindow<T, FixedTable<WindowSlot<T>, N>>;
+
+/// A window on the heap, as large as its [configuration](WindowConfig) allows.
+#[cfg(feature = "alloc")]
+pub type GrowablePublishWindow<T> = PublishWindow<T, alloc::vec::Vec<WindowSlot<T>>>;
 
 /// How many bits a place has, out of so many.
 fn index_bits(places: u32) -> u8 {

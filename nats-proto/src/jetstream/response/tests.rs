@@ -5,11 +5,12 @@ use std::vec::Vec;
 use crate::jetstream::ConsumerScanner;
 use crate::jetstream::ErrorCode;
 use crate::jetstream::ResponseError;
+use crate::storage::ArrayBuf;
 
 /// What nats-server has answered to CONSUMER.INFO, with `max_ack_pending` 1000, two of `backoff`.
 const RECORDED: [&str; 2] = [include_str!("info-2.15.1.json"), include_str!("info-2.9.10.json")];
 
-type Scanner = ConsumerScanner<heapless::Vec<u8, 64>>;
+type Scanner = ConsumerScanner<ArrayBuf<64>>;
 
 #[test]
 fn recorded_responses_in_any_pieces() {
@@ -90,7 +91,7 @@ fn a_scanner_forgets_what_it_read() {
 
 #[test]
 fn names_that_do_not_fit_are_left_out() {
-    let mut scanner = ConsumerScanner::<heapless::Vec<u8, 24>, heapless::Vec<u8, 0>>::default();
+    let mut scanner = ConsumerScanner::<ArrayBuf<24>, ArrayBuf<0>>::default();
     scanner.push(RECORDED[0].as_bytes());
     let info = scanner.finish().unwrap().unwrap();
     assert_eq!((info.stream, info.name, info.num_ack_pending), ("", "", 2));

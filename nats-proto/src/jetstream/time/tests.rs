@@ -3,6 +3,7 @@ use std::string::ToString;
 use proptest::prelude::*;
 
 use super::*;
+use crate::storage::ArrayBuf;
 
 #[test]
 fn known_times() {
@@ -82,7 +83,7 @@ fn a_time_that_is_not_set() {
 
 #[test]
 fn a_time_is_written_whole_or_not() {
-    let mut out = heapless::Vec::<u8, 29>::new();
+    let mut out = ArrayBuf::<29>::new();
     assert_eq!(Timestamp(1).encode(&mut out), Err(Full));
     assert_eq!(Timestamp(0).encode(&mut out), Ok(()));
     assert_eq!(out, b"1970-01-01T00:00:00Z");

@@ -2,6 +2,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::*;
+use crate::storage::ArrayBuf;
 use crate::storage::SendBuf;
 use crate::wire::ConnectView;
 
@@ -63,7 +64,7 @@ fn every_field_is_escaped_and_read_back() {
         ("lang", "l"),
         ("version", "v"),
     ] {
-        let mut text = heapless::Vec::<u8, 32>::new();
+        let mut text = ArrayBuf::<32>::new();
         assert_eq!(view.text(key, &mut text), Some(value), "{key}");
     }
     for (key, value) in [

@@ -1,6 +1,7 @@
 //! CONNECT as a server sees it.
 
 use crate::ascii::parse_decimal;
+use crate::storage::ArrayBuf;
 use crate::storage::Buffer;
 use crate::wire::json::JsonError;
 use crate::wire::json::Scanner;
@@ -9,10 +10,10 @@ use crate::wire::json::TokenKind;
 /// The JSON of a CONNECT, read when it is asked.
 ///
 /// ```
-/// use nats_proto::wire::ConnectView;
+/// use nats_proto::wire::{ArrayBuf, ConnectView};
 ///
 /// let connect = ConnectView::from_bytes(br#"{"verbose":false,"name":"caf\u00e9"}"#);
-/// let mut text = heapless::Vec::<u8, 32>::new();
+/// let mut text = ArrayBuf::<32>::new();
 /// assert_eq!(connect.flag("verbose"), Some(false));
 /// assert_eq!(connect.text("name", &mut text), Some("café"));
 /// assert_eq!(connect.flag("echo"), None);
@@ -39,7 +40,7 @@ impl<'b> ConnectView<'b> {
     ///
     /// [`JsonError`] if it is not.
     pub fn check(self) -> Result<(), JsonError> {
-        let mut scanner = Scanner::new(heapless::Vec::<u8, 0>::new());
+        let mut scanner = Scanner::new(ArrayBuf::<0>::new());
         for &byte in self.0 {
             scanner.push(byte)?;
         }
@@ -49,7 +50,7 @@ impl<'b> ConnectView<'b> {
     /// The value of `key`, if it is a truth value.
     #[must_use]
     pub fn flag(self, key: &str) -> Option<bool> {
-        match self.find(key, &mut heapless::Vec::<u8, 32>::new())? {
+        match self.find(key, &mut ArrayBuf::<32>::new())? {
             TokenKind::Bool(value) => Some(value),
             _ => None,
         }
@@ -58,7 +59,7 @@ impl<'b> ConnectView<'b> {
     /// The value of `key`, if it is a whole number that is not negative.
     #[must_use]
     pub fn number(self, key: &str) -> Option<u64> {
-        let mut text = heapless::Vec::<u8, 32>::new();
+        let mut text = ArrayBuf::<32>::new();
         let kind = self.find(key, &mut text)?;
         (kind == TokenKind::Number && text.iter().all(u8::is_ascii_digit))
             .then(|| parse_decimal(&text))
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn values_are_found_by_key_and_type() {
         let json = r#"{"a":{"b":true},"b":false,"c":"x\ny","d":12,"e":-1,"f":["g"],"g":1.5}"#;
-        let mut text = heapless::Vec::<u8, 8>::new();
+        let mut text = ArrayBuf::<8>::new();
         assert_eq!(view(json).check(), Ok(()));
         assert_eq!(view(json).flag("b"), Some(false));
         assert_eq!(view(json).text("c", &mut text), Some("x\ny"));
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn long_values_and_malformed_json_are_no_values() {
-        let mut text = heapless::Vec::<u8, 4>::new();
+        let mut text = ArrayBuf::<4>::new();
         assert_eq!(view(r#"{"a":"12345"}"#).text("a", &mut text), None);
         assert_eq!(view(r#"{"a":"1234"}"#).text("a", &mut text), Some("1234"));
         assert_eq!(view(r#"{"a":tru}"#).flag("a"), None);

@@ -33,12 +33,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::storage::ArrayBuf;
 
     proptest! {
         #[test]
         fn agrees_with_the_standard_library(number: u64, shift in 0u32..64) {
             let number = number >> shift;
-            let mut out = heapless::Vec::<u8, 21>::new();
+            let mut out = ArrayBuf::<21>::new();
             put_number(number, &mut out);
             let expected = std::format!(" {number}");
             prop_assert_eq!(&out[..], expected.as_bytes());

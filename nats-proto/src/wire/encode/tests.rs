@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::headers::HeaderBuf;
+use crate::storage::ArrayBuf;
 use crate::storage::SendBuf;
 use crate::wire::ClientOp;
 use crate::wire::Decoded;
@@ -140,7 +141,7 @@ fn name() -> impl Strategy<Value = String> {
 
 fn header_block() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(("[A-Z][a-z]{0,8}", "[ -~]{0,12}"), 0..4).prop_map(|headers| {
-        let mut block = HeaderBuf::<heapless::Vec<u8, 512>>::new();
+        let mut block = HeaderBuf::<ArrayBuf<512>>::new();
         for (name, value) in headers {
             block.append(&name, value).unwrap();
         }

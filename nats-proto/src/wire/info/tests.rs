@@ -3,13 +3,14 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use super::*;
+use crate::storage::ArrayBuf;
 
 /// INFO of a nats-server 2.10 in a cluster, with what it says to no client besides.
 const CLUSTER: &str = r#"{"server_id":"NDHVBXJ7XCZ4LB2UYMYEQUP5BTKAQ5SR2PGJOUKR4TYT3V3BDXGVIXTM","server_name":"n1","version":"2.10.7","proto":1,"git_commit":"fa8464d","go":"go1.21.5","host":"0.0.0.0","port":4222,"headers":true,"auth_required":true,"tls_required":true,"tls_verify":false,"max_payload":1048576,"jetstream":true,"client_id":18446744073709551615,"client_ip":"127.0.0.1","nonce":"nRzzSFMjNlYSrGI","cluster":"C1","connect_urls":["172.17.0.2:4222","[fe80::1]:4222","a.example:4222"],"domain":"hub","ldm":true,"xkey":"X","import":{"permissions":["connect_urls",{"nonce":"no"}]}}"#;
 
 struct Reader {
-    scanner: InfoScanner<heapless::Vec<u8, 64>>,
-    info: ServerInfo<heapless::Vec<u8, 64>>,
+    scanner: InfoScanner<ArrayBuf<64>>,
+    info: ServerInfo<ArrayBuf<64>>,
     urls: Vec<String>,
 }
 

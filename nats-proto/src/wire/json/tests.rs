@@ -4,11 +4,12 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::storage::ArrayBuf;
 
 type Seen = Vec<(u8, String)>;
 
 fn scan(json: &[u8]) -> Result<Seen, JsonError> {
-    let mut scanner = Scanner::new(heapless::Vec::<u8, 32>::new());
+    let mut scanner = Scanner::new(ArrayBuf::<32>::new());
     let mut seen = Vec::new();
     for &byte in json {
         if let Some(token) = scanner.push(byte)? {
@@ -138,7 +139,7 @@ fn nesting_is_bounded() {
 
 #[test]
 fn a_scanner_can_be_used_again() {
-    let mut scanner = Scanner::new(heapless::Vec::<u8, 8>::new());
+    let mut scanner = Scanner::new(ArrayBuf::<8>::new());
     for json in [r#"{"a":"uD83D"#, r#"{"a":[{"#, "{}"] {
         scanner.reset();
         for &byte in json.as_bytes() {
@@ -151,13 +152,13 @@ fn a_scanner_can_be_used_again() {
 proptest! {
     #[test]
     fn written_strings_are_read_back(text: String) {
-        let mut json = heapless::Vec::<u8, 4096>::new();
+        let mut json = ArrayBuf::<4096>::new();
         json.put(b"{\"k\":");
         put_string(&text, &mut json);
         json.put(b"}");
-        let mut scanner = Scanner::new(heapless::Vec::<u8, 4096>::new());
+        let mut scanner = Scanner::new(ArrayBuf::<4096>::new());
         let mut read = None;
-        for &byte in &json {
+        for &byte in json.iter() {
             if let Some(Token { kind: TokenKind::String, .. }) = scanner.push(byte).unwrap() {
                 read = scanner.text().map(<[u8]>::to_vec);
             }

@@ -20,6 +20,7 @@ use nats_proto::jetstream::ErrorCode;
 use nats_proto::jetstream::Fetch;
 use nats_proto::jetstream::FetchConfig;
 use nats_proto::jetstream::FetchOutput;
+use nats_proto::jetstream::FixedPublishWindow;
 use nats_proto::jetstream::Heartbeat;
 use nats_proto::jetstream::InboxId;
 use nats_proto::jetstream::LastMessage;
@@ -27,7 +28,6 @@ use nats_proto::jetstream::Outcome;
 use nats_proto::jetstream::PublishHeaders;
 use nats_proto::jetstream::PublishReply;
 use nats_proto::jetstream::PublishScanner;
-use nats_proto::jetstream::PublishWindow;
 use nats_proto::jetstream::Pull;
 use nats_proto::jetstream::PullConfig;
 use nats_proto::jetstream::PullConsumer;
@@ -44,7 +44,6 @@ use nats_proto::jetstream::Ttl;
 use nats_proto::jetstream::Undelivered;
 use nats_proto::jetstream::WindowConfig;
 use nats_proto::jetstream::WindowMessage;
-use nats_proto::jetstream::WindowSlot;
 use nats_proto::jetstream::pulled_size;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
@@ -301,7 +300,7 @@ pub(super) fn window() {
     let config = WindowConfig::new(input()).max_bytes(input()).ack_wait(time());
     let config = config.duplicate_window(time()).seed(input());
     let config = if flag() { config.independent() } else { config };
-    let mut window = PublishWindow::<u8, heapless::Vec<WindowSlot<u8>, 4>>::new(config);
+    let mut window = FixedPublishWindow::<u8, 4>::new(config);
     let mut scanner = PublishScanner::<Line, Line>::default();
     loop {
         match input() {

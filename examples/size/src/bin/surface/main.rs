@@ -8,6 +8,7 @@ mod jetstream;
 mod texts;
 
 use nats_proto::Instant;
+use nats_proto::wire::ArrayBuf;
 
 use size::fill;
 use size::input;
@@ -41,7 +42,7 @@ extern "C" fn _start() -> ! {
     }
 }
 
-type Line = heapless::Vec<u8, 64>;
+type Line = ArrayBuf<64>;
 
 /// Bytes that nobody knows, in memory of the caller's.
 fn bytes(memory: &mut [u8]) -> &[u8] {

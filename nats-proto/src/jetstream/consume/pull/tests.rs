@@ -2,6 +2,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::jetstream::consume::status::PullStatus;
+use crate::storage::ArrayBuf;
 
 const fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
@@ -316,11 +317,11 @@ fn limits_are_kept_to_and_told() {
     let [event, PullOutput::Pull(fourth)] = found[..] else { panic!("{found:?}") };
     assert_eq!(event, limited(PullLimit::ExpiresMillis(3_000)));
     assert_eq!((fourth.expires, fourth.heartbeat), (Millis(3_000), Millis(1_500)));
-    let mut body = heapless::Vec::<u8, 128>::new();
+    let mut body = ArrayBuf::<128>::new();
     fourth.request().encode(&mut body).unwrap();
     let expected =
         br#"{"batch":5,"max_bytes":300,"expires":3000000000,"idle_heartbeat":1500000000}"#;
-    assert_eq!(body, expected);
+    assert_eq!(&body[..], expected);
 }
 
 #[test]

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::jetstream::ErrorClass;
 use crate::jetstream::ErrorCode;
+use crate::storage::ArrayBuf;
 
-type Text = heapless::Vec<u8, 64>;
+type Text = ArrayBuf<64>;
 
 fn scan<T: Buffer + Default, N: Buffer + Default>(
     payload: &[u8],
@@ -110,7 +111,7 @@ fn what_anybody_may_answer() {
 
 #[test]
 fn what_does_not_fit_is_left_out() {
-    type Small = PublishScanner<heapless::Vec<u8, 24>, heapless::Vec<u8, 10>>;
+    type Small = PublishScanner<ArrayBuf<24>, ArrayBuf<10>>;
     let long = r#"{"stream":"a-stream-with-a-name","domain":"hub","seq":9,"duplicate":true}"#;
     let scanner: Small = scan(long.as_bytes(), 5);
     let ack = PublishAck { stream: "", sequence: 9, is_duplicate: true, domain: "hub" };

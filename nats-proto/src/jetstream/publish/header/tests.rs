@@ -2,11 +2,12 @@ use std::string::String;
 use std::string::ToString;
 
 use super::*;
+use crate::storage::ArrayBuf;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn block(headers: PublishHeaders<'_>) -> Result<String, PublishHeaderError> {
-    let mut block = HeaderBuf::<heapless::Vec<u8, 512>>::new();
+    let mut block = HeaderBuf::<ArrayBuf<512>>::new();
     headers.write(&mut block)?;
     Ok(String::from_utf8(block.into_inner().to_vec()).unwrap())
 }
@@ -65,7 +66,7 @@ fn what_is_refused() {
     assert!(block(none.message_id("a b é")).is_ok());
     let filter = none.last_subject_sequence_of(Filter::from_static("a.>"));
     assert_eq!(block(filter), Err(PublishHeaderError::FilterWithoutSequence));
-    let mut small = HeaderBuf::<heapless::Vec<u8, 16>>::new();
+    let mut small = HeaderBuf::<ArrayBuf<16>>::new();
     let error = none.rollup(Rollup::All).write(&mut small).unwrap_err();
     assert_eq!(error, PublishHeaderError::Full);
     assert!(!error.to_string().is_empty());
@@ -73,7 +74,7 @@ fn what_is_refused() {
 
 #[test]
 fn headers_of_the_same_names_are_replaced() {
-    let mut block = HeaderBuf::<heapless::Vec<u8, 128>>::new();
+    let mut block = HeaderBuf::<ArrayBuf<128>>::new();
     block.append(MESSAGE_ID, "theirs").unwrap();
     block.append("Colour", "red").unwrap();
     PublishHeaders::NONE.message_id("ours").write(&mut block).unwrap();

@@ -8,6 +8,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// A place for a message in a [`PublishWindow`](super::PublishWindow).
 #[derive(Clone, Debug)]
+#[expect(unnameable_types, reason = "part of a window's storage, which is sealed")]
 pub struct WindowSlot<T> {
     /// `None` if the place is free.
     pub(super) data: Option<T>,

@@ -7,12 +7,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::jetstream::error::ErrorCode;
 use crate::jetstream::publish::ack::PublishScanner;
+use crate::storage::ArrayBuf;
 use crate::wire::Decoded;
 use crate::wire::Decoder;
 use crate::wire::FromServer;
 use crate::wire::ServerOp;
 
-type Window = PublishWindow<u8, heapless::Vec<WindowSlot<u8>, 4>>;
+type Window = FixedPublishWindow<u8, 4>;
 
 const fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
@@ -50,7 +51,7 @@ fn reply(
     };
     let decoded = Decoder::<FromServer>::default().decode(frame.as_bytes());
     let Ok(Decoded::Frame { op: ServerOp::Message(message), .. }) = decoded else { panic!() };
-    let mut scanner = PublishScanner::<heapless::Vec<u8, 64>>::default();
+    let mut scanner = PublishScanner::<ArrayBuf<64>>::default();
     let reply = PublishReply::read(&message, &mut scanner);
     window.handle_reply(request_id, reply, at(now)).map(|settled| (settled.data, settled.outcome))
 }
@@ -427,7 +428,7 @@ proptest! {
     /// The list of slots against a plain vector.
     #[test]
     fn slots_keep_their_order(operations in proptest::collection::vec(0_u32..8, 0..60)) {
-        let mut slots = Slots::new(heapless::Vec::<WindowSlot<u64>, 5>::new());
+        let mut slots = Slots::new(FixedTable::<WindowSlot<u64>, 5>::new());
         let (mut naive, mut number) = (Vec::<(u32, u64)>::new(), 0);
         for operation in operations {
             if operation < 4 {
@@ -460,7 +461,7 @@ proptest! {
         retries in 0_u8..4,
     ) {
         let config = WindowConfig::new(1).independent();
-        let mut window = PublishWindow::<(), heapless::Vec<WindowSlot<()>, 1>>::new(config);
+        let mut window = FixedPublishWindow::<(), 1>::new(config);
         let mut single = SinglePublish::new(config);
         let (mut now, mut position, mut last) = (0, 0, None);
         for (operation, after) in operations {
