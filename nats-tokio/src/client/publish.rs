@@ -22,7 +22,8 @@ use crate::message::name::IntoSubject;
 use crate::message::name::Name;
 use crate::message::payload::Payload;
 use crate::state::handle::Handle;
-use crate::state::outbound::Queued;
+use crate::state::outbound::Outbound;
+use crate::sync::lock;
 
 /// How many messages, or how long a one, take a unit of a task's budget, of which Tokio gives 128 for
 /// each poll. A task that publishes in a loop gives way after 2048 messages at the latest: with one
@@ -143,21 +144,20 @@ impl<'a> Publish<'a> {
     /// [`PublishError`], before anything is sent; [`PublishError::Full`] if too much is waiting to
     /// be written.
     pub fn try_send(self) -> Result<(), PublishError> {
-        self.attempt().map(Queued::wake)
-    }
-
-    #[inline]
-    fn attempt(&self) -> Result<Queued, PublishError> {
         let message = message(&self.subject, self.reply.as_ref(), &self.headers, &self.payload)?;
-        self.handle.shared.queue(&message, &self.payload)
+        self.handle.shared.queue(&message, &self.payload)?.wake();
+        Ok(())
     }
 
+    /// Goes on waiting.
     #[cold]
-    fn wait(&mut self, cx: &Context<'_>) -> Poll<Result<(), PublishError>> {
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Result<(), PublishError>> {
         let message = message(&self.subject, self.reply.as_ref(), &self.headers, &self.payload)?;
-        let queued = ready!(self.turn.poll(cx, message.encoded_len(), |outbound| {
-            outbound.publish_in_turn(&message, &self.payload)
-        }))?;
+        let queued = ready!(self.turn.poll(
+            cx,
+            || message.encoded_len(),
+            |outbound, _| { outbound.publish_in_turn(&message, &self.payload) }
+        ))?;
         queued.wake();
         Poll::Ready(Ok(()))
     }
@@ -193,24 +193,31 @@ impl Future for Publish<'_> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.turn.is_waiting() {
-            return self.get_mut().wait(cx);
+        let this = self.get_mut();
+        if this.turn.is_waiting() {
+            return this.poll_turn(cx);
         }
         if !coop::has_budget_remaining() {
             // The next poll finds some.
             ready!(coop::poll_proceed(cx)).made_progress();
         }
-        match self.attempt() {
+        let Self { handle, subject, reply, headers, payload, turn } = this;
+        let message = message(subject, reply.as_ref(), headers, payload)?;
+        let mut outbound = lock(&handle.shared.outbound);
+        match outbound.publish(&message, payload) {
             Ok(queued) => {
-                if queued.number % PER_UNIT == 0 || self.payload.as_bytes().len() >= LONG {
+                drop(outbound);
+                if queued.number % PER_UNIT == 0 || payload.as_bytes().len() >= LONG {
                     spend(cx);
                 }
                 queued.wake();
-                Poll::Ready(Ok(()))
             }
-            Err(error) if self.handle.shared.is_worth_waiting(&error) => self.get_mut().wait(cx),
-            Err(error) => Poll::Ready(Err(error)),
+            Err(refused) => {
+                let attempt = |outbound: &mut Outbound| outbound.publish_in_turn(&message, payload);
+                ready!(turn.wait(outbound, refused, cx, message.encoded_len(), attempt))?.wake();
+            }
         }
+        Poll::Ready(Ok(()))
     }
 }
 

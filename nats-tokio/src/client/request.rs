@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::MutexGuard;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use nats_proto::Full;
 use nats_proto::RequestId;
-use nats_proto::StatusCode;
 use nats_proto::Subject;
 use nats_proto::wire;
 use nats_proto::wire::SendBuf;
@@ -25,8 +25,8 @@ use crate::message::headers::IntoHeaders;
 use crate::message::name::Name;
 use crate::message::payload::Payload;
 use crate::state::handle::Handle;
-use crate::state::outbound::Queued;
 use crate::state::requests::MAX_INBOX;
+use crate::state::requests::RequestTable;
 use crate::sync::lock;
 
 /// A request, made by [`Client::request`](crate::Client::request): await it for its reply.
@@ -140,7 +140,7 @@ impl<'a> Request<'a> {
     }
 
     /// Enters the request into the table and sends it, if there is room to.
-    fn start(&mut self, cx: &Context<'_>) -> Result<Poll<()>, RequestError> {
+    fn start(&mut self, cx: &Context<'_>) -> Poll<Result<(), RequestError>> {
         let shared = &self.handle.shared;
         let subject = self.subject.get().map_err(PublishError::InvalidSubject)?;
         self.headers.get().map_err(PublishError::InvalidHeader)?;
@@ -149,49 +149,38 @@ impl<'a> Request<'a> {
         let request_id = requests
             .open(subject.as_str(), deadline, cx.waker().clone())
             .map_err(|Full| RequestError::TooManyInFlight)?;
-        self.request_id = Some(request_id);
         let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
-        // Under the lock, so that whoever loses the connection finds the number.
-        let queued = self.send(request_id);
-        if let Ok(queued) = &queued {
-            requests.note_sent(request_id, queued.number);
-        }
-        drop(requests);
+        self.request_id = Some(request_id);
+        let sent = self.poll_send(request_id, requests, cx);
         if wakes_driver {
-            lock(&shared.control).wake_driver();
+            lock(&self.handle.shared.control).wake_driver();
         }
-        match queued {
-            Ok(queued) => {
-                queued.wake();
-                Ok(Poll::Ready(()))
-            }
-            Err(error) if shared.is_worth_waiting(&error) => Ok(Poll::Pending),
-            Err(error) => Err(error.into()),
-        }
+        sent.map_err(RequestError::from)
     }
 
     /// Sends the request when there is room to.
-    #[cold]
+    ///
+    /// With the requests locked, so that whoever loses the connection finds the number.
+    #[inline]
     fn poll_send(
         &mut self,
         request_id: RequestId,
+        mut requests: MutexGuard<'_, RequestTable>,
         cx: &Context<'_>,
     ) -> Poll<Result<(), PublishError>> {
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
         let Self { handle, turn, payload, .. } = self;
-        let shared = &handle.shared;
         let message = wire::Publish {
             subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
-            reply: Some(shared.reply_subject(request_id, &mut text)?),
+            reply: Some(handle.shared.reply_subject(request_id, &mut text)?),
             headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
             payload: payload.as_bytes(),
         };
         let mut wake = Vec::new();
-        // Under the lock, so that whoever loses the connection finds the number.
-        let mut requests = lock(&shared.requests);
-        let sent = turn.poll_locked(cx, message.encoded_len(), &mut wake, |outbound| {
-            outbound.publish_in_turn(&message, payload)
+        let need = || message.encoded_len();
+        let sent = turn.poll_locked(cx, need, &mut wake, |outbound, is_in_turn| {
+            outbound.queue(&message, payload, is_in_turn)
         });
         if let Poll::Ready(Ok(queued)) = &sent {
             requests.note_sent(request_id, queued.number);
@@ -199,21 +188,8 @@ impl<'a> Request<'a> {
         drop(requests);
         wake.into_iter().for_each(Waker::wake);
         ready!(sent)?.wake();
+        self.is_sent = true;
         Poll::Ready(Ok(()))
-    }
-
-    #[inline]
-    fn send(&self, request_id: RequestId) -> Result<Queued, PublishError> {
-        let mut memory = [0; MAX_INBOX];
-        let mut text = SendBuf::new(&mut memory);
-        let shared = &self.handle.shared;
-        let message = wire::Publish {
-            subject: self.subject.get().map_err(PublishError::InvalidSubject)?,
-            reply: Some(shared.reply_subject(request_id, &mut text)?),
-            headers: self.headers.get().map_err(PublishError::InvalidHeader)?,
-            payload: self.payload.as_bytes(),
-        };
-        shared.queue(&message, &self.payload)
     }
 }
 
@@ -222,25 +198,22 @@ impl Future for Request<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(request_id) = self.request_id else {
-            self.is_sent = self.start(cx)?.is_ready();
-            return if self.is_sent { Poll::Pending } else { self.poll(cx) };
+            ready!(self.start(cx))?;
+            return Poll::Pending;
         };
-        let outcome = lock(&self.handle.shared.requests).poll(request_id, cx);
-        let Poll::Ready(outcome) = outcome else {
+        let shared = &self.handle.shared;
+        let mut requests = lock(&shared.requests);
+        let Poll::Ready(outcome) = requests.poll(request_id, cx) else {
             // The time runs while the request waits to be sent, too.
             if !self.is_sent {
-                ready!(self.poll_send(request_id, cx))?;
-                self.is_sent = true;
+                ready!(self.poll_send(request_id, requests, cx))?;
             }
             return Poll::Pending;
         };
+        drop(requests);
         self.request_id = None;
-        let is_unheard = |reply: &Message| {
-            reply.payload().is_empty()
-                && reply.status().is_some_and(|s| s.code() == StatusCode::NO_RESPONDERS)
-        };
         Poll::Ready(match outcome {
-            Ok(reply) if is_unheard(&reply) => Err(RequestError::NoResponders),
+            Ok(reply) if reply.is_no_responders() => Err(RequestError::NoResponders),
             outcome => outcome,
         })
     }

@@ -173,17 +173,11 @@ impl<'a> RequestMany<'a> {
         let mut wake = Vec::new();
         // Under the lock, so that whoever loses the connection finds the number.
         let mut requests = lock(&shared.requests);
-        // Whoever waits for room has a place in the queue already.
-        let attempt = (!turn.is_waiting()).then(|| shared.queue(&message, payload));
-        let sent = match attempt {
-            Some(Err(error)) if !shared.is_worth_waiting(&error) => Poll::Ready(Err(error)),
-            Some(Ok(queued)) => Poll::Ready(Ok(queued)),
-            _ => turn
-                .poll_locked(cx, message.encoded_len(), &mut wake, |outbound| {
-                    outbound.publish_in_turn(&message, payload)
-                })
-                .map_err(PublishError::from),
-        };
+        let need = || message.encoded_len();
+        let sent = turn.poll_locked(cx, need, &mut wake, |outbound, is_in_turn| {
+            outbound.queue(&message, payload, is_in_turn)
+        });
+        let sent = sent.map_err(PublishError::from);
         if let Poll::Ready(Ok(queued)) = &sent {
             requests.note_sent(token, queued.number);
         }

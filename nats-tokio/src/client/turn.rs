@@ -1,5 +1,6 @@
 //! Waiting for a turn to publish, where there is no room at once.
 
+use std::sync::MutexGuard;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -27,14 +28,13 @@ impl<'s> Turn<'s> {
         self.ticket.is_some()
     }
 
-    /// Makes `attempt`, which needs that much room, when it is its turn, and as often as it has to
-    /// wait for something else.
-    #[cold]
+    /// Makes `attempt` when it is its turn, which it is at once unless others wait; and again after
+    /// it had to wait. It is told whether it was called, and needs as much room as `need` says.
     pub(crate) fn poll<T>(
         &mut self,
         cx: &Context<'_>,
-        need: usize,
-        attempt: impl FnOnce(&mut Outbound) -> Result<T, NotQueued>,
+        need: impl FnOnce() -> usize,
+        attempt: impl FnMut(&mut Outbound, bool) -> Result<T, NotQueued>,
     ) -> Poll<Result<T, NotQueued>> {
         let mut wake = Vec::new();
         let polled = self.poll_locked(cx, need, &mut wake, attempt);
@@ -46,18 +46,56 @@ impl<'s> Turn<'s> {
     pub(crate) fn poll_locked<T>(
         &mut self,
         cx: &Context<'_>,
-        need: usize,
+        need: impl FnOnce() -> usize,
         wake: &mut Vec<Waker>,
-        attempt: impl FnOnce(&mut Outbound) -> Result<T, NotQueued>,
+        mut attempt: impl FnMut(&mut Outbound, bool) -> Result<T, NotQueued>,
     ) -> Poll<Result<T, NotQueued>> {
         let mut outbound = lock(&self.shared.outbound);
         let ticket = match self.ticket {
             Some(ticket) => ticket,
-            None => *self.ticket.insert(outbound.enter(need, wake)),
+            None => match attempt(&mut outbound, false) {
+                Err(refused) if self.shared.may_wait(refused) => {
+                    *self.ticket.insert(outbound.enter(need(), wake))
+                }
+                made => return Poll::Ready(made),
+            },
         };
+        self.poll_turn(&mut outbound, ticket, cx, wake, |outbound| attempt(outbound, true))
+    }
+
+    /// Waits, after an attempt was refused under the lock that is still held.
+    #[cold]
+    pub(crate) fn wait<T>(
+        &mut self,
+        mut outbound: MutexGuard<'_, Outbound>,
+        refused: NotQueued,
+        cx: &Context<'_>,
+        need: usize,
+        attempt: impl FnOnce(&mut Outbound) -> Result<T, NotQueued>,
+    ) -> Poll<Result<T, NotQueued>> {
+        if !self.shared.may_wait(refused) {
+            return Poll::Ready(Err(refused));
+        }
+        let mut wake = Vec::new();
+        let ticket = *self.ticket.insert(outbound.enter(need, &mut wake));
+        let polled = self.poll_turn(&mut outbound, ticket, cx, &mut wake, attempt);
+        drop(outbound);
+        wake.into_iter().for_each(Waker::wake);
+        polled
+    }
+
+    /// Makes `attempt` if it is its turn, and waits on otherwise.
+    fn poll_turn<T>(
+        &mut self,
+        outbound: &mut Outbound,
+        ticket: Ticket,
+        cx: &Context<'_>,
+        wake: &mut Vec<Waker>,
+        attempt: impl FnOnce(&mut Outbound) -> Result<T, NotQueued>,
+    ) -> Poll<Result<T, NotQueued>> {
         if outbound.is_turn_of(ticket) {
-            let made = attempt(&mut outbound);
-            if !self.shared.may_wait(&made) {
+            let made = attempt(outbound);
+            if !made.as_ref().is_err_and(|refused| self.shared.may_wait(*refused)) {
                 self.ticket = None;
                 outbound.leave(ticket, made.is_ok(), wake);
                 return Poll::Ready(made);

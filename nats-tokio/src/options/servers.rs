@@ -3,7 +3,6 @@
 use nats_proto::ServerUrl;
 
 use crate::error::ConnectError;
-use crate::transport::dial::is_websocket;
 
 /// Addresses of servers: one text, with commas between them, or several texts.
 ///
@@ -73,7 +72,7 @@ pub(crate) fn parse_servers(lists: &[String]) -> Result<Vec<ServerUrl<'_>>, Conn
     if servers.is_empty() {
         return Err(ConnectError::NoServers);
     }
-    if !cfg!(feature = "websocket") && servers.iter().any(|url| is_websocket(url.scheme())) {
+    if !cfg!(feature = "websocket") && servers.iter().any(|url| url.scheme().is_websocket()) {
         return Err(ConnectError::WebSocketUnsupported);
     }
     Ok(servers)

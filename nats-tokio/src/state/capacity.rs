@@ -71,11 +71,6 @@ impl Turns {
         (state == Some(State::Called), state == Some(State::Looking))
     }
 
-    /// It may look whether it has to wait at all.
-    pub(crate) fn look_at(&mut self, ticket: Ticket) {
-        self.set(ticket, State::Looking);
-    }
-
     /// It goes on waiting where it was.
     pub(crate) fn wait(&mut self, ticket: Ticket, waker: &Waker) {
         self.set(ticket, State::Waiting);

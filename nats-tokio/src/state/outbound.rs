@@ -170,6 +170,20 @@ impl Outbound {
         self.put(publish, payload)
     }
 
+    /// Queues a message for somebody whose turn it is, or who overtakes nobody.
+    pub(crate) fn queue(
+        &mut self,
+        publish: &Publish<'_>,
+        payload: &Payload<'_>,
+        is_in_turn: bool,
+    ) -> Result<Queued, NotQueued> {
+        if is_in_turn {
+            self.publish_in_turn(publish, payload)
+        } else {
+            self.publish(publish, payload)
+        }
+    }
+
     /// Queues several messages, or none, and returns the last one; or which one it is that was
     /// refused, if it is about one.
     pub(crate) fn publish_all<'m>(

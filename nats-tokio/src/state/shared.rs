@@ -126,25 +126,16 @@ impl Shared {
         &self,
         message: &wire::Publish<'_>,
         payload: &Payload<'_>,
-    ) -> Result<Queued, PublishError> {
-        Ok(lock(&self.outbound).publish(message, payload)?)
+    ) -> Result<Queued, NotQueued> {
+        lock(&self.outbound).publish(message, payload)
     }
 
-    /// Whether an attempt to publish failed for a reason that may pass.
-    pub(crate) const fn is_worth_waiting(&self, error: &PublishError) -> bool {
-        match error {
-            PublishError::Full => true,
-            PublishError::Disconnected => self.options.wait_for_connection,
-            _ => false,
-        }
-    }
-
-    /// The same of somebody who waits already.
-    pub(crate) const fn may_wait<T>(&self, made: &Result<T, NotQueued>) -> bool {
-        match made {
-            Err(NotQueued::Full) => true,
-            Err(NotQueued::Disconnected) => self.options.wait_for_connection,
-            _ => false,
+    /// Whether a message was refused for a reason that may pass, and that it may wait for.
+    pub(crate) const fn may_wait(&self, refused: NotQueued) -> bool {
+        match refused {
+            NotQueued::Full => true,
+            NotQueued::Disconnected => self.options.wait_for_connection,
+            NotQueued::Refused(_) | NotQueued::Closed => false,
         }
     }
 

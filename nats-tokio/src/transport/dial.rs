@@ -37,10 +37,10 @@ impl Dialer {
             let unreachable = |error| Broken(DisconnectReason::Unreachable, Some(error));
             let opening = dialer.connector.open(target.clone());
             let mut stream = opening.await.map_err(unreachable)?;
-            if target.scheme == Scheme::Wss {
-                stream = dialer.secure(stream, name).await?;
-            }
-            if is_websocket(target.scheme) {
+            if target.scheme.is_websocket() {
+                if target.scheme.is_tls() {
+                    stream = dialer.secure(stream, name).await?;
+                }
                 stream = dialer.upgrade(stream, &target).await?;
             }
             Ok(stream)
@@ -74,8 +74,4 @@ impl Dialer {
         let error = std::io::Error::new(std::io::ErrorKind::Unsupported, error);
         Err(Broken(DisconnectReason::WebSocket, Some(error)))
     }
-}
-
-pub(crate) const fn is_websocket(scheme: Scheme) -> bool {
-    matches!(scheme, Scheme::Ws | Scheme::Wss)
 }

@@ -134,19 +134,14 @@ impl PublishBatch<'_> {
     fn poll_queue(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Queued>, BatchError>> {
         if !self.turn.is_waiting() {
             self.check()?;
-            let mut outbound = lock(&self.handle.shared.outbound);
-            let made = outbound.publish_all(parts(&self.messages), false);
-            drop(outbound);
-            if !self.handle.shared.may_wait(&made.as_ref().map_err(|(_, error)| *error)) {
-                return Poll::Ready(made.map_err(of_batch));
-            }
         }
-        let lens = parts(&self.messages).map(|(message, _)| message.encoded_len());
-        let need = lens.fold(0, usize::saturating_add).min(LONGEST);
+        let Self { messages, turn, .. } = self;
+        let lens = || parts(messages).map(|(message, _)| message.encoded_len());
+        let need = || lens().fold(0, usize::saturating_add).min(LONGEST);
         // Which one it was is told beside the reason, which says whether to wait.
         let mut index = None;
-        let made = ready!(self.turn.poll(cx, need, |outbound| {
-            outbound.publish_all(parts(&self.messages), true).map_err(|(at, error)| {
+        let made = ready!(turn.poll(cx, need, |outbound, is_in_turn| {
+            outbound.publish_all(parts(messages), is_in_turn).map_err(|(at, error)| {
                 index = at;
                 error
             })

@@ -17,9 +17,6 @@ impl Outbound {
         if self.is_ready && self.is_open {
             self.open_limit = self.open_limit.min(self.waiting);
             self.call(false, wake);
-        } else {
-            // Nobody is called without a connection.
-            self.turns.look_at(ticket);
         }
         ticket
     }
