@@ -63,7 +63,7 @@ async fn share_work_in_a_queue_group(client: &Client) -> Result<(), Box<dyn Erro
     println!("\n— a queue group: each job goes to one of its members —");
     let mut members = Vec::new();
     for _ in 0..3 {
-        members.push(client.subscribe("jobs").queue("workers").await?);
+        members.push(client.queue_subscribe("jobs", "workers").await?);
     }
     for job in 0..9 {
         client.publish("jobs", format!("job {job}")).await?;

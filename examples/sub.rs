@@ -29,10 +29,10 @@ async fn listen(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         _ => return Err(Misuse(USAGE).into()),
     };
     let client = command::connect().await?;
-    let mut subscribe = client.subscribe(subject);
-    if let Some(queue) = queue.filter(|queue| !queue.is_empty()) {
-        subscribe = subscribe.queue(queue);
-    }
+    let mut subscribe = match queue.filter(|queue| !queue.is_empty()) {
+        Some(queue) => client.queue_subscribe(subject, queue),
+        None => client.subscribe(subject),
+    };
     if let Some(count) = count {
         subscribe = subscribe.max_messages(count);
     }

@@ -26,7 +26,6 @@ use crate::client::request::Request;
 use crate::client::request_many::RequestMany;
 use crate::client::subscriber::Subscribe;
 use crate::entropy::entropy;
-use crate::error::PublishError;
 use crate::message::Message;
 use crate::message::name::IntoFilter;
 use crate::message::name::IntoQueueGroup;
@@ -76,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`PublishError`], when awaited, before anything is sent.
+    /// [`PublishError`](crate::PublishError), when awaited, before anything is sent.
     ///
     /// # Cancel safety
     ///
@@ -88,32 +87,6 @@ impl Client {
         payload: impl Into<Payload<'a>>,
     ) -> Publish<'a> {
         Publish::new(&self.handle, subject.into_name(), payload.into())
-    }
-
-    /// Publishes a message without waiting.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// use nats_tokio::PublishError;
-    ///
-    /// match client.try_publish("sensor.7", "21.5") {
-    ///     Err(PublishError::Full) => {} // a newer sample will do
-    ///     published => published?,
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError`], before anything is sent; [`PublishError::Full`] if too much is waiting to
-    /// be written.
-    pub fn try_publish<'a, S: IntoSubject<'a>>(
-        &'a self,
-        subject: S,
-        payload: impl Into<Payload<'a>>,
-    ) -> Result<(), PublishError> {
-        self.publish(subject, payload).try_send()
     }
 
     /// Answers a message that wants an answer.
@@ -130,7 +103,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`PublishError`], when awaited, before anything is sent: [`PublishError::NoReply`] if the
+    /// [`PublishError`](crate::PublishError), when awaited, before anything is sent: [`PublishError::NoReply`](crate::PublishError::NoReply) if the
     /// message does not say where answers go.
     ///
     /// # Cancel safety
@@ -164,7 +137,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`PublishError`], when awaited, before anything is sent.
+    /// [`PublishError`](crate::PublishError), when awaited, before anything is sent.
     ///
     /// # Cancel safety
     ///
@@ -271,7 +244,7 @@ impl Client {
         Subscribe::new(&self.handle, subject.into_name())
     }
 
-    /// Subscribes as a member of a queue group: `client.subscribe(subject).queue(name)`.
+    /// Subscribes as a member of a queue group: each message goes to one of its members.
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -295,7 +268,7 @@ impl Client {
         S: IntoFilter<'a>,
         Q: IntoQueueGroup<'a>,
     {
-        self.subscribe(subject).queue(queue)
+        self.subscribe(subject).in_group(queue.into_name())
     }
 
     /// A subject that nobody else has, for replies: below the

@@ -17,11 +17,13 @@ pub(crate) const CAPACITY: usize = 128;
 #[non_exhaustive]
 pub enum Event {
     /// The first connection is ready.
+    #[non_exhaustive]
     Connected {
         /// To this server.
         server: String,
     },
     /// The connection is lost.
+    #[non_exhaustive]
     Disconnected {
         /// To this server.
         server: String,
@@ -35,6 +37,7 @@ pub enum Event {
         unconfirmed: u64,
     },
     /// A server is being tried.
+    #[non_exhaustive]
     Reconnecting {
         /// Which.
         server: String,
@@ -42,6 +45,7 @@ pub enum Event {
         attempt: u32,
     },
     /// A server could not be connected to.
+    #[non_exhaustive]
     ConnectFailed {
         /// Which.
         server: String,
@@ -52,6 +56,7 @@ pub enum Event {
         text: Option<String>,
     },
     /// Another connection is ready.
+    #[non_exhaustive]
     Reconnected {
         /// To this server.
         server: String,
@@ -60,6 +65,7 @@ pub enum Event {
     Resubscribed,
     /// There are more servers to choose from, or fewer: others told of them, or they failed too
     /// often.
+    #[non_exhaustive]
     ServersChanged {
         /// The addresses of those that are new.
         added: Vec<String>,
@@ -68,12 +74,14 @@ pub enum Event {
     },
     /// Servers told of so many others that there was no room for: no more than 256 are kept. Servers
     /// that are told of again are counted again.
+    #[non_exhaustive]
     ServersSkipped {
         /// How many.
         count: u32,
     },
     /// The server refused something; the connection goes on. A subscription that is not permitted, or
     /// refused for another reason, has ended, see [`Subscriber::ended`](crate::Subscriber::ended).
+    #[non_exhaustive]
     ServerError {
         /// What it is about.
         kind: ErrorKind,
@@ -88,6 +96,7 @@ pub enum Event {
     ///
     /// It happens to subscriptions that were made at the same time, and once: from then on the
     /// server is asked after each, and the one that it refuses [ends](crate::EndReason::Refused).
+    #[non_exhaustive]
     SubscriptionMissing {
         /// The server's words.
         text: String,
@@ -96,6 +105,7 @@ pub enum Event {
     },
     /// A subscriber is too slow, and messages to it were dropped. Told once until it has caught
     /// up.
+    #[non_exhaustive]
     SlowConsumer {
         /// The subscription's number.
         sid: Sid,
@@ -107,6 +117,7 @@ pub enum Event {
         dropped: u64,
     },
     /// A message was longer than the client takes, and was passed over.
+    #[non_exhaustive]
     Oversized {
         /// The subscription's number.
         sid: Sid,
@@ -118,6 +129,7 @@ pub enum Event {
     /// A message was accepted while there was no connection, or another one, and the server that
     /// there is now does not take it: it is longer than the server's `max_payload`, or has headers and
     /// the server supports none. It is dropped; those behind it are not.
+    #[non_exhaustive]
     MessageRefused {
         /// Where it was published to.
         subject: String,
@@ -130,6 +142,7 @@ pub enum Event {
     /// [`lame_duck_jitter`](crate::ConnectOptions::lame_duck_jitter) says otherwise.
     LameDuckMode,
     /// The connection is closed for good.
+    #[non_exhaustive]
     Closed {
         /// Why.
         reason: CloseReason,

@@ -87,7 +87,11 @@ pub use options::servers::IntoServers;
 pub use server_info::ServerInfo;
 pub use statistics::Statistics;
 pub use status::ConnectionStatus;
+/// The rustls that [`ConnectOptions::tls_config`] takes its configuration from. Its version is a part of
+/// this crate's interface, there and inside of [`ConnectError::Tls`]; all else of TLS, certificates too, has
+/// no type of rustls in it.
 #[cfg(feature = "tls")]
+#[doc(no_inline)]
 pub use tokio_rustls::rustls;
 pub use transport::Target;
 pub use transport::Transport;

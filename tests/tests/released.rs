@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
+use nats_tokio::ConnectionStatus;
 use nats_tokio::RequestError;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -106,7 +107,7 @@ async fn connected(server: Server) -> (Client, Option<DuplexStream>) {
         Server::ReadsNothing => (client, Some(stream)),
         Server::IsGone => {
             drop(stream);
-            while client.is_connected() {
+            while client.status() == ConnectionStatus::Connected {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             (client, None)

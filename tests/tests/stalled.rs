@@ -181,9 +181,9 @@ async fn stalled() -> (Client, Peer) {
     let (client, peer) = tokio::join!(options.connect_stream(ours), Peer::new(theirs));
     let client = client.unwrap();
     // As much as may wait, and the pipe is full.
-    while client.try_publish("filler", "0123456789").is_ok() {}
+    while client.publish("filler", "0123456789").try_send().is_ok() {}
     tokio::time::sleep(Duration::from_millis(1)).await;
-    while client.try_publish("filler", "0123456789").is_ok() {}
+    while client.publish("filler", "0123456789").try_send().is_ok() {}
     (client, peer)
 }
 

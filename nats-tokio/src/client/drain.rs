@@ -149,12 +149,6 @@ impl Client {
         Drain::new(&self.handle.shared)
     }
 
-    /// Whether the connection is draining.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        lock(&self.handle.shared.control).session.draining().is_some()
-    }
-
     /// The subscriptions with messages that are not dealt with: what [`drain`](Self::drain) waits
     /// for, or would have to.
     #[must_use]

@@ -134,7 +134,12 @@ impl<'a> Publish<'a> {
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// client.publish("room.7.temperature", "21.5").try_send()?;
+    /// use nats_tokio::PublishError;
+    ///
+    /// match client.publish("sensor.7", "21.5").try_send() {
+    ///     Err(PublishError::Full) => {} // a newer sample will do
+    ///     published => published?,
+    /// }
     /// # Ok(())
     /// # }
     /// ```

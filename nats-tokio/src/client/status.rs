@@ -34,12 +34,6 @@ impl Client {
         self.handle.shared.status.watch()
     }
 
-    /// Whether there is a connection, and it is not about to be closed.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        lock(&self.handle.shared.control).session.is_ready()
-    }
-
     /// What the server said about itself last. Between two connections that is the last one that
     /// said anything.
     ///

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -18,7 +19,6 @@ use tokio::task::coop;
 
 use crate::error::SubscribeError;
 use crate::message::Message;
-use crate::message::name::IntoQueueGroup;
 use crate::message::name::Name;
 use crate::message::name::Names;
 use crate::options::limits::PendingLimits;
@@ -29,7 +29,8 @@ use crate::state::queue::Taker;
 use crate::state::shared::Shared;
 use crate::sync::lock;
 
-/// A subscription to make, returned by [`Client::subscribe`](crate::Client::subscribe): await it.
+/// A subscription to make, returned by [`Client::subscribe`](crate::Client::subscribe) and
+/// [`queue_subscribe`](crate::Client::queue_subscribe): await it.
 ///
 /// Once it is awaited, the subscription is in front of everything that is published later. The
 /// server knows of it after a [`flush`](crate::Client::flush).
@@ -56,9 +57,8 @@ impl<'a> Subscribe<'a> {
         Self { handle, filter, queue: None, limits, max: None }
     }
 
-    /// Shares the messages with the other members of a queue group: each goes to one of them.
-    pub fn queue<Q: IntoQueueGroup<'a>>(mut self, name: Q) -> Self {
-        self.queue = Some(name.into_name());
+    pub(crate) fn in_group(mut self, name: Name<QueueGroup<'a>>) -> Self {
+        self.queue = Some(name);
         self
     }
 
@@ -120,7 +120,8 @@ impl<'a> Subscribe<'a> {
         }
         shared.transmit(&mut control);
         drop(control);
-        Ok(Subscriber { handle: Arc::clone(self.handle), queue, taker: Taker::new(sid), sid })
+        let subscription = SubscriptionHandle { shared: Arc::clone(shared), queue, sid };
+        Ok(Subscriber { handle: Arc::clone(self.handle), subscription, taker: Taker::new(sid) })
     }
 }
 
@@ -149,11 +150,14 @@ impl Future for Subscribe<'_> {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// What it shares with its [handle](Self::handle), it has from that: `subscriber.drain()`,
+/// `subscriber.pending()`.
 pub struct Subscriber {
+    /// Keeps the connection.
     handle: Arc<Handle>,
-    queue: Arc<Queue>,
+    subscription: SubscriptionHandle,
     taker: Taker,
-    sid: Sid,
 }
 
 impl Subscriber {
@@ -193,46 +197,11 @@ impl Subscriber {
     /// # }
     /// ```
     pub fn try_next(&mut self) -> Option<Message> {
-        self.taker.try_next(&self.queue)
+        self.taker.try_next(&self.subscription.queue)
     }
 
     /// Ends the subscription now. What waits is dropped.
     pub fn unsubscribe(self) {}
-
-    /// Ends the subscription after `max` messages in all, counted from its beginning; now, if it has
-    /// got them already, or `max` is zero. What waits can still be taken. Can be repeated with lower
-    /// numbers, not with higher ones. Messages that were dropped or passed over count.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut positions = client.subscribe("truck.*.position").await?;
-    /// positions.unsubscribe_after(10);
-    /// while let Some(message) = positions.next().await {
-    ///     println!("{:?}", message.payload()); // ten of them at the most
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn unsubscribe_after(&self, max: u64) {
-        self.handle().unsubscribe_after(max);
-    }
-
-    /// Ends the subscription when the messages that are on their way have come: the stream goes on
-    /// until then.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut positions = client.subscribe("truck.*.position").await?;
-    /// positions.drain();
-    /// while let Some(message) = positions.next().await {
-    ///     println!("{:?}", message.payload()); // what was on its way
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn drain(&self) {
-        self.handle().drain();
-    }
 
     /// A handle that can end the subscription from elsewhere.
     ///
@@ -252,11 +221,107 @@ impl Subscriber {
     /// ```
     #[must_use]
     pub fn handle(&self) -> SubscriptionHandle {
-        SubscriptionHandle {
-            shared: Arc::clone(&self.handle.shared),
-            queue: Arc::clone(&self.queue),
-            sid: self.sid,
+        self.subscription.clone()
+    }
+
+    #[inline]
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let next = self.taker.poll_next(&self.subscription.queue, cx);
+        if matches!(next, Poll::Ready(None)) {
+            self.handle.shared.note_done();
         }
+        next
+    }
+}
+
+impl Stream for Subscriber {
+    type Item = Message;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.poll_message(cx)
+    }
+}
+
+impl Deref for Subscriber {
+    type Target = SubscriptionHandle;
+
+    fn deref(&self) -> &SubscriptionHandle {
+        &self.subscription
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let SubscriptionHandle { shared, queue, sid } = &self.subscription;
+        queue.abandon();
+        let mut control = lock(&shared.control);
+        control.session.unsubscribe(*sid, None);
+        shared.transmit(&mut control);
+        control.wake_if_draining();
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("subject", &self.subject())
+            .field("queue", &self.queue())
+            .field("sid", &self.sid)
+            .field("pending", &self.pending())
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Watches and ends a subscription, also from outside of the task that takes its messages. Cheap to clone;
+/// does not keep the subscription or the connection.
+#[derive(Clone)]
+pub struct SubscriptionHandle {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    sid: Sid,
+}
+
+impl SubscriptionHandle {
+    /// Ends the subscription now. What waits can still be taken.
+    pub fn unsubscribe(&self) {
+        self.change(|control| control.session.unsubscribe(self.sid, None));
+    }
+
+    /// Ends the subscription after `max` messages in all, counted from its beginning; now, if it has
+    /// got them already, or `max` is zero. What waits can still be taken. Can be repeated with lower
+    /// numbers, not with higher ones. Messages that were dropped or passed over count.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// positions.unsubscribe_after(10);
+    /// while let Some(message) = positions.next().await {
+    ///     println!("{:?}", message.payload()); // ten of them at the most
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unsubscribe_after(&self, max: u64) {
+        self.change(|control| control.end_after(self.sid, max));
+    }
+
+    /// Ends the subscription when the messages that are on their way have come: the stream goes on
+    /// until then.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// positions.drain();
+    /// while let Some(message) = positions.next().await {
+    ///     println!("{:?}", message.payload()); // what was on its way
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn drain(&self) {
+        self.change(|control| control.session.drain_subscription(self.sid));
     }
 
     /// Why nothing comes any more; `None` while something may come. What waits can still be taken.
@@ -266,6 +331,17 @@ impl Subscriber {
     }
 
     /// How many messages wait, and how many bytes on the wire they have.
+    ///
+    /// ```no_run
+    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut positions = client.subscribe("truck.*.position").await?;
+    /// let watched = positions.handle();
+    /// let (messages, bytes) = watched.pending();
+    /// println!("{messages} messages of {bytes} bytes wait");
+    /// # let _ = positions.try_next();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pending(&self) -> (u64, u64) {
         self.queue.pending()
@@ -293,7 +369,7 @@ impl Subscriber {
     /// let mut positions = client.subscribe("truck.*.position").await?;
     /// use nats_tokio::PendingLimits;
     ///
-    /// positions.set_pending_limits(PendingLimits { messages: 10, ..PendingLimits::DEFAULT });
+    /// positions.set_pending_limits(PendingLimits::DEFAULT.messages(10));
     /// # Ok(())
     /// # }
     /// ```
@@ -317,108 +393,6 @@ impl Subscriber {
     #[must_use]
     pub const fn sid(&self) -> Sid {
         self.sid
-    }
-
-    #[inline]
-    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        let next = self.taker.poll_next(&self.queue, cx);
-        if matches!(next, Poll::Ready(None)) {
-            self.handle.shared.note_done();
-        }
-        next
-    }
-}
-
-impl Stream for Subscriber {
-    type Item = Message;
-
-    #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.poll_message(cx)
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        self.queue.abandon();
-        let shared = &self.handle.shared;
-        let mut control = lock(&shared.control);
-        control.session.unsubscribe(self.sid, None);
-        shared.transmit(&mut control);
-        control.wake_if_draining();
-    }
-}
-
-impl fmt::Debug for Subscriber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscriber")
-            .field("subject", &self.subject())
-            .field("queue", &self.queue())
-            .field("sid", &self.sid)
-            .field("pending", &self.pending())
-            .field("dropped", &self.dropped())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Ends a subscription from outside of the task that takes its messages. Cheap to clone; does not
-/// keep the subscription or the connection.
-#[derive(Clone)]
-pub struct SubscriptionHandle {
-    shared: Arc<Shared>,
-    queue: Arc<Queue>,
-    sid: Sid,
-}
-
-impl SubscriptionHandle {
-    /// Ends the subscription now. What waits can still be taken.
-    pub fn unsubscribe(&self) {
-        self.change(|control| control.session.unsubscribe(self.sid, None));
-    }
-
-    /// Like [`Subscriber::unsubscribe_after`].
-    pub fn unsubscribe_after(&self, max: u64) {
-        self.change(|control| control.end_after(self.sid, max));
-    }
-
-    /// Like [`Subscriber::subject`].
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        self.queue.names.subject()
-    }
-
-    /// Like [`Subscriber::queue`].
-    #[must_use]
-    pub fn queue(&self) -> Option<&str> {
-        self.queue.names.queue()
-    }
-
-    /// Like [`Subscriber::drain`].
-    pub fn drain(&self) {
-        self.change(|control| control.session.drain_subscription(self.sid));
-    }
-
-    /// How many messages wait, and how many bytes on the wire they have.
-    ///
-    /// ```no_run
-    /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut positions = client.subscribe("truck.*.position").await?;
-    /// let watched = positions.handle();
-    /// let (messages, bytes) = watched.pending();
-    /// println!("{messages} messages of {bytes} bytes wait");
-    /// # let _ = positions.try_next();
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn pending(&self) -> (u64, u64) {
-        self.queue.pending()
-    }
-
-    /// How many messages were dropped because too many were waiting.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
     }
 
     fn change(&self, change: impl FnOnce(&mut crate::state::control::Control) -> bool) {

@@ -57,6 +57,7 @@ pub enum ConnectError {
     #[cfg(feature = "proxy")]
     InvalidProxy(crate::error::ProxyUrlError),
     /// The server said no: other credentials, or another server, may help.
+    #[non_exhaustive]
     Refused {
         /// What it is about.
         kind: ErrorKind,

@@ -29,6 +29,7 @@ pub enum TlsError {
     /// There is no root certificate: neither the platform's nor any of the options.
     NoRoots,
     /// A file with certificates or a key cannot be read.
+    #[non_exhaustive]
     Unreadable {
         /// Which.
         path: PathBuf,

@@ -7,7 +7,15 @@ use crate::options::ConnectOptions;
 /// When more than half of it waits, the connection is read a little at a time, 64 KiB a millisecond:
 /// a subscriber that only waits for a processor loses nothing. One that has lost messages is not
 /// waited for, until it has caught up to half.
+///
+/// ```
+/// use nats_tokio::{Overflow, PendingLimits};
+///
+/// let latest = PendingLimits::DEFAULT.messages(10).overflow(Overflow::DropOldest);
+/// # let _ = latest;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PendingLimits {
     /// How many messages. Default 500,000.
     pub messages: u64,
@@ -20,6 +28,7 @@ pub struct PendingLimits {
 
 /// Which messages a subscriber loses that is too slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Overflow {
     /// Those that come.
     #[default]
@@ -35,6 +44,27 @@ impl PendingLimits {
         Self { messages: 500_000, bytes: 64 * 1024 * 1024, overflow: Overflow::DropNewest };
     /// No limits: a subscriber that is too slow for ever takes memory for ever.
     pub const NONE: Self = Self { messages: u64::MAX, bytes: u64::MAX, ..Self::DEFAULT };
+
+    /// With another number of messages.
+    #[must_use]
+    pub const fn messages(mut self, messages: u64) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// With another number of bytes on the wire.
+    #[must_use]
+    pub const fn bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// With other messages to drop.
+    #[must_use]
+    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
 
     /// How many bytes may wait if a message of that length is the only one.
     pub(crate) fn bytes_for(&self, message: Option<usize>) -> u64 {
@@ -60,10 +90,11 @@ impl Default for PendingLimits {
 /// ```
 /// use nats_tokio::ReconnectBuffer;
 ///
-/// let small = ReconnectBuffer { bytes: 64 * 1024, ..ReconnectBuffer::DEFAULT };
+/// let small = ReconnectBuffer::DEFAULT.bytes(64 * 1024);
 /// # let _ = small;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReconnectBuffer {
     /// How many bytes on the wire. Default 8 MiB.
     pub bytes: usize,
@@ -76,6 +107,20 @@ impl ReconnectBuffer {
     pub const DEFAULT: Self = Self { bytes: 8 * 1024 * 1024, messages: u64::MAX };
     /// Nothing is kept: publishing fails while there is no connection.
     pub const OFF: Self = Self { bytes: 0, messages: 0 };
+
+    /// With another number of bytes on the wire.
+    #[must_use]
+    pub const fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// With another number of messages.
+    #[must_use]
+    pub const fn messages(mut self, messages: u64) -> Self {
+        self.messages = messages;
+        self
+    }
 }
 
 impl Default for ReconnectBuffer {
@@ -101,7 +146,7 @@ impl ConnectOptions {
     /// use nats_tokio::Overflow;
     /// use nats_tokio::PendingLimits;
     ///
-    /// let limits = PendingLimits { messages: 1_000, overflow: Overflow::DropOldest, ..PendingLimits::DEFAULT };
+    /// let limits = PendingLimits::DEFAULT.messages(1_000).overflow(Overflow::DropOldest);
     /// let options = nats_tokio::ConnectOptions::new().pending_limits(limits);
     /// # let _ = options;
     /// ```

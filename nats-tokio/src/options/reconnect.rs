@@ -182,7 +182,7 @@ impl ConnectOptions {
     /// ```
     /// use nats_tokio::ReconnectBuffer;
     ///
-    /// let small = ReconnectBuffer { messages: 100, ..ReconnectBuffer::DEFAULT };
+    /// let small = ReconnectBuffer::DEFAULT.messages(100);
     /// let options = nats_tokio::ConnectOptions::new().reconnect_buffer(small);
     /// # let _ = options;
     /// ```

@@ -144,10 +144,10 @@ impl Driver for TokioDriver {
         self.subscriptions.insert(id, slot.clone());
         let (filter, queue) = (filter.to_owned(), queue.map(str::to_owned));
         self.spawn(async move |client| {
-            let mut subscribing = client.subscribe(filter);
-            if let Some(queue) = queue {
-                subscribing = subscribing.queue(queue);
-            }
+            let subscribing = match queue {
+                Some(queue) => client.queue_subscribe(filter, queue),
+                None => client.subscribe(filter),
+            };
             let subscriber = subscribing.await.map_err(words::subscribe_error)?;
             *slot.handle.lock().unwrap() = Some(subscriber.handle());
             *slot.subscriber.lock().await = Some(subscriber);

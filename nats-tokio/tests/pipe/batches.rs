@@ -91,7 +91,7 @@ async fn a_batch_waits_for_room_as_a_whole_and_in_turn() {
 async fn without_a_connection_a_batch_is_kept_as_a_whole_or_not_at_all() {
     let options = ConnectOptions::new()
         .retry_on_initial_connect()
-        .reconnect_buffer(ReconnectBuffer { messages: 3, ..ReconnectBuffer::DEFAULT })
+        .reconnect_buffer(ReconnectBuffer::DEFAULT.messages(3))
         .connector(|_| async {
             Err::<tokio::io::DuplexStream, _>(std::io::ErrorKind::ConnectionRefused.into())
         });

@@ -48,7 +48,7 @@ async fn dropped_at_every_await(
     for polls in 0.. {
         let client = slow_pair(send_buffer).await;
         // Where there is little room, there is something to wait for.
-        while send_buffer < 1000 && client.try_publish("filler", "0123456789").is_ok() {}
+        while send_buffer < 1000 && client.publish("filler", "0123456789").try_send().is_ok() {}
         if dropped_after(polls, client, &begin).await {
             return;
         }
@@ -97,7 +97,7 @@ async fn dropped_after(
     })
     .await;
     drop(future);
-    if !client.is_draining() && client.status() != ConnectionStatus::Closed {
+    if !matches!(client.status(), ConnectionStatus::Draining | ConnectionStatus::Closed) {
         client.publish("still", "here").await.unwrap();
         client.flush().await.unwrap();
         let reply = client.request("service", "x").await.unwrap();

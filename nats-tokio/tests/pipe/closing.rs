@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use nats_tokio::CloseReason;
 use nats_tokio::ConnectOptions;
+use nats_tokio::ConnectionStatus;
 use nats_tokio::DisconnectReason;
 use nats_tokio::DrainError;
-use nats_tokio::Event;
 use nats_tokio::PublishError;
 use nats_tokio::SubscribeError;
 use tokio::time::Instant;
@@ -36,7 +36,7 @@ async fn draining_keeps_the_documented_order() {
         async move { client.drain().await }
     });
     peer.expect(&["UNSUB 1", "PING"]).await;
-    assert!(client.is_draining());
+    assert_eq!(client.status(), ConnectionStatus::Draining);
     assert_eq!(client.subscribe("late").await.unwrap_err(), SubscribeError::Closed);
     peer.send("MSG jobs 1 r2 0||PONG").await;
     peer.expect(&["PUB r1: done", "PUB r2: done", "PING"]).await;
@@ -46,9 +46,9 @@ async fn draining_keeps_the_documented_order() {
     peer.send("PONG").await;
     draining.await.unwrap().unwrap();
     peer.expect(&["closed"]).await;
-    assert_eq!(
-        events.next().await,
-        Some(Event::Closed { reason: CloseReason::Drained, unsent: 0, unconfirmed: 0 })
+    assert_event!(
+        events.next().await.unwrap(),
+        Closed { reason: CloseReason::Drained, unsent: 0, unconfirmed: 0 }
     );
     assert_eq!(client.closed().await, CloseReason::Drained);
     assert_eq!(client.drain().await, Ok(()), "it is");
@@ -169,7 +169,9 @@ async fn what_a_server_did_not_confirm_is_told_when_closing_takes_too_long() {
     }
     // It says nothing more.
     client.close().await;
-    let told = Event::Closed { reason: CloseReason::DrainTimedOut, unsent: 0, unconfirmed: 3 };
-    assert_eq!(events.next().await, Some(told));
+    assert_event!(
+        events.next().await.unwrap(),
+        Closed { reason: CloseReason::DrainTimedOut, unsent: 0, unconfirmed: 3 }
+    );
     assert_eq!(client.statistics().unconfirmed_messages, 3);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nats_tokio::CloseReason;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
+use nats_tokio::ConnectionStatus;
 use nats_tokio::DisconnectReason;
 use nats_tokio::ErrorKind;
 use nats_tokio::Event;
@@ -50,7 +51,7 @@ async fn connects_and_says_who_it_is() {
     assert_eq!((info.server_name.as_str(), info.version.as_str()), ("peer", "2.99.0"));
     assert_eq!((info.client_id, info.client_ip.as_str()), (7, "1.2.3.4"));
     assert_eq!(client.max_payload(), 1_000_000);
-    assert!(client.is_connected() && !client.is_draining());
+    assert_eq!(client.status(), ConnectionStatus::Connected);
     assert_eq!(client.statistics().connects, 1);
 }
 
@@ -170,7 +171,7 @@ async fn a_refusal_is_told_in_the_servers_words() {
     };
     let (client, ()) = tokio::join!(ConnectOptions::new().connect_stream(ours), server);
     match client.unwrap_err() {
-        ConnectError::Refused { kind, text } => {
+        ConnectError::Refused { kind, text, .. } => {
             assert_eq!(kind, ErrorKind::AuthorizationViolation);
             assert_eq!(text, "Authorization Violation");
         }
@@ -234,22 +235,22 @@ async fn a_server_that_does_not_answer_pings_is_dead() {
     peer.expect(&["PING", "PING"]).await;
     assert_eq!(client.closed().await, CloseReason::Disconnected(DisconnectReason::Stale));
     assert_eq!(start.elapsed().as_secs(), 360, "two minutes, and two more for each PING");
-    assert_eq!(
-        events.next().await,
-        Some(Event::Disconnected {
+    assert_event!(
+        events.next().await.unwrap(),
+        Disconnected {
             server: "nats://stream:4222".into(),
             reason: DisconnectReason::Stale,
             text: None,
             unconfirmed: 0
-        })
+        }
     );
-    assert_eq!(
-        events.next().await,
-        Some(Event::Closed {
+    assert_event!(
+        events.next().await.unwrap(),
+        Closed {
             reason: CloseReason::Disconnected(DisconnectReason::Stale),
             unsent: 0,
             unconfirmed: 0
-        })
+        }
     );
     assert_eq!(events.next().await, None);
     peer.expect(&["closed"]).await;
@@ -273,17 +274,17 @@ async fn a_lost_connection_is_told() {
     let mut events = client.events();
     drop(peer);
     assert!(subscriber.next().await.is_none());
-    assert_eq!(
-        events.next().await,
-        Some(Event::Disconnected {
+    assert_event!(
+        events.next().await.unwrap(),
+        Disconnected {
             server: "nats://stream:4222".into(),
             reason: DisconnectReason::Closed,
             text: None,
             unconfirmed: 0
-        })
+        }
     );
     assert_eq!(client.closed().await, CloseReason::Disconnected(DisconnectReason::Closed));
-    assert!(!client.is_connected());
+    assert_ne!(client.status(), ConnectionStatus::Connected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,18 +292,19 @@ async fn errors_and_news_of_the_server_are_told() {
     let (client, mut peer) = pair().await;
     let mut events = client.events();
     peer.send("-ERR 'Permissions Violation for Publish to \"a\"'").await;
-    assert_eq!(
-        events.next().await,
-        Some(Event::ServerError {
+    assert_event!(
+        events.next().await.unwrap(),
+        ServerError {
             kind: ErrorKind::PermissionsViolation,
             text: "Permissions Violation for Publish to \"a\"".to_owned(),
             subject: Some("a".to_owned()),
-        })
+        }
     );
     peer.send("INFO {\"max_payload\":5,\"headers\":true,\"ldm\":true}").await;
     assert_eq!(events.next().await, Some(Event::LameDuckMode));
     assert_eq!(client.max_payload(), 5);
-    assert!(client.server_info().lame_duck && client.is_connected());
+    assert!(client.server_info().lame_duck);
+    assert_eq!(client.status(), ConnectionStatus::Connected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ use crate::peer::pair;
 macro_rules! published {
     ($client:ident, $peer:ident, $($subject:expr, $payload:expr => $line:literal;)*) => {$(
         $client.publish($subject, $payload).await.unwrap();
-        $client.try_publish($subject, $payload).unwrap();
+        $client.publish($subject, $payload).try_send().unwrap();
         $peer.expect(&[$line, $line]).await;
     )*};
 }
@@ -139,8 +139,8 @@ async fn subjects_and_queues_of_subscriptions() {
         client.subscribe(SUBJECT) => "SUB a.b ", "a.b", None;
         client.queue_subscribe(&text, &queue) => "SUB a.* q ", "a.*", Some("q");
         client.queue_subscribe(text.clone(), queue.clone()) => "SUB a.* q ", "a.*", Some("q");
-        client.subscribe("a").queue(format!("q{}", 1)) => "SUB a q1 ", "a", Some("q1");
-        client.subscribe("a").queue(QueueGroup::from_static("q")) => "SUB a q ", "a", Some("q");
+        client.queue_subscribe("a", format!("q{}", 1)) => "SUB a q1 ", "a", Some("q1");
+        client.queue_subscribe("a", QueueGroup::from_static("q")) => "SUB a q ", "a", Some("q");
     }
 }
 
@@ -215,7 +215,7 @@ async fn what_is_invalid_is_told_before_anything_is_sent() {
         let expected = PublishError::InvalidSubject(wildcard);
         assert_eq!(client.publish(&subject, "x").await, Err(expected));
         assert_eq!(client.publish(subject.clone(), "x").await, Err(expected));
-        assert_eq!(client.try_publish(subject.clone(), "x"), Err(expected));
+        assert_eq!(client.publish(subject.clone(), "x").try_send(), Err(expected));
         assert_eq!(client.publish(subject.clone(), "x").into_owned().await, Err(expected));
         assert_eq!(client.publish("a", "x").reply(subject.clone()).await, Err(expected));
         let refused = client.request(subject, "x").await;
@@ -223,7 +223,7 @@ async fn what_is_invalid_is_told_before_anything_is_sent() {
     }
     let error = client.subscribe(String::new()).await.unwrap_err();
     assert_eq!(error, SubscribeError::InvalidSubject(SubjectError::Empty));
-    let error = client.subscribe("a").queue("q q".to_owned()).await.unwrap_err();
+    let error = client.queue_subscribe("a", "q q".to_owned()).await.unwrap_err();
     assert_eq!(error, SubscribeError::InvalidQueue(SubjectError::Forbidden { at: 1 }));
     for (headers, error) in [
         ([("A", "1"), ("B", "2\r\nC: 3"), ("", "4")], HeaderError::Value),
@@ -261,7 +261,7 @@ async fn futures_that_borrow_nothing() {
     peer.expect(&["HPUB a r A=1: x"]).await;
     let subscribing = {
         let (subject, queue) = ("b.*".to_owned(), "q".to_owned());
-        tokio::spawn(client.subscribe(&subject).queue(&queue).max_messages(1).into_owned())
+        tokio::spawn(client.queue_subscribe(&subject, &queue).max_messages(1).into_owned())
     };
     let mut subscriber = subscribing.await.unwrap().unwrap();
     peer.expect(&["SUB b.* q 1", "UNSUB 1 1"]).await;
@@ -332,19 +332,21 @@ async fn events_are_a_stream() {
     async fn next(stream: &mut (impl Stream<Item = Event> + Unpin)) -> Option<Event> {
         std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_next(cx)).await
     }
-    let limits = PendingLimits { messages: 1, ..PendingLimits::DEFAULT };
+    let limits = PendingLimits::DEFAULT.messages(1);
     let (client, mut peer) = connected(ConnectOptions::new(), 64 * 1024).await;
     let mut events = client.events();
-    let subscriber = client.subscribe("a.>").queue("q").pending_limits(limits).await.unwrap();
+    let subscriber = client.queue_subscribe("a.>", "q").pending_limits(limits).await.unwrap();
     peer.expect(&["SUB a.> q 1"]).await;
     peer.send("MSG a.b 1 1|x|MSG a.b 1 1|x").await;
-    let slow = Event::SlowConsumer {
-        sid: subscriber.sid(),
-        subject: "a.>".to_owned(),
-        queue: Some("q".to_owned()),
-        dropped: 1,
-    };
-    assert_eq!(next(&mut events).await, Some(slow));
+    assert_event!(
+        next(&mut events).await.unwrap(),
+        SlowConsumer {
+            sid: subscriber.sid(),
+            subject: "a.>".to_owned(),
+            queue: Some("q".to_owned()),
+            dropped: 1,
+        }
+    );
     client.close().await;
     assert!(matches!(next(&mut events).await, Some(Event::Closed { .. })));
     assert_eq!(next(&mut events).await, None);

@@ -176,8 +176,8 @@ async fn a_life_and_none_of_its_secrets() {
     let mut peer = come.recv().await.unwrap();
     peer.accept().await;
     until(&mut events, |event| matches!(event, nats_tokio::Event::Connected { .. })).await;
-    let limits = PendingLimits { messages: 1, ..PendingLimits::DEFAULT };
-    let _subscriber = client.subscribe("a.*").queue("q").pending_limits(limits).await.unwrap();
+    let limits = PendingLimits::DEFAULT.messages(1);
+    let _subscriber = client.queue_subscribe("a.*", "q").pending_limits(limits).await.unwrap();
     peer.expect(&["SUB a.* q 1"]).await;
     peer.send(&format!("MSG a.b 1 1|x|MSG a.b 1 1|x|-ERR '{REFUSED}'|INFO {{\"ldm\":true}}")).await;
     until(&mut events, |event| matches!(event, nats_tokio::Event::LameDuckMode)).await;

@@ -3,6 +3,18 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+/// Compares the fields of an event: only the library can make one to compare with.
+macro_rules! assert_event {
+    ($event:expr, $variant:ident { $($field:ident: $value:expr),* $(,)? }) => {{
+        // Before the fields are in scope under their names.
+        let expected = ($($value,)*);
+        match $event {
+            nats_tokio::Event::$variant { $($field,)* .. } => assert_eq!(($($field,)*), expected),
+            event => panic!("{event:?}"),
+        }
+    }};
+}
+
 mod auth;
 mod batches;
 mod cancel;

@@ -292,7 +292,7 @@ async fn what_is_invalid_is_told_before_anything_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_bounded() {
     let (client, mut peer) = pair().await;
-    let limits = PendingLimits { messages: 2, ..PendingLimits::DEFAULT };
+    let limits = PendingLimits::DEFAULT.messages(2);
     let request = client.request_many("ask", "?").pending_limits(limits).max_messages(3);
     let mut replies = request.await.unwrap();
     let inbox = asked(&mut peer).await;

@@ -29,7 +29,7 @@ async fn every_kind_of_message() {
     client.publish("a", "x").reply("b.c").await.unwrap();
     client.publish("a", "x").headers(&headers).await.unwrap();
     client.publish("a", "x").headers(&headers).reply(&name).try_send().unwrap();
-    client.try_publish("last", "x").unwrap();
+    client.publish("last", "x").try_send().unwrap();
     peer.expect(&[
         "PUB a: text",
         "PUB a: bytes",
@@ -111,7 +111,7 @@ async fn publishing_waits_for_a_server_that_does_not_read() {
     let (client, mut peer) = connected(options, 64).await;
     let mut sent = 0;
     let full = loop {
-        match client.try_publish("a", "0123456789") {
+        match client.publish("a", "0123456789").try_send() {
             Ok(()) => sent += 1,
             Err(error) => break error,
         }
@@ -162,7 +162,7 @@ async fn one_message_fits_whatever_its_length() {
     let options = ConnectOptions::new().send_buffer(10);
     let (client, mut peer) = connected(options, 64).await;
     client.publish("a", vec![0; 5000]).await.unwrap();
-    assert_eq!(client.try_publish("b", "x"), Err(PublishError::Full));
+    assert_eq!(client.publish("b", "x").try_send(), Err(PublishError::Full));
     peer.expect(&["PUB a: (5000 bytes)"]).await;
     client.publish("b", "x").await.unwrap();
     peer.expect(&["PUB b: x"]).await;
@@ -217,7 +217,7 @@ async fn nothing_is_published_after_the_end() {
     let server = tokio::spawn(peer.serve());
     client.close().await;
     assert_eq!(client.publish("a", "x").await, Err(PublishError::Closed));
-    assert_eq!(client.try_publish("a", "x"), Err(PublishError::Closed));
+    assert_eq!(client.publish("a", "x").try_send(), Err(PublishError::Closed));
     assert_eq!(server.await.unwrap(), ["PING", "closed"]);
 }
 

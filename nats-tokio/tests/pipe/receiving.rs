@@ -181,7 +181,7 @@ async fn every_episode_of_slowness_is_told_once() {
     for limit in [1, 2, 3, 10] {
         let (client, mut peer) = pair().await;
         let mut events = client.events();
-        let limits = PendingLimits { messages: limit, ..PendingLimits::NONE };
+        let limits = PendingLimits::NONE.messages(limit);
         let mut subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
         peer.expect(&["SUB a 1"]).await;
         let flood = "MSG a 1 1|x|".repeat(50);
@@ -200,7 +200,7 @@ async fn every_episode_of_slowness_is_told_once() {
 async fn whoever_may_have_nothing_is_slow_for_ever() {
     let (client, mut peer) = pair().await;
     let mut events = client.events();
-    let limits = PendingLimits { messages: 0, ..PendingLimits::NONE };
+    let limits = PendingLimits::NONE.messages(0);
     let mut subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
     peer.expect(&["SUB a 1"]).await;
     for _ in 0..5 {

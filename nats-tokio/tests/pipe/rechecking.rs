@@ -66,7 +66,7 @@ async fn what_was_kept_is_checked_when_it_is_handed_over() {
     );
     let mut refused = Vec::new();
     while refused.len() < 4 {
-        if let Event::MessageRefused { subject, size, reason } = events.next().await.unwrap() {
+        if let Event::MessageRefused { subject, size, reason, .. } = events.next().await.unwrap() {
             refused.push((subject, size, reason));
         }
     }

@@ -64,30 +64,32 @@ async fn everything_comes_back_and_subscriptions_come_before_messages() {
     assert_eq!(client.status(), ConnectionStatus::Connected);
 
     let server = || "nats://a:4222".to_owned();
-    let lost = Event::Disconnected {
-        server: "nats://a:4222".into(),
-        reason: DisconnectReason::Closed,
-        text: None,
-        unconfirmed: 1,
-    };
-    assert_eq!(next(&mut events).await, lost);
-    assert_eq!(next(&mut events).await, Event::Reconnecting { server: server(), attempt: 1 });
-    assert_eq!(
+    assert_event!(
         next(&mut events).await,
-        Event::ConnectFailed {
+        Disconnected {
+            server: server(),
+            reason: DisconnectReason::Closed,
+            text: None,
+            unconfirmed: 1
+        }
+    );
+    assert_event!(next(&mut events).await, Reconnecting { server: server(), attempt: 1 });
+    assert_event!(
+        next(&mut events).await,
+        ConnectFailed {
             server: server(),
             reason: DisconnectReason::Unreachable,
             text: Some("connection refused".into())
         }
     );
-    assert_eq!(next(&mut events).await, Event::Reconnecting { server: server(), attempt: 2 });
-    assert_eq!(next(&mut events).await, Event::Reconnected { server: server() });
+    assert_event!(next(&mut events).await, Reconnecting { server: server(), attempt: 2 });
+    assert_event!(next(&mut events).await, Reconnected { server: server() });
     assert_eq!(next(&mut events).await, Event::Resubscribed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_published_meanwhile_is_limited() {
-    let buffer = ReconnectBuffer { messages: 2, ..ReconnectBuffer::DEFAULT };
+    let buffer = ReconnectBuffer::DEFAULT.messages(2);
     for waits in [false, true] {
         let mut options = ConnectOptions::new().reconnect_buffer(buffer);
         if waits {
@@ -99,7 +101,7 @@ async fn what_is_published_meanwhile_is_limited() {
         status.wait_for(|status| *status == ConnectionStatus::Reconnecting).await.unwrap();
         client.publish("a", "1").await.unwrap();
         client.publish("a", "2").await.unwrap();
-        assert_eq!(client.try_publish("a", "3"), Err(PublishError::Disconnected));
+        assert_eq!(client.publish("a", "3").try_send(), Err(PublishError::Disconnected));
         if waits {
             let (third, mut peer) = tokio::join!(client.publish("a", "3"), servers.accept());
             third.unwrap();
@@ -199,13 +201,15 @@ async fn confirmed_messages_are_not_reported_as_lost() {
     client.publish("a", "3").await.unwrap();
     peer.expect(&["PUB a: 2", "PUB a: 3"]).await;
     drop(peer);
-    let lost = Event::Disconnected {
-        server: "nats://a:4222".into(),
-        reason: DisconnectReason::Closed,
-        text: None,
-        unconfirmed: 2,
-    };
-    assert_eq!(next(&mut events).await, lost);
+    assert_event!(
+        next(&mut events).await,
+        Disconnected {
+            server: "nats://a:4222".into(),
+            reason: DisconnectReason::Closed,
+            text: None,
+            unconfirmed: 2,
+        }
+    );
     assert_eq!(client.statistics().unconfirmed_messages, 2);
 }
 
@@ -303,7 +307,7 @@ async fn a_server_that_hangs_does_not_hold_up_the_next() {
         (silent, peer)
     };
     let (client, _peers) = tokio::join!(options.connect("a,b"), server);
-    assert!(client.unwrap().is_connected());
+    assert_eq!(client.unwrap().status(), ConnectionStatus::Connected);
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
 
@@ -322,7 +326,7 @@ async fn a_dial_that_hangs_does_not_hold_up_the_next() {
         Ok(ours)
     });
     let start = Instant::now();
-    assert!(options.connect("a,b").await.unwrap().is_connected());
+    assert_eq!(options.connect("a,b").await.unwrap().status(), ConnectionStatus::Connected);
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
 
@@ -361,8 +365,8 @@ async fn another_connection_on_request_and_exponential_back_off() {
     assert_eq!(start.elapsed(), Duration::ZERO);
     peer.send(&INFO.replace('}', r#","connect_urls":["b:1"]}"#)).await;
     let mut events = client.events();
-    let changed = Event::ServersChanged { added: vec!["nats://b:1".into()], removed: Vec::new() };
-    while next(&mut events).await != changed {}
+    let is_new = |event: &Event| matches!(event, Event::ServersChanged { added, removed, .. } if *added == ["nats://b:1"] && removed.is_empty());
+    while !is_new(&next(&mut events).await) {}
     assert_eq!(client.server_pool().len(), 2);
     sleep(Duration::from_secs(10)).await;
     servers.set_down(true);
@@ -400,13 +404,14 @@ async fn moving_away_from_a_lame_duck_loses_nothing() {
         told.push(next(&mut events).await);
     }
     assert!(told.contains(&Event::LameDuckMode));
-    let left = Event::Disconnected {
-        server: "nats://a:4222".into(),
-        reason: DisconnectReason::LameDuckMode,
-        text: None,
-        unconfirmed: 0,
+    let has_left = |event: &Event| {
+        matches!(
+            event,
+            Event::Disconnected { server, reason: DisconnectReason::LameDuckMode, text: None, unconfirmed: 0, .. }
+                if server == "nats://a:4222"
+        )
     };
-    assert!(told.contains(&left), "{told:?}");
+    assert!(told.iter().any(has_left), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ async fn it_is_told_which_may_be_missing() {
     peer.send(FULL).await;
     assert!(matches!(events.next().await, Some(Event::ServerError { .. })));
     let missing = events.next().await.unwrap();
-    let Event::SubscriptionMissing { text, may_be } = &missing else { panic!("{missing:?}") };
+    let Event::SubscriptionMissing { text, may_be, .. } = &missing else { panic!("{missing:?}") };
     assert_eq!(text, "maximum subscriptions exceeded");
     assert_eq!(*may_be, [(a.sid(), "a".to_owned()), (b.sid(), "b q".to_owned())]);
     assert_eq!(

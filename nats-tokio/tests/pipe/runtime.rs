@@ -66,7 +66,7 @@ fn handles_are_at_home_anywhere() {
     std::thread::spawn(move || {
         let subscriber = block_on(client.subscribe("a")).unwrap();
         block_on(client.publish("a", "x")).unwrap();
-        client.try_publish("a", "x").unwrap();
+        client.publish("a", "x").try_send().unwrap();
         block_on(client.flush()).unwrap();
         let late = client.request("a", "x").timeout(Duration::from_millis(20));
         assert_eq!(block_on(late), Err(RequestError::TimedOut));

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use nats_tokio::Client;
 use nats_tokio::ConnectOptions;
-use nats_tokio::Event;
+use nats_tokio::ConnectionStatus;
+use nats_tokio::Events;
 use nats_tokio::Message;
 use nats_tokio::PendingLimits;
 use nats_tokio::PublishError;
@@ -87,7 +88,7 @@ async fn what_cannot_be_subscribed_to() {
         assert!(matches!(error, SubscribeError::InvalidSubject(_)), "{filter:?}");
     }
     for queue in ["", "a b", "*"] {
-        let error = client.subscribe("a").queue(queue).await.unwrap_err();
+        let error = client.queue_subscribe("a", queue).await.unwrap_err();
         assert!(matches!(error, SubscribeError::InvalidQueue(_)), "{queue:?}");
     }
     let long = "a".repeat(4095);
@@ -170,7 +171,7 @@ async fn a_drained_subscription_gets_what_is_on_its_way() {
     assert_eq!(payload(subscriber.next().await), "1");
     assert_eq!(payload(subscriber.next().await), "2");
     assert!(subscriber.next().await.is_none());
-    assert!(client.is_connected(), "the connection goes on");
+    assert_eq!(client.status(), ConnectionStatus::Connected, "the connection goes on");
 }
 
 async fn flood(peer: &mut Peer, sid: nats_tokio::Sid, count: usize) {
@@ -179,15 +180,18 @@ async fn flood(peer: &mut Peer, sid: nats_tokio::Sid, count: usize) {
     settle().await;
 }
 
-fn slow_consumer(sid: nats_tokio::Sid, dropped: u64) -> Event {
-    Event::SlowConsumer { sid, subject: "a".to_owned(), queue: None, dropped }
+async fn expect_slow_consumer(events: &mut Events, slow: nats_tokio::Sid, lost: u64) {
+    assert_event!(
+        events.next().await.unwrap(),
+        SlowConsumer { sid: slow, subject: "a".to_owned(), queue: None, dropped: lost }
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     let (client, mut peer) = pair().await;
     let mut events = client.events();
-    let limits = PendingLimits { messages: 4, ..PendingLimits::NONE };
+    let limits = PendingLimits::NONE.messages(4);
     let mut slow = client.subscribe("a").pending_limits(limits).await.unwrap();
     let mut quick = client.subscribe("a").await.unwrap();
     let (sid, other) = (slow.sid(), quick.sid());
@@ -195,7 +199,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     flood(&mut peer, other, 10).await;
     assert_eq!((slow.pending(), slow.dropped()), ((4, 4 * 16), 6));
     assert_eq!((quick.pending().0, quick.dropped()), (10, 0), "others are not concerned");
-    assert_eq!(events.next().await, Some(slow_consumer(sid, 6)));
+    expect_slow_consumer(&mut events, sid, 6).await;
 
     // The episode goes on until half of it is taken.
     assert_eq!(payload(slow.next().await), "000");
@@ -206,7 +210,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
     flood(&mut peer, sid, 1).await;
     flood(&mut peer, sid, 9).await;
     assert_eq!(slow.dropped(), 16);
-    assert_eq!(events.next().await, Some(slow_consumer(sid, 16)));
+    expect_slow_consumer(&mut events, sid, 16).await;
     assert_eq!(waiting(&mut slow), ["000", "000", "001", "002"]);
     assert_eq!(waiting(&mut quick).len(), 10);
     let statistics = client.statistics();
@@ -216,7 +220,7 @@ async fn a_slow_subscriber_loses_the_newest_and_is_told_of_once() {
 /// A client that reads four messages at once, with a subscription of which 100 may wait.
 async fn narrow_pair() -> (Client, Peer, Subscriber) {
     let (client, peer) = connected(ConnectOptions::new(), 4 * 16).await;
-    let limits = PendingLimits { messages: 100, ..PendingLimits::NONE };
+    let limits = PendingLimits::NONE.messages(100);
     let subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
     (client, peer, subscriber)
 }
@@ -254,7 +258,7 @@ async fn a_subscriber_that_is_stuck_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn limits_in_bytes_are_exact_too() {
     let (client, mut peer) = pair().await;
-    let limits = PendingLimits { bytes: 16 * 3 + 15, ..PendingLimits::NONE };
+    let limits = PendingLimits::NONE.bytes(16 * 3 + 15);
     let mut subscriber = client.subscribe("a").pending_limits(limits).await.unwrap();
     flood(&mut peer, subscriber.sid(), 5).await;
     assert_eq!((subscriber.pending(), subscriber.dropped()), ((3, 48), 2));
@@ -275,8 +279,10 @@ async fn a_message_that_is_too_long_is_passed_over() {
     let frame = format!("MSG a {sid} 50\r\n{}\r\nMSG a {sid} 2\r\nok\r\n", "x".repeat(50));
     peer.send_bytes(frame.as_bytes()).await;
     assert_eq!(payload(subscriber.next().await), "ok");
-    let oversized = Event::Oversized { sid, subject: "a".to_owned(), size: 50 };
-    assert_eq!(events.next().await, Some(oversized));
+    assert_event!(
+        events.next().await.unwrap(),
+        Oversized { sid: subscriber.sid(), subject: "a".to_owned(), size: 50 }
+    );
     assert_eq!(client.statistics().oversized_messages, 1);
 }
 
@@ -298,7 +304,7 @@ async fn hostile_messages_hurt_nobody() {
     let message = subscriber.next().await.unwrap();
     assert_eq!((message.headers().iter().count(), message.status()), (0, None));
     assert_eq!(payload(subscriber.next().await), "5");
-    assert!(client.is_connected());
+    assert_eq!(client.status(), ConnectionStatus::Connected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use nats_tokio::Client;
 use nats_tokio::ConnectError;
 use nats_tokio::ConnectOptions;
+use nats_tokio::ConnectionStatus;
 use nats_tokio::DisconnectReason;
 use nats_tokio::TlsError;
 use nats_tokio::rustls::ServerConfig;
@@ -115,7 +116,7 @@ async fn tls_before_info() {
         peer
     };
     let (client, _peer) = tokio::join!(connecting, server);
-    assert!(client.unwrap().is_connected());
+    assert_eq!(client.unwrap().status(), ConnectionStatus::Connected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -146,7 +146,7 @@ async fn who_waits_is_served_in_order_and_not_overtaken() {
         }));
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(client.try_publish("early", "x"), Err(PublishError::Full));
+    assert_eq!(client.publish("early", "x").try_send(), Err(PublishError::Full));
     assert_eq!(peer.take().await.0, "filler");
     for number in 0..tasks.len() {
         assert_eq!(peer.take().await.0, format!("{number}"));
@@ -154,7 +154,7 @@ async fn who_waits_is_served_in_order_and_not_overtaken() {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    client.try_publish("late", "x").unwrap();
+    client.publish("late", "x").try_send().unwrap();
     peer.expect(&["PUB late: x"]).await;
 }
 
@@ -288,7 +288,7 @@ async fn who_waits_for_a_connection_goes_on_when_it_is_there() {
         ConnectOptions::new().reconnect_buffer(ReconnectBuffer::OFF).wait_for_connection();
     let (client, peer, mut servers) = reconnecting(options).await;
     drop(peer);
-    while client.is_connected() {
+    while client.status() == ConnectionStatus::Connected {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let mut waiting = Vec::new();
@@ -308,7 +308,7 @@ async fn who_waits_for_a_connection_goes_on_when_it_is_there() {
     }
     // And whoever waits then ends with the client.
     drop(peer);
-    while client.is_connected() {
+    while client.status() == ConnectionStatus::Connected {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let mut late = pin!(client.publish("late", "x"));
@@ -346,7 +346,7 @@ async fn messages_do_not_overtake_a_subscription_that_finds_no_room() {
     for number in 0..10_000 {
         subscribers.push(client.subscribe(format!("subject.{number}")).await.unwrap());
     }
-    assert_eq!(client.try_publish("subject.9999", "x"), Err(PublishError::Full));
+    assert_eq!(client.publish("subject.9999", "x").try_send(), Err(PublishError::Full));
     let mut publish = pin!(client.publish("subject.9999", "x"));
     assert!(is_pending(publish.as_mut()));
     let told = async {

@@ -58,7 +58,7 @@ fn start(count: &Arc<AtomicUsize>, work: impl Future<Output = ()> + Send + 'stat
 /// Takes every lock that there is.
 async fn use_everything(client: &Client) {
     let _ = (client.status(), client.statistics(), client.max_payload(), client.server_pool());
-    let _ = client.try_publish("used", "x");
+    let _ = client.publish("used", "x").try_send();
     if let Ok(mut subscriber) = client.subscribe("used").await {
         subscriber.try_next();
         subscriber.unsubscribe_after(5);
@@ -93,8 +93,7 @@ fn word(said: &[String], begin: &str, number: usize) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_woken_may_use_the_client_at_once() {
-    let options = ConnectOptions::new()
-        .pending_limits(PendingLimits { messages: 1, ..PendingLimits::DEFAULT });
+    let options = ConnectOptions::new().pending_limits(PendingLimits::DEFAULT.messages(1));
     let (client, mut peer) = connected(options, 64 * 1024).await;
     let count = Arc::new(AtomicUsize::new(0));
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nats_tests::NatsServer;
+use nats_tokio::ConnectionStatus;
 use nats_tokio::Event;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -100,7 +101,7 @@ async fn a_hostile_publisher_neither_disconnects_nor_delays_anybody() {
     client.flush().await.unwrap();
     let statistics = client.statistics();
     assert_eq!((statistics.connects, statistics.dropped_messages), (1, 0));
-    assert!(client.is_connected());
+    assert_eq!(client.status(), ConnectionStatus::Connected);
     drop((client, everything, decent));
     assert!(matches!(soon(events.next()).await, Some(Event::Closed { .. }) | None));
 }

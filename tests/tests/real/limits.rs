@@ -88,7 +88,7 @@ async fn a_subscriber_that_sleeps_does_not_delay_the_others() {
     let client = connect(&server).await;
     let publisher = connect(&server).await;
     let mut events = client.events();
-    let limits = PendingLimits { messages: 100, ..PendingLimits::DEFAULT };
+    let limits = PendingLimits::DEFAULT.messages(100);
     let mut sleeping = client.subscribe("a").pending_limits(limits).await.unwrap();
     let mut awake = client.subscribe("a").await.unwrap();
     client.flush().await.unwrap();

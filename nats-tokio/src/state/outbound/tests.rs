@@ -239,8 +239,8 @@ fn what_is_held_is_limited_in_bytes_and_messages() {
         count
     };
     assert_eq!(attempt(ReconnectBuffer::OFF), 0);
-    assert_eq!(attempt(ReconnectBuffer { bytes: 22 * 7 + 21, ..ReconnectBuffer::DEFAULT }), 7);
-    assert_eq!(attempt(ReconnectBuffer { messages: 3, ..ReconnectBuffer::DEFAULT }), 3);
+    assert_eq!(attempt(ReconnectBuffer::DEFAULT.bytes(22 * 7 + 21)), 7);
+    assert_eq!(attempt(ReconnectBuffer::DEFAULT.messages(3)), 3);
 }
 
 #[test]

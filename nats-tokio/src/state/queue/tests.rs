@@ -45,7 +45,7 @@ fn pair(limits: PendingLimits) -> (Queue, Taker) {
 }
 
 fn messages(messages: u64) -> PendingLimits {
-    PendingLimits { messages, ..PendingLimits::NONE }
+    PendingLimits::NONE.messages(messages)
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn entry_vectors_go_back_and_forth() {
 
 #[test]
 fn the_oldest_can_be_dropped_instead() {
-    let limits = PendingLimits { overflow: Overflow::DropOldest, ..messages(3) };
+    let limits = messages(3).overflow(Overflow::DropOldest);
     let (queue, mut taker) = pair(limits);
     push(&queue, &["1", "2"]);
     assert_eq!(taker.try_next(&queue).unwrap().payload(), b"1");
@@ -156,7 +156,7 @@ fn the_oldest_can_be_dropped_instead() {
     assert_eq!(take_all(&queue, &mut taker), ["9", "10", "11"]);
     assert_eq!(queue.pending(), (0, 0));
 
-    let bytes = PendingLimits { bytes: 30, overflow: Overflow::DropOldest, ..PendingLimits::NONE };
+    let bytes = PendingLimits::NONE.bytes(30).overflow(Overflow::DropOldest);
     let (queue, mut taker) = pair(bytes);
     for text in ["1", "2", "3"] {
         push(&queue, &[text]);
