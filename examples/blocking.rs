@@ -11,7 +11,6 @@ use std::time::Duration;
 use nats_examples::blocking::Client;
 use nats_examples::blocking::Incoming;
 use nats_examples::blocking::Login;
-use nats_examples::blocking::NotPublished;
 use nats_examples::blocking::StdNetwork;
 use nats_examples::command;
 use nats_examples::command::Misuse;
@@ -20,6 +19,7 @@ use nats_proto::RngSeed;
 use nats_proto::Subject;
 use nats_proto::session::CloseReason;
 use nats_proto::session::Config;
+use nats_proto::session::Refused;
 use nats_proto::wire::Publish;
 
 const USAGE: &str = "usage: blocking [COUNT]
@@ -50,7 +50,7 @@ fn talk(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     while heard < count {
         match client.publish(&Publish::new(Subject::from_static("demo.one"), b"hello")) {
             // There is nothing to do but to wait for a connection, or for room.
-            Ok(()) | Err(NotPublished::Offline | NotPublished::Full) => {}
+            Ok(()) | Err(Refused::Offline | Refused::Full) => {}
             Err(error) => return Err(error.into()),
         }
         let until = client.now() + PATIENCE;

@@ -8,12 +8,15 @@
 mod client;
 #[path = "../../nats-proto/docs/driver/incoming.rs"]
 mod incoming;
+#[path = "../../nats-proto/docs/driver/login.rs"]
+mod login;
 #[path = "../../nats-proto/docs/driver/network.rs"]
 mod network;
 
 pub use client::Client;
-pub use client::Login;
+pub use incoming::FlushNumber;
 pub use incoming::Incoming;
-pub use incoming::NotPublished;
+pub use incoming::NotRequested;
+pub use login::Login;
 pub use network::Network;
 pub use network::StdNetwork;

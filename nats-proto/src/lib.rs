@@ -16,6 +16,8 @@ mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(all(any(doc, doctest), feature = "alloc"))]
+pub mod guide;
 
 // JetStream is ordinary messages to the layers below.
 #[cfg(feature = "jetstream")]
@@ -66,6 +68,8 @@ pub use session::pending_requests::PendingRequests;
 pub use session::pending_requests::Refusal;
 pub use session::pending_requests::Then;
 pub use session::pending_requests::fingerprint;
+pub use session::request_inbox::RequestError;
+pub use session::request_inbox::RequestInbox;
 pub use session::request_many::RepliesEndReason;
 pub use session::request_many::ReplyLimits;
 pub use session::request_many::RequestMany;

@@ -33,6 +33,7 @@ pub(crate) mod pending_requests;
 mod phase;
 mod pings;
 mod publishing;
+pub(crate) mod request_inbox;
 pub(crate) mod request_many;
 pub(crate) mod requests;
 mod servers;

@@ -58,7 +58,7 @@ const CRATES: &[Crate] = &[
                 ],
             },
             Layer { name: "jetstream", modules: &["jetstream"] },
-            Layer { name: "top", modules: &["format", "fuzzing"] },
+            Layer { name: "top", modules: &["format", "fuzzing", "guide"] },
         ],
         exceptions: &[],
     },

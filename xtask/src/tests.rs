@@ -96,7 +96,7 @@ fn stages(tools: &Tools) -> Vec<(String, Command)> {
 
     if let Some(server) = &tools.old_server {
         let mut old = cargo(&["test", "--quiet", "--package", "nats-tests", "--all-features"]);
-        old.args(["--test", "real", "--test", "examples", "--test", "programs"]);
+        old.args(["--test", "real", "--test", "examples", "--test", "programs", "--test", "smol"]);
         tools.provide(&mut old, server);
         stages.push(("the oldest nats-server".to_owned(), old));
     }

@@ -1,24 +1,29 @@
 //! The driver of `blocking` in every situation that a driver has to pass, with a clock that jumps.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 mod world;
 
 use std::time::Duration;
 
+use nats_examples::blocking::Client;
 use nats_examples::blocking::Incoming;
-use nats_examples::blocking::NotPublished;
 use nats_proto::Filter;
 use nats_proto::Instant;
+use nats_proto::Outcome;
 use nats_proto::Subject;
 use nats_proto::session::CloseReason;
 use nats_proto::session::Config;
 use nats_proto::session::DisconnectReason;
 use nats_proto::session::EndReason;
+use nats_proto::session::Refused;
 use nats_proto::wire::ErrorKind;
 use nats_proto::wire::Publish;
 use nats_proto::wire::PublishError;
 
 use world::Dial;
 use world::Scene;
+use world::Scripted;
 use world::all;
 use world::connected;
 use world::scene;
@@ -214,7 +219,7 @@ fn many_subscriptions_are_made_again_through_a_buffer_that_does_not_hold_them() 
     }
     assert_eq!(all(&mut client), ["Connected"]);
     // Nothing overtakes them.
-    while client.publish(&Publish::new(SUBJECT, b"")) == Err(NotPublished::Full) {
+    while client.publish(&Publish::new(SUBJECT, b"")) == Err(Refused::Full) {
         let now = client.now();
         client.next(now);
     }
@@ -237,7 +242,7 @@ fn pings_without_end_while_nothing_is_taken_cost_no_memory() {
     // It looks every now and then whether something is taken.
     let writes = world.borrow().writes - writes;
     assert!(writes < 1500, "{writes} attempts to write in ten seconds");
-    assert_eq!(client.publish(&Publish::new(SUBJECT, b"")), Err(NotPublished::Full));
+    assert_eq!(client.publish(&Publish::new(SUBJECT, b"")), Err(Refused::Full));
     world.borrow_mut().window = usize::MAX;
     all(&mut client);
     assert_eq!(world.borrow().written.matches("PONG\r\n").count(), 100_000);
@@ -251,26 +256,30 @@ fn limits_that_change_count_for_the_next_message() {
     all(&mut client);
     let limit = PublishError::PayloadTooLarge { len: 6, max: 5 };
     let outcome = client.publish(&Publish::new(SUBJECT, b"123456"));
-    assert_eq!(outcome, Err(NotPublished::Limit(limit)));
+    assert_eq!(outcome, Err(Refused::Limits(limit)));
     let long = vec![b'x'; 1 << 20];
     world.borrow_mut().say("INFO {\"server_id\":\"TEST\",\"max_payload\":8388608}\r\n");
     all(&mut client);
-    let outcome = client.publish(&Publish::new(SUBJECT, &long));
-    assert_eq!(outcome, Err(NotPublished::TooLong), "it never fits");
+    // One that is longer than the buffer goes alone.
+    assert_eq!(client.publish(&Publish::new(SUBJECT, &long)), Ok(()));
+    assert_eq!(client.publish(&Publish::new(SUBJECT, b"")), Err(Refused::Full));
+    all(&mut client);
+    assert!(world.borrow().written.contains(&"x".repeat(1 << 20)));
+    assert_eq!(client.publish(&Publish::new(SUBJECT, b"")), Ok(()));
 }
 
 #[test]
 fn nothing_is_published_without_a_connection() {
     let (mut client, world) = scene(Config::DEFAULT);
     let message = Publish::new(SUBJECT, b"");
-    assert_eq!(client.publish(&message), Err(NotPublished::Offline));
+    assert_eq!(client.publish(&message), Err(Refused::Offline));
     assert!(matches!(soon(&mut client), Some(Incoming::Connected)));
     assert_eq!(client.publish(&message), Ok(()));
     world.borrow_mut().hang_up();
     soon(&mut client);
-    assert_eq!(client.publish(&message), Err(NotPublished::Offline));
-    client.close();
-    assert_eq!(client.publish(&message), Err(NotPublished::Closed(CloseReason::Closed)));
+    assert_eq!(client.publish(&message), Err(Refused::Offline));
+    client.abort();
+    assert_eq!(client.publish(&message), Err(Refused::Closed));
 }
 
 #[test]
@@ -314,7 +323,7 @@ fn a_message_that_is_too_long_counts_and_is_told() {
 #[test]
 fn flushes_have_one_outcome_each() {
     let (mut client, world) = connected();
-    let flushed = |id, is_done| format!("{:?}", Incoming::Flushed { id, is_done });
+    let flushed = |number, is_done| format!("{:?}", Incoming::Flushed { number, is_done });
     let first = client.flush().unwrap();
     let second = client.flush().unwrap();
     assert_eq!(all(&mut client), [flushed(first, true), flushed(second, true)]);
@@ -323,7 +332,64 @@ fn flushes_have_one_outcome_each() {
     assert!(all(&mut client).is_empty());
     world.borrow_mut().hang_up();
     world.borrow_mut().answers = true;
-    assert_eq!(all(&mut client)[..2], ["Disconnected(Closed)".to_owned(), flushed(lost, false)]);
+    assert!(matches!(soon(&mut client), Some(Incoming::Disconnected(DisconnectReason::Closed))));
+    // One that begins without a connection waits for one.
+    let early = client.flush().unwrap();
+    let came = [flushed(lost, false), "Reconnected".to_owned(), flushed(early, true)];
+    assert_eq!(all(&mut client), came);
+    client.abort();
+    let late = client.flush().unwrap();
+    assert_eq!(all(&mut client), [flushed(late, false), "Closed(Closed)".to_owned()]);
+}
+
+#[test]
+fn requests_have_one_outcome_each() {
+    let (mut client, world) = connected();
+    let ask = |client: &mut Client<Scripted>| {
+        client.request(SUBJECT, b"?", Duration::from_secs(5)).unwrap()
+    };
+    let replied = |id, reply| format!("{:?}", Incoming::Reply { id, reply });
+    let [answered, late, nobody, too_long] = std::array::from_fn(|_| ask(&mut client));
+    all(&mut client);
+    let written = world.borrow().written.clone();
+    let subjects: Vec<_> = written.lines().filter_map(|line| line.strip_prefix("PUB ")).collect();
+    let inboxes: Vec<_> = subjects.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
+    let sid = written.split("SUB _INBOX.").nth(1).unwrap().split([' ', '\r']).nth(1).unwrap();
+    assert_eq!((inboxes.len(), written.matches("SUB _INBOX.").count()), (4, 1));
+
+    let reply = format!("MSG {} {sid} 2\r\n42\r\n", inboxes[0]);
+    world.borrow_mut().say(&reply.repeat(2));
+    let status = "NATS/1.0 503\r\n\r\n";
+    world.borrow_mut().say(&format!("HMSG {} {sid} 16 16\r\n{status}\r\n", inboxes[2]));
+    let long = "x".repeat(1 << 20);
+    world.borrow_mut().say(&format!("MSG {} {sid} {}\r\n{long}\r\n", inboxes[3], long.len()));
+    match client.next(Instant::from_millis(0)) {
+        Some(Incoming::Reply { id, reply: Ok(reply) }) if id == answered => {
+            assert_eq!(reply.payload(), b"42");
+        }
+        other => panic!("{other:?}"),
+    }
+    let came = all(&mut client);
+    assert_eq!(came[0], replied(nobody, Err(Outcome::NoResponders)));
+    assert_eq!(came[1..], [replied(too_long, Err(Outcome::ReplyTooLong))]);
+    let until = client.now() + Duration::from_secs(5);
+    let told = format!("{:?}", client.next(until).unwrap());
+    assert_eq!(told, replied(late, Err(Outcome::TimedOut)));
+
+    // Not permitted, with the request or with its inbox; lost; closed.
+    let refused = ask(&mut client);
+    all(&mut client);
+    world.borrow_mut().say("-ERR 'Permissions Violation for Publish to \"a.b\"'\r\n");
+    assert!(all(&mut client).contains(&replied(refused, Err(Outcome::NotPermitted))));
+    let lost = ask(&mut client);
+    all(&mut client);
+    world.borrow_mut().hang_up();
+    let came = all(&mut client);
+    assert!(came.contains(&replied(lost, Err(Outcome::Disconnected))), "{came:?}");
+    assert_eq!(came.last().map(String::as_str), Some("Reconnected"));
+    let closed = ask(&mut client);
+    client.abort();
+    assert_eq!(all(&mut client)[0], replied(closed, Err(Outcome::Closed)));
 }
 
 #[test]
@@ -370,12 +436,22 @@ fn draining_ends_and_says_how() {
 fn closing_ends_every_step() {
     for dial in [Dial::Opens, Dial::Fails, Dial::Hangs] {
         for millis in [0, 1, 3000] {
-            let (mut client, world) = scene(Config::DEFAULT);
-            world.borrow_mut().dial = dial;
-            while client.next(Instant::from_millis(millis)).is_some() {}
-            client.close();
-            assert_eq!(all(&mut client), ["Closed(Closed)"], "{dial:?} {millis}");
-            assert!(!world.borrow().is_up, "{dial:?} {millis}");
+            for is_at_once in [true, false] {
+                let (mut client, world) = scene(Config::DEFAULT);
+                world.borrow_mut().dial = dial;
+                while client.next(Instant::from_millis(millis)).is_some() {}
+                if is_at_once {
+                    client.abort()
+                } else {
+                    client.close()
+                }
+                let came = all(&mut client);
+                assert_eq!(came.len(), 1, "{dial:?} {millis}: {came:?}");
+                let is_drained = came[0] == "Closed(Drained)";
+                assert!(is_drained || came[0] == "Closed(Closed)", "{came:?}");
+                assert!(!(is_drained && is_at_once), "{dial:?} {millis}");
+                assert!(!world.borrow().is_up, "{dial:?} {millis}");
+            }
         }
     }
 }

@@ -56,7 +56,7 @@ impl World {
         self.to_client.extend(text.as_bytes());
     }
 
-    pub(crate) fn hang_up(&mut self) {
+    pub(crate) const fn hang_up(&mut self) {
         self.has_ended = true;
     }
 

@@ -8,39 +8,48 @@ use std::time::Duration;
 use nats_proto::Filter;
 use nats_proto::Full;
 use nats_proto::Growable;
+use nats_proto::GrowableRequests;
+use nats_proto::Inbox;
 use nats_proto::Instant;
-use nats_proto::PercentEncoded;
+use nats_proto::Outcome;
 use nats_proto::QueueGroup;
+use nats_proto::RequestId;
+use nats_proto::RequestInbox;
 use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Sid;
+use nats_proto::Subject;
 use nats_proto::session::Config;
 use nats_proto::session::DisconnectReason;
-use nats_proto::session::Draining;
-use nats_proto::session::FlushId;
+use nats_proto::session::Flush;
 use nats_proto::session::FlushState;
+use nats_proto::session::Outstanding;
+use nats_proto::session::Phase;
+use nats_proto::session::Refused;
 use nats_proto::session::Session;
-use nats_proto::session::Step;
 use nats_proto::session::SubscribeError;
-use nats_proto::wire::Connect;
+use nats_proto::wire::Bounded;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
 use nats_proto::wire::Limits;
 use nats_proto::wire::Publish;
-use nats_proto::wire::SendBuf;
 use nats_proto::wire::ServerOp;
 
+use super::incoming::FlushNumber;
 use super::incoming::Incoming;
-use super::incoming::NotPublished;
+use super::incoming::NotRequested;
+use super::login::Login;
 use super::network::Network;
 
 /// How much is read at once, and how long a message may be, in bytes.
 const INPUT: usize = 64 * 1024;
-/// How much may wait to be written, in bytes: at least the longest control line, 4096 bytes.
+/// How much may wait to be written, in bytes: more than the longest control line, which has 4096. A
+/// message that is longer than all that waits alone.
 const OUTPUT: usize = 64 * 1024;
-/// How many flushes may wait for their outcome.
+/// How many flushes may wait for their outcome, and how many requests.
 const FLUSHES: usize = 16;
+const REQUESTS: usize = 256;
 /// How long a connection that takes nothing is waited for, before it is read from again.
 const WRITE: Duration = Duration::from_millis(20);
 
@@ -49,32 +58,21 @@ pub struct Client<N> {
     network: N,
     session: Session<Growable<()>>,
     login: Login,
-    /// Which connection, or attempt to make one, the network is at.
+    /// Which attempt to connect the network is at, or has made its connection in.
     dialed: Option<u32>,
     decoder: Decoder<FromServer>,
     /// What was read and not yet decoded: the bytes from `decoded` to `filled`.
     input: Vec<u8>,
     filled: usize,
     decoded: usize,
-    /// What is to be written: the bytes from `written` to `queued`.
+    /// What is to be written, and how much of it is.
     output: Vec<u8>,
-    queued: usize,
     written: usize,
-    flushes: VecDeque<FlushId>,
+    flushes: VecDeque<(FlushNumber, Flush)>,
+    last_flush: FlushNumber,
+    requests: RequestInbox<GrowableRequests<()>, Vec<u8>>,
     /// What one turn brought: emptied before the next one.
     incoming: VecDeque<Incoming>,
-}
-
-/// Who logs in, at every server.
-#[derive(Clone, Default)]
-pub struct Login {
-    /// The connection's name.
-    pub name: Option<String>,
-    /// A user's name; a token, if there is no password. Default: what the first address says that has
-    /// one, as in `nats://user:password@host`.
-    pub user: Option<String>,
-    /// The user's password.
-    pub password: Option<String>,
 }
 
 impl<N: Network> Client<N> {
@@ -94,11 +92,9 @@ impl<N: Network> Client<N> {
         for server in ServerUrl::list(servers) {
             let server = server?;
             session.add_server(&server)?;
-            if login.user.is_none() {
-                login.user = server.user().map(text);
-                login.password = server.password().map(text);
-            }
+            login.take_from(&server);
         }
+        let inbox = session.new_inbox(Inbox::DEFAULT_PREFIX)?;
         session.connect(network.now());
         Ok(Self {
             network,
@@ -109,10 +105,11 @@ impl<N: Network> Client<N> {
             input: vec![0; INPUT],
             filled: 0,
             decoded: 0,
-            output: vec![0; OUTPUT],
-            queued: 0,
+            output: Vec::new(),
             written: 0,
             flushes: VecDeque::new(),
+            last_flush: FlushNumber(0),
+            requests: RequestInbox::new(inbox, GrowableRequests::with_max(REQUESTS)),
             incoming: VecDeque::new(),
         })
     }
@@ -127,8 +124,8 @@ impl<N: Network> Client<N> {
             if let Some(incoming) = self.incoming.pop_front() {
                 return Some(incoming);
             }
-            if let Step::Stop(stop) = self.session.step() {
-                return Some(Incoming::Closed(stop));
+            if let Phase::Closed(reason) = self.session.phase() {
+                return Some(Incoming::Closed(reason));
             }
             if has_looked && self.network.now() >= until {
                 return None;
@@ -170,39 +167,53 @@ impl<N: Network> Client<N> {
     ///
     /// # Errors
     ///
-    /// [`NotPublished`], and nothing is sent then.
-    pub fn publish(&mut self, message: &Publish<'_>) -> Result<(), NotPublished> {
-        if !self.session.is_ready() {
-            return Err(match self.session.step() {
-                Step::Stop(stop) => NotPublished::Closed(stop),
-                _ => NotPublished::Offline,
-            });
-        }
-        self.session.publish_limits().check(message).map_err(NotPublished::Limit)?;
-        if message.encoded_len() > OUTPUT {
-            return Err(NotPublished::TooLong);
-        }
-        let mut out = room(&mut self.output, &mut self.written, &mut self.queued);
-        // A subscription that was made before goes first.
-        let is_in =
-            self.session.poll_transmit(&mut out).is_ok() && message.encode(&mut out).is_ok();
-        self.queued = out.len();
-        if is_in { Ok(()) } else { Err(NotPublished::Full) }
+    /// [`Refused`], and nothing is sent then. If it is [`Full`](Refused::Full), `next` makes room.
+    pub fn publish(&mut self, message: &Publish<'_>) -> Result<(), Refused> {
+        self.drop_written();
+        let is_alone = self.output.is_empty();
+        let room = OUTPUT + if is_alone { message.encoded_len() } else { 0 };
+        self.session.publish(message, &mut Bounded::new(&mut self.output, room))
     }
 
-    /// Asks for a sign that the server has everything that was published before:
-    /// [`Incoming::Flushed`].
+    /// Publishes a request, whose outcome comes as [`Incoming::Reply`] within `timeout`.
     ///
     /// # Errors
     ///
-    /// [`Full`] without a connection, and if as many wait already as may.
-    pub fn flush(&mut self) -> Result<FlushId, Full> {
+    /// [`NotRequested`], and nothing is sent then.
+    pub fn request(
+        &mut self,
+        subject: Subject<'_>,
+        payload: &[u8],
+        timeout: Duration,
+    ) -> Result<RequestId, NotRequested> {
+        let deadline = self.network.now() + timeout;
+        let mut text = Vec::new();
+        let session = &mut self.session;
+        let (id, reply) = self.requests.open(session, (), subject, deadline, (), &mut text)?;
+        let message = Publish { reply: Some(reply), ..Publish::new(subject, payload) };
+        match self.publish(&message) {
+            Ok(()) => self.requests.note_sent(id),
+            Err(refused) => {
+                self.requests.close(id);
+                return Err(refused.into());
+            }
+        }
+        Ok(id)
+    }
+
+    /// Asks for a sign that the server has everything that was published before, once there is a
+    /// connection: [`Incoming::Flushed`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if as many wait already as may.
+    pub fn flush(&mut self) -> Result<FlushNumber, Full> {
         if self.flushes.len() == FLUSHES {
             return Err(Full);
         }
-        let id = self.session.flush().ok_or(Full)?;
-        self.flushes.push_back(id);
-        Ok(id)
+        self.last_flush.0 += 1;
+        self.flushes.push_back((self.last_flush, Flush::new()));
+        Ok(self.last_flush)
     }
 
     /// Ends in good order: what is on its way to subscriptions still comes, and what was published
@@ -211,98 +222,98 @@ impl<N: Network> Client<N> {
         self.session.drain(self.network.now());
     }
 
-    /// Ends at once.
+    /// Ends as soon as the server has what was published. [`Incoming::Closed`] comes then.
     pub fn close(&mut self) {
-        self.session.abort();
+        self.session.close(Outstanding::NONE, self.network.now());
     }
 
-    /// Messages were taken as they came, so there is nothing to wait for but the server.
-    fn check_drained(&mut self) {
-        if self.session.draining() == Some(Draining::Arrived) {
-            if self.session.is_connected() {
-                self.session.finish(self.network.now());
-            } else {
-                self.session.finish_unconnected();
-            }
-        }
+    /// Ends at once.
+    pub fn abort(&mut self) {
+        self.session.abort();
     }
 
     /// Does what the session asks for, once, and waits no longer than it allows.
     fn turn(&mut self, until: Instant) {
-        let until = self.session.poll_timeout().map_or(until, |(deadline, _)| deadline.min(until));
-        match self.session.step() {
-            Step::Wait => self.network.sleep(until),
-            Step::Dial(server) => {
-                let attempt = Some(self.session.losses());
-                let mut opened = Ok(false);
-                if self.dialed != attempt {
-                    self.dialed = attempt;
-                    opened = self.network.dial(&server).map(|()| false);
-                }
-                match opened.and_then(|_| self.network.poll_open(until)) {
-                    Ok(true) => self.session.handle_open(),
-                    Ok(false) => {}
-                    Err(_) => self.lost(DisconnectReason::Unreachable),
-                }
-            }
-            Step::Secure(_) => {
-                let secured = match self.filled - self.decoded {
-                    0 => self.network.secure(self.session.tls_name(), until),
-                    // Somebody speaks before there is TLS.
-                    _ => Err(io::ErrorKind::InvalidData.into()),
-                };
-                match secured {
-                    // Nothing was unread.
-                    Ok(()) => drop(self.session.handle_secured(0, self.network.now())),
-                    Err(_) => self.lost(DisconnectReason::Tls),
-                }
-            }
-            Step::Login(challenge) => {
-                let Login { name, user, password } = &self.login;
-                let token = user.as_deref().filter(|_| password.is_none());
-                let connect = Connect {
-                    name: name.as_deref(),
-                    auth_token: token,
-                    user: user.as_deref().filter(|_| password.is_some()),
-                    pass: password.as_deref(),
-                    headers: challenge.headers,
-                    no_responders: challenge.headers,
-                    ..Connect::DEFAULT
-                };
-                let room = self.output.get_mut(self.queued..).unwrap_or_default();
-                self.queued += self.session.login(&connect, room);
-                self.write(until);
-            }
-            Step::Exchange => self.exchange(until),
-            _ => {}
+        let deadlines =
+            [self.session.poll_timeout().map(|(at, _)| at), self.requests.poll_timeout()];
+        let until = deadlines.into_iter().flatten().fold(until, Instant::min);
+        match self.session.phase() {
+            Phase::Wait => self.network.sleep(until),
+            Phase::Dial(attempt) => self.dial(attempt, until),
+            Phase::Secure => self.secure(until),
+            Phase::Login => self.log_in(),
+            Phase::Exchange => self.exchange(until),
+            Phase::Closed(_) => {}
         }
-        self.handle_timeout();
+        let now = self.network.now();
+        while let Some(event) = self.session.handle_timeout(now) {
+            self.incoming.extend(Incoming::of(event));
+        }
     }
 
-    /// Everything that is due.
-    fn handle_timeout(&mut self) {
-        let now = self.network.now();
-        while self.session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now) {
-            let event = self.session.handle_timeout(now);
-            self.incoming.extend(event.and_then(Incoming::of));
+    fn dial(&mut self, attempt: u32, until: Instant) {
+        let mut begun = Ok(());
+        if self.dialed != Some(attempt)
+            && let Some(server) = self.session.target()
+        {
+            self.dialed = Some(attempt);
+            begun = self.network.dial(&server);
+        }
+        match begun.and_then(|()| self.network.poll_open(until)) {
+            Ok(true) => self.session.handle_open(),
+            Ok(false) => {}
+            Err(_) => self.lost(DisconnectReason::Unreachable),
+        }
+    }
+
+    fn secure(&mut self, until: Instant) {
+        match self.network.secure(self.session.tls_name(), until) {
+            Ok(()) => {
+                let unread = self.filled - self.decoded;
+                let event = self.session.handle_secured(unread, self.network.now());
+                self.incoming.extend(event.and_then(Incoming::of));
+            }
+            Err(_) => self.lost(DisconnectReason::Tls),
+        }
+    }
+
+    /// Again and again, until CONNECT is whole.
+    fn log_in(&mut self) {
+        let mut part = [0; 512];
+        match self.session.log_in(&self.login.client_info(), &self.login.auth(), &mut part) {
+            Ok(len) => self.output.extend(part.iter().take(len)),
+            Err(_) => self.lost(DisconnectReason::Auth),
         }
     }
 
     /// Writes and reads. While there is more to write, reading does not wait.
     fn exchange(&mut self, until: Instant) {
-        self.transmit();
+        self.drop_written();
+        let _ = self.session.poll_transmit(&mut Bounded::new(&mut self.output, OUTPUT));
         let now = self.network.now();
-        if self.written < self.queued {
+        if !self.output.is_empty() {
             self.write(until.min(now + WRITE));
         }
-        let is_more = self.written < self.queued || self.session.has_transmit();
-        let until = if is_more { now } else { until };
+        let is_more = self.written < self.output.len() || self.session.has_transmit();
+        if self.session.phase() == Phase::Exchange {
+            self.read(if is_more { now } else { until });
+        }
+    }
+
+    fn write(&mut self, until: Instant) {
+        let rest = self.output.get(self.written..).unwrap_or_default();
+        match self.network.write(rest, until) {
+            Ok(0) => self.lost(DisconnectReason::Io),
+            Ok(len) => self.written += len,
+            Err(error) if is_over(&error) => {}
+            Err(_) => self.lost(DisconnectReason::Io),
+        }
+    }
+
+    fn read(&mut self, until: Instant) {
         self.input.copy_within(self.decoded..self.filled, 0);
         self.filled -= std::mem::take(&mut self.decoded);
         let room = self.input.get_mut(self.filled..).unwrap_or_default();
-        if !matches!(self.session.step(), Step::Exchange) || room.is_empty() {
-            return;
-        }
         match self.network.read(room, until) {
             Ok(0) => self.lost(DisconnectReason::Closed),
             Ok(len) => self.filled += len,
@@ -311,21 +322,10 @@ impl<N: Network> Client<N> {
         }
     }
 
-    fn write(&mut self, until: Instant) {
-        let bytes = self.output.get(self.written..self.queued).unwrap_or_default();
-        match self.network.write(bytes, until) {
-            Ok(0) if !bytes.is_empty() => self.lost(DisconnectReason::Io),
-            Ok(len) => self.written += len,
-            Err(error) if is_over(&error) => {}
-            Err(_) => self.lost(DisconnectReason::Io),
-        }
-    }
-
-    /// Control lines that are due. What has no room is written later.
-    fn transmit(&mut self) {
-        let mut out = room(&mut self.output, &mut self.written, &mut self.queued);
-        let _ = self.session.poll_transmit(&mut out);
-        self.queued = out.len();
+    /// What is written makes room.
+    fn drop_written(&mut self) {
+        self.output.drain(..std::mem::take(&mut self.written));
+        self.output.shrink_to(OUTPUT);
     }
 
     /// Decodes until something comes, or no frame is whole.
@@ -333,7 +333,7 @@ impl<N: Network> Client<N> {
         let now = self.network.now();
         let input = std::mem::take(&mut self.input);
         // What stands behind the end of a connection, or before TLS, is for nobody.
-        while matches!(self.session.step(), Step::Exchange)
+        while self.session.phase() == Phase::Exchange
             && self.incoming.is_empty()
             && let Some(bytes) = input.get(self.decoded..self.filled)
         {
@@ -351,46 +351,68 @@ impl<N: Network> Client<N> {
     }
 
     fn handle(&mut self, op: ServerOp<'_>, now: Instant) {
-        let incoming = match op {
+        match op {
+            ServerOp::Message(message) if self.session.deliver(message.sid()).is_none() => {}
+            ServerOp::Message(message) if self.requests.is_inbox(message.sid()) => {
+                if let Some((id, (), outcome)) = self.requests.handle_reply(&message) {
+                    let reply = match outcome {
+                        Outcome::Answered => Ok(message.map(<[u8]>::to_vec)),
+                        outcome => Err(outcome),
+                    };
+                    self.incoming.push_back(Incoming::Reply { id, reply });
+                }
+            }
             ServerOp::Message(message) => {
-                let is_wanted = self.session.deliver(message.sid()).is_some();
-                is_wanted.then(|| Incoming::Message(message.map(<[u8]>::to_vec)))
+                self.incoming.push_back(Incoming::Message(message.map(<[u8]>::to_vec)));
             }
             // It counts as delivered.
-            ServerOp::Oversized(long) => {
-                let (sid, size) = (long.sid, long.size);
-                self.session.deliver(sid).map(|()| Incoming::TooLong { sid, size })
+            ServerOp::Oversized(long) if self.session.deliver(long.sid).is_none() => {}
+            ServerOp::Oversized(long) if self.requests.is_inbox(long.sid) => {
+                if let Some((id, (), outcome)) = self.requests.handle_oversized(&long) {
+                    self.incoming.push_back(Incoming::Reply { id, reply: Err(outcome) });
+                }
             }
-            ServerOp::Control(op) => self.session.handle_control(op, now).and_then(Incoming::of),
-            _ => None,
-        };
-        self.incoming.extend(incoming);
+            ServerOp::Oversized(long) => {
+                self.incoming.push_back(Incoming::TooLong { sid: long.sid, size: long.size });
+            }
+            ServerOp::Control(op) => {
+                if let Some(event) = self.session.handle_control(op, now) {
+                    self.requests.handle_event(&event, tell(&mut self.incoming));
+                    self.incoming.extend(Incoming::of(event));
+                }
+            }
+            _ => {}
+        }
     }
 
     /// What follows from anything that happened to the session.
     fn settle(&mut self) {
         // What belongs to a connection that is over goes with it.
-        let is_stopped = matches!(self.session.step(), Step::Stop(_));
-        if self.dialed.is_some() && (is_stopped || self.dialed != Some(self.session.losses())) {
+        if self.dialed.is_some_and(|attempt| attempt != self.session.connection()) {
             self.dialed = None;
             self.network.hang_up();
-            self.decoder = Decoder::new(Limits::for_buffer(INPUT));
-            (self.filled, self.decoded) = (0, 0);
-            (self.queued, self.written) = (0, 0);
+            self.decoder = Decoder::new(self.decoder.limits());
+            (self.filled, self.decoded, self.written) = (0, 0, 0);
+            self.output.clear();
         }
+        let now = self.network.now();
+        self.requests.settle(&self.session, now, tell(&mut self.incoming));
         while let Some(released) = self.session.poll_released() {
-            let (sid, reason) = (released.sid, released.ended);
-            self.incoming.push_back(Incoming::Ended { sid, reason });
+            if !self.requests.handle_released(&released, tell(&mut self.incoming)) {
+                let (sid, reason) = (released.sid, released.ended);
+                self.incoming.push_back(Incoming::Ended { sid, reason });
+            }
         }
-        while let Some(&id) = self.flushes.front() {
-            let is_done = match self.session.flush_state(id) {
-                FlushState::Pending => break,
-                state => state == FlushState::Done,
-            };
-            self.flushes.pop_front();
-            self.incoming.push_back(Incoming::Flushed { id, is_done });
-        }
-        self.check_drained();
+        let (session, incoming) = (&mut self.session, &mut self.incoming);
+        self.flushes.retain_mut(|(number, flush)| {
+            let state = session.poll_flush(flush, false);
+            if state != FlushState::Pending {
+                let (number, is_done) = (*number, state == FlushState::Done);
+                incoming.push_back(Incoming::Flushed { number, is_done });
+            }
+            state == FlushState::Pending
+        });
+        self.session.poll_drained(Outstanding::NONE);
     }
 
     /// The one place where what went wrong reaches the session.
@@ -407,22 +429,9 @@ impl<N> std::fmt::Debug for Client<N> {
     }
 }
 
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-fn text(encoded: PercentEncoded<'_>) -> String {
-    String::from_utf8_lossy(&encoded.bytes().collect::<Vec<_>>()).into_owned()
-}
-
-/// The free part of the output. What is written leaves it first.
-fn room<'o>(output: &'o mut [u8], written: &mut usize, queued: &mut usize) -> SendBuf<'o> {
-    output.copy_within(*written..*queued, 0);
-    *queued -= *written;
-    *written = 0;
-    SendBuf::resume(output, *queued)
+/// Tells how a request ended that has no reply.
+fn tell(incoming: &mut VecDeque<Incoming>) -> impl FnMut(RequestId, &mut (), Outcome) {
+    |id, (), outcome| incoming.push_back(Incoming::Reply { id, reply: Err(outcome) })
 }
 
 /// Whether that says only that nothing came, or went, in time.

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use nats_proto::Message;
+use nats_proto::Outcome;
+use nats_proto::RequestError;
+use nats_proto::RequestId;
 use nats_proto::Sid;
 use nats_proto::session::CloseReason;
 use nats_proto::session::DisconnectReason;
 use nats_proto::session::EndReason;
 use nats_proto::session::Event;
-use nats_proto::session::FlushId;
-use nats_proto::wire::PublishError;
+use nats_proto::session::Refused;
 
 /// What [`Client::next`](super::client::Client::next) brings.
 #[derive(Debug)]
@@ -30,10 +32,17 @@ pub enum Incoming {
         /// Why.
         reason: EndReason,
     },
+    /// How a request ended.
+    Reply {
+        /// Which.
+        id: RequestId,
+        /// The reply, or why there is none.
+        reply: Result<Message<Vec<u8>>, Outcome>,
+    },
     /// How a flush ended.
     Flushed {
         /// Which.
-        id: FlushId,
+        number: FlushNumber,
         /// Whether the server has everything that was published before. If not, the connection was
         /// lost, and it may have it, or not.
         is_done: bool,
@@ -51,6 +60,10 @@ pub enum Incoming {
     Closed(CloseReason),
 }
 
+/// Which flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlushNumber(pub(super) u64);
+
 impl Incoming {
     /// An event of the session, if it is one for the application.
     pub(super) fn of(event: Event<'_>) -> Option<Self> {
@@ -66,39 +79,38 @@ impl Incoming {
     }
 }
 
-/// Why a message was not published.
+/// Why a request was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotPublished {
-    /// There is no connection at the moment.
-    Offline,
-    /// There will be none again.
-    Closed(CloseReason),
-    /// Too much waits to be written: call [`Client::next`](super::client::Client::next).
-    Full,
-    /// It is longer than the client's buffer.
-    TooLong,
-    /// The server does not take it.
-    Limit(PublishError),
+pub enum NotRequested {
+    /// There is no place for it, or no subscription for its reply.
+    Request(RequestError),
+    /// It was not published.
+    Publish(Refused),
 }
 
-impl fmt::Display for NotPublished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Offline => "there is no connection",
-            Self::Closed(_) => "the connection is closed",
-            Self::Full => "the send buffer is full",
-            Self::TooLong => "the message is longer than the send buffer",
-            Self::Limit(_) => "the server does not accept the message",
-        })
+impl From<RequestError> for NotRequested {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
     }
 }
 
-impl std::error::Error for NotPublished {
+impl From<Refused> for NotRequested {
+    fn from(refused: Refused) -> Self {
+        Self::Publish(refused)
+    }
+}
+
+impl fmt::Display for NotRequested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request was not sent")
+    }
+}
+
+impl std::error::Error for NotRequested {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Closed(stop) => Some(stop),
-            Self::Limit(error) => Some(error),
-            _ => None,
+            Self::Request(error) => Some(error),
+            Self::Publish(refused) => Some(refused),
         }
     }
 }

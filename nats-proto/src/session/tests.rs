@@ -11,6 +11,7 @@ mod phases;
 mod publishing;
 mod reconnecting;
 mod refusing;
+mod requesting;
 mod subscribing;
 
 use std::format;

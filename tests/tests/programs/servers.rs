@@ -10,6 +10,8 @@ use std::time::Instant;
 use nats_examples::broker::Broker;
 use nats_examples::broker::Options;
 use nats_tests::NatsServer;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 
 use crate::ADDRESS;
 
@@ -40,6 +42,28 @@ impl Server {
     pub(crate) fn refusing() -> Self {
         let user = Some(("somebody".to_owned(), "else".to_owned()));
         Self::broker_with("a broker that refuses", Options { user, ..Options::default() })
+    }
+
+    /// One that sends a message which is longer than a small buffer before it answers PING.
+    pub(crate) fn long_winded() -> Self {
+        let listener = listen();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.spawn(async move {
+            listener.set_nonblocking(true).expect("a mode");
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut heard = Vec::new();
+                while !heard.ends_with(b"PING\r\n") && socket.read_buf(&mut heard).await.is_ok() {}
+                let long = "x".repeat(100_000);
+                let words = format!("INFO {{}}\r\nMSG long 1 {}\r\n{long}\r\nPONG\r\n", long.len());
+                let _ = socket.write_all(words.as_bytes()).await;
+            }
+        });
+        Self {
+            name: "a server that sends long messages".to_owned(),
+            is_refusing: false,
+            _running: Running::Broker(runtime),
+        }
     }
 
     fn broker_with(name: &str, options: Options) -> Self {

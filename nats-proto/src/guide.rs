@@ -1,0 +1,23 @@
+//! Chapters on what takes more than one type.
+
+#[doc = include_str!("../docs/driver.md")]
+#[doc = "```"]
+#[doc = "mod network {"]
+#[doc = include_str!("../docs/driver/network.rs")]
+#[doc = "}"]
+#[doc = ""]
+#[doc = "mod incoming {"]
+#[doc = include_str!("../docs/driver/incoming.rs")]
+#[doc = "}"]
+#[doc = ""]
+#[doc = "mod login {"]
+#[doc = include_str!("../docs/driver/login.rs")]
+#[doc = "}"]
+#[doc = ""]
+#[doc = "mod client {"]
+#[doc = include_str!("../docs/driver/client.rs")]
+#[doc = "}"]
+#[doc = "# fn main() {}"]
+#[doc = "```"]
+#[doc = include_str!("../docs/checklist.md")]
+pub mod driver {}
