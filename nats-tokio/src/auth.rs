@@ -1,11 +1,10 @@
 //! Who we are, and what proves it.
 
-pub(crate) mod login;
-mod proof;
+mod resolved;
 mod source;
 #[cfg(test)]
 mod tests;
-pub(crate) mod url;
+mod url;
 
 use std::error::Error;
 use std::fmt;
@@ -21,8 +20,9 @@ use nats_proto::nkeys::KeyKind;
 #[cfg(feature = "nkeys")]
 use nats_proto::nkeys::KeyPair;
 use nats_proto::nkeys::PublicKey;
-pub(crate) use proof::ResolvedAuth;
+pub(crate) use resolved::ResolvedAuth;
 pub(crate) use source::Source;
+pub(crate) use url::UrlCredentials;
 use zeroize::Zeroizing;
 
 /// Credentials of one kind: what [`ConnectOptions::auth_callback`](crate::ConnectOptions::auth_callback)

@@ -23,7 +23,7 @@ use tokio::io::AsyncWriteExt;
 use self::exchange::Exchange;
 use self::inbound::Inbound;
 use self::timers::Timers;
-use crate::auth::login::Login;
+use crate::auth::Source;
 use crate::error::Failure;
 use crate::options::reconnect::Hooks;
 use crate::state::batch::Batch;
@@ -39,11 +39,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     dialer: Dialer,
-    login: Login,
+    auth: Source,
     hooks: Hooks,
     stream: Option<Box<dyn Transport>>,
-    /// Whether there is TLS between us and the server.
-    is_secure: bool,
     inbound: Inbound,
     /// What is being written.
     batch: Batch,
@@ -70,16 +68,15 @@ struct Turn {
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, dialer: Dialer, login: Login, hooks: Hooks) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, dialer: Dialer, auth: Source, hooks: Hooks) -> Self {
         let timers = Timers::new(shared.now());
         let inbound = Inbound::new(shared.options.max_message);
         Self {
             shared,
             dialer,
-            login,
+            auth,
             hooks,
             stream: None,
-            is_secure: false,
             inbound,
             batch: Batch::default(),
             exchange: Exchange::default(),
@@ -170,7 +167,7 @@ impl Driver {
         } else {
             shared.end_released(&mut control);
         }
-        let look = shared.check_drained(&mut control, now);
+        let look = shared.poll_drained(&mut control, now);
         self.exchange.is_connected = control.session.is_connected();
         turn.is_over = control.session.phase() != phase;
         let deadline = control.session.poll_timeout().map(|(deadline, _)| deadline);

@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use nats_proto::session;
+
 use super::Auth;
 use super::Challenge;
 use super::ResolvedAuth;
+use super::UrlCredentials;
 use crate::error::AuthError;
 use crate::error::CredentialsError;
 
@@ -26,6 +29,9 @@ pub(crate) enum Source {
 
 type Asking = Pin<Box<dyn Future<Output = Result<Auth, Box<dyn Error + Send + Sync>>> + Send>>;
 
+/// Getting credentials, which may take its time.
+pub(crate) type Resolving = Pin<Box<dyn Future<Output = Result<ResolvedAuth, AuthError>> + Send>>;
+
 impl Source {
     pub(crate) fn callback<F, A>(ask: F) -> Self
     where
@@ -35,12 +41,29 @@ impl Source {
         Self::Callback(Arc::new(move |challenge| Box::pin(ask(challenge))))
     }
 
-    pub(crate) const fn is_none(&self) -> bool {
+    const fn is_none(&self) -> bool {
         matches!(self, Self::Fixed(auth) if auth.is_none())
     }
 
-    /// Answers a challenge.
-    pub(crate) async fn prove(self, challenge: Challenge) -> Result<ResolvedAuth, AuthError> {
+    /// The credentials for the server of a challenge. Those of its URL come first. Nothing happens
+    /// before it is polled.
+    pub(crate) fn resolve_for(
+        &self,
+        of_urls: &UrlCredentials,
+        challenge: &session::Challenge<'_>,
+    ) -> Resolving {
+        let of_url = of_urls.find(&challenge.server, self.is_none());
+        let source = of_url.map_or_else(|| self.clone(), |auth| auth.clone().into());
+        let challenge = Challenge {
+            server: challenge.server.to_string(),
+            nonce: challenge.nonce().unwrap_or_default().to_owned(),
+            auth_required: challenge.auth_required,
+        };
+        Box::pin(source.resolve(challenge))
+    }
+
+    /// The credentials for a challenge.
+    pub(super) async fn resolve(self, challenge: Challenge) -> Result<ResolvedAuth, AuthError> {
         let nonce = challenge.nonce.clone();
         let auth = match self {
             Self::Fixed(auth) => auth,
@@ -49,7 +72,7 @@ impl Source {
             Self::File(path) => read(path).await?,
             Self::Callback(ask) => ask(challenge).await.map_err(AuthError::Callback)?,
         };
-        auth.prove(nonce).await
+        auth.resolve(nonce).await
     }
 }
 

@@ -41,3 +41,58 @@ fn of_url(url: &ServerUrl<'_>) -> Auth {
         (None, _) => Auth::none(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nats_proto::session;
+
+    use super::*;
+    use crate::options::ConnectOptions;
+
+    /// User, password and token that are sent to a server.
+    async fn told(options: ConnectOptions, server: &str) -> String {
+        let urls = SERVERS.map(|text| ServerUrl::new(text).unwrap());
+        let server = ServerUrl::new(server).unwrap();
+        let challenge =
+            session::Challenge { server, nonce: "", auth_required: true, headers: true };
+        let resolving = options.auth.resolve_for(&UrlCredentials::new(&urls), &challenge);
+        match resolving.await.unwrap().get() {
+            session::Auth::UserAndPassword { user, password } => {
+                format!("({user:?}) ({password:?}) -")
+            }
+            session::Auth::Token(token) => format!("- - ({token:?})"),
+            session::Auth::None => "- - -".to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const SERVERS: [&str; 3] = ["c", "nats://u:p%40@a", "nats://t0ken@b:1"];
+
+    #[tokio::test]
+    async fn a_urls_own_credentials_come_first() {
+        for (server, expected) in [
+            ("nats://A:4222", "(\"u\") (\"p@\") -"),
+            ("b:1", "- - (\"t0ken\")"),
+            ("c", "- - (\"opt\")"),
+            ("discovered", "- - (\"opt\")"),
+        ] {
+            assert_eq!(
+                told(ConnectOptions::new().token("opt"), server).await,
+                expected,
+                "{server}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn discovered_servers_belong_to_the_ones_we_know() {
+        for (server, expected) in [
+            ("a", "(\"u\") (\"p@\") -"),
+            ("b:1", "- - (\"t0ken\")"),
+            ("c", "- - -"),
+            ("discovered", "(\"u\") (\"p@\") -"),
+        ] {
+            assert_eq!(told(ConnectOptions::new(), server).await, expected, "{server}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use nats_proto::RngSeed;
 use nats_proto::Subject;
 use nats_proto::session::Session;
 
-use crate::auth::url::UrlCredentials;
+use crate::auth::UrlCredentials;
 use crate::client::Client;
 use crate::driver::Driver;
 use crate::entropy::entropy;
@@ -128,7 +128,7 @@ impl Client {
     fn start(mut options: ConnectOptions, servers: &[String]) -> Result<Self, ConnectError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let servers = parse_servers(servers)?;
-        let login = options.login().map_err(ConnectError::InvalidCredentials)?;
+        let auth = options.take_auth().map_err(ConnectError::InvalidCredentials)?;
         let dialer = options.dialer()?;
         let mut session = Session::new(options.config, RngSeed(entropy()?));
         for server in &servers {
@@ -147,7 +147,7 @@ impl Client {
             control.url_credentials = UrlCredentials::new(&servers);
             control.session.connect(shared.now());
         }
-        let driver = Driver::new(Arc::clone(&shared), dialer, login, hooks);
+        let driver = Driver::new(Arc::clone(&shared), dialer, auth, hooks);
         runtime.spawn(driver.run());
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }

@@ -51,7 +51,7 @@ impl<'a> Drain<'a> {
         let shared = self.shared;
         let now = shared.now();
         let mut control = lock(&shared.control);
-        if control.session.draining().is_none() {
+        if !control.session.is_draining() {
             shared.begin_to_drain(&mut control);
             control.session.drain(now);
         }

@@ -6,8 +6,8 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
+use nats_proto::session;
 use nats_proto::session::CloseReason;
-use nats_proto::session::FlushId;
 use nats_proto::session::FlushState;
 use tokio::time::Sleep;
 
@@ -29,7 +29,7 @@ use crate::sync::lock;
 pub struct Flush<'a> {
     shared: &'a Shared,
     timeout: Duration,
-    id: Option<FlushId>,
+    flush: session::Flush,
     watch: Watch<'a>,
     /// Until when, once that is more than a moment.
     sleep: Option<Pin<Box<Sleep>>>,
@@ -38,7 +38,7 @@ pub struct Flush<'a> {
 impl<'a> Flush<'a> {
     pub(crate) fn new(shared: &'a Shared) -> Self {
         let timeout = shared.options.config.flush_timeout;
-        Self { shared, timeout, id: None, watch: Watch::default(), sleep: None }
+        Self { shared, timeout, flush: session::Flush::new(), watch: Watch::default(), sleep: None }
     }
 
     /// How long to wait at the most, from the first time the future is polled. Default that of the
@@ -50,39 +50,34 @@ impl<'a> Flush<'a> {
 }
 
 /// Asks for a PING as soon as there is a connection, and then for its PONG.
-fn check(shared: &Shared, id: &mut Option<FlushId>) -> Option<Result<(), FlushError>> {
+fn check(shared: &Shared, flush: &mut session::Flush) -> Option<Result<(), FlushError>> {
     let mut control = lock(&shared.control);
-    let stop = control.stopped();
-    let Some(known) = *id else {
-        if stop.is_some() {
-            return Some(Err(FlushError::Closed));
-        }
-        *id = control.session.flush();
-        if id.is_some() {
-            shared.transmit(&mut control);
-        }
-        return None;
-    };
-    let is_over = match control.session.flush_state(known) {
-        FlushState::Done => return Some(Ok(())),
-        FlushState::Lost => true,
-        FlushState::Pending => control.is_over,
-    };
-    is_over.then_some(Err(match stop {
-        Some(CloseReason::Closed | CloseReason::Drained | CloseReason::DrainTimedOut) => {
-            FlushError::Closed
-        }
-        _ => FlushError::Disconnected,
-    }))
+    let had_begun = flush.has_begun();
+    let unsent = !had_begun && lock(&shared.outbound).has_unsent();
+    let state = control.session.poll_flush(flush, unsent);
+    if flush.has_begun() && !had_begun {
+        shared.transmit(&mut control);
+    }
+    match state {
+        FlushState::Done => Some(Ok(())),
+        FlushState::Pending if !control.is_over => None,
+        _ if !flush.has_begun() => Some(Err(FlushError::Closed)),
+        _ => Some(Err(match control.stopped() {
+            Some(CloseReason::Closed | CloseReason::Drained | CloseReason::DrainTimedOut) => {
+                FlushError::Closed
+            }
+            _ => FlushError::Disconnected,
+        })),
+    }
 }
 
 impl Future for Flush<'_> {
     type Output = Result<(), FlushError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { shared, timeout, id, watch, sleep } = self.get_mut();
+        let Self { shared, timeout, flush, watch, sleep } = self.get_mut();
         let shared = *shared;
-        if let Poll::Ready(outcome) = watch.poll(&shared.changed, cx, || check(shared, id)) {
+        if let Poll::Ready(outcome) = watch.poll(&shared.changed, cx, || check(shared, flush)) {
             return Poll::Ready(outcome);
         }
         let sleep = sleep.get_or_insert_with(|| {
@@ -91,7 +86,7 @@ impl Future for Flush<'_> {
             Box::pin(tokio::time::sleep(*timeout))
         });
         sleep.as_mut().poll(cx).map(|()| {
-            Err(if id.is_some() { FlushError::TimedOut } else { FlushError::NotConnected })
+            Err(if flush.has_begun() { FlushError::TimedOut } else { FlushError::NotConnected })
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The servers to choose from.
 
-use crate::auth::url::UrlCredentials;
+use crate::auth::UrlCredentials;
 use crate::client::Client;
 use crate::error::ConnectError;
 use crate::options::reconnect::PoolServer;

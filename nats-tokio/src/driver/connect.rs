@@ -6,12 +6,13 @@ use std::task::Poll;
 
 use nats_proto::Scheme;
 use nats_proto::session::DisconnectReason;
+use nats_proto::session::NoNonce;
 use nats_proto::session::Phase;
-use nats_proto::wire::Connect;
 use zeroize::Zeroizing;
 
 use super::Driver;
 use crate::auth::ResolvedAuth;
+use crate::error::AuthError;
 use crate::error::Failure;
 use crate::error::TlsError;
 use crate::state::batch::Batch;
@@ -42,7 +43,7 @@ impl Driver {
         if let Some(address) = first {
             self.shared.control.log.connecting(&address);
         }
-        self.is_secure = target.scheme == Scheme::Wss;
+        let is_secure = target.scheme == Scheme::Wss;
         let dialing = self.dialer.open(target, name);
         let Some(stream) = self.prepare(phase, dialing).await else { return };
         let mut control = lock(&self.shared.control);
@@ -51,31 +52,33 @@ impl Driver {
         }
         control.session.handle_open();
         // A server that begins with TLS is not expected to say anything before.
-        if !self.is_secure && control.session.phase() == Phase::Exchange {
+        if !is_secure && control.session.phase() == Phase::Exchange {
             control.failure = Some(Failure::NoInfo);
         }
         drop(control);
         self.stream = Some(stream);
     }
 
-    /// Puts TLS on the connection.
+    /// Puts TLS on the connection, unless the server has said something before that.
     pub(super) async fn secure(&mut self) {
         let Some(stream) = self.stream.take() else {
             return self.lose(Phase::Secure, DisconnectReason::Closed, None);
         };
-        if !self.inbound.is_empty() {
-            let injected = Failure::Io(TlsError::Injected.into());
-            return self.lose(Phase::Secure, DisconnectReason::Tls, Some(injected));
+        let unread = self.inbound.unread();
+        if unread == 0 {
+            let name = lock(&self.shared.control).session.tls_name().to_owned();
+            let securing = self.dialer.secure(stream, name);
+            let Some(stream) = self.prepare(Phase::Secure, securing).await else { return };
+            self.stream = Some(stream);
         }
-        let name = lock(&self.shared.control).session.tls_name().to_owned();
-        let securing = self.dialer.secure(stream, name);
-        let Some(stream) = self.prepare(Phase::Secure, securing).await else { return };
+        let now = self.shared.now();
         let mut control = lock(&self.shared.control);
-        if control.session.phase() == Phase::Secure {
-            // Nothing was unread: it was looked at before.
-            control.session.handle_secured(0, self.shared.now());
-            drop(control);
-            (self.stream, self.is_secure) = (Some(stream), true);
+        if unread > 0 {
+            control.failure = Some(Failure::Io(TlsError::Injected.into()));
+        }
+        if let Some(event) = control.session.handle_secured(unread, now) {
+            self.shared.apply(&mut control, &event);
+            self.shared.transmit(&mut control);
         }
     }
 
@@ -103,34 +106,34 @@ impl Driver {
         .await
     }
 
-    /// Finds out what to say of who we are, which may take its time, and says it.
+    /// Gets the credentials, which may take its time, and writes CONNECT and what follows it.
     pub(super) async fn log_in(&mut self) {
-        let proving = {
+        let resolving = {
             let control = lock(&self.shared.control);
             let Some(challenge) = control.session.challenge() else { return };
-            self.login.prove(&control.url_credentials, &challenge)
+            self.auth.resolve_for(&control.url_credentials, &challenge)
         };
-        match self.unless_changed(Phase::Login, proving).await {
-            Some(Ok(proof)) => self.put_connect(&proof),
-            Some(Err(error)) => {
-                self.lose(Phase::Login, DisconnectReason::Auth, Some(Failure::Login(error)))
-            }
-            None => {}
+        let auth = match self.unless_changed(Phase::Login, resolving).await {
+            None => return,
+            Some(auth) => auth.and_then(|auth| self.put_connect(&auth)),
+        };
+        if let Err(error) = auth {
+            self.lose(Phase::Login, DisconnectReason::Auth, Some(Failure::Login(error)));
         }
     }
 
-    /// Writes CONNECT and what follows it.
-    fn put_connect(&mut self, proof: &ResolvedAuth) {
+    fn put_connect(&mut self, auth: &ResolvedAuth) -> Result<(), AuthError> {
+        let client = self.shared.options.client_info();
         let mut control = lock(&self.shared.control);
-        let Some(challenge) = control.session.challenge() else { return };
-        let connect = Connect {
-            tls_required: self.is_secure,
-            ..self.login.connect(challenge.headers, proof)
-        };
-        let mut line = Zeroizing::new(vec![0; connect.encoded_len()]);
-        let len = control.session.login(&connect, &mut line);
-        line.truncate(len);
-        self.batch.put_secret(line);
-        self.batch.put_control(|out| control.session.poll_transmit(out));
+        let session = &mut control.session;
+        let len = session.log_in_len(&client, &auth.get()).map_err(|NoNonce| AuthError::NoNonce)?;
+        let mut line = Zeroizing::new(vec![0; len]);
+        let len = session.log_in(&client, &auth.get(), &mut line);
+        line.truncate(len.map_err(|NoNonce| AuthError::NoNonce)?);
+        if !line.is_empty() {
+            self.batch.put_secret(line);
+        }
+        self.batch.put_control(|out| session.poll_transmit(out));
+        Ok(())
     }
 }

@@ -135,9 +135,9 @@ impl Inbound {
         self.is_unlimited = true;
     }
 
-    /// Whether everything that was read has been dealt with.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+    /// How many bytes were read and not dealt with.
+    pub(crate) fn unread(&self) -> usize {
+        self.buffer.len()
     }
 
     /// The buffer to read into, with room.
@@ -179,7 +179,7 @@ impl Inbound {
         shared.counters.in_messages.add(messages);
         outcome.is_behind = self.deliver(shared, control, consumed);
         if outcome.has_control {
-            if let Some(number) = control.confirmed() {
+            if let Some(number) = control.newly_confirmed() {
                 lock(&shared.outbound).confirm(number);
             }
             control.later.note_changed();

@@ -5,10 +5,11 @@ use std::future::Future;
 #[cfg(feature = "nkeys")]
 use std::path::PathBuf;
 
+use nats_proto::session::ClientInfo;
+
 use crate::auth::Auth;
 use crate::auth::Challenge;
 use crate::auth::Source;
-use crate::auth::login::Login;
 use crate::error::CredentialsError;
 use crate::options::ConnectOptions;
 
@@ -150,12 +151,20 @@ impl ConnectOptions {
         self
     }
 
-    /// What CONNECT says. Takes the credentials, which only the driver needs.
-    pub(crate) fn login(&mut self) -> Result<Login, CredentialsError> {
-        let source = std::mem::replace(&mut self.auth, Auth::none().into());
-        if let Source::Invalid(error) = source {
-            return Err(error);
+    /// Takes the credentials, which only the driver needs.
+    pub(crate) fn take_auth(&mut self) -> Result<Source, CredentialsError> {
+        match std::mem::replace(&mut self.auth, Auth::none().into()) {
+            Source::Invalid(error) => Err(error),
+            source => Ok(source),
         }
-        Ok(Login { name: self.name.clone(), echo: self.echo, pedantic: self.pedantic, source })
+    }
+
+    /// What CONNECT says of the client.
+    pub(crate) fn client_info(&self) -> ClientInfo<'_> {
+        ClientInfo::DEFAULT
+            .name(self.name.as_deref())
+            .version(env!("CARGO_PKG_VERSION"))
+            .echo(self.echo)
+            .pedantic(self.pedantic)
     }
 }

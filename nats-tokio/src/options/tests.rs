@@ -1,6 +1,7 @@
 //! What the documentation says of defaults is what the code does.
 
 use nats_proto::session::Backoff;
+use nats_proto::session::ClientInfo;
 use nats_proto::session::Tls;
 
 use super::*;
@@ -151,4 +152,13 @@ fn defaults_of_the_options() {
     ] {
         assert_documented(RECONNECT, item, &default);
     }
+}
+
+#[test]
+fn what_connect_says_of_the_client() {
+    let default = ClientInfo::DEFAULT.version(env!("CARGO_PKG_VERSION"));
+    assert_eq!(ConnectOptions::new().client_info(), default);
+    let options = ConnectOptions::new().name("n").no_echo();
+    assert_eq!(options.client_info(), default.name(Some("n")).echo(false));
+    assert_eq!(ConnectOptions::new().pedantic().client_info(), default.pedantic(true));
 }

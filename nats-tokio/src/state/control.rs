@@ -9,15 +9,14 @@ use std::task::Waker;
 use nats_proto::Growable;
 use nats_proto::Sid;
 use nats_proto::session::CloseReason;
+use nats_proto::session::Confirmations;
 use nats_proto::session::DisconnectReason;
 use nats_proto::session::EndReason;
-use nats_proto::session::FlushId;
-use nats_proto::session::FlushState;
 use nats_proto::session::Phase;
 use nats_proto::session::Session;
 use nats_proto::wire::ServerError;
 
-use crate::auth::url::UrlCredentials;
+use crate::auth::UrlCredentials;
 use crate::error::ConnectError;
 use crate::error::Failure;
 use crate::error::RequestError;
@@ -60,8 +59,10 @@ pub(crate) struct Control {
     pub(crate) informant: String,
     /// What became of the servers that were tried first, until there is a connection.
     first_failures: Vec<ServerFailure>,
-    /// A PING, and the number of the last message in front of it.
-    pub(crate) ping: Option<(FlushId, u64)>,
+    /// Which messages the server is known to have processed.
+    pub(crate) confirmations: Confirmations,
+    /// The last one of them, when that was last asked.
+    last_confirmed: u64,
     /// What is to be done once nobody holds this.
     pub(crate) later: Later,
     /// How the connection stood when that was last told.
@@ -103,7 +104,8 @@ impl Control {
             informant: String::new(),
             first_failures: Vec::new(),
             left_out: 0,
-            ping: None,
+            confirmations: Confirmations::new(),
+            last_confirmed: 0,
             later: Later::default(),
             status: ConnectionStatus::Connecting,
             servers,
@@ -202,7 +204,6 @@ impl Control {
         error: Option<ServerError<'_>>,
         unconfirmed: u64,
     ) {
-        self.ping = None;
         let text = self.note_failure(error);
         let server = std::mem::take(&mut self.dialled);
         self.later.tell(Event::Disconnected { server, reason, text, unconfirmed });
@@ -246,14 +247,15 @@ impl Control {
         self.failure = None;
     }
 
-    /// The number of the last message that a PONG has confirmed, if one has since this was asked.
-    pub(crate) fn confirmed(&mut self) -> Option<u64> {
-        let (ping, number) = self.ping?;
-        if self.session.flush_state(ping) != FlushState::Done {
-            return None;
-        }
-        self.ping = None;
-        Some(number)
+    /// The number of the last message that the server is known to have processed.
+    pub(crate) fn confirmed(&mut self) -> u64 {
+        self.confirmations.confirmed(&self.session)
+    }
+
+    /// The same, if it is another one than when this was asked last.
+    pub(crate) fn newly_confirmed(&mut self) -> Option<u64> {
+        let number = self.confirmed();
+        (std::mem::replace(&mut self.last_confirmed, number) != number).then_some(number)
     }
 
     /// Tells of servers that are new or gone, and of how many there was no room for.
@@ -297,7 +299,7 @@ impl Control {
         let session = &self.session;
         if self.stopped().is_some() {
             ConnectionStatus::Closed
-        } else if session.draining().is_some() {
+        } else if session.is_draining() {
             ConnectionStatus::Draining
         } else if session.is_connected() {
             ConnectionStatus::Connected
@@ -332,7 +334,7 @@ impl Control {
 
     /// Lets the driver look whether everything is drained.
     pub(crate) fn wake_if_draining(&mut self) {
-        if self.session.draining().is_some() {
+        if self.session.is_draining() {
             self.wake_driver();
         }
     }
@@ -343,10 +345,8 @@ impl Control {
             Some(CloseReason::Disconnected(_) | CloseReason::NoServers) => {
                 Some(RequestError::Disconnected)
             }
-            None if self.session.draining().is_none() => None,
-            _ if self.session.draining().is_some() && !self.is_closing => {
-                Some(RequestError::Draining)
-            }
+            None if !self.session.is_draining() => None,
+            _ if self.session.is_draining() && !self.is_closing => Some(RequestError::Draining),
             _ => Some(RequestError::Closed),
         }
     }

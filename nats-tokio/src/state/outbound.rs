@@ -307,12 +307,9 @@ impl Outbound {
     }
 
     /// The connection is lost. What the driver did not take waits for the next one. Returns how
-    /// many messages may be lost, since the server has not confirmed that it got them: none
-    /// if the last PING was answered.
-    pub(crate) fn on_disconnect(&mut self, is_confirmed: bool, wake: &mut Vec<Waker>) -> u64 {
-        if is_confirmed {
-            self.confirm(self.handed_over());
-        }
+    /// many messages may be lost, since the server has only confirmed those up to that number.
+    pub(crate) fn on_disconnect(&mut self, confirmed: u64, wake: &mut Vec<Waker>) -> u64 {
+        self.confirm(confirmed);
         self.set_ready(false, wake);
         self.waiting -= self.in_flight;
         self.in_flight = 0;
@@ -337,6 +334,16 @@ impl Outbound {
     /// The number of the last message in front of control lines that are put now.
     pub(crate) const fn handed_over(&self) -> u64 {
         if self.is_ready { self.messages } else { self.messages - self.held.numbers() }
+    }
+
+    /// Whether messages can be published to a connection.
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    /// Whether messages are kept for a connection that there is not, or that is not ready.
+    pub(crate) const fn has_unsent(&self) -> bool {
+        !self.is_ready && self.held() > 0
     }
 
     /// How many messages wait for a connection.

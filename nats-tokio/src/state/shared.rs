@@ -19,8 +19,8 @@ use nats_proto::Growable;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::session::CloseReason;
-use nats_proto::session::Draining;
 use nats_proto::session::EndReason;
+use nats_proto::session::Outstanding;
 use nats_proto::session::Session;
 use nats_proto::wire;
 use tokio::runtime::Handle;
@@ -144,10 +144,10 @@ impl Shared {
     /// As much as there is room for: the rest stays due, and follows when the driver has taken what
     /// waits.
     pub(crate) fn transmit(&self, control: &mut Control) {
-        let Control { session, later, ping, .. } = control;
+        let Control { session, later, confirmations, .. } = control;
         if session.is_connected() {
-            let before = session.last_ping();
             let mut outbound = lock(&self.outbound);
+            let was_ready = outbound.is_ready();
             // Nothing may slip behind the last PING of a connection that is to end, and nothing in
             // front of the first SUBs of another one.
             if !session.is_ready() {
@@ -157,8 +157,9 @@ impl Shared {
             if session.is_ready() && !outbound.owes() {
                 outbound.set_ready(true, &mut later.wake);
             }
-            if session.last_ping() != before && ping.is_none() {
-                *ping = Some((session.last_ping(), outbound.handed_over()));
+            confirmations.note_transmit(session, outbound.handed_over());
+            if outbound.is_ready() != was_ready {
+                later.note_changed();
             }
         } else if session.has_transmit() {
             control.wake_driver();
@@ -187,26 +188,21 @@ impl Shared {
         }
     }
 
-    /// Goes from draining subscriptions to flushing, once everything that came is dealt with. Returns
-    /// when to look again, if it is not.
-    pub(crate) fn check_drained(&self, control: &mut Control, now: Instant) -> Option<Instant> {
-        if control.session.draining() != Some(Draining::Arrived) {
+    /// Goes on with draining, or closing, as far as it has come. Returns when to look again, if
+    /// messages wait to be taken.
+    pub(crate) fn poll_drained(&self, control: &mut Control, now: Instant) -> Option<Instant> {
+        if !control.session.is_draining() {
             return None;
         }
-        if !control.is_closing && !control.unread.is_empty() {
-            return Some(now + LOOK);
-        }
+        let undelivered = !control.unread.is_empty();
+        let Control { session, later, .. } = &mut *control;
         let mut outbound = lock(&self.outbound);
-        outbound.close(&mut control.later.wake);
-        let has_unsent = outbound.held() > 0;
-        drop(outbound);
-        if control.session.is_connected() {
-            control.session.finish(now);
-        } else if !has_unsent {
-            control.session.finish_unconnected();
+        if session.poll_drained(Outstanding { undelivered, unsent: outbound.has_unsent() }) {
+            outbound.close(&mut later.wake);
         }
+        drop(outbound);
         self.transmit(control);
-        None
+        (undelivered && !control.is_closing).then(|| now + LOOK)
     }
 
     /// Ends the connection as soon as the server has everything that was published. Streams and
@@ -222,13 +218,9 @@ impl Shared {
         lock(&self.requests).fail_all(RequestError::Closed, &mut later.wake);
         let mut outbound = lock(&self.outbound);
         outbound.close(&mut later.wake);
-        let has_unsent = outbound.held() > 0;
+        let unsent = outbound.has_unsent();
         drop(outbound);
-        if has_unsent || session.is_connected() {
-            session.finish(self.now());
-        } else {
-            session.abort();
-        }
+        session.close(Outstanding { undelivered: false, unsent }, self.now());
         self.transmit(&mut control);
         control.wake_driver();
     }
@@ -247,11 +239,11 @@ impl Shared {
         let reason = control.stopped().unwrap_or(CloseReason::Closed);
         let error = control.request_error().unwrap_or(RequestError::Closed);
         self.refuse_requests();
+        let confirmed = control.confirmed();
         let later = &mut control.later;
         let mut outbound = lock(&self.outbound);
         outbound.close(&mut later.wake);
-        // It is drained when the last PING was answered.
-        let unconfirmed = outbound.on_disconnect(reason == CloseReason::Drained, &mut later.wake);
+        let unconfirmed = outbound.on_disconnect(confirmed, &mut later.wake);
         let unsent = outbound.held();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);

@@ -203,12 +203,12 @@ fn what_the_driver_did_not_take_is_kept_without_its_control_lines() {
     lines(&mut outbound, "PING\r\n");
     lines(&mut outbound, "PONG\r\n");
     publish(&mut outbound, "kept");
-    assert_eq!(outbound.on_disconnect(false, &mut Vec::new()), 1, "may be lost");
+    assert_eq!(outbound.on_disconnect(0, &mut Vec::new()), 1, "may be lost");
     publish(&mut outbound, "later");
     assert_eq!(outbound.held(), 3);
     outbound.set_ready(true, &mut Vec::new());
     assert_eq!(taken(&mut outbound), format!("PUB a 5000|{large}|PUB a 4|kept|PUB a 5|later|"));
-    assert_eq!(outbound.on_disconnect(false, &mut Vec::new()), 3);
+    assert_eq!(outbound.on_disconnect(0, &mut Vec::new()), 3);
 }
 
 #[test]
@@ -221,8 +221,8 @@ fn confirmed_messages_are_not_lost() {
     publish(&mut outbound, "2");
     taken(&mut outbound);
     outbound.confirm(number);
-    assert_eq!(outbound.on_disconnect(false, &mut Vec::new()), 1);
-    assert_eq!(outbound.on_disconnect(false, &mut Vec::new()), 0, "reported once");
+    assert_eq!(outbound.on_disconnect(0, &mut Vec::new()), 1);
+    assert_eq!(outbound.on_disconnect(0, &mut Vec::new()), 0, "reported once");
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn what_a_server_does_not_take_is_dropped_alone() {
         assert_eq!(taken(&mut outbound), left, "{seed}");
         // Those that were refused are not reported as lost.
         let messages = outbound.messages() - numbers.len() as u64;
-        assert_eq!(outbound.on_disconnect(false, &mut Vec::new()), messages);
+        assert_eq!(outbound.on_disconnect(0, &mut Vec::new()), messages);
         assert_eq!((outbound.waiting, outbound.held()), (0, 0));
     }
 }

@@ -35,7 +35,7 @@ impl Shared {
                 control.on_connect_failed(*reason, *error);
             }
             session::Event::Disconnected { reason, error } => {
-                let unconfirmed = self.on_disconnect(control, *reason);
+                let unconfirmed = self.on_disconnect(control);
                 control.on_disconnected(*reason, *error, unconfirmed);
             }
             session::Event::ServerError(error) => {
@@ -91,11 +91,11 @@ impl Shared {
     }
 
     /// The connection is lost, and with it perhaps so many messages.
-    fn on_disconnect(&self, control: &mut Control, reason: DisconnectReason) -> u64 {
+    fn on_disconnect(&self, control: &mut Control) -> u64 {
+        let confirmed = control.confirmed();
         let wake = &mut control.later.wake;
         let mut outbound = lock(&self.outbound);
-        // Before a server that shuts down is left, the last PING is answered.
-        let unconfirmed = outbound.on_disconnect(reason == DisconnectReason::LameDuckMode, wake);
+        let unconfirmed = outbound.on_disconnect(confirmed, wake);
         let last = outbound.handed_over();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);

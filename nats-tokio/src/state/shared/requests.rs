@@ -55,10 +55,9 @@ impl Shared {
             Some(RequestError::Draining) => return Err(RequestError::Draining),
             Some(_) => return Err(PublishError::Closed.into()),
         }
-        if control.inbox.is_none() {
-            let sid = control.session.subscribe(self.inbox.filter(), None, Recipient::Replies);
-            control.inbox = Some(sid.map_err(|_| RequestError::NoInbox)?);
-        }
+        let known = control.inbox;
+        let sid = control.session.reply_inbox(known, &self.inbox, Recipient::Replies);
+        control.inbox = Some(sid.map_err(|_| RequestError::NoInbox)?);
         // Before anything is sent: what follows may end it.
         self.has_inbox.store(true, Release);
         self.transmit(&mut control);
