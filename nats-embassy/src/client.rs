@@ -13,6 +13,7 @@ use core::fmt;
 use embassy_time::Duration;
 use embassy_time::Instant;
 use nats_proto::session::CloseReason;
+use nats_proto::session::Flush;
 
 use crate::error::FlushError;
 use crate::event::Event;
@@ -49,8 +50,8 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// Dropping the future has no effect on what was published.
     pub fn flush(&self) -> impl Future<Output = Result<(), FlushError>> {
-        let mut begun = None;
-        self.shared.wait(move |state| state.flush(&mut begun, now()))
+        let mut flush = Flush::new();
+        self.shared.wait(move |state| state.flush(&mut flush))
     }
 
     /// How long a message takes to the server and back. Waits like [`flush`](Self::flush), for room
@@ -73,14 +74,14 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// Dropping the future has no effect.
     pub fn rtt(&self) -> impl Future<Output = Result<Duration, FlushError>> {
-        let (mut begun, mut at) = (None, Instant::MIN);
+        let (mut flush, mut at) = (Flush::new(), Instant::MIN);
         self.shared.wait(move |state| {
-            let read = Instant::now();
-            if begun.is_none() {
-                at = read;
+            let now = Instant::now();
+            if !flush.has_begun() {
+                at = now;
             }
-            let flushed = state.flush(&mut begun, now())?;
-            Some(flushed.map(|()| read.saturating_duration_since(at)))
+            let flushed = state.flush(&mut flush)?;
+            Some(flushed.map(|()| now.saturating_duration_since(at)))
         })
     }
 
@@ -164,7 +165,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
             if let Some(event) = state.session.force_reconnect(now) {
                 state.handle_event(&event);
             }
-            state.change(now, |_| {});
+            state.change(|_| {});
         });
     }
 
@@ -182,7 +183,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     pub async fn drain(&self) -> Result<(), CloseReason> {
         self.shared.lock(|state| {
             let now = now();
-            state.change(now, |session| session.drain(now));
+            state.change(|session| session.drain(now));
         });
         self.stopped().await
     }

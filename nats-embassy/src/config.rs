@@ -76,6 +76,7 @@ impl fmt::Debug for Config<'_> {
 /// What publishing does while there is no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Offline {
     /// It waits for the next one.
     #[default]

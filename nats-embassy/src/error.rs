@@ -78,7 +78,7 @@ pub enum SubscribeError {
 ///
 /// | what becomes of it | in a client | in a link |
 /// |---|---|---|
-/// | a reply comes | [`Message`](crate::Message) | [`Message`](nats_proto::Message), borrowed |
+/// | a reply comes | [`Message`](crate::Message) | [`BorrowedMessage`](crate::BorrowedMessage) |
 /// | a reply comes and does not fit | [`ReplyTooLong`](Self::ReplyTooLong): into a slot, or `RX` | the same: into `RX` |
 /// | there are no responders | [`NoResponders`](Self::NoResponders) | the same |
 /// | no reply comes in time | [`TimedOut`](Self::TimedOut) | the same |

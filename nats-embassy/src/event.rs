@@ -21,6 +21,7 @@ pub enum Event {
     /// The server knows of all subscriptions again.
     Resubscribed,
     /// A server is being tried again.
+    #[non_exhaustive]
     Reconnecting {
         /// The number of the attempt since the connection was lost, from 1.
         attempt: u32,
@@ -37,11 +38,13 @@ pub enum Event {
     LameDuckMode,
     /// Messages were dropped because their subscription's queue was full. Emitted once until it has
     /// been emptied.
+    #[non_exhaustive]
     SlowConsumer {
         /// The subscription.
         sid: Sid,
     },
     /// A message was longer than there is room for, and was skipped.
+    #[non_exhaustive]
     Oversized {
         /// The subscription.
         sid: Sid,
@@ -50,6 +53,7 @@ pub enum Event {
     },
     /// A subscription of a [`Link`](crate::Link) was ended by the server, or by its maximum. A
     /// [`Subscriber`](crate::Subscriber) of a client tells its end itself.
+    #[non_exhaustive]
     SubscriptionEnded {
         /// The subscription.
         sid: Sid,
@@ -192,5 +196,28 @@ const fn reason(how: EndReason) -> &'static str {
         EndReason::NotPermitted => "not permitted",
         EndReason::Closed => "the client is closed",
         _ => "the server refused it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn events_with_details_are_readable() {
+        let (sid, how) = (Sid(7), EndReason::NotPermitted);
+        let table = [
+            (Event::Reconnecting { attempt: 3 }, "attempt 3 to connect"),
+            (Event::Oversized { sid, size: 9 }, "a message of subscription 7 is too long: 9 bytes"),
+            (
+                Event::SubscriptionEnded { sid, reason: how },
+                "subscription 7 is over: not permitted",
+            ),
+        ];
+        for (event, expected) in table {
+            assert_eq!(event.to_string(), expected);
+        }
     }
 }

@@ -88,7 +88,7 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
     pub async fn run(&mut self) -> CloseReason {
         let shared = self.shared;
         let now = now();
-        shared.lock(|state| state.change(now, |session| session.connect(now)));
+        shared.lock(|state| state.change(|session| session.connect(now)));
         loop {
             match phase(shared) {
                 Phase::Wait => poll_fn(|cx| poll_control(shared, cx, Phase::Wait)).await,

@@ -24,12 +24,12 @@ use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::session;
 use nats_proto::session::CloseReason;
-use nats_proto::session::Draining;
+use nats_proto::session::Outstanding;
 use nats_proto::session::Phase;
 use nats_proto::session::Session;
 use nats_proto::wire::Oversized;
+use nats_proto::wire::PublishLens;
 
-use self::publish::RetainedBody;
 use crate::config::Offline;
 use crate::error::SubscribeError;
 use crate::event::Event;
@@ -52,14 +52,12 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
     /// What is to be written next.
     pub(crate) front: TxBuffer<'d>,
     /// What is known of the message that waits in it for a connection.
-    retained: RetainedBody,
+    retained: Option<PublishLens>,
     /// Where messages go.
     pub(crate) delivery: R::Delivery,
     pub(crate) inbox: Inbox<<R::Store as Store>::Text>,
     /// The last subscription to the inbox.
-    pub(crate) inbox_sid: Sid,
-    /// Whether there is one.
-    has_inbox: bool,
+    pub(crate) inbox_sid: Option<Sid>,
     pub(crate) events: Events,
     pub(crate) statistics: Statistics,
     /// The runner's task.
@@ -85,11 +83,10 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Self {
             session,
             front,
-            retained: RetainedBody::NONE,
+            retained: None,
             delivery,
             inbox,
-            inbox_sid: Sid(0),
-            has_inbox: false,
+            inbox_sid: None,
             events: Events::new(),
             statistics: Statistics::NONE,
             runner: WakerSlot::new(),
@@ -231,31 +228,26 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         filter: Filter<'_>,
         group: Option<QueueGroup<'_>>,
         owner: SlotOwner,
-        now: Instant,
     ) -> Result<Sid, SubscribeError> {
         let sid = self.session.subscribe(filter, group, owner.0)?;
-        self.after_change(now);
+        self.after_change();
         self.wake_runner();
         Ok(sid)
     }
 
     /// Changes something about a subscription, or about the session.
-    pub(crate) fn change<T>(
-        &mut self,
-        now: Instant,
-        change: impl FnOnce(&mut Session<R::Store>) -> T,
-    ) -> T {
+    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Session<R::Store>) -> T) -> T {
         let changed = change(&mut self.session);
-        self.after_change(now);
+        self.after_change();
         self.wake_runner();
         changed
     }
 
     /// Ends a subscription when it has got so many messages. Says whether it was still going.
-    pub(crate) fn unsubscribe_after(&mut self, sid: Sid, max: u64, now: Instant) -> bool {
+    pub(crate) fn unsubscribe_after(&mut self, sid: Sid, max: u64) -> bool {
         // One that is to get none is over now.
         let max = NonZeroU64::new(max);
-        self.change(now, |session| session.unsubscribe(sid, max))
+        self.change(|session| session.unsubscribe(sid, max))
     }
 
     // What follows -------------------------------------------------------------------------------
@@ -268,7 +260,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         while let Some(event) = self.session.handle_timeout(now) {
             self.handle_event(&event);
         }
-        self.after_change(now);
+        self.after_change();
         // There may be something to write.
         self.wake_runner();
     }
@@ -303,22 +295,12 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     }
 
     /// Does what may have become due after the session was called.
-    pub(crate) fn after_change(&mut self, now: Instant) {
-        self.release();
+    pub(crate) fn after_change(&mut self) {
         // What does not fit follows when there is room.
         self.transmit();
-        if self.session.draining() == Some(Draining::Arrived)
-            && (self.is_closing || self.delivery.is_idle())
-            && !self.front.has_retained()
-        {
-            if self.session.is_connected() {
-                self.session.finish(now);
-            } else {
-                self.session.finish_unconnected();
-            }
-            self.release();
-            self.transmit();
-        }
+        self.session.poll_drained(self.outstanding());
+        self.release();
+        self.transmit();
         if self.stopped().is_some() {
             self.delivery.end_replies(ReplyState::Closed, |_| true);
             self.drop_retained();
@@ -326,13 +308,17 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.wake_waiters();
     }
 
+    fn outstanding(&self) -> Outstanding {
+        Outstanding { undelivered: !self.delivery.is_idle(), unsent: self.front.has_retained() }
+    }
+
     /// Ends everything as soon as the server has what was published. What was received and is still
     /// waiting is dropped.
     pub(crate) fn close(&mut self, now: Instant) {
         self.is_closing = true;
-        self.session.finish(now);
+        self.session.close(self.outstanding(), now);
         self.delivery.end_replies(ReplyState::Closed, |_| true);
-        self.after_change(now);
+        self.after_change();
         self.wake_runner();
     }
 
@@ -341,7 +327,6 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         while let Some(released) = self.session.poll_released() {
             let (sid, how) = (released.sid, released.ended);
             if released.recipient == SlotOwner::REQUEST.0 {
-                self.has_inbox = false;
                 self.delivery.end_replies(self.without_inbox(), |_| true);
             } else if !self.delivery.end(SlotOwner(released.recipient), how) {
                 self.emit(Event::SubscriptionEnded { sid, reason: how });

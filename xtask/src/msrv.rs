@@ -17,7 +17,7 @@ const BUILDS: &[(&str, &str, Option<&str>)] = &[
     // Not `aws-lc-rs`, which is C for the most part.
     ("nats-tokio", "nkeys,proxy,ring,tls,tracing,websocket", None),
     ("nats-embassy", "defmt,nal,nkeys,rsa,tls", None),
-    ("nats-embassy", "net", Some("1.91")),
+    ("nats-embassy", "ethernet,ipv4,ipv6", Some("1.91")),
 ];
 
 /// Checks each with its compiler, which rustup obtains. Where it cannot, nothing is checked but what clippy

@@ -55,7 +55,7 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "nats-embassy",
-        features: "defmt,nal,net,nkeys,rsa,tls",
+        features: "defmt,ethernet,ipv4,ipv6,nal,nkeys,rsa,tls",
         allowed: &[
             "defmt",
             "embassy_sync::RawMutex",
@@ -68,8 +68,6 @@ const PACKAGES: &[Package] = &[
             "embassy_net::Stack",
         ],
         exceptions: &[
-            "embassy_net::Error",
-            "embassy_net::TcpReader",
             "heapless::VecInner",
             "heapless::VecStorageInner",
             // Whole, as a module of its own.

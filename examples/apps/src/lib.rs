@@ -25,11 +25,10 @@ use nats_embassy::Memory;
 use nats_embassy::Message;
 use nats_embassy::PendingLimits;
 use nats_embassy::SubscribeError;
-use nats_embassy::nats_proto::HeaderBuf;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::session::CloseReason;
-use nats_embassy::nats_proto::wire::ArrayBuf;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::HeaderBuf;
+use nats_embassy::Subject;
+use nats_embassy::CloseReason;
+use nats_embassy::Publish;
 
 /// How many subscriptions a device takes of its resources, the one for replies included.
 pub const SUBSCRIPTIONS: usize = 5;
@@ -137,7 +136,7 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
 
     /// Answers a command, with the header by which somebody traces it.
     async fn confirm(&self, command: &Message<'d, R>, payload: &[u8]) {
-        let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
+        let mut headers = HeaderBuf::<64>::new();
         if let Some(trace) = command.headers().get("Trace") {
             // One that is too long stays here.
             let _ = headers.append("Trace", trace);

@@ -22,7 +22,7 @@ use nats_embassy::NetConnector;
 use nats_embassy::Resources;
 use nats_embassy::Runner;
 use nats_embassy::nats_proto::session;
-use nats_embassy::nats_proto::session::Backoff;
+use nats_embassy::Backoff;
 use nats_embassy_apps::Device;
 use nats_embassy_apps::PLACES;
 use nats_embassy_apps::SUBSCRIPTIONS;

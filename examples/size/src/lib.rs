@@ -14,7 +14,7 @@ use embedded_io_async::Write;
 use nats_embassy::Connector;
 use nats_embassy::Transport;
 use nats_embassy::TransportError;
-use nats_embassy::nats_proto::ServerUrl;
+use nats_embassy::ServerUrl;
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {

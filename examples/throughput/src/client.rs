@@ -9,7 +9,7 @@ use nats_embassy::NetConnector;
 use nats_embassy::PendingLimits;
 use nats_embassy::Resources;
 use nats_embassy::Runner;
-use nats_embassy::nats_proto::Subject;
+use nats_embassy::Subject;
 use static_cell::ConstStaticCell;
 use throughput::BUFFER;
 use throughput::Job;

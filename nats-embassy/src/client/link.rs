@@ -24,12 +24,14 @@ use crate::state::borrowed::Borrowed;
 use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
-use crate::time::now;
 
 /// What [`LinkResources`](crate::LinkResources) are, whatever their sizes.
 pub trait LinkMemory<'d>: Divide<'d> + Sizes<'d, Delivery = Borrowed<'d>> {}
 
 impl<'d, R: Divide<'d> + Sizes<'d, Delivery = Borrowed<'d>>> LinkMemory<'d> for R {}
+
+/// A message where it was received, which borrows the [`Link`].
+pub type BorrowedMessage<'a> = Message<&'a [u8]>;
 
 /// The minimal client, for tiny devices: everything in a single task, and no memory for messages that
 /// wait.
@@ -90,7 +92,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing, whatever the transport.
-    pub async fn recv(&mut self) -> Result<Message<&[u8]>, CloseReason> {
+    pub async fn recv(&mut self) -> Result<BorrowedMessage<'_>, CloseReason> {
         let stop = poll_fn(|cx| {
             // One that came while this was not polled goes first: it is lost with the connection.
             if self.take_message(false, cx) {
@@ -127,7 +129,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     pub async fn drive<F: Future>(
         &mut self,
         future: F,
-        other: impl FnMut(Message<&[u8]>),
+        other: impl FnMut(BorrowedMessage<'_>),
     ) -> F::Output {
         let mut future = pin!(future);
         self.until(|_, cx| future.as_mut().poll(cx), other).await
@@ -170,14 +172,12 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         filter: Filter<'_>,
         group: Option<QueueGroup<'_>>,
     ) -> Result<Sid, SubscribeError> {
-        self.client.shared.lock(|state| state.subscribe(filter, group, SlotOwner::READER, now()))
+        self.client.shared.lock(|state| state.subscribe(filter, group, SlotOwner::READER))
     }
 
     /// Ends a subscription now. Returns whether it was still going.
     pub fn unsubscribe(&mut self, sid: Sid) -> bool {
-        self.client
-            .shared
-            .lock(|state| state.change(now(), |session| session.unsubscribe(sid, None)))
+        self.client.shared.lock(|state| state.change(|session| session.unsubscribe(sid, None)))
     }
 
     /// Ends a subscription when it has got `max` messages in its whole life, in all: a `u64` or a
@@ -185,15 +185,13 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     /// going. A maximum that was set before can be lowered, not raised.
     pub fn unsubscribe_after(&mut self, sid: Sid, max: impl MessageCount) -> bool {
         let max = max.get();
-        self.client.shared.lock(|state| state.unsubscribe_after(sid, max, now()))
+        self.client.shared.lock(|state| state.unsubscribe_after(sid, max))
     }
 
     /// Ends a subscription when the messages that are on their way have come. Returns whether it
     /// was still going.
     pub fn drain_subscription(&mut self, sid: Sid) -> bool {
-        self.client
-            .shared
-            .lock(|state| state.change(now(), |session| session.drain_subscription(sid)))
+        self.client.shared.lock(|state| state.change(|session| session.drain_subscription(sid)))
     }
 
     // Moving bytes -------------------------------------------------------------------------------
@@ -202,7 +200,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     async fn until<T>(
         &mut self,
         mut ready: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
-        mut other: impl FnMut(Message<&[u8]>),
+        mut other: impl FnMut(BorrowedMessage<'_>),
     ) -> T {
         self.give_back();
         poll_fn(|cx| {
@@ -251,9 +249,9 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         if let Some(frame) = self.borrowed.take() {
             self.client.shared.lock(|state| {
                 state.delivery.give_back(frame.memory);
-                if state.session.draining().is_some() {
+                if state.session.is_draining() {
                     // That may have waited for it.
-                    state.change(now(), |_| {});
+                    state.change(|_| {});
                 }
             });
         }

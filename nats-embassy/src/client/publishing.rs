@@ -67,13 +67,12 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory};
-    /// use nats_embassy::nats_proto::wire::{ArrayBuf, Publish};
-    /// use nats_embassy::nats_proto::{HeaderBuf, Subject};
+    /// use nats_embassy::{HeaderBuf, Publish, Subject};
     ///
     /// # async fn device<'d, R: Memory<'d>>(
     /// #     client: Client<'d, R>,
     /// # ) -> Result<(), Box<dyn core::error::Error>> {
-    /// let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
+    /// let mut headers = HeaderBuf::<64>::new();
     /// headers.append("Unit", "°C")?;
     /// let subject = Subject::from_static("lab.temperature");
     /// let message = Publish { headers: headers.as_headers(), ..Publish::new(subject, b"21.5") };
@@ -115,7 +114,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory, PublishError};
-    /// use nats_embassy::nats_proto::{Subject, wire::Publish};
+    /// use nats_embassy::{Publish, Subject};
     ///
     /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), PublishError> {
     /// let message = Publish::new(Subject::from_static("lab.samples"), &[]);
@@ -156,7 +155,7 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     ///
     /// ```
     /// # use nats_embassy::{BatchError, Client, Memory};
-    /// use nats_embassy::nats_proto::{Subject, wire::Publish};
+    /// use nats_embassy::{Publish, Subject};
     ///
     /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), BatchError> {
     /// let (inside, outside) = (Subject::from_static("in"), Subject::from_static("out"));

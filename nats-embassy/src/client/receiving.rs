@@ -20,7 +20,6 @@ use crate::error::SubscribeError;
 use crate::memory::Memory;
 use crate::state::slots::PendingLimits;
 use crate::time::Timeout;
-use crate::time::now;
 
 /// Receiving, where messages wait in [`Resources`](crate::Resources).
 impl<'d, R: Memory<'d>> Client<'d, R> {
@@ -84,7 +83,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     ) -> Result<Subscriber<'d, R>, SubscribeError> {
         self.shared.lock(|state| {
             let owner = state.delivery.slots.open(pending_limits).ok_or(SubscribeError::NoSlots)?;
-            let subscribed = state.subscribe(filter, group, owner, now());
+            let subscribed = state.subscribe(filter, group, owner);
             let sid = subscribed.inspect_err(|_| state.delivery.slots.close(owner))?;
             state.delivery.slots.begin(owner, sid);
             Ok(Subscriber::new(self.shared, owner, sid))
@@ -159,7 +158,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
     /// # use nats_embassy::{Client, Memory, RequestError};
     /// use core::time::Duration;
     /// use nats_embassy::PendingLimits;
-    /// use nats_embassy::nats_proto::{ReplyLimits, Subject, wire::Publish};
+    /// use nats_embassy::{Publish, ReplyLimits, Subject};
     ///
     /// # async fn device<'d, R: Memory<'d>>(client: Client<'d, R>) -> Result<(), RequestError> {
     /// let message = Publish::new(Subject::from_static("who"), b"");

@@ -145,7 +145,7 @@ impl<'d, R: Memory<'d>> State<'d, R> {
         pending_limits: PendingLimits,
     ) -> Result<(SlotOwner, Sid), RequestError> {
         let owner = self.delivery.slots.open(pending_limits).ok_or(RequestError::TooMany)?;
-        let sid = self.subscribe_to_replies(request_id, owner, now());
+        let sid = self.subscribe_to_replies(request_id, owner);
         let sid = sid.inspect_err(|_| self.delivery.slots.close(owner))?;
         self.delivery.slots.begin(owner, sid);
         Ok((owner, sid))

@@ -5,6 +5,7 @@ use core::task::Poll;
 
 use nats_proto::Instant;
 use nats_proto::RequestId;
+use nats_proto::Sid;
 use nats_proto::wire::Publish;
 
 use crate::client::subscriber::Message;
@@ -150,7 +151,10 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
                     Ok((reply.is_sent, None))
                 }
                 ReplyState::Answered => {
-                    let frame = state.delivery.slots.take_from(reply.slot, state.inbox_sid);
+                    let frame = state
+                        .delivery
+                        .slots
+                        .take_from(reply.slot, state.inbox_sid.unwrap_or(Sid(0)));
                     Ok((true, Some(frame.ok_or(RequestError::ReplyTooLong)?)))
                 }
                 failed => Err(failed.failure()),

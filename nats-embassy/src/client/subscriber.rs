@@ -16,7 +16,6 @@ use crate::memory::Memory;
 use crate::state::delivery::SlotOwner;
 use crate::state::shared::Shared;
 use crate::state::slots::TakenFrame;
-use crate::time::now;
 
 /// The messages of a subscription. Dropping it unsubscribes.
 ///
@@ -100,13 +99,13 @@ impl<'d, R: Memory<'d>> Subscriber<'d, R> {
     /// ```
     pub fn unsubscribe_after(&mut self, max: impl MessageCount) {
         let (sid, max) = (self.sid, max.get());
-        self.shared.lock(|state| state.unsubscribe_after(sid, max, now()));
+        self.shared.lock(|state| state.unsubscribe_after(sid, max));
     }
 
     /// Ends the subscription when the messages that are on their way have come.
     pub fn drain(&mut self) {
         let sid = self.sid;
-        self.shared.lock(|state| state.change(now(), |session| session.drain_subscription(sid)));
+        self.shared.lock(|state| state.change(|session| session.drain_subscription(sid)));
     }
 
     /// The number by which events name the subscription.
@@ -146,7 +145,7 @@ impl<'d, R: Memory<'d>> Drop for Subscriber<'d, R> {
         let (owner, sid) = (self.owner, self.sid);
         self.shared.lock(|state| {
             state.delivery.slots.close(owner);
-            state.change(now(), |session| session.unsubscribe(sid, None));
+            state.change(|session| session.unsubscribe(sid, None));
         });
     }
 }
@@ -197,9 +196,9 @@ impl<'d, R: Memory<'d>> Drop for Message<'d, R> {
         let slot = self.slot;
         self.shared.lock(|state| {
             state.delivery.slots.give_back(slot, memory);
-            if state.session.draining().is_some() {
+            if state.session.is_draining() {
                 // It may have been the last one.
-                state.change(now(), |_| {});
+                state.change(|_| {});
             }
         });
     }

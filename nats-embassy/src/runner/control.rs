@@ -57,6 +57,6 @@ pub(super) fn disconnect<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, reason: Disco
         if let Some(event) = state.session.handle_disconnected(reason, now) {
             state.handle_event(&event);
         }
-        state.after_change(now);
+        state.after_change();
     });
 }

@@ -172,7 +172,7 @@ fn handle<'d, R: Sizes<'d>>(
                 if let Some(event) = state.session.handle_control(op, now) {
                     state.handle_event(&event);
                 }
-                state.after_change(now);
+                state.after_change();
                 if state.session.phase() == Phase::Exchange { Next::GoOn } else { Next::Stop }
             });
         }

@@ -2,14 +2,13 @@
 
 use core::convert::Infallible;
 
-use nats_proto::Instant;
-use nats_proto::session::Draining;
-use nats_proto::session::FlushId;
+use nats_proto::session::Flush;
 use nats_proto::session::FlushState;
+use nats_proto::session::Gate;
 use nats_proto::wire;
 use nats_proto::wire::EncodeError;
 use nats_proto::wire::Publish;
-use nats_proto::wire::PublishLimits;
+use nats_proto::wire::PublishLens;
 
 use super::State;
 use crate::config::Offline;
@@ -22,17 +21,6 @@ use crate::wakers::Turn;
 /// a common length.
 const LINES: usize = 80;
 
-/// What a server may object to in the message that waits for it.
-#[derive(Clone, Copy)]
-pub(crate) struct RetainedBody {
-    len: usize,
-    has_headers: bool,
-}
-
-impl RetainedBody {
-    pub(super) const NONE: Self = Self { len: 0, has_headers: false };
-}
-
 impl<'d, R: Sizes<'d>> State<'d, R> {
     // Messages -----------------------------------------------------------------------------------
 
@@ -42,9 +30,12 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         message: &Publish<'_>,
         turn: Option<Turn>,
     ) -> Result<(), PublishError> {
-        self.limits().check(message)?;
-        self.prepare(message.encoded_len(), turn)?;
-        self.put(message, message.body_len(), |out| {
+        let gate = self.session.publish_gate();
+        if let Gate::Open(limits) = gate {
+            limits.check(message)?;
+        }
+        self.prepare(gate, message.encoded_len(), turn)?;
+        self.put(gate, message, message.body_len(), |out| {
             message.encode(out).map_err(|_| PublishError::Full)
         })
     }
@@ -58,16 +49,18 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         turn: Option<Turn>,
     ) -> Result<(), PublishError> {
         let headers = message.headers.as_bytes().len();
-        let limits = self.limits();
-        if headers + max > limits.payload {
-            let (len, max) = (headers + max, limits.payload);
-            return Err(wire::PublishError::PayloadTooLarge { len, max }.into());
+        let gate = self.session.publish_gate();
+        if let Gate::Open(limits) = gate {
+            if headers + max > limits.payload {
+                let (len, max) = (headers + max, limits.payload);
+                return Err(wire::PublishError::PayloadTooLarge { len, max }.into());
+            }
+            limits.check(&Publish { payload: &[], ..*message })?;
         }
-        limits.check(&Publish { payload: &[], ..*message })?;
         // As many digits as a length can have.
-        self.prepare(message.line_len() + headers + max + 12, turn)?;
+        self.prepare(gate, message.line_len() + headers + max + 12, turn)?;
         let Some(payload) = payload.take() else { return Ok(()) };
-        self.put(message, headers + max, |out| {
+        self.put(gate, message, headers + max, |out| {
             let payload = |space: &mut [u8]| Ok::<usize, Infallible>(payload(space));
             message.encode_with(out, max, payload).map_err(|_: EncodeError<_>| PublishError::Full)
         })
@@ -80,78 +73,71 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         turn: Option<Turn>,
         index: &mut usize,
     ) -> Result<(), PublishError> {
-        let (limits, max, mut len) = (self.limits(), self.front.capacity(), 0);
+        let (gate, max, mut len) = (self.session.publish_gate(), self.front.capacity(), 0);
         for (number, message) in messages.iter().enumerate() {
             *index = number;
-            limits.check(message)?;
+            if let Gate::Open(limits) = gate {
+                limits.check(message)?;
+            }
             len += message.encoded_len();
             if len > max {
                 return Err(PublishError::TooLong { max });
             }
         }
         *index = 0;
-        if !self.session.is_ready() && self.offline == Offline::KeepLatest {
+        if gate == Gate::Offline && self.offline == Offline::KeepLatest {
             return Err(PublishError::Disconnected);
         }
-        self.prepare(len, turn)?;
+        self.prepare(gate, len, turn)?;
         // There is room for all of them.
         messages.iter().try_for_each(|message| {
-            self.put(message, 0, |out| message.encode(out).map_err(|_| PublishError::Full))
+            self.put(gate, message, 0, |out| message.encode(out).map_err(|_| PublishError::Full))
         })
-    }
-
-    /// What the server takes. That of the next connection is asked when there is one.
-    fn limits(&self) -> PublishLimits {
-        if self.session.is_ready() {
-            self.session.publish_limits()
-        } else {
-            PublishLimits { payload: usize::MAX, line: usize::MAX, headers: true }
-        }
     }
 
     /// Whether a frame of `len` bytes can be published at once. Everything that is due by then is
     /// before it.
-    fn prepare(&mut self, len: usize, turn: Option<Turn>) -> Result<(), PublishError> {
-        let is_over = self.session.draining() == Some(Draining::Publishes);
-        if is_over || self.stopped().is_some() {
-            return Err(PublishError::Closed);
-        }
+    fn prepare(&mut self, gate: Gate, len: usize, turn: Option<Turn>) -> Result<(), PublishError> {
         let max = self.front.capacity();
-        if len > max {
-            return Err(PublishError::TooLong { max });
-        }
-        if self.session.is_ready() {
-            let is_next = self.line.is_next(turn);
-            if self.transmit() && is_next && len <= self.front.room() {
-                return Ok(());
+        match gate {
+            Gate::Closed => Err(PublishError::Closed),
+            _ if len > max => Err(PublishError::TooLong { max }),
+            Gate::Open(_) => {
+                let is_next = self.line.is_next(turn);
+                if self.transmit() && is_next && len <= self.front.room() {
+                    return Ok(());
+                }
+                Err(PublishError::Full)
             }
-            return Err(PublishError::Full);
+            Gate::Offline if self.offline != Offline::KeepLatest => Err(PublishError::Disconnected),
+            Gate::Offline => {
+                if len > max.saturating_sub(LINES) {
+                    return Err(PublishError::TooLong { max: max.saturating_sub(LINES) });
+                }
+                if len > max - self.front.bytes().len() {
+                    return Err(PublishError::Full);
+                }
+                self.drop_retained();
+                Ok(())
+            }
         }
-        if self.offline != Offline::KeepLatest {
-            return Err(PublishError::Disconnected);
-        }
-        if len > max.saturating_sub(LINES) {
-            return Err(PublishError::TooLong { max: max.saturating_sub(LINES) });
-        }
-        if len > max - self.front.bytes().len() {
-            return Err(PublishError::Full);
-        }
-        self.drop_retained();
-        Ok(())
     }
 
     /// Writes a message that was prepared for.
     fn put(
         &mut self,
+        gate: Gate,
         message: &Publish<'_>,
         body: usize,
         write: impl FnOnce(&mut wire::SendBuf<'_>) -> Result<(), PublishError>,
     ) -> Result<(), PublishError> {
         let start = self.front.bytes().len();
         self.front.write(write)?;
-        if !self.session.is_ready() {
+        if gate == Gate::Offline {
             self.front.retain(start);
-            self.retained = RetainedBody { len: body, has_headers: !message.headers.is_empty() };
+            let mut lens = PublishLens::of(message);
+            lens.body = body;
+            self.retained = Some(lens);
         }
         self.statistics.out_messages = self.statistics.out_messages.wrapping_add(1);
         self.wake_runner();
@@ -199,12 +185,9 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         if self.session.is_ready() && self.front.has_retained() {
             let limits = self.session.publish_limits();
-            let RetainedBody { len, has_headers } = self.retained;
-            if len > limits.payload || (has_headers && !limits.headers) {
-                // Another server's limits are not those of the one before.
-                self.drop_retained();
-            } else {
-                self.front.send_retained();
+            match self.retained.take() {
+                Some(lens) if limits.check_lens(lens).is_ok() => self.front.send_retained(),
+                _ => self.drop_retained(),
             }
         }
         true
@@ -217,31 +200,22 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
     }
 
-    /// Asks whether the server has everything, or whether it has answered by now.
-    pub(crate) fn flush(
-        &mut self,
-        begun: &mut Option<FlushId>,
-        now: Instant,
-    ) -> Option<Result<(), FlushError>> {
-        let Some(id) = *begun else {
-            if self.stopped().is_some() {
-                return Some(Err(FlushError::Closed));
-            }
-            if self.front.has_retained() {
-                return None;
-            }
-            *begun = self.session.flush();
-            if begun.is_some() {
-                self.after_change(now);
-                self.wake_runner();
-            }
-            let fails = begun.is_none() && self.offline == Offline::Fail;
-            return fails.then_some(Err(FlushError::Disconnected));
-        };
-        match self.session.flush_state(id) {
-            FlushState::Pending => None,
+    /// Asks whether the server has everything. A flush begins as soon as it can.
+    pub(crate) fn flush(&mut self, flush: &mut Flush) -> Option<Result<(), FlushError>> {
+        let had_begun = flush.has_begun();
+        let flushed = self.session.poll_flush(flush, self.front.has_retained());
+        if flush.has_begun() != had_begun {
+            self.after_change();
+            self.wake_runner();
+        }
+        match flushed {
             FlushState::Done => Some(Ok(())),
-            FlushState::Lost => Some(Err(FlushError::Disconnected)),
+            FlushState::Lost if had_begun => Some(Err(FlushError::Disconnected)),
+            FlushState::Lost => Some(Err(FlushError::Closed)),
+            FlushState::Pending => {
+                let fails = !flush.has_begun() && self.offline == Offline::Fail;
+                fails.then_some(Err(FlushError::Disconnected))
+            }
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Requests that wait for their replies.
 
-use nats_proto::Instant;
 use nats_proto::RequestId;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::Subject;
 use nats_proto::session;
+use nats_proto::session::Gate;
 use nats_proto::wire::Action;
 use nats_proto::wire::Publish;
 use nats_proto::wire::Violation;
@@ -91,22 +91,20 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         if self.is_closing || self.stopped().is_some() {
             return Err(RequestError::Closed);
         }
-        if self.session.draining().is_some() {
+        if self.session.is_draining() {
             return Err(RequestError::Draining);
         }
         Ok(())
     }
 
     /// Sees to it that there is a subscription for replies.
-    pub(crate) fn open_inbox(&mut self) -> Result<(), RequestError> {
+    pub(crate) fn open_inbox(&mut self) -> Result<Sid, RequestError> {
         self.check_open()?;
-        if !self.has_inbox {
-            let subscribed =
-                self.session.subscribe(self.inbox.filter(), None, SlotOwner::REQUEST.0);
-            self.inbox_sid = subscribed.map_err(|error| RequestError::Subscribe(error.into()))?;
-            self.has_inbox = true;
-        }
-        Ok(())
+        let recipient = SlotOwner::REQUEST.0;
+        let sid = self.session.reply_inbox(self.inbox_sid, &self.inbox, recipient);
+        let sid = sid.map_err(|error| RequestError::Subscribe(error.into()))?;
+        self.inbox_sid = Some(sid);
+        Ok(sid)
     }
 
     /// Publishes a request. It waits for a connection, or fails; it is never kept for one.
@@ -117,7 +115,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         several: bool,
         turn: Option<Turn>,
     ) -> Result<(), PublishError> {
-        if !self.session.is_ready() && self.offline == Offline::KeepLatest {
+        if self.offline == Offline::KeepLatest && self.session.publish_gate() == Gate::Offline {
             return Err(PublishError::Disconnected);
         }
         let mut text = <R::Store as Store>::Text::default();
@@ -137,12 +135,11 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         &mut self,
         request_id: RequestId,
         owner: SlotOwner,
-        now: Instant,
     ) -> Result<Sid, RequestError> {
         let mut text = <R::Store as Store>::Text::default();
         let full = SubscribeError::Session(session::SubscribeError::Full);
         let subject = self.inbox.replies(request_id, &mut text).map_err(|_| full)?;
-        Ok(self.subscribe(subject.into(), None, owner, now)?)
+        Ok(self.subscribe(subject.into(), None, owner)?)
     }
 
     /// The error of a request whose time is up.
@@ -158,7 +155,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn without_inbox(&self) -> ReplyState {
         if self.is_closing || self.stopped().is_some() {
             ReplyState::Closed
-        } else if self.session.draining().is_some() {
+        } else if self.session.is_draining() {
             ReplyState::Draining
         } else {
             ReplyState::NoInbox

@@ -26,6 +26,7 @@ pub struct PendingLimits {
 /// Which message is dropped if there is no free slot. Either way it counts as dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Overflow {
     /// It is dropped. For commands, which are to be obeyed in order.
     DropNewest,

@@ -2,11 +2,11 @@
 
 use nats_embassy::Auth;
 use nats_embassy::Config;
+use nats_embassy::DisconnectReason;
+use nats_embassy::ErrorKind;
 use nats_embassy::Event;
 use nats_embassy::SignError;
 use nats_embassy::Signer;
-use nats_embassy::nats_proto::session::DisconnectReason;
-use nats_embassy::nats_proto::wire::ErrorKind;
 
 use crate::Nats;
 use crate::clock::block_on;

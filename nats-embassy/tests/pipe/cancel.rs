@@ -10,9 +10,9 @@ use embassy_time::with_timeout;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::PendingLimits;
-use nats_embassy::nats_proto::ReplyLimits;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::Publish;
+use nats_embassy::ReplyLimits;
+use nats_embassy::Subject;
 
 use crate::Nats;
 use crate::SECOND;

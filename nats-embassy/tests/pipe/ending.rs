@@ -5,13 +5,13 @@ use std::pin::pin;
 use embassy_futures::join::join;
 use embassy_futures::poll_once;
 use embassy_time::Timer;
+use nats_embassy::CloseReason;
 use nats_embassy::Config;
+use nats_embassy::EndReason;
 use nats_embassy::Event;
 use nats_embassy::Offline;
 use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
-use nats_embassy::nats_proto::session::CloseReason;
-use nats_embassy::nats_proto::session::EndReason;
 
 use crate::clock::now;
 use crate::peer::Peer;

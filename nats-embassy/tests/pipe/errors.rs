@@ -8,25 +8,23 @@ use nats_embassy::Auth;
 use nats_embassy::BatchError;
 use nats_embassy::Config;
 use nats_embassy::ConfigError;
+use nats_embassy::DisconnectReason;
+use nats_embassy::ErrorKind;
 use nats_embassy::Event;
 use nats_embassy::FlushError;
 use nats_embassy::PendingLimits;
+use nats_embassy::Publish;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
 use nats_embassy::ResolvedAuth;
 use nats_embassy::Runner;
+use nats_embassy::ServerUrl;
 use nats_embassy::SignError;
 use nats_embassy::Signer;
+use nats_embassy::Subject;
 use nats_embassy::SubscribeError;
-use nats_embassy::nats_proto::ServerUrl;
-use nats_embassy::nats_proto::Sid;
-use nats_embassy::nats_proto::Subject;
 use nats_embassy::nats_proto::session;
-use nats_embassy::nats_proto::session::DisconnectReason;
-use nats_embassy::nats_proto::session::EndReason;
 use nats_embassy::nats_proto::wire;
-use nats_embassy::nats_proto::wire::ErrorKind;
-use nats_embassy::nats_proto::wire::Publish;
 
 use crate::Nats;
 use crate::clock::block_on;
@@ -96,18 +94,11 @@ impl Sample for BatchError {
 
 #[test]
 fn events_are_readable() {
-    let sid = Sid(7);
     let table = [
         (Event::Connected, "connected"),
-        (Event::Reconnecting { attempt: 3 }, "attempt 3 to connect"),
         (
             Event::Disconnected(DisconnectReason::Stale),
             "disconnected: the server did not answer PING",
-        ),
-        (Event::Oversized { sid, size: 9 }, "a message of subscription 7 is too long: 9 bytes"),
-        (
-            Event::SubscriptionEnded { sid, reason: EndReason::NotPermitted },
-            "subscription 7 is over: not permitted",
         ),
         (Event::Missed(2), "2 events were missed"),
     ];

@@ -2,15 +2,14 @@
 
 use core::num::NonZeroU64;
 
+use nats_embassy::CloseReason;
+use nats_embassy::EndReason;
+use nats_embassy::HeaderBuf;
 use nats_embassy::PendingLimits;
+use nats_embassy::Publish;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::HeaderBuf;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::session::CloseReason;
-use nats_embassy::nats_proto::session::EndReason;
-use nats_embassy::nats_proto::wire::ArrayBuf;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::Subject;
 
 use crate::SECOND;
 use crate::clock;
@@ -27,7 +26,7 @@ fn everything_in_pieces_of_every_size() {
         with_client(&peer, async |client| {
             let mut subscription = client.subscribe("a.*", PendingLimits::drop_newest(3)).unwrap();
             client.publish("a.b", b"plain").await.unwrap();
-            let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
+            let mut headers = HeaderBuf::<64>::new();
             headers.append("Key", "value").unwrap();
             let message = Publish {
                 reply: Some(Subject::from_static("r")),
@@ -173,7 +172,7 @@ fn headers_go_with_requests_and_with_answers() {
     for chunk in [1, 1024] {
         let peer = Peer::new(Script { chunk, ..Script::default() });
         with_client(&peer, async |client| {
-            let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
+            let mut headers = HeaderBuf::<64>::new();
             headers.append("Key", "value").unwrap();
             let headers = headers.as_headers();
             let mut service = client.subscribe("echo", PendingLimits::drop_newest(1)).unwrap();

@@ -1,17 +1,16 @@
 //! The latest message, kept for the next connection.
 
+use nats_embassy::CloseReason;
 use nats_embassy::Config;
 use nats_embassy::Event;
+use nats_embassy::HeaderBuf;
 use nats_embassy::Offline;
 use nats_embassy::PendingLimits;
+use nats_embassy::Publish;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::HeaderBuf;
-use nats_embassy::nats_proto::Subject;
+use nats_embassy::Subject;
 use nats_embassy::nats_proto::session;
-use nats_embassy::nats_proto::session::CloseReason;
-use nats_embassy::nats_proto::wire::ArrayBuf;
-use nats_embassy::nats_proto::wire::Publish;
 
 use crate::SECOND;
 use crate::peer::INFO;
@@ -91,7 +90,7 @@ fn what_the_next_server_would_not_take_is_dropped_and_counted() {
     for info in [info, INFO.replace("1048576", "10")] {
         let peer = Peer::new(Script { info, ..Script::default() });
         with_config(CONFIG, &peer, async |client| {
-            let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
+            let mut headers = HeaderBuf::<64>::new();
             headers.append("Key", "value").unwrap();
             let headers = headers.as_headers();
             let message = Publish { headers, ..Publish::new(Subject::from_static("a"), b"1") };

@@ -7,19 +7,18 @@ use core::num::NonZeroU64;
 use core::pin::pin;
 
 use nats_embassy::Client;
+use nats_embassy::CloseReason;
 use nats_embassy::Config;
+use nats_embassy::EndReason;
 use nats_embassy::Event;
+use nats_embassy::HeaderBuf;
 use nats_embassy::Link;
 use nats_embassy::LinkResources;
+use nats_embassy::Publish;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::HeaderBuf;
+use nats_embassy::Subject;
 use nats_embassy::nats_proto::Message;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::session::CloseReason;
-use nats_embassy::nats_proto::session::EndReason;
-use nats_embassy::nats_proto::wire::ArrayBuf;
-use nats_embassy::nats_proto::wire::Publish;
 
 use crate::SECOND;
 use crate::clock::block_on;
@@ -52,7 +51,7 @@ fn everything_in_pieces_of_every_size() {
         with_link(&peer, async |mut link, client| {
             let all = link.subscribe("a.*").unwrap();
             let group = link.queue_subscribe("a.b", "group").unwrap();
-            let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
+            let mut headers = HeaderBuf::<64>::new();
             headers.append("Key", "value").unwrap();
             let message = Publish {
                 reply: Some(Subject::from_static("r")),
@@ -132,7 +131,9 @@ fn subscriptions_end() {
         link.drive(client.flush(), |_| {}).await.unwrap();
         let mut ended = Vec::new();
         while ended.len() < 2 {
-            if let Some(Event::SubscriptionEnded { sid, reason: how }) = client.next_event().await {
+            if let Some(Event::SubscriptionEnded { sid, reason: how, .. }) =
+                client.next_event().await
+            {
                 ended.push((sid, how));
             }
         }

@@ -5,12 +5,12 @@ use core::time::Duration;
 use embassy_time::Timer;
 use nats_embassy::Client;
 use nats_embassy::PendingLimits;
+use nats_embassy::Publish;
 use nats_embassy::PublishError;
+use nats_embassy::RepliesEndReason;
+use nats_embassy::ReplyLimits;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::RepliesEndReason;
-use nats_embassy::nats_proto::ReplyLimits;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::Subject;
 
 use crate::Nats;
 use crate::cancel::give_up_after;

@@ -10,10 +10,10 @@ use nats_embassy::Config;
 use nats_embassy::Link;
 use nats_embassy::LinkResources;
 use nats_embassy::Offline;
+use nats_embassy::Publish;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::Subject;
 
 use crate::Nats;
 use crate::SECOND;

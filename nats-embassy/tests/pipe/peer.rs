@@ -10,8 +10,8 @@ use std::task::Poll;
 use std::task::Waker;
 
 use embedded_io_async::ErrorKind;
-use nats_embassy::nats_proto::Headers;
-use nats_embassy::nats_proto::Sid;
+use nats_embassy::Headers;
+use nats_embassy::Sid;
 use nats_embassy::nats_proto::wire::ClientOp;
 use nats_embassy::nats_proto::wire::Decoded;
 use nats_embassy::nats_proto::wire::Decoder;

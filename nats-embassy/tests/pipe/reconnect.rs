@@ -4,16 +4,16 @@ use core::num::NonZeroU64;
 
 use embassy_time::Instant;
 use embassy_time::Timer;
+use nats_embassy::CloseReason;
 use nats_embassy::Config;
 use nats_embassy::ConfigError;
+use nats_embassy::DisconnectReason;
 use nats_embassy::Event;
 use nats_embassy::FlushError;
 use nats_embassy::Offline;
 use nats_embassy::PendingLimits;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::session::CloseReason;
-use nats_embassy::nats_proto::session::DisconnectReason;
 
 use crate::Nats;
 use crate::SECOND;

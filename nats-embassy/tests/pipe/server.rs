@@ -5,11 +5,11 @@ use embassy_time::Duration;
 use nats_embassy::Auth;
 use nats_embassy::Config;
 use nats_embassy::Credentials;
+use nats_embassy::DisconnectReason;
 use nats_embassy::Event;
 use nats_embassy::PendingLimits;
 use nats_embassy::ResolvedAuth;
 use nats_embassy::SignError;
-use nats_embassy::nats_proto::session::DisconnectReason;
 
 use crate::Nats;
 use crate::clock::block_on;

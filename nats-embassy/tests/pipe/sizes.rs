@@ -9,8 +9,8 @@ use nats_embassy::Config;
 use nats_embassy::Link;
 use nats_embassy::LinkResources;
 use nats_embassy::PendingLimits;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::Publish;
+use nats_embassy::Subject;
 
 use crate::Nats;
 use crate::SECOND;

@@ -13,10 +13,10 @@ use embassy_time::with_timeout;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::PendingLimits;
+use nats_embassy::Publish;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::Subject;
 
 use crate::Nats;
 use crate::SECOND;

@@ -1,7 +1,7 @@
+use nats_embassy::DisconnectReason;
 use nats_embassy::Event;
 use nats_embassy::NalConnector;
 use nats_embassy::NoDns;
-use nats_embassy::nats_proto::session::DisconnectReason;
 use nats_tests::NatsServer;
 
 use crate::SESSION;

@@ -2,14 +2,14 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use nats_embassy::ClientCertificate;
+use nats_embassy::DisconnectReason;
 use nats_embassy::Event;
 use nats_embassy::NoClock;
+use nats_embassy::Tls;
 use nats_embassy::TlsClock;
 use nats_embassy::TlsConnector;
 use nats_embassy::TlsMemory;
 use nats_embassy::nats_proto::session;
-use nats_embassy::nats_proto::session::DisconnectReason;
-use nats_embassy::nats_proto::session::Tls;
 use nats_tests::NatsServer;
 use nats_tests::certificates::Authority;
 use nats_tokio::ConnectOptions;
@@ -187,8 +187,7 @@ async fn with_a_certificate_of_ours() {
     let issuer = der(authority.pem());
     let mut memory = Memory::new();
     let connector = TlsConnector::new(Network, &issuer, Now, entropy, &mut memory);
-    let connector =
-        connector.client_certificate(ClientCertificate { certificate: &certificate, key });
+    let connector = connector.client_certificate(ClientCertificate::new(&certificate, key));
     assert_eq!(first_event(&url(&server), connector).await, Event::Connected);
 
     // Without one, the server ends it, once it has seen that there is none.

@@ -10,7 +10,7 @@ use nats_embassy::Link;
 use nats_embassy::LinkMemory;
 use nats_embassy::LinkResources;
 use nats_embassy::NetConnector;
-use nats_embassy::nats_proto::Subject;
+use nats_embassy::Subject;
 use static_cell::ConstStaticCell;
 use throughput::BUFFER;
 use throughput::Job;

@@ -5,7 +5,6 @@ use core::task::Context;
 use core::task::Poll;
 
 use nats_proto::Instant;
-use nats_proto::Message;
 use nats_proto::RepliesEndReason;
 use nats_proto::ReplyLimits;
 use nats_proto::RequestId;
@@ -13,6 +12,7 @@ use nats_proto::RequestMany;
 use nats_proto::Sid;
 use nats_proto::wire::Publish;
 
+use super::BorrowedMessage;
 use super::Link;
 use super::LinkMemory;
 use crate::client::Client;
@@ -43,8 +43,8 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
         &mut self,
         message: &Publish<'_>,
         timeout: impl Into<Timeout>,
-        other: impl FnMut(Message<&[u8]>),
-    ) -> Result<Message<&[u8]>, RequestError> {
+        other: impl FnMut(BorrowedMessage<'_>),
+    ) -> Result<BorrowedMessage<'_>, RequestError> {
         let deadline = timeout.into().deadline();
         let mut request =
             OpenRequest::begin(self.client, message, SlotOwner::REQUEST, Some(deadline))?;
@@ -76,7 +76,7 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
     /// ```
     /// # use nats_embassy::{Link, LinkMemory, RequestError};
     /// use core::time::Duration;
-    /// use nats_embassy::nats_proto::{ReplyLimits, Subject, wire::Publish};
+    /// use nats_embassy::{Publish, ReplyLimits, Subject};
     ///
     /// # async fn device<'d, R: LinkMemory<'d>>(
     /// #     link: &mut Link<'_, 'd, R>,
@@ -102,8 +102,8 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
         &mut self,
         message: &Publish<'_>,
         limits: ReplyLimits,
-        mut reply: impl FnMut(Message<&[u8]>),
-        mut other: impl FnMut(Message<&[u8]>),
+        mut reply: impl FnMut(BorrowedMessage<'_>),
+        mut other: impl FnMut(BorrowedMessage<'_>),
     ) -> Result<RepliesEndReason, RequestError> {
         let request = RequestMany::new(limits, now());
         if let Some(ended) = request.ended() {
@@ -112,7 +112,7 @@ impl<'d, R: LinkMemory<'d>> Link<'_, 'd, R> {
         let mut open =
             OpenRequest::begin(self.client, message, SlotOwner::READER, request.poll_timeout())?;
         let (sid, request, mut has_any) = (open.sid, Cell::new(request), false);
-        let taken = |message: Message<&[u8]>| {
+        let taken = |message: BorrowedMessage<'_>| {
             if message.sid() != sid {
                 return other(message);
             }
@@ -152,11 +152,10 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         let subject = fingerprint(message.subject.as_str().bytes());
         let (request_id, sid) = client.shared.lock(|state| {
             let sid = if owner == SlotOwner::REQUEST {
-                state.open_inbox()?;
-                state.inbox_sid
+                state.open_inbox()?
             } else {
                 state.check_open()?;
-                state.subscribe_to_replies(state.delivery.next_request_id(), owner, now())?
+                state.subscribe_to_replies(state.delivery.next_request_id(), owner)?
             };
             Ok::<_, RequestError>((state.delivery.ask(subject), sid))
         })?;
@@ -229,8 +228,8 @@ impl<'d, R: LinkMemory<'d>> Drop for OpenRequest<'d, R> {
         let sid = self.sid;
         self.publisher.shared.lock(|state| {
             state.delivery.end_request();
-            if sid != state.inbox_sid {
-                state.change(now(), |session| session.unsubscribe(sid, None));
+            if Some(sid) != state.inbox_sid {
+                state.change(|session| session.unsubscribe(sid, None));
             }
         });
     }

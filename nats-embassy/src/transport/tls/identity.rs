@@ -60,11 +60,20 @@ impl TlsClock for NoClock {
 
 /// The certificate of the device, for servers that ask for one.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct ClientCertificate<'d> {
     /// The certificate, in DER.
     pub certificate: &'d [u8],
     /// Its key, of P-256, in DER as in SEC 1: `openssl ec -in key.pem -outform DER`.
     pub key: &'d [u8],
+}
+
+impl<'d> ClientCertificate<'d> {
+    /// A certificate in DER, and its key of P-256 in DER as in SEC 1.
+    #[must_use]
+    pub const fn new(certificate: &'d [u8], key: &'d [u8]) -> Self {
+        Self { certificate, key }
+    }
 }
 
 impl fmt::Debug for ClientCertificate<'_> {

@@ -4,9 +4,9 @@ use core::cell::Cell;
 
 use nats_embassy::Client;
 use nats_embassy::Link;
+use nats_embassy::Publish;
 use nats_embassy::RequestError;
-use nats_embassy::nats_proto::Subject;
-use nats_embassy::nats_proto::wire::Publish;
+use nats_embassy::Subject;
 
 use super::Floor;
 use super::with_link;
