@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::network::Network;
 
 /// How often futures are polled while no time passes, until they count as spinning.
-const MAX_POLLS: u32 = 100_000;
+const MAX_POLLS: u32 = 20_000;
 
 /// Runs futures on one thread, with a [`Clock`] that jumps: for drivers whose client brings no runtime.
 ///

@@ -125,8 +125,8 @@ impl Network {
         self.act(|world| world.report(fault));
     }
 
-    /// To be called when time has passed: a client that asks the network for something a million
-    /// times without that is spinning, which is a [fault](Self::faults).
+    /// To be called when time has passed: a client that asks the network for something
+    /// 200,000 times without that is spinning, which is a [fault](Self::faults).
     pub fn forget_calls(&self) {
         self.act(World::forget_calls);
     }

@@ -97,7 +97,16 @@ fn pings<D: Driver>(stage: &mut Stage<D>, is_measured: bool) -> Checked {
 fn full_at_sub<D: Driver>(stage: &mut Stage<D>) -> Checked {
     let (connection, _taken) = stage.stuck()?;
     let (id, subscribed) = stage.begin_subscribe("x");
-    let _pending = stage.driver().publish(&Message::new("x", "1"));
+    // As soon as there is room for it, or it waits for that.
+    for _ in 0..1000 {
+        let published = stage.driver().publish(&Message::new("x", "1"));
+        stage.settle();
+        if !matches!(published.take(), Some(Err(_))) {
+            break;
+        }
+        connection.stall_after(50);
+        stage.settle();
+    }
     stage.unstuck(&connection);
     stage
         .outcome(&subscribed, 10 * SECOND, "subscribing where the output was full")?

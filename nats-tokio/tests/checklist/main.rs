@@ -1,6 +1,6 @@
 //! The client is run through the checklist of nats-testkit: in memory, with Tokio's paused clock.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod driver;
 mod words;
