@@ -1,5 +1,6 @@
 //! What clients report, in words that all of them have.
 
+use nats_proto::Outcome;
 use nats_proto::session::CloseReason;
 use nats_proto::session::DisconnectReason;
 
@@ -77,6 +78,20 @@ pub enum Reason {
     Drained,
     /// Something else.
     Other,
+}
+
+impl From<Outcome> for Failure {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::NoResponders => Self::NoResponders,
+            Outcome::ReplyTooLong => Self::TooLong,
+            Outcome::TimedOut => Self::TimedOut,
+            Outcome::NotConnected | Outcome::Disconnected => Self::Disconnected,
+            Outcome::NotPermitted | Outcome::NoInbox => Self::Refused,
+            Outcome::Draining | Outcome::Closed => Self::Closed,
+            other => Self::Other(format!("{other:?}")),
+        }
+    }
 }
 
 impl From<DisconnectReason> for Reason {

@@ -13,10 +13,10 @@ use std::task::Waker;
 use std::time::Duration;
 
 use nats_proto::Growable;
+use nats_proto::GrowableRequests;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::RequestId;
-use nats_proto::Requests;
 use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Sid;
@@ -24,9 +24,11 @@ use nats_proto::Subject;
 use nats_proto::session::Backoff;
 use nats_proto::session::CloseReason;
 use nats_proto::session::Config;
+use nats_proto::session::Confirmations;
 use nats_proto::session::DisconnectReason;
-use nats_proto::session::Draining;
-use nats_proto::session::FlushId;
+use nats_proto::session::Flush;
+use nats_proto::session::Gate;
+use nats_proto::session::Outstanding;
 use nats_proto::session::Phase;
 use nats_proto::session::Session;
 use nats_proto::wire::Decoder;
@@ -52,13 +54,17 @@ use crate::fault::has;
 
 /// How many messages may wait for a connection, or for room.
 const MAX_QUEUED: usize = 32;
+/// How many flushes may wait behind them.
+const MAX_FLUSHES: usize = 8;
+/// How many requests may wait for their replies.
+const MAX_REQUESTS: usize = 8;
 
 type Outcome = Resolver<Result<(), Failure>>;
 
 pub(crate) struct Client {
     network: Network,
     clock: Clock,
-    request_id: Option<String>,
+    token: Option<String>,
     session: Session<Growable<Recipient>>,
     /// The connection, or the attempt to make one, with its number.
     link: Option<(u32, Link)>,
@@ -70,15 +76,14 @@ pub(crate) struct Client {
     subscriptions: BTreeMap<u32, Subscription>,
     inbox: Inbox<Vec<u8>>,
     inbox_sid: Option<Sid>,
-    requests: Requests<Asked, Vec<nats_proto::Slot<nats_proto::Pending<Asked>>>>,
-    flushes: Vec<(FlushId, Outcome)>,
+    requests: GrowableRequests<Asked>,
+    flushes: Vec<(Flush, Outcome)>,
     drains: Vec<Outcome>,
     closes: Vec<Resolver<()>>,
     closed: Option<CloseReason>,
-    /// How many messages were put into the output, and how many of them before which PING.
+    /// How many messages were put into the output, and which of them the server has.
     sent: u64,
-    pings: VecDeque<(FlushId, u64)>,
-    confirmed: u64,
+    confirmations: Confirmations,
     events: Vec<Event>,
     waker: Option<Waker>,
     /// For mistakes only.
@@ -123,10 +128,11 @@ impl Client {
             session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
         }
         session.connect(Instant::from_millis(0));
+        let inbox = session.new_inbox(Inbox::<()>::DEFAULT_PREFIX).unwrap();
         Self {
             network: network.clone(),
             clock: clock.clone(),
-            request_id: options.request_id.clone(),
+            token: options.token.clone(),
             session,
             link: None,
             decoder: exchange::decoder(),
@@ -134,16 +140,15 @@ impl Client {
             output: Vec::new(),
             queue: VecDeque::new(),
             subscriptions: BTreeMap::new(),
-            inbox: Inbox::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([2; 16])).unwrap(),
+            inbox,
             inbox_sid: None,
-            requests: Requests::default(),
+            requests: GrowableRequests::with_max(MAX_REQUESTS),
             flushes: Vec::new(),
             drains: Vec::new(),
             closes: Vec::new(),
             closed: None,
             sent: 0,
-            pings: VecDeque::new(),
-            confirmed: 0,
+            confirmations: Confirmations::new(),
             events: Vec::new(),
             waker: None,
             late: Vec::new(),
@@ -162,14 +167,15 @@ impl Client {
         message: &Message,
         request: Option<(RequestId, Subject<'_>)>,
     ) -> Result<(), Failure> {
-        if self.is_ending() {
-            return Err(Failure::Closed);
-        }
         let subject = Subject::new(&message.subject).unwrap();
         let reply = request.map(|(_, reply)| reply);
         let publish = Publish { reply, ..Publish::new(subject, &message.payload) };
-        if self.session.is_connected() && !has(Fault::OldLimits) {
-            self.session.publish_limits().check(&publish).map_err(|_| Failure::Refused)?;
+        match self.session.publish_gate() {
+            Gate::Open(limits) if !has(Fault::OldLimits) => {
+                limits.check(&publish).map_err(|_| Failure::Refused)?;
+            }
+            Gate::Open(_) | Gate::Offline => {}
+            Gate::Closed => return Err(Failure::Closed),
         }
         if self.queue.len() >= MAX_QUEUED {
             return Err(Failure::Full);
@@ -179,18 +185,17 @@ impl Client {
         }
         let mut frame = Vec::new();
         publish.encode(&mut frame).unwrap();
-        let request = request.map(|(request_id, _)| request_id);
+        let request = request.map(|(id, _)| id);
         self.queue.push_back(Queued::Message { frame, lens: PublishLens::of(&publish), request });
         Ok(())
     }
 
     pub(crate) fn flush(&mut self) -> Pending<Result<(), Failure>> {
-        let (outcome, pending) = Pending::new();
-        if self.is_ending() || self.queue.len() >= MAX_QUEUED + 8 {
-            outcome.resolve(Err(Failure::Closed));
-        } else {
-            self.queue.push_back(Queued::Flush(outcome));
+        if self.queue.len() >= MAX_QUEUED + MAX_FLUSHES {
+            return Pending::resolved(Err(Failure::Full));
         }
+        let (outcome, pending) = Pending::new();
+        self.queue.push_back(Queued::Flush(outcome));
         pending
     }
 
@@ -204,7 +209,7 @@ impl Client {
     pub(crate) fn close(&mut self) -> Pending<()> {
         let (closed, pending) = Pending::new();
         self.closes.push(closed);
-        self.session.close();
+        self.session.close(self.outstanding(), self.now());
         pending
     }
 
@@ -221,9 +226,11 @@ impl Client {
         self.waker.take().into_iter().for_each(Waker::wake);
     }
 
-    fn is_ending(&self) -> bool {
-        let is_last = self.session.draining() == Some(Draining::Publishes);
-        is_last || matches!(self.session.phase(), Phase::Closed(_))
+    /// What is not done yet, and only the client knows of.
+    fn outstanding(&self) -> Outstanding {
+        let unsent = self.queue.iter().any(|queued| matches!(queued, Queued::Message { .. }));
+        let undelivered = !self.subscriptions.values().all(Subscription::is_read);
+        Outstanding { undelivered, unsent }
     }
 
     // What drives the session --------------------------------------------------------------------
@@ -306,19 +313,11 @@ impl Client {
         }
         self.transmit();
         self.settle_flushes();
-        let is_idle = self.queue.is_empty() && self.output.is_empty();
-        let is_read = self.subscriptions.values().all(Subscription::is_read);
-        if self.session.draining() == Some(Draining::Arrived) && is_idle && is_read {
-            if has(Fault::DrainsTooSoon) {
-                self.drains.drain(..).for_each(|drain| drain.resolve(Ok(())));
-            }
-            if self.session.is_connected() {
-                self.session.finish(self.now());
-            } else {
-                self.session.finish_unconnected();
-            }
-            self.transmit();
+        self.session.poll_drained(self.outstanding());
+        if self.session.is_draining() && has(Fault::DrainsTooSoon) {
+            self.drains.drain(..).for_each(|drain| drain.resolve(Ok(())));
         }
+        self.transmit();
     }
 
     /// The one place where what went wrong reaches the session.
@@ -332,10 +331,10 @@ impl Client {
         let event = match event {
             Noted::Connected | Noted::Reconnected => Event::Connected,
             Noted::Disconnected { reason, .. } => {
+                let confirmed = self.confirmations.confirmed(&self.session);
                 if !has(Fault::HidesLosses) {
-                    self.events.push(Event::PerhapsLost(self.sent - self.confirmed));
+                    self.events.push(Event::PerhapsLost(self.sent - confirmed));
                 }
-                self.confirmed = self.sent;
                 Event::Disconnected(reason.into())
             }
             Noted::ConnectFailed { reason, .. } => Event::ConnectFailed(reason.into()),
@@ -359,8 +358,7 @@ impl Client {
         if !has(Fault::KeepsOutput) {
             self.output.clear();
         }
-        self.pings.clear();
-        self.fail_sent_requests();
+        self.end_sent_requests();
     }
 
     /// Everybody who waits for something is told that it is over.
@@ -374,7 +372,7 @@ impl Client {
             return;
         }
         self.collect();
-        self.fail_requests();
+        self.end_requests();
         for queued in std::mem::take(&mut self.queue) {
             if let Queued::Flush(outcome) = queued {
                 outcome.resolve(Err(Failure::Closed));

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use nats_proto::Instant;
+use nats_proto::Outcome;
 use nats_proto::RequestId;
+use nats_proto::Subject;
+use nats_proto::Then;
+use nats_proto::session::EndReason;
 use nats_testkit::Failure;
 use nats_testkit::Message;
 use nats_testkit::Pending;
@@ -15,13 +19,17 @@ use super::subscriptions::received;
 use crate::fault::Fault;
 use crate::fault::has;
 
-/// How many requests may wait for their replies.
-const MAX_REQUESTS: usize = 8;
+/// Who waits for a reply, until told.
+pub(super) type Asked = Option<Resolver<Result<Message, Failure>>>;
 
-/// A request that waits for its reply.
-pub(super) struct Asked {
-    outcome: Option<Resolver<Result<Message, Failure>>>,
-    is_sent: bool,
+fn tell(asked: &mut Asked, outcome: Result<Message, Failure>) {
+    asked.take().into_iter().for_each(|asked| asked.resolve(outcome.clone()));
+}
+
+/// Tells that there is no reply, and makes room.
+fn told(_: RequestId, asked: &mut Asked, outcome: Outcome) -> Then {
+    tell(asked, Err(outcome.into()));
+    Then::Remove
 }
 
 impl Client {
@@ -30,108 +38,71 @@ impl Client {
         message: &Message,
         timeout: Duration,
     ) -> Pending<Result<Message, Failure>> {
-        let (outcome, pending) = Pending::new();
-        let asked = Asked { outcome: Some(outcome), is_sent: false };
-        if let Err((mut asked, failure)) = self.begin_request(message, timeout, asked) {
-            asked
-                .outcome
-                .take()
-                .into_iter()
-                .for_each(|outcome| outcome.resolve(Err(failure.clone())));
+        let (resolver, pending) = Pending::new();
+        let deadline = self.now() + timeout;
+        let (known, inbox) = (self.inbox_sid, self.inbox.clone());
+        let Ok(sid) = self.session.reply_inbox(known, &inbox, Recipient::Inbox) else {
+            return Pending::resolved(Err(Failure::Closed));
+        };
+        self.inbox_sid = Some(sid);
+        let subject = Subject::new(&message.subject).unwrap();
+        let Ok(id) = self.requests.open(Some(resolver), subject, deadline) else {
+            return Pending::resolved(Err(Failure::Full));
+        };
+        let mut text = Vec::new();
+        let reply = inbox.reply(id, &mut text).unwrap();
+        if let Err(failure) = self.publish(message, Some((id, reply))) {
+            self.requests.close(id);
+            return Pending::resolved(Err(failure));
         }
         pending
     }
 
-    fn begin_request(
-        &mut self,
-        message: &Message,
-        timeout: Duration,
-        asked: Asked,
-    ) -> Result<(), (Asked, Failure)> {
-        if self.requests.len() >= MAX_REQUESTS {
-            return Err((asked, Failure::Full));
-        }
-        if self.inbox_sid.is_none() {
-            match self.session.subscribe(self.inbox.filter(), None, Recipient::Inbox) {
-                Ok(sid) => self.inbox_sid = Some(sid),
-                Err(_) => return Err((asked, Failure::Closed)),
-            }
-        }
-        let deadline = self.now() + timeout;
-        let request_id = self.requests.open(asked, deadline).unwrap();
-        let mut text = Vec::new();
-        let inbox = self.inbox.clone();
-        let reply = inbox.reply(request_id, &mut text).unwrap();
-        if let Err(failure) = self.publish(message, Some((request_id, reply))) {
-            self.end_request(request_id, Err(failure));
-        }
-        Ok(())
-    }
-
+    /// A reply came, or the word that there is none.
     pub(super) fn answer(&mut self, message: &nats_proto::Message<&[u8]>) {
-        let Some(request_id) = self.inbox.request_id(message.subject_bytes()) else { return };
-        let is_reply = !message.is_no_responders() || has(Fault::TakesStatusForReply);
-        let outcome = if is_reply { Ok(received(message)) } else { Err(Failure::NoResponders) };
-        self.end_request(request_id, outcome);
+        let Some(id) = self.inbox.request_id(message.subject_bytes()) else { return };
+        if let Some((asked, outcome)) = self.requests.handle_reply(id, message) {
+            let is_reply = outcome == Outcome::Answered || has(Fault::TakesStatusForReply);
+            tell(asked, if is_reply { Ok(received(message)) } else { Err(outcome.into()) });
+            self.requests.close(id);
+        }
     }
 
     pub(super) fn reply_too_long(&mut self, subject: &[u8]) {
-        if let Some(request_id) = self.inbox.request_id(subject) {
-            self.end_request(request_id, Err(Failure::TooLong));
+        if let Some(id) = self.inbox.request_id(subject) {
+            self.end_request(id, Outcome::ReplyTooLong);
         }
     }
 
-    pub(super) fn note_sent(&mut self, request: Option<RequestId>) {
-        if let Some(asked) = request.and_then(|request_id| self.requests.get_mut(request_id)) {
-            asked.is_sent = true;
-        }
-    }
-
-    pub(super) fn refuse_request(&mut self, request: Option<RequestId>) {
-        if let Some(request_id) = request {
-            self.end_request(request_id, Err(Failure::Refused));
+    pub(super) fn end_request(&mut self, id: RequestId, outcome: Outcome) {
+        if let Some(asked) = self.requests.end(id, outcome) {
+            tell(asked, Err(outcome.into()));
+            self.requests.close(id);
         }
     }
 
     pub(super) fn expire_requests(&mut self, now: Instant) {
-        let mut late = Vec::new();
-        self.requests.expire(now, |request_id, asked| {
-            late.push(request_id);
-            if has(Fault::KeepsPlaces) {
-                asked.outcome.take().into_iter().for_each(|it| it.resolve(Err(Failure::TimedOut)));
-            }
-        });
-        if !has(Fault::KeepsPlaces) {
-            late.into_iter()
-                .for_each(|request_id| self.end_request(request_id, Err(Failure::TimedOut)));
-        }
+        let is_connected = self.session.is_connected();
+        self.requests.handle_time(
+            now,
+            |_, is_sent| Outcome::of_time(is_sent, is_connected),
+            |id, asked, outcome| {
+                let then = told(id, asked, outcome);
+                if has(Fault::KeepsPlaces) { Then::Keep } else { then }
+            },
+        );
     }
 
     /// The connection is lost: what was sent on it will not be answered.
-    pub(super) fn fail_sent_requests(&mut self) {
-        self.fail(|asked| asked.is_sent);
+    pub(super) fn end_sent_requests(&mut self) {
+        self.requests.handle_disconnected(|_| true, told);
     }
 
-    pub(super) fn fail_requests(&mut self) {
-        self.fail(|_| true);
+    pub(super) fn end_inbox(&mut self, reason: EndReason) {
+        self.requests.handle_inbox_ended(reason, told);
     }
 
-    fn fail(&mut self, fails: impl Fn(&Asked) -> bool) {
-        let mut failed = Vec::new();
-        self.requests.fail(|request_id, asked| {
-            let is_failed = fails(asked);
-            failed.extend(is_failed.then_some(request_id));
-            is_failed
-        });
-        failed
-            .into_iter()
-            .for_each(|request_id| self.end_request(request_id, Err(Failure::Disconnected)));
-    }
-
-    fn end_request(&mut self, request_id: RequestId, outcome: Result<Message, Failure>) {
-        let asked = self.requests.close(request_id);
-        if let Some(resolver) = asked.and_then(|mut asked| asked.outcome.take()) {
-            resolver.resolve(outcome);
-        }
+    pub(super) fn end_requests(&mut self) {
+        self.requests.handle_closed(told);
     }
 }

@@ -3,15 +3,19 @@
 use std::task::Context;
 use std::task::Poll;
 
+use nats_proto::session::Auth;
+use nats_proto::session::ClientInfo;
 use nats_proto::session::DisconnectReason;
+use nats_proto::session::Flush;
 use nats_proto::session::FlushState;
 use nats_proto::session::Phase;
+use nats_proto::session::Refused;
 use nats_proto::wire::Bounded;
-use nats_proto::wire::Connect;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
 use nats_proto::wire::Limits;
+use nats_proto::wire::PublishLens;
 use nats_proto::wire::ServerOp;
 use nats_proto::wire::Sink;
 use nats_testkit::Event;
@@ -41,94 +45,93 @@ impl Client {
         }
     }
 
-    /// What stands in front of TLS was not sent by whom TLS is made with.
     pub(super) fn secure(&mut self) {
-        if !self.input.is_empty() && !has(Fault::TakesBytesBeforeTls) {
-            return self.lost(DisconnectReason::Tls);
+        // What stands in front of TLS was not sent by whom TLS is made with.
+        let unread = if has(Fault::TakesBytesBeforeTls) { 0 } else { self.input.len() };
+        if unread == 0 {
+            self.pipe().into_iter().for_each(Pipe::secure);
         }
-        self.pipe().into_iter().for_each(Pipe::secure);
-        self.session.handle_secured();
+        let event = self.session.handle_secured(unread, self.now());
+        event.into_iter().for_each(|event| self.note(event));
     }
 
     /// Writes CONNECT, or a part of it.
     pub(super) fn log_in(&mut self) -> bool {
-        let mut part = [0; 64];
-        let room = MAX_OUTPUT.saturating_sub(self.output.len()).min(part.len());
         let connection = Some(self.session.connection());
         if std::mem::replace(&mut self.logged_in, connection) == connection
             && has(Fault::LogsInOnce)
         {
             return false;
         }
-        let headers = self.session.challenge().is_some_and(|challenge| challenge.headers);
-        let token = self.token.as_deref();
-        let connect =
-            Connect { auth_token: token, headers, no_responders: headers, ..Connect::DEFAULT };
-        let len = self.session.login(&connect, &mut part[..room]);
+        let mut part = [0; 64];
+        let room = MAX_OUTPUT.saturating_sub(self.output.len()).min(part.len());
+        let auth = self.token.as_deref().map_or(Auth::None, Auth::Token);
+        let len = self.session.log_in(&ClientInfo::DEFAULT, &auth, &mut part[..room]);
+        let len = len.unwrap_or_default();
         self.output.extend_from_slice(&part[..len]);
         len > 0
     }
 
-    /// Puts into the output what is due: lines first, so that no message overtakes a SUB.
+    /// Puts into the output what is due, and then what waits, as far as there is room.
     pub(super) fn transmit(&mut self) {
-        let max = if has(Fault::UnboundedOutput) { usize::MAX } else { MAX_OUTPUT };
-        loop {
-            let mut out = Bounded::new(&mut self.output, max);
-            let is_late = has(Fault::OvertakesSubscriptions) && !self.queue.is_empty();
-            let is_full = !is_late && self.session.poll_transmit(&mut out).is_err();
-            let ping = self.session.last_ping();
-            if self.pings.back().is_none_or(|(last, _)| *last != ping) {
-                self.pings.push_back((ping, self.sent));
-            }
-            let is_open =
-                self.session.is_ready() || (has(Fault::PublishesEarly) && self.pipe().is_some());
-            if is_full || !is_open {
-                return;
-            }
-            let mut out = Bounded::new(&mut self.output, max.min(MAX_OUTPUT));
-            match self.queue.pop_front() {
-                None => return,
-                Some(Queued::Flush(outcome)) => match self.session.flush() {
-                    Some(id) => self.flushes.push((id, outcome)),
-                    None => outcome.resolve(Err(Failure::Disconnected)),
-                },
-                Some(Queued::Message { frame, lens, request }) => {
-                    // They may be others than when it was published.
-                    let is_within = self.session.publish_limits().check_lens(lens).is_ok();
-                    if !is_within && !has(Fault::ChecksOnce) && !has(Fault::OldLimits) {
-                        self.refuse_request(request);
-                    } else if out.reserve(frame.len()).is_ok() {
-                        out.put(&frame);
-                        self.sent += 1;
-                        self.note_sent(request);
-                    } else {
-                        self.queue.push_front(Queued::Message { frame, lens, request });
-                        return;
-                    }
+        if !(has(Fault::OvertakesSubscriptions) && !self.queue.is_empty()) {
+            let max = if has(Fault::UnboundedOutput) { usize::MAX } else { MAX_OUTPUT };
+            // Lines for which there is no room stay due.
+            let _ = self.session.poll_transmit(&mut Bounded::new(&mut self.output, max));
+            self.confirmations.note_transmit(&self.session, self.sent);
+        }
+        while let Some(queued) = self.queue.pop_front() {
+            match queued {
+                Queued::Flush(outcome) => {
+                    self.flushes.push((Flush::new(), outcome));
+                    self.settle_flushes();
                 }
+                Queued::Message { frame, lens, request } => match self.put(&frame, lens) {
+                    Ok(()) => {
+                        self.confirmations.note_transmit(&self.session, self.sent);
+                        self.sent += 1;
+                        request.into_iter().for_each(|id| self.requests.note_sent(id));
+                    }
+                    Err(Refused::Offline | Refused::Full) => {
+                        return self.queue.push_front(Queued::Message { frame, lens, request });
+                    }
+                    Err(_) => request
+                        .into_iter()
+                        .for_each(|id| self.end_request(id, nats_proto::Outcome::NotPermitted)),
+                },
             }
         }
+    }
+
+    /// Puts a message into the output: behind the lines that are due, and within the limits of the
+    /// server that there is now.
+    fn put(&mut self, frame: &[u8], lens: PublishLens) -> Result<(), Refused> {
+        let mut out = Bounded::new(&mut self.output, MAX_OUTPUT);
+        let is_ready = self.session.is_ready();
+        let is_open = matches!(self.link, Some((_, Link::Open(_))));
+        let skips_checks = [Fault::ChecksOnce, Fault::OldLimits, Fault::OvertakesSubscriptions];
+        if (skips_checks.into_iter().any(has) && is_ready)
+            || (has(Fault::PublishesEarly) && is_open)
+        {
+            out.reserve(frame.len())?;
+            out.put(frame);
+            return Ok(());
+        }
+        self.session.publish_encoded(frame, lens, &mut out)
     }
 
     pub(super) fn settle_flushes(&mut self) {
         let Self { session, flushes, .. } = self;
         let forgets = has(Fault::ForgetsFlushes);
-        let settled = flushes.extract_if(.., |(id, _)| match session.flush_state(*id) {
-            FlushState::Pending => false,
-            FlushState::Done => true,
-            FlushState::Lost => !forgets,
-        });
-        for (id, outcome) in settled {
-            let is_done = session.flush_state(id) == FlushState::Done;
-            outcome.resolve(if is_done { Ok(()) } else { Err(Failure::Disconnected) });
+        let mut flushed = Vec::new();
+        for (mut flush, outcome) in flushes.drain(..) {
+            match session.poll_flush(&mut flush, false) {
+                FlushState::Done => outcome.resolve(Ok(())),
+                FlushState::Lost if !forgets => outcome.resolve(Err(Failure::Disconnected)),
+                _ => flushed.push((flush, outcome)),
+            }
         }
-        while let Some((ping, sent)) = self.pings.front()
-            && self.pings.len() > 1
-            && self.session.flush_state(*ping) == FlushState::Done
-        {
-            self.confirmed = *sent;
-            self.pings.pop_front();
-        }
+        *flushes = flushed;
     }
 
     pub(super) fn write(&mut self, cx: &mut Context<'_>) -> bool {

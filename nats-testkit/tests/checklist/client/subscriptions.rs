@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
 use nats_proto::Filter;
-use nats_proto::Queue;
+use nats_proto::QueueGroup;
 use nats_proto::Sid;
 use nats_proto::session::SubscribeError;
 use nats_testkit::Failure;
@@ -50,7 +50,7 @@ impl Client {
         filter: &str,
         queue: Option<&str>,
     ) -> Result<(), Failure> {
-        let queue = queue.map(|queue| Queue::new(queue).unwrap());
+        let queue = queue.map(|queue| QueueGroup::new(queue).unwrap());
         let recipient = Recipient::Subscription(id);
         let sid = self.session.subscribe(Filter::new(filter).unwrap(), queue, recipient);
         let sid = sid.map_err(|error| match error {
@@ -102,7 +102,7 @@ impl Client {
                 }
                 Recipient::Inbox => {
                     self.inbox_sid = None;
-                    self.fail_requests();
+                    self.end_inbox(released.ended);
                 }
             }
         }
