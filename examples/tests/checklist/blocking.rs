@@ -130,7 +130,7 @@ impl BlockingDriver {
     }
 }
 
-fn drained(stop: CloseReason) -> Result<(), Failure> {
+const fn drained(stop: CloseReason) -> Result<(), Failure> {
     match stop {
         CloseReason::Drained => Ok(()),
         CloseReason::DrainTimedOut => Err(Failure::TimedOut),

@@ -308,7 +308,7 @@ impl Client {
             self.hang_up();
         }
         let is_closed = matches!(self.session.phase(), Phase::Closed(_));
-        if !has(Fault::NeverCollects) && !(is_closed && has(Fault::ForgetsWaiters)) {
+        if !(has(Fault::NeverCollects) || (is_closed && has(Fault::ForgetsWaiters))) {
             self.collect();
         }
         self.transmit();

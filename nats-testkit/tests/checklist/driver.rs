@@ -24,7 +24,7 @@ pub(crate) struct Reference {
 
 impl Reference {
     /// Calls the client, and has it look what follows.
-    fn call<T>(&mut self, call: impl FnOnce(&mut Client) -> T) -> Option<T> {
+    fn call<T>(&self, call: impl FnOnce(&mut Client) -> T) -> Option<T> {
         let mut client = self.client.borrow_mut();
         let client = client.as_mut()?;
         let value = call(client);
@@ -32,7 +32,7 @@ impl Reference {
         Some(value)
     }
 
-    fn begin<T>(&mut self, begin: impl FnOnce(&mut Client) -> Pending<T>) -> Pending<T> {
+    fn begin<T>(&self, begin: impl FnOnce(&mut Client) -> Pending<T>) -> Pending<T> {
         // Nobody will ever say the outcome of what is asked of a client that is gone.
         self.call(begin).unwrap_or_else(|| Pending::new().1)
     }

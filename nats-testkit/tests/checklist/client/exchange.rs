@@ -33,12 +33,12 @@ use crate::fault::has;
 const MAX_OUTPUT: usize = 1024;
 
 /// A connection has a decoder of its own.
-pub(super) fn decoder() -> Decoder<FromServer> {
+pub(super) const fn decoder() -> Decoder<FromServer> {
     Decoder::new(Limits::for_buffer(Options::MAX_MESSAGE + 16))
 }
 
 impl Client {
-    fn pipe(&self) -> Option<&Pipe> {
+    const fn pipe(&self) -> Option<&Pipe> {
         match &self.link {
             Some((_, Link::Open(pipe))) => Some(pipe),
             _ => None,
@@ -74,7 +74,7 @@ impl Client {
 
     /// Puts into the output what is due, and then what waits, as far as there is room.
     pub(super) fn transmit(&mut self) {
-        if !(has(Fault::OvertakesSubscriptions) && !self.queue.is_empty()) {
+        if !has(Fault::OvertakesSubscriptions) || self.queue.is_empty() {
             let max = if has(Fault::UnboundedOutput) { usize::MAX } else { MAX_OUTPUT };
             // Lines for which there is no room stay due.
             let _ = self.session.poll_transmit(&mut Bounded::new(&mut self.output, max));
@@ -134,7 +134,7 @@ impl Client {
         *flushes = flushed;
     }
 
-    pub(super) fn write(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn write(&mut self, cx: &Context<'_>) -> bool {
         let Some(pipe) = self.pipe().filter(|_| !self.output.is_empty()) else { return false };
         match pipe.poll_write(cx, &self.output) {
             Poll::Ready(Ok(len)) => {
@@ -151,7 +151,7 @@ impl Client {
     }
 
     /// Whether something was read; `None` if that was all.
-    pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Option<bool> {
+    pub(super) fn read(&mut self, cx: &Context<'_>) -> Option<bool> {
         let mut memory = [0; 4096];
         let Some(pipe) = self.pipe() else { return Some(false) };
         match pipe.poll_read(cx, &mut memory) {
