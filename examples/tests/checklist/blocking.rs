@@ -4,24 +4,27 @@
 mod network;
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use nats_examples::blocking::Client;
+use nats_examples::blocking::FlushNumber;
 use nats_examples::blocking::Incoming;
 use nats_examples::blocking::Login;
-use nats_examples::blocking::NotPublished;
+use nats_examples::blocking::NotRequested;
 use nats_proto::Filter;
 use nats_proto::Instant;
 use nats_proto::QueueGroup;
+use nats_proto::RequestId;
 use nats_proto::RngSeed;
 use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::session::Backoff;
 use nats_proto::session::CloseReason;
 use nats_proto::session::Config;
-use nats_proto::session::FlushId;
+use nats_proto::session::Refused;
 use nats_proto::wire::Publish;
 use nats_testkit::Ability;
 use nats_testkit::Clock;
@@ -40,7 +43,8 @@ pub(crate) struct BlockingDriver {
     clock: Clock,
     client: Option<Client<PipeNetwork>>,
     subscriptions: BTreeMap<u32, Subscription>,
-    flushes: Vec<(FlushId, Resolver<Result<(), Failure>>)>,
+    requests: HashMap<RequestId, Resolver<Result<Message, Failure>>>,
+    flushes: Vec<(FlushNumber, Resolver<Result<(), Failure>>)>,
     drains: Vec<Resolver<Result<(), Failure>>>,
     closes: Vec<Resolver<()>>,
     is_connected: bool,
@@ -74,9 +78,7 @@ impl BlockingDriver {
     fn handle(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Message(message) => {
-                let received = Message::new(message.subject(), message.payload());
-                let received =
-                    message.reply().into_iter().fold(received, |received, it| received.reply(it));
+                let received = received(&message);
                 if let Some(subscription) = self.find(message.sid()) {
                     subscription.messages.push_back(received);
                     subscription.settle();
@@ -89,8 +91,15 @@ impl BlockingDriver {
                     subscription.settle();
                 }
             }
-            Incoming::Flushed { id, is_done } => {
-                let done = self.flushes.extract_if(.., |(flush, _)| *flush == id);
+            Incoming::Reply { id, reply } => {
+                let outcome = match reply {
+                    Ok(message) => Ok(received(&message)),
+                    Err(outcome) => Err(outcome.into()),
+                };
+                self.requests.remove(&id).into_iter().for_each(|it| it.resolve(outcome.clone()));
+            }
+            Incoming::Flushed { number, is_done } => {
+                let done = self.flushes.extract_if(.., |(flush, _)| *flush == number);
                 for (_, resolver) in done {
                     resolver.resolve(if is_done { Ok(()) } else { Err(Failure::Disconnected) });
                 }
@@ -130,6 +139,20 @@ impl BlockingDriver {
     }
 }
 
+fn received(message: &nats_proto::Message<Vec<u8>>) -> Message {
+    let received = Message::new(message.subject(), message.payload());
+    message.reply().into_iter().fold(received, |received, reply| received.reply(reply))
+}
+
+fn refused(refused: Refused) -> Failure {
+    match refused {
+        Refused::Offline => Failure::Disconnected,
+        Refused::Closed => Failure::Closed,
+        Refused::Full => Failure::Full,
+        _ => Failure::Refused,
+    }
+}
+
 const fn drained(stop: CloseReason) -> Result<(), Failure> {
     match stop {
         CloseReason::Drained => Ok(()),
@@ -140,7 +163,6 @@ const fn drained(stop: CloseReason) -> Result<(), Failure> {
 
 impl Driver for BlockingDriver {
     const ABSENT: &'static [(Ability, &'static str)] = &[
-        (Ability::Request, "a request is a message with a reply subject, and a subscription"),
         (Ability::Tls, "its network has none"),
         (Ability::Unsent, "its buffer is an array"),
         (Ability::PerhapsLost, "what was published since the last flush may be lost, uncounted"),
@@ -175,6 +197,7 @@ impl Driver for BlockingDriver {
             clock,
             client: Some(client.unwrap()),
             subscriptions: BTreeMap::new(),
+            requests: HashMap::new(),
             flushes: Vec::new(),
             drains: Vec::new(),
             closes: Vec::new(),
@@ -204,12 +227,7 @@ impl Driver for BlockingDriver {
         let reply = message.reply.as_deref().map(|reply| Subject::new(reply).unwrap());
         let subject = Subject::new(&message.subject).unwrap();
         let outcome = client.publish(&Publish { reply, ..Publish::new(subject, &message.payload) });
-        Pending::resolved(outcome.map_err(|error| match error {
-            NotPublished::Offline => Failure::Disconnected,
-            NotPublished::Closed(_) => Failure::Closed,
-            NotPublished::Full => Failure::Full,
-            other => Failure::Other(other.to_string()),
-        }))
+        Pending::resolved(outcome.map_err(refused))
     }
 
     fn subscribe(
@@ -249,6 +267,24 @@ impl Driver for BlockingDriver {
             subscription.settle();
         }
         pending
+    }
+
+    fn request(
+        &mut self,
+        message: &Message,
+        timeout: Duration,
+    ) -> Pending<Result<Message, Failure>> {
+        let Some(client) = &mut self.client else { return Pending::resolved(Err(Failure::Closed)) };
+        let subject = Subject::new(&message.subject).unwrap();
+        match client.request(subject, &message.payload, timeout) {
+            Ok(id) => {
+                let (resolver, pending) = Pending::new();
+                self.requests.insert(id, resolver);
+                pending
+            }
+            Err(NotRequested::Publish(error)) => Pending::resolved(Err(refused(error))),
+            Err(error) => Pending::resolved(Err(Failure::Other(error.to_string()))),
+        }
     }
 
     fn flush(&mut self) -> Pending<Result<(), Failure>> {

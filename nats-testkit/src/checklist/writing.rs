@@ -64,7 +64,7 @@ impl<D: Driver> Stage<D> {
     fn unstuck(&mut self, connection: &Connection) {
         // It must not have been spinning.
         self.pass(2 * SECOND);
-        connection.script(|script| script.write_chunk = 5);
+        connection.script(|script| script.write_chunk = 61);
         connection.resume();
     }
 }
@@ -148,7 +148,7 @@ fn full_at_ping<D: Driver>(stage: &mut Stage<D>) -> Checked {
     let flush = stage.driver().flush();
     stage.pass(SECOND);
     ensure!(!flush.is_known(), "a flush ended while the server accepted nothing");
-    connection.script(|script| script.write_chunk = 5);
+    connection.script(|script| script.write_chunk = 61);
     connection.resume();
     let flushed = stage.outcome(&flush, 10 * SECOND, "a flush where the output was full")?;
     ensure!(flushed.is_ok(), "a flush failed: {flushed:?}");
