@@ -80,6 +80,7 @@ pub use nats_proto::session::EndReason;
 pub use nats_proto::wire::ErrorKind;
 pub use options::ConnectOptions;
 pub use options::limits::Overflow;
+pub use options::limits::Pending;
 pub use options::limits::PendingLimits;
 pub use options::limits::ReconnectBuffer;
 pub use options::reconnect::PoolServer;

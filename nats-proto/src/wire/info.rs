@@ -24,26 +24,124 @@ pub struct InfoPart<'b> {
     pub is_last: bool,
 }
 
-/// What INFO said, as far as a client can use it.
-///
-/// `T` holds the nonce, `N` the texts that nothing depends on: `ArrayBuf<N>` or
-/// `Vec<u8>`. One that does not fit is left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ServerInfo<T, N = T> {
-    server_id: N,
-    server_name: N,
-    version: N,
-    nonce: T,
-    client_ip: N,
-    domain: N,
-    #[cfg(feature = "alloc")]
-    cluster: N,
-    client_id: u64,
-    max_payload: u32,
-    proto: u8,
-    flags: Flags,
-    cut: bool,
+/// The table of INFO's fields. A row is a getter, its key's variant, the name in JSON and what the getter's
+/// documentation says; the field, the reading and the reset are made from it.
+macro_rules! fields {
+    (
+        flags { $($flag:ident, $Flag:ident = $flag_name:literal: $flag_doc:literal;)* }
+        texts { $($(#[$on:meta])? $text:ident, $Text:ident = $text_name:literal: $text_doc:literal;)* }
+        numbers { $($number:ident, $Number:ident = $number_name:literal: $type:ty, $number_doc:literal;)* }
+    ) => {
+        /// What INFO said, as far as a client can use it.
+        ///
+        /// `T` holds the nonce, `N` the informational strings: `ArrayBuf<N>` or `Vec<u8>`. One that
+        /// does not fit is left out.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        pub struct ServerInfo<T, N = T> {
+            $($(#[$on])? $text: N,)*
+            $($number: $type,)*
+            nonce: T,
+            flags: Flags,
+            cut: bool,
+        }
+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Key {
+            // The flags come first: their numbers are their bits in `Flags`.
+            $($Flag,)*
+            $($(#[$on])? $Text,)*
+            $($Number,)*
+            Nonce,
+            ConnectUrls,
+            Unknown,
+        }
+
+        impl Key {
+            /// The keys and their names in JSON.
+            const TABLE: &'static [(&'static str, Self)] = &[
+                $(($flag_name, Self::$Flag),)*
+                $($(#[$on])? ($text_name, Self::$Text),)*
+                $(($number_name, Self::$Number),)*
+                ("nonce", Self::Nonce),
+                ("connect_urls", Self::ConnectUrls),
+            ];
+
+            const FLAGS: usize = [$($flag_name),*].len();
+        }
+
+        impl<T, N: Buffer> ServerInfo<T, N> {
+            $(
+                #[doc = $flag_doc]
+                #[must_use]
+                pub const fn $flag(&self) -> bool {
+                    self.flags.get(Key::$Flag)
+                }
+            )*
+
+            $(
+                $(#[$on])?
+                #[doc = $text_doc]
+                #[must_use]
+                pub fn $text(&self) -> &str {
+                    core::str::from_utf8(self.$text.as_ref()).unwrap_or_default()
+                }
+            )*
+
+            $(
+                #[doc = $number_doc]
+                #[must_use]
+                pub const fn $number(&self) -> $type {
+                    self.$number
+                }
+            )*
+
+            const fn text_mut(&mut self, key: Key) -> Option<&mut N> {
+                match key {
+                    $($(#[$on])? Key::$Text => Some(&mut self.$text),)*
+                    _ => None,
+                }
+            }
+
+            /// A value that is no number, or out of range, counts as missing.
+            fn set_number(&mut self, key: Key, number: Option<u64>) {
+                match key {
+                    $(Key::$Number => {
+                        self.$number =
+                            number.and_then(|number| number.try_into().ok()).unwrap_or_default();
+                    })*
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+
+fields! {
+    flags {
+        headers, Headers = "headers": "Whether messages may have headers.";
+        auth_required, AuthRequired = "auth_required": "Whether the server insists on credentials.";
+        tls_required, TlsRequired = "tls_required": "Whether the server insists on TLS.";
+        tls_verify, TlsVerify = "tls_verify": "Whether the server insists on a client certificate.";
+        tls_available, TlsAvailable = "tls_available": "Whether the server offers TLS to clients that want it.";
+        lame_duck, LameDuckMode = "ldm": "Whether the server is in lame duck mode: it is about to shut down.";
+        jetstream, JetStream = "jetstream": "Whether the server has JetStream.";
+    }
+    texts {
+        server_id, ServerId = "server_id": "The server's unique id.";
+        server_name, ServerName = "server_name": "The server's name.";
+        version, Version = "version": "The server's version: `2.15.1`.";
+        client_ip, ClientIp = "client_ip": "The address at which the server sees this client.";
+        domain, Domain = "domain": "The JetStream domain; empty for the default one.";
+        #[cfg(feature = "alloc")]
+        cluster, Cluster = "cluster": "The name of the cluster; empty if it is in none.";
+    }
+    numbers {
+        client_id, ClientId = "client_id": u64, "The number that the server gave to this client.";
+        max_payload, MaxPayload = "max_payload": u32,
+            "The longest headers and payload together in bytes; zero if the server did not say.";
+        proto, Proto = "proto": u8, "The version of the protocol: 1 if INFO may come again.";
+    }
 }
 
 /// Reads INFO part by part into a [`ServerInfo`], in constant memory.
@@ -77,50 +175,15 @@ pub struct InfoScanner<T> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Flags(u16);
 
-macro_rules! keys {
-    ($($(#[$on:meta])? $key:ident = $name:literal),* $(,)?) => {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        enum Key {
-            $($(#[$on])? $key,)*
-            Unknown,
-        }
+impl Key {
+    fn from_name(name: &[u8]) -> Self {
+        let row = Self::TABLE.iter().find(|(known, _)| known.as_bytes() == name);
+        row.map_or(Self::Unknown, |&(_, key)| key)
+    }
 
-        impl Key {
-            /// The keys and their names, in the order of their bits.
-            const TABLE: &'static [(&'static str, Self)] = &[$($(#[$on])? ($name, Self::$key)),*];
-
-            fn from_name(name: &[u8]) -> Self {
-                let row = Self::TABLE.iter().find(|(known, _)| known.as_bytes() == name);
-                row.map_or(Self::Unknown, |&(_, key)| key)
-            }
-
-            const fn bit(self) -> u32 {
-                1 << self as u32
-            }
-        }
-    };
-}
-
-keys! {
-    Headers = "headers",
-    AuthRequired = "auth_required",
-    TlsRequired = "tls_required",
-    TlsVerify = "tls_verify",
-    TlsAvailable = "tls_available",
-    LameDuckMode = "ldm",
-    JetStream = "jetstream",
-    ServerId = "server_id",
-    ServerName = "server_name",
-    Version = "version",
-    Nonce = "nonce",
-    ClientIp = "client_ip",
-    Domain = "domain",
-    #[cfg(feature = "alloc")]
-    Cluster = "cluster",
-    ClientId = "client_id",
-    MaxPayload = "max_payload",
-    Proto = "proto",
-    ConnectUrls = "connect_urls",
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
 }
 
 impl<T: Buffer + Default> InfoScanner<T> {
@@ -210,81 +273,11 @@ impl<T: Buffer + Default> Default for InfoScanner<T> {
     }
 }
 
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
-        #[must_use]
-        pub fn $name(&self) -> &str {
-            core::str::from_utf8(self.$name.as_ref()).unwrap_or_default()
-        }
-    )*};
-}
-
-macro_rules! flags {
-    ($($(#[$doc:meta])* $name:ident = $key:ident;)*) => {$(
-        $(#[$doc])*
-        #[must_use]
-        pub const fn $name(&self) -> bool {
-            self.flags.get(Key::$key)
-        }
-    )*};
-}
-
 impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
-    texts! {
-        /// The server's unique id.
-        server_id;
-        /// The server's name.
-        server_name;
-        /// The server's version: `2.15.1`.
-        version;
-        /// The challenge to be signed with an NKey; empty if there is none.
-        nonce;
-        /// The address that the server sees this client at.
-        client_ip;
-        /// The JetStream domain; empty for the default one.
-        domain;
-    }
-
-    #[cfg(feature = "alloc")]
-    texts! {
-        /// The name of the cluster; empty if it is in none.
-        cluster;
-    }
-
-    flags! {
-        /// Whether messages may have headers.
-        headers = Headers;
-        /// Whether the server insists on credentials.
-        auth_required = AuthRequired;
-        /// Whether the server insists on TLS.
-        tls_required = TlsRequired;
-        /// Whether the server insists on a client certificate.
-        tls_verify = TlsVerify;
-        /// Whether the server speaks TLS with those who want it.
-        tls_available = TlsAvailable;
-        /// Whether the server is about to shut down, and clients had better leave.
-        lame_duck = LameDuckMode;
-        /// Whether the server has JetStream.
-        jetstream = JetStream;
-    }
-
-    /// The number that the server gave to this client.
+    /// The challenge to be signed with an NKey; empty if there is none.
     #[must_use]
-    pub const fn client_id(&self) -> u64 {
-        self.client_id
-    }
-
-    /// The longest headers and payload together in bytes; zero if the server did not say.
-    #[must_use]
-    pub const fn max_payload(&self) -> u32 {
-        self.max_payload
-    }
-
-    /// The version of the protocol: 1 if INFO may come again.
-    #[must_use]
-    pub const fn proto(&self) -> u8 {
-        self.proto
+    pub fn nonce(&self) -> &str {
+        core::str::from_utf8(self.nonce.as_ref()).unwrap_or_default()
     }
 
     /// Whether a text or a URL did not fit, and was left out.
@@ -296,41 +289,14 @@ impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
     fn set_text(&mut self, key: Key, text: Option<&[u8]>) {
         let is_kept = match key {
             Key::Nonce => replace(&mut self.nonce, text),
-            key => self.note_mut(key).is_none_or(|note| replace(note, text)),
+            key => self.text_mut(key).is_none_or(|field| replace(field, text)),
         };
         self.cut |= !is_kept;
     }
 
-    const fn note_mut(&mut self, key: Key) -> Option<&mut N> {
-        match key {
-            Key::ServerId => Some(&mut self.server_id),
-            Key::ServerName => Some(&mut self.server_name),
-            Key::Version => Some(&mut self.version),
-            Key::ClientIp => Some(&mut self.client_ip),
-            Key::Domain => Some(&mut self.domain),
-            #[cfg(feature = "alloc")]
-            Key::Cluster => Some(&mut self.cluster),
-            _ => None,
-        }
-    }
-
-    /// A number that is no such thing, or out of range, is none.
-    fn set_number(&mut self, key: Key, number: Option<u64>) {
-        match key {
-            Key::ClientId => self.client_id = number.unwrap_or_default(),
-            Key::MaxPayload => {
-                self.max_payload = number.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
-            }
-            Key::Proto => {
-                self.proto = number.and_then(|n| u8::try_from(n).ok()).unwrap_or_default();
-            }
-            _ => {}
-        }
-    }
-
     fn forget(&mut self, key: Key) {
-        if let Some(note) = self.note_mut(key) {
-            note.truncate(0);
+        if let Some(field) = self.text_mut(key) {
+            field.truncate(0);
         }
         if key == Key::Nonce {
             self.nonce.truncate(0);
@@ -354,9 +320,8 @@ impl Flags {
         }
     }
 
-    /// The flags are the first keys.
     const fn bit(key: Key) -> Option<u16> {
-        if (key as u32) <= Key::JetStream as u32 { Some(1 << key as u16) } else { None }
+        if (key as usize) < Key::FLAGS { Some(1 << key as u16) } else { None }
     }
 }
 

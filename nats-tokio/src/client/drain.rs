@@ -102,7 +102,7 @@ pub struct DrainingSubscription {
 
 impl DrainingSubscription {
     fn of(sid: Sid, queue: &Queue) -> Option<Self> {
-        let one = Self { sid, waiting: queue.pending().0, held: queue.taken() };
+        let one = Self { sid, waiting: queue.pending().messages, held: queue.taken() };
         (one.waiting > 0 || one.held > 0).then_some(one)
     }
 }

@@ -21,6 +21,7 @@ use crate::error::SubscribeError;
 use crate::message::Message;
 use crate::message::name::Name;
 use crate::message::name::Names;
+use crate::options::limits::Pending;
 use crate::options::limits::PendingLimits;
 use crate::state::control::Recipient;
 use crate::state::handle::Handle;
@@ -330,20 +331,20 @@ impl SubscriptionHandle {
         self.queue.ended()
     }
 
-    /// How many messages wait, and how many bytes on the wire they have.
+    /// How many messages wait, and how many bytes they have.
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut positions = client.subscribe("truck.*.position").await?;
     /// let watched = positions.handle();
-    /// let (messages, bytes) = watched.pending();
-    /// println!("{messages} messages of {bytes} bytes wait");
+    /// let pending = watched.pending();
+    /// println!("{} messages of {} bytes wait", pending.messages, pending.bytes);
     /// # let _ = positions.try_next();
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn pending(&self) -> (u64, u64) {
+    pub fn pending(&self) -> Pending {
         self.queue.pending()
     }
 

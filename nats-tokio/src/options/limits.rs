@@ -26,6 +26,16 @@ pub struct PendingLimits {
     pub overflow: Overflow,
 }
 
+/// What waits for a subscriber; see [`Subscriber::pending`](crate::Subscriber::pending).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// How many messages.
+    pub messages: u64,
+    /// How many bytes they have on the wire, control lines included.
+    pub bytes: u64,
+}
+
 /// Which messages a subscriber loses that is too slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,7 +52,7 @@ impl PendingLimits {
     /// The defaults, which are those of the Go client.
     pub const DEFAULT: Self =
         Self { messages: 500_000, bytes: 64 * 1024 * 1024, overflow: Overflow::DropNewest };
-    /// No limits: a subscriber that is too slow for ever takes memory for ever.
+    /// No limits: a subscriber that is too slow forever takes memory forever.
     pub const NONE: Self = Self { messages: u64::MAX, bytes: u64::MAX, ..Self::DEFAULT };
 
     /// With another number of messages.

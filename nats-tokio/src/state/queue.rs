@@ -33,6 +33,7 @@ use self::taken::Taken;
 pub(crate) use self::taker::Taker;
 use crate::message::name::Names;
 use crate::options::limits::Overflow;
+use crate::options::limits::Pending;
 use crate::options::limits::PendingLimits;
 use crate::sync::lock;
 
@@ -194,9 +195,10 @@ impl Queue {
         lock(&self.waiting).limits = limits;
     }
 
-    /// How many messages wait, and how many bytes they have.
-    pub(crate) fn pending(&self) -> (u64, u64) {
-        self.pending_of(&lock(&self.waiting))
+    /// What waits for the subscriber.
+    pub(crate) fn pending(&self) -> Pending {
+        let (messages, bytes) = self.pending_of(&lock(&self.waiting));
+        Pending { messages, bytes }
     }
 
     pub(crate) fn dropped(&self) -> u64 {

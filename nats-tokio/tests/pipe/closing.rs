@@ -156,7 +156,7 @@ async fn a_handle_that_ends_a_subscription_keeps_nothing() {
     handle.unsubscribe();
     handle.drain();
     handle.unsubscribe_after(1);
-    assert_eq!(handle.pending(), (0, 0));
+    assert_eq!(handle.pending(), Pending::default());
 }
 
 #[tokio::test(start_paused = true)]

@@ -219,7 +219,7 @@ async fn a_loop_over_messages_gives_way() {
     for _ in 0..20 {
         peer.send("MSG a 1 1|x|".repeat(1000).trim_end_matches('|')).await;
     }
-    while subscriber.pending().0 < 20_000 {
+    while subscriber.pending().messages < 20_000 {
         settle().await;
     }
     let mut taken = 0;

@@ -217,7 +217,7 @@ async fn draining_answers_what_was_asked() {
         })
         .collect();
     // All twenty are on their way.
-    while requests.pending().0 < 20 {
+    while requests.pending().messages < 20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let draining = tokio::spawn({

@@ -99,7 +99,7 @@ async fn a_subscriber_that_sleeps_does_not_delay_the_others() {
         let message = soon(awake.next()).await.unwrap();
         assert_eq!(message.payload(), number.to_string().as_bytes());
     }
-    assert_eq!((sleeping.pending().0, sleeping.dropped()), (100, 4_900));
+    assert_eq!((sleeping.pending().messages, sleeping.dropped()), (100, 4_900));
     let sid = sleeping.sid();
     match soon(events.next()).await {
         Some(Event::SlowConsumer { sid: slow, .. }) => assert_eq!(slow, sid),

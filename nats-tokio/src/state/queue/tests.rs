@@ -53,12 +53,12 @@ fn messages_come_out_in_order_across_blocks() {
     let (queue, mut taker) = pair(PendingLimits::NONE);
     push(&queue, &["1", "2", "3"]);
     push(&queue, &["4"]);
-    assert_eq!(queue.pending(), (4, 4 * 14));
+    assert_eq!(queue.pending(), Pending { messages: 4, bytes: 4 * 14 });
     assert_eq!(taker.try_next(&queue).unwrap().payload(), b"1");
-    assert_eq!(queue.pending().0, 3);
+    assert_eq!(queue.pending().messages, 3);
     push(&queue, &["5"]);
     assert_eq!(take_all(&queue, &mut taker), ["2", "3", "4", "5"]);
-    assert_eq!(queue.pending(), (0, 0));
+    assert_eq!(queue.pending(), Pending::default());
 }
 
 #[test]
@@ -149,12 +149,15 @@ fn the_oldest_can_be_dropped_instead() {
     assert_eq!(taker.try_next(&queue).unwrap().payload(), b"1");
     assert!(!push(&queue, &["3", "4"]).is_newly_slow);
     assert!(push(&queue, &["5", "6"]).is_newly_slow);
-    assert_eq!((queue.pending().0, queue.dropped()), (3, 2));
+    assert_eq!((queue.pending().messages, queue.dropped()), (3, 2));
     assert_eq!(take_all(&queue, &mut taker), ["4", "5", "6"]);
     push(&queue, &["7", "8", "9", "10", "11"]);
-    assert_eq!((queue.pending(), queue.dropped()), ((3, 14 + 15 + 15), 4));
+    assert_eq!(
+        (queue.pending(), queue.dropped()),
+        (Pending { messages: 3, bytes: 14 + 15 + 15 }, 4)
+    );
     assert_eq!(take_all(&queue, &mut taker), ["9", "10", "11"]);
-    assert_eq!(queue.pending(), (0, 0));
+    assert_eq!(queue.pending(), Pending::default());
 
     let bytes = PendingLimits::NONE.bytes(30).overflow(Overflow::DropOldest);
     let (queue, mut taker) = pair(bytes);
