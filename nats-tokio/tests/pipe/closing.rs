@@ -5,6 +5,7 @@ use nats_tokio::ConnectOptions;
 use nats_tokio::ConnectionStatus;
 use nats_tokio::DisconnectReason;
 use nats_tokio::DrainError;
+use nats_tokio::Pending;
 use nats_tokio::PublishError;
 use nats_tokio::SubscribeError;
 use tokio::time::Instant;
