@@ -139,12 +139,12 @@ impl Driver {
         match read {
             Read::Nothing => {}
             Read::Bytes => {
-                let outcome = self.inbound.process(shared, &mut control, now);
-                has_changed |= outcome.has_control;
-                if outcome.is_behind {
+                let processed = self.inbound.process(shared, &mut control, now);
+                has_changed |= processed.has_control;
+                if processed.is_behind {
                     self.exchange.rest();
                 }
-                if let Some(lost) = outcome.error {
+                if let Some(lost) = processed.error {
                     shared.disconnect(&mut control, lost, None, now);
                 }
             }

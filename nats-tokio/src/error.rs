@@ -13,6 +13,7 @@ use std::error::Error;
 use std::fmt;
 
 use nats_proto::HeaderError;
+use nats_proto::Outcome;
 use nats_proto::SubjectError;
 use nats_proto::session::CloseReason;
 use nats_proto::wire::PublishError as Refusal;
@@ -190,6 +191,22 @@ impl From<Refusal> for PublishError {
 impl From<PublishError> for RequestError {
     fn from(error: PublishError) -> Self {
         Self::Publish(error)
+    }
+}
+
+impl From<Outcome> for RequestError {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::NoResponders => Self::NoResponders,
+            Outcome::ReplyTooLong => Self::ReplyTooLong,
+            Outcome::TimedOut => Self::TimedOut,
+            Outcome::NotConnected => Self::NotConnected,
+            Outcome::Disconnected => Self::Disconnected,
+            Outcome::NotPermitted => Self::NotPermitted,
+            Outcome::NoInbox => Self::NoInbox,
+            Outcome::Draining => Self::Draining,
+            _ => Self::Closed,
+        }
     }
 }
 

@@ -31,9 +31,9 @@ impl Message {
         Self { inner: nats_proto::Message::from_frame(frame, sid, layout) }
     }
 
-    /// Whether the server says with this reply that nobody listens.
-    pub(crate) fn is_no_responders(&self) -> bool {
-        self.inner.is_no_responders()
+    /// The core's message.
+    pub(crate) const fn as_inner(&self) -> &nats_proto::Message<Bytes> {
+        &self.inner
     }
 
     /// The subject it was published to; empty if it is not UTF-8, which the server does not insist

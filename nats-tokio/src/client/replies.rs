@@ -14,6 +14,7 @@ use futures_core::Stream;
 use nats_proto::Filter;
 use nats_proto::Full;
 use nats_proto::Instant;
+use nats_proto::Outcome;
 use nats_proto::RepliesEndReason;
 use nats_proto::ReplyLimits;
 use nats_proto::RequestId;
@@ -229,7 +230,7 @@ impl Open {
         let known = lock(&shared.requests).failure(self.ticket.request_id);
         known.unwrap_or_else(|| match self.subscriber.ended() {
             Some(EndReason::NotPermitted | EndReason::Refused) => RequestError::NoInbox,
-            _ => control.request_error().unwrap_or(RequestError::Closed),
+            _ => control.request_outcome().unwrap_or(Outcome::Closed).into(),
         })
     }
 
@@ -281,7 +282,7 @@ struct Ticket {
 
 impl Ticket {
     fn open(handle: &Arc<Handle>, subject: Subject<'_>) -> Result<Self, RequestError> {
-        let request_id = lock(&handle.shared.requests).open_several(subject.as_str());
+        let request_id = lock(&handle.shared.requests).open_many(subject);
         let request_id = request_id.map_err(|Full| RequestError::TooManyInFlight)?;
         Ok(Self { handle: Arc::clone(handle), request_id })
     }

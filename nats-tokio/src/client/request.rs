@@ -147,7 +147,7 @@ impl<'a> Request<'a> {
         let deadline = shared.now() + self.timeout;
         let mut requests = shared.lock_requests()?;
         let request_id = requests
-            .open(subject.as_str(), deadline, cx.waker().clone())
+            .open(subject, deadline, cx.waker().clone())
             .map_err(|Full| RequestError::TooManyInFlight)?;
         let wakes_driver = shared.note_request_deadline(requests.poll_timeout());
         self.request_id = Some(request_id);
@@ -212,10 +212,7 @@ impl Future for Request<'_> {
         };
         drop(requests);
         self.request_id = None;
-        Poll::Ready(match outcome {
-            Ok(reply) if reply.is_no_responders() => Err(RequestError::NoResponders),
-            outcome => outcome,
-        })
+        Poll::Ready(outcome)
     }
 }
 

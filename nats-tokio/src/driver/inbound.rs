@@ -13,6 +13,7 @@ use std::task::Waker;
 use bytes::Buf;
 use bytes::BytesMut;
 use nats_proto::Instant;
+use nats_proto::Outcome;
 use nats_proto::RequestId;
 use nats_proto::Sid;
 use nats_proto::session::DisconnectReason;
@@ -25,7 +26,6 @@ use nats_proto::wire::Limits;
 use nats_proto::wire::Oversized;
 use nats_proto::wire::ServerOp;
 
-use crate::error::RequestError;
 use crate::event::Event;
 use crate::message::LONGEST_MESSAGE;
 use crate::message::Message;
@@ -102,7 +102,7 @@ fn decoder(max_message: Option<usize>) -> Decoder<FromServer> {
 
 /// What a read brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct Processed {
     /// Somebody has so much to take that a rest may keep messages from being lost.
     pub(crate) is_behind: bool,
     /// Something of the control plane happened.
@@ -173,18 +173,18 @@ impl Inbound {
         shared: &Shared,
         control: &mut Control,
         now: Instant,
-    ) -> Outcome {
-        let mut outcome = Outcome::default();
-        let (consumed, messages) = self.decode(shared, control, now, &mut outcome);
+    ) -> Processed {
+        let mut processed = Processed::default();
+        let (consumed, messages) = self.decode(shared, control, now, &mut processed);
         shared.counters.in_messages.add(messages);
-        outcome.is_behind = self.deliver(shared, control, consumed);
-        if outcome.has_control {
+        processed.is_behind = self.deliver(shared, control, consumed);
+        if processed.has_control {
             if let Some(number) = control.newly_confirmed() {
                 lock(&shared.outbound).confirm(number);
             }
             control.later.note_changed();
         }
-        outcome
+        processed
     }
 
     /// Wakes those who were given something, if there are any.
@@ -201,7 +201,7 @@ impl Inbound {
         shared: &Shared,
         control: &mut Control,
         now: Instant,
-        outcome: &mut Outcome,
+        processed: &mut Processed,
     ) -> (usize, u64) {
         let mut at = 0;
         let mut messages = 0;
@@ -234,7 +234,7 @@ impl Inbound {
                     at += len;
                 }
                 Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {
-                    outcome.has_control = true;
+                    processed.has_control = true;
                     let is_info = matches!(op, wire::Control::Info(_));
                     if is_info {
                         control.note_informant();
@@ -263,7 +263,7 @@ impl Inbound {
                     return (at, messages);
                 }
                 Err(error) => {
-                    outcome.error = Some(DisconnectReason::Protocol(error));
+                    processed.error = Some(DisconnectReason::Protocol(error));
                     return (at, messages);
                 }
             }
@@ -318,7 +318,7 @@ fn note_oversized(shared: &Shared, control: &mut Control, message: &Oversized<'_
         Some(Recipient::Replies) => {
             let request_id = shared.inbox.request_id(message.subject);
             let failed = request_id.and_then(|request_id| {
-                lock(&shared.requests).fail_one(request_id, RequestError::ReplyTooLong)
+                lock(&shared.requests).end(request_id, Outcome::ReplyTooLong)
             });
             control.later.wake.extend(failed);
         }

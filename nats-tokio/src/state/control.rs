@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use nats_proto::Growable;
+use nats_proto::Outcome;
 use nats_proto::Sid;
 use nats_proto::session::CloseReason;
 use nats_proto::session::Confirmations;
@@ -19,7 +20,6 @@ use nats_proto::wire::ServerError;
 use crate::auth::UrlCredentials;
 use crate::error::ConnectError;
 use crate::error::Failure;
-use crate::error::RequestError;
 use crate::error::ServerFailure;
 use crate::event::Event;
 use crate::options::reconnect::PoolServer;
@@ -339,15 +339,15 @@ impl Control {
         }
     }
 
-    /// Why a request would have no reply, or one that waits has none any more.
-    pub(crate) fn request_error(&self) -> Option<RequestError> {
+    /// What would become of a request, or becomes of those that wait, if that is known.
+    pub(crate) fn request_outcome(&self) -> Option<Outcome> {
         match self.stopped() {
             Some(CloseReason::Disconnected(_) | CloseReason::NoServers) => {
-                Some(RequestError::Disconnected)
+                Some(Outcome::Disconnected)
             }
             None if !self.session.is_draining() => None,
-            _ if self.session.is_draining() && !self.is_closing => Some(RequestError::Draining),
-            _ => Some(RequestError::Closed),
+            _ if self.session.is_draining() && !self.is_closing => Some(Outcome::Draining),
+            _ => Some(Outcome::Closed),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The requests in flight.
+//! The requests in flight, and who waits for them. What becomes of one is the core's to say.
 
 #[cfg(test)]
 mod tests;
@@ -9,12 +9,17 @@ use std::task::Poll;
 use std::task::Waker;
 
 use nats_proto::Full;
+use nats_proto::GrowableRequests;
 use nats_proto::Instant;
-use nats_proto::Pending;
+use nats_proto::Outcome;
+use nats_proto::Refusal;
 use nats_proto::RequestId;
-use nats_proto::Requests;
-use nats_proto::Slot;
+use nats_proto::Subject;
+use nats_proto::Then;
+use nats_proto::fingerprint;
+use nats_proto::session::EndReason;
 
+use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::message::Message;
 use crate::state::batch::Refused;
@@ -25,176 +30,155 @@ pub(crate) const MAX_INBOX: usize = 256;
 
 /// The requests in flight.
 pub(crate) struct RequestTable {
-    table: Requests<Waiting, Vec<Slot<Pending<Waiting>>>>,
-    max: usize,
+    table: GrowableRequests<Waiting>,
     /// The number of the last message that was lost, if requests are to fail for that.
     lost: u64,
     /// Which requests have a subject, once the server has refused one.
     index: Option<Index>,
 }
 
-/// How a request stands.
-pub(crate) enum Waiting {
-    Reply(Sent),
-    Answered(Message),
-    Failed(RequestError),
-}
-
-/// A request that waits for its reply.
+/// Who waits for a request.
 #[derive(Default)]
-pub(crate) struct Sent {
+pub(crate) struct Waiting {
     /// The number of the message that it was; zero if it is not sent yet.
     number: u64,
-    /// The hash of the subject.
-    subject: u64,
-    /// Whether its replies come to a subscription of its own, and not to this table.
-    has_own_inbox: bool,
+    /// The fingerprint of the subject.
+    subject: u32,
     /// Who is to be woken.
     waker: Option<Waker>,
+    /// The first reply.
+    reply: Option<Message>,
+    /// Why the server that there is now does not take the request.
+    refused: Option<PublishError>,
 }
 
 impl RequestTable {
     pub(crate) fn new(max: usize) -> Self {
-        Self { table: Requests::default(), max, lost: 0, index: None }
+        Self { table: GrowableRequests::with_max(max), lost: 0, index: None }
     }
 
     pub(crate) fn open(
         &mut self,
-        subject: &str,
+        subject: Subject<'_>,
         deadline: Instant,
         waker: Waker,
     ) -> Result<RequestId, Full> {
-        let subject = hash(subject.as_bytes());
-        let sent = Sent { number: 0, subject, has_own_inbox: false, waker: Some(waker) };
-        self.put(sent, deadline)
+        let waiting = Waiting::new(subject, Some(waker));
+        let fingerprint = waiting.subject;
+        let id = self.table.open(waiting, subject, deadline)?;
+        self.note_subject(fingerprint, id);
+        Ok(id)
     }
 
     /// A request with a subscription of its own for its replies. Whoever waits for them watches the
     /// time.
-    pub(crate) fn open_several(&mut self, subject: &str) -> Result<RequestId, Full> {
-        let subject = hash(subject.as_bytes());
-        let sent = Sent { number: 0, subject, has_own_inbox: true, waker: None };
-        self.put(sent, Instant::from_millis(u64::MAX))
+    pub(crate) fn open_many(&mut self, subject: Subject<'_>) -> Result<RequestId, Full> {
+        let waiting = Waiting::new(subject, None);
+        let fingerprint = waiting.subject;
+        let id = self.table.open_many(waiting, subject, Instant::from_millis(u64::MAX))?;
+        self.note_subject(fingerprint, id);
+        Ok(id)
     }
 
-    fn put(&mut self, sent: Sent, deadline: Instant) -> Result<RequestId, Full> {
-        if self.table.len() >= self.max {
-            return Err(Full);
-        }
-        let subject = sent.subject;
-        let request_id = self.table.open(Waiting::Reply(sent), deadline)?;
+    fn note_subject(&mut self, subject: u32, id: RequestId) {
         let most = 2 * self.table.len();
         // One that is mostly about requests that are gone is made anew when it is needed.
         if let Some(index) = &mut self.index
-            && !index.note(subject, request_id, most)
+            && !index.note(subject, id, most)
         {
             self.index = None;
         }
-        Ok(request_id)
     }
 
     /// The request is the message of that number.
-    pub(crate) fn note_sent(&mut self, request_id: RequestId, number: u64) {
+    pub(crate) fn note_sent(&mut self, id: RequestId, number: u64) {
         if number <= self.lost {
             // So soon.
-            if let Some(waiting) = self.table.get_mut(request_id) {
-                settle(waiting, Waiting::Failed(RequestError::Disconnected));
-            }
-        } else if let Some(Waiting::Reply(sent)) = self.table.get_mut(request_id) {
-            sent.number = number;
+            self.table.end(id, Outcome::Disconnected);
+        } else if let Some(waiting) = self.table.get_mut(id) {
+            waiting.number = number;
+            self.table.note_sent(id);
         }
     }
 
     /// A reply came. Later ones to the same request are dropped.
-    pub(crate) fn answer(&mut self, request_id: RequestId, reply: Message) -> Option<Waker> {
-        match self.table.get_mut(request_id)? {
-            Waiting::Reply(sent) if sent.has_own_inbox => None,
-            waiting => settle(waiting, Waiting::Answered(reply)),
-        }
+    pub(crate) fn answer(&mut self, id: RequestId, reply: Message) -> Option<Waker> {
+        let (waiting, _) = self.table.handle_reply(id, reply.as_inner())?;
+        waiting.reply = Some(reply);
+        waiting.waker.take()
     }
 
-    /// Fails the requests that are late, and hands over those who wait for them. Without a
+    /// Ends the requests that are late, and hands over those who wait for them. Without a
     /// connection, `handed_over` is the number of the last message that went to one.
     pub(crate) fn expire(&mut self, now: Instant, handed_over: Option<u64>, wake: &mut Vec<Waker>) {
-        self.table.expire(now, |_, waiting| {
-            let error = match (handed_over, &*waiting) {
-                (Some(last), Waiting::Reply(sent)) if sent.is_unsent(last) => {
-                    RequestError::NotConnected
-                }
-                _ => RequestError::TimedOut,
-            };
-            wake.extend(settle(waiting, Waiting::Failed(error)));
-        });
+        let is_connected = handed_over.is_none();
+        self.table.handle_time(
+            now,
+            |waiting, _| {
+                let is_sent = handed_over.is_some_and(|last| !waiting.is_unsent(last));
+                Outcome::of_time(is_sent, is_connected)
+            },
+            told(wake),
+        );
     }
 
-    /// Fails one request, and hands over who waits for it.
-    pub(crate) fn fail_one(&mut self, request_id: RequestId, error: RequestError) -> Option<Waker> {
-        settle(self.table.get_mut(request_id)?, Waiting::Failed(error))
+    /// Ends one request, and hands over who waits for it.
+    pub(crate) fn end(&mut self, id: RequestId, outcome: Outcome) -> Option<Waker> {
+        self.table.end(id, outcome)?.waker.take()
     }
 
-    /// Fails all requests, and hands over those who wait for them.
-    pub(crate) fn fail_all(&mut self, error: RequestError, wake: &mut Vec<Waker>) {
-        self.fail(wake, error, |_| true);
+    /// Ends all requests, and hands over those who wait for them.
+    pub(crate) fn end_all(&mut self, outcome: Outcome, wake: &mut Vec<Waker>) {
+        let ids: Vec<_> = self.table.iter_mut().map(|(id, _)| id).collect();
+        wake.extend(ids.into_iter().filter_map(|id| self.end(id, outcome)));
     }
 
-    /// Fails the requests whose replies come to this table, and hands over those who wait for them.
-    pub(crate) fn fail_inbox(&mut self, error: RequestError, wake: &mut Vec<Waker>) {
-        self.fail(wake, error, |sent| !sent.has_own_inbox);
+    /// Ends the requests whose replies come to this table, and hands over those who wait for them.
+    pub(crate) fn handle_inbox_ended(&mut self, how: EndReason, wake: &mut Vec<Waker>) {
+        self.table.handle_inbox_ended(how, told(wake));
     }
 
-    /// Fails the requests up to the message of that number, which went to a connection that is
-    /// lost.
-    pub(crate) fn fail_lost(&mut self, number: u64, wake: &mut Vec<Waker>) {
+    /// Ends the requests up to the message of that number, which went to a connection that is lost.
+    pub(crate) fn handle_disconnected(&mut self, number: u64, wake: &mut Vec<Waker>) {
         self.lost = number;
-        self.fail(wake, RequestError::Disconnected, |sent| {
-            sent.number != 0 && sent.number <= number
-        });
+        self.table.handle_disconnected(|waiting| waiting.number <= number, told(wake));
     }
 
-    /// Fails the requests among messages that a server does not take, in the order of their numbers.
-    pub(crate) fn fail_refused(&mut self, refused: &[Refused], wake: &mut Vec<Waker>) {
-        self.table.fail(|_, waiting| {
-            let Waiting::Reply(sent) = waiting else { return false };
-            let found = refused.binary_search_by_key(&sent.number, |message| message.number);
-            let Some(message) = found.ok().and_then(|at| refused.get(at)) else { return false };
-            let error = RequestError::Publish(message.reason.into());
-            wake.extend(settle(waiting, Waiting::Failed(error)));
-            true
-        });
-    }
-
-    /// Fails the requests to a subject that the server does not permit. Takes no more time for many
-    /// refusals than for one, and as many more steps as there are requests to the subject.
-    pub(crate) fn fail_not_permitted(&mut self, subject: &[u8], wake: &mut Vec<Waker>) {
-        if self.table.is_empty() {
-            return;
-        }
-        let table = &mut self.table;
-        let index = self.index.get_or_insert_with(|| Index::of(table));
-        for request_id in index.take(hash(subject)) {
-            let failed = Waiting::Failed(RequestError::NotPermitted);
-            wake.extend(self.table.get_mut(request_id).and_then(|waiting| settle(waiting, failed)));
-        }
-    }
-
-    fn fail(
-        &mut self,
-        wake: &mut Vec<Waker>,
-        error: RequestError,
-        concerns: impl Fn(&Sent) -> bool,
-    ) {
-        self.table.fail(|_, waiting| {
-            let fails = matches!(waiting, Waiting::Reply(sent) if concerns(sent));
-            if fails {
-                wake.extend(settle(waiting, Waiting::Failed(error)));
+    /// Ends the requests among messages that a server does not take, in the order of their numbers.
+    pub(crate) fn handle_not_taken(&mut self, refused: &[Refused], wake: &mut Vec<Waker>) {
+        let reason_of = |number: u64| {
+            let found = refused.binary_search_by_key(&number, |message| message.number);
+            Some(refused.get(found.ok()?)?.reason.into())
+        };
+        let mut ids = Vec::new();
+        for (id, waiting) in self.table.iter_mut() {
+            if let Some(reason) = reason_of(waiting.number) {
+                waiting.refused = Some(reason);
+                ids.push(id);
             }
-            fails
-        });
+        }
+        wake.extend(ids.into_iter().filter_map(|id| self.end(id, Outcome::NotPermitted)));
+    }
+
+    /// Ends the requests that the server does not permit. Takes no more time for many refusals than
+    /// for one, and as many more steps as there are requests to the subject.
+    pub(crate) fn handle_refused(&mut self, refusal: Refusal, wake: &mut Vec<Waker>) {
+        match refusal {
+            Refusal::Subject(subject) if !self.table.is_empty() => {
+                let table = &mut self.table;
+                let index = self.index.get_or_insert_with(|| Index::of(table));
+                for id in index.take(subject) {
+                    wake.extend(self.end(id, Outcome::NotPermitted));
+                }
+            }
+            Refusal::Request(id) => wake.extend(self.end(id, Outcome::NotPermitted)),
+            Refusal::Subject(_) | Refusal::None => {}
+        }
     }
 
     /// Gives a request up.
-    pub(crate) fn close(&mut self, request_id: RequestId) -> Option<Waiting> {
-        let waiting = self.table.close(request_id);
+    pub(crate) fn close(&mut self, id: RequestId) -> Option<Waiting> {
+        let waiting = self.table.close(id);
         if self.table.is_empty() {
             self.index = None;
         }
@@ -212,85 +196,82 @@ impl RequestTable {
     /// The outcome of a request, or a place to be woken from.
     pub(crate) fn poll(
         &mut self,
-        request_id: RequestId,
+        id: RequestId,
         cx: &Context<'_>,
     ) -> Poll<Result<Message, RequestError>> {
-        if let Some(Waiting::Reply(sent)) = self.table.get_mut(request_id) {
-            sent.wake_later(cx);
-            return Poll::Pending;
-        }
-        Poll::Ready(match self.close(request_id) {
-            Some(Waiting::Answered(reply)) => Ok(reply),
-            Some(Waiting::Failed(error)) => Err(error),
-            Some(Waiting::Reply(_)) | None => Err(RequestError::Disconnected),
+        let Some(outcome) = self.table.outcome(id) else { return self.wait(id, cx).map(Err) };
+        Poll::Ready(match self.close(id) {
+            Some(Waiting { reply: Some(reply), .. }) if outcome == Outcome::Answered => Ok(reply),
+            Some(waiting) => Err(waiting.error(outcome)),
+            None => Err(RequestError::Disconnected),
         })
+    }
+
+    /// Waits for the outcome of a request, which is lost if it is not in the table any more.
+    fn wait(&mut self, id: RequestId, cx: &Context<'_>) -> Poll<RequestError> {
+        match self.table.get_mut(id) {
+            Some(waiting) => {
+                remember(&mut waiting.waker, cx.waker());
+                Poll::Pending
+            }
+            None => Poll::Ready(RequestError::Disconnected),
+        }
     }
 }
 
 /// Requests with several replies.
 impl RequestTable {
     /// Why there are no more replies, or a place to be woken from.
-    pub(crate) fn poll_failure(
-        &mut self,
-        request_id: RequestId,
-        cx: &Context<'_>,
-    ) -> Poll<RequestError> {
-        if let Some(Waiting::Reply(sent)) = self.table.get_mut(request_id) {
-            sent.wake_later(cx);
-            return Poll::Pending;
+    pub(crate) fn poll_failure(&mut self, id: RequestId, cx: &Context<'_>) -> Poll<RequestError> {
+        match self.failure(id) {
+            Some(error) => Poll::Ready(error),
+            None => self.wait(id, cx),
         }
-        Poll::Ready(self.failure(request_id).unwrap_or(RequestError::Disconnected))
     }
 
     /// Why there are no more replies, if that is known here.
-    pub(crate) fn failure(&mut self, request_id: RequestId) -> Option<RequestError> {
-        match self.table.get_mut(request_id)? {
-            Waiting::Failed(error) => Some(*error),
-            _ => None,
-        }
+    pub(crate) fn failure(&mut self, id: RequestId) -> Option<RequestError> {
+        let outcome = self.table.outcome(id)?;
+        self.table.get_mut(id).map(|waiting| waiting.error(outcome))
     }
 
     /// Whether a request was not handed to a connection, if `handed_over` is the number of the last
     /// message that was.
-    pub(crate) fn is_unsent(&mut self, request_id: RequestId, handed_over: u64) -> bool {
-        matches!(self.table.get_mut(request_id), Some(Waiting::Reply(sent)) if sent.is_unsent(handed_over))
+    pub(crate) fn is_unsent(&mut self, id: RequestId, handed_over: u64) -> bool {
+        self.table.outcome(id).is_none()
+            && self.table.get_mut(id).is_some_and(|waiting| waiting.is_unsent(handed_over))
     }
 }
 
-impl Sent {
+impl Waiting {
+    fn new(subject: Subject<'_>, waker: Option<Waker>) -> Self {
+        let subject = fingerprint(subject.as_bytes().iter().copied());
+        Self { subject, waker, ..Self::default() }
+    }
+
     const fn is_unsent(&self, handed_over: u64) -> bool {
         self.number == 0 || self.number > handed_over
     }
 
-    fn wake_later(&mut self, cx: &Context<'_>) {
-        remember(&mut self.waker, cx.waker());
+    /// Why there is no reply.
+    fn error(&self, outcome: Outcome) -> RequestError {
+        self.refused.map_or_else(|| outcome.into(), RequestError::Publish)
     }
 }
 
-/// Settles a request that is not settled yet.
-fn settle(waiting: &mut Waiting, outcome: Waiting) -> Option<Waker> {
-    match waiting {
-        Waiting::Reply(sent) => {
-            let waker = sent.waker.take();
-            *waiting = outcome;
-            waker
-        }
-        _ => None,
+/// Hands over those who wait for requests that are over. They ask for the outcome themselves.
+fn told(wake: &mut Vec<Waker>) -> impl FnMut(RequestId, &mut Waiting, Outcome) -> Then {
+    |_, waiting, _| {
+        wake.extend(waiting.waker.take());
+        Then::Keep
     }
 }
 
-/// FNV-1a: a few nanoseconds for a subject. It tells subjects apart that are not made to be
-/// mistaken, and those are the application's own.
-fn hash(subject: &[u8]) -> u64 {
-    subject.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-/// The requests by the hashes of their subjects.
+/// The requests by their subjects. It tells subjects apart that are not made to be mistaken, and
+/// those are the application's own.
 #[derive(Default)]
 struct Index {
-    request_ids: HashMap<u64, Vec<RequestId>>,
+    ids: HashMap<u32, Vec<RequestId>>,
     /// How many there are, those included that are gone.
     len: usize,
 }
@@ -299,31 +280,28 @@ impl Index {
     /// With fewer than these, those that are gone do not matter.
     const FEW: usize = 64;
 
-    fn of(table: &mut Requests<Waiting, Vec<Slot<Pending<Waiting>>>>) -> Self {
+    fn of(table: &mut GrowableRequests<Waiting>) -> Self {
         let mut index = Self::default();
-        table.fail(|request_id, waiting| {
-            if let Waiting::Reply(sent) = waiting {
-                index.put(sent.subject, request_id);
-            }
-            false
-        });
+        for (id, waiting) in table.iter_mut() {
+            index.put(waiting.subject, id);
+        }
         index
     }
 
-    fn put(&mut self, subject: u64, request_id: RequestId) {
+    fn put(&mut self, subject: u32, id: RequestId) {
         self.len += 1;
-        self.request_ids.entry(subject).or_default().push(request_id);
+        self.ids.entry(subject).or_default().push(id);
     }
 
     /// Notes another request, unless there are more than `most`.
-    fn note(&mut self, subject: u64, request_id: RequestId, most: usize) -> bool {
-        self.put(subject, request_id);
+    fn note(&mut self, subject: u32, id: RequestId, most: usize) -> bool {
+        self.put(subject, id);
         self.len <= most.max(Self::FEW)
     }
 
-    fn take(&mut self, subject: u64) -> Vec<RequestId> {
-        let request_ids = self.request_ids.remove(&subject).unwrap_or_default();
-        self.len -= request_ids.len();
-        request_ids
+    fn take(&mut self, subject: u32) -> Vec<RequestId> {
+        let ids = self.ids.remove(&subject).unwrap_or_default();
+        self.len -= ids.len();
+        ids
     }
 }

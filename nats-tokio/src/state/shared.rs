@@ -18,6 +18,7 @@ use std::time::Duration;
 use nats_proto::Growable;
 use nats_proto::Inbox;
 use nats_proto::Instant;
+use nats_proto::Outcome;
 use nats_proto::session::CloseReason;
 use nats_proto::session::EndReason;
 use nats_proto::session::Outstanding;
@@ -28,7 +29,6 @@ use tokio::sync::Notify;
 use tokio::sync::broadcast;
 
 use crate::error::PublishError;
-use crate::error::RequestError;
 use crate::event::Event;
 use crate::message::payload::Payload;
 use crate::options::ConnectOptions;
@@ -215,7 +215,7 @@ impl Shared {
         for (_, queue) in queues(session) {
             later.wake.extend(queue.end(EndReason::Closed));
         }
-        lock(&self.requests).fail_all(RequestError::Closed, &mut later.wake);
+        lock(&self.requests).end_all(Outcome::Closed, &mut later.wake);
         let mut outbound = lock(&self.outbound);
         outbound.close(&mut later.wake);
         let unsent = outbound.has_unsent();
@@ -237,7 +237,7 @@ impl Shared {
         control.is_over = true;
         self.end_released(&mut control);
         let reason = control.stopped().unwrap_or(CloseReason::Closed);
-        let error = control.request_error().unwrap_or(RequestError::Closed);
+        let outcome = control.request_outcome().unwrap_or(Outcome::Closed);
         self.refuse_requests();
         let confirmed = control.confirmed();
         let later = &mut control.later;
@@ -247,7 +247,7 @@ impl Shared {
         let unsent = outbound.held();
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
-        lock(&self.requests).fail_all(error, &mut later.wake);
+        lock(&self.requests).end_all(outcome, &mut later.wake);
         later.tell(Event::Closed { reason, unsent, unconfirmed });
         later.note_changed();
         control.note_status();

@@ -4,6 +4,12 @@ use nats_proto::Sid;
 
 use super::*;
 
+const A: Subject<'static> = Subject::from_static("a");
+
+fn refusal(subject: &[u8]) -> Refusal {
+    Refusal::Subject(fingerprint(subject.iter().copied()))
+}
+
 fn reply() -> Message {
     Message::new(Bytes::new(), Sid(1), Layout::default())
 }
@@ -13,7 +19,7 @@ fn at(millis: u64) -> Instant {
 }
 
 fn open(table: &mut RequestTable, deadline: u64) -> Result<RequestId, Full> {
-    table.open("a", at(deadline), Waker::noop().clone())
+    table.open(A, at(deadline), Waker::noop().clone())
 }
 
 fn poll(table: &mut RequestTable, request_id: RequestId) -> Poll<Result<Message, RequestError>> {
@@ -53,7 +59,7 @@ fn all_fail_when_the_connection_is_lost() {
     }
     let mut woken = Vec::new();
     table.expire(at(5), None, &mut woken);
-    table.fail_all(RequestError::Disconnected, &mut woken);
+    table.end_all(Outcome::Disconnected, &mut woken);
     assert_eq!(woken.len(), 3);
     let outcomes = request_ids.map(|request_id| poll(&mut table, request_id));
     assert_eq!(outcomes[0], Poll::Ready(Err(RequestError::TimedOut)));
@@ -65,16 +71,16 @@ fn all_fail_when_the_connection_is_lost() {
 fn refusals_find_their_requests_and_nothing_is_kept_for_them() {
     let mut table = RequestTable::new(10_000);
     let open = |table: &mut RequestTable, subject: &str| {
-        table.open(subject, at(10), Waker::noop().clone()).unwrap()
+        table.open(Subject::new(subject).unwrap(), at(10), Waker::noop().clone()).unwrap()
     };
     let mut woken = Vec::new();
     let a = [0; 3].map(|_| open(&mut table, "a"));
     let b = open(&mut table, "b");
-    table.fail_not_permitted(b"nobody", &mut woken);
+    table.handle_refused(refusal(b"nobody"), &mut woken);
     assert!(woken.is_empty());
     // One that comes later is found, too.
     let later = open(&mut table, "a");
-    table.fail_not_permitted(b"a", &mut woken);
+    table.handle_refused(refusal(b"a"), &mut woken);
     assert_eq!(woken.len(), 4);
     for request_id in a.into_iter().chain([later]) {
         assert_eq!(poll(&mut table, request_id), Poll::Ready(Err(RequestError::NotPermitted)));
@@ -87,7 +93,7 @@ fn refusals_find_their_requests_and_nothing_is_kept_for_them() {
         assert!(poll(&mut table, request_id).is_ready());
         assert!(table.index.as_ref().is_none_or(|index| index.len <= Index::FEW));
     }
-    table.fail_not_permitted(b"b", &mut woken);
+    table.handle_refused(refusal(b"b"), &mut woken);
     assert_eq!(poll(&mut table, b), Poll::Ready(Err(RequestError::NotPermitted)));
     assert!(table.index.is_none(), "nobody waits");
 }

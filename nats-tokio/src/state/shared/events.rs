@@ -1,14 +1,13 @@
 //! What follows from the session's events: the only place where they have effects.
 
 use nats_proto::Instant;
+use nats_proto::Refusal;
 use nats_proto::session;
 use nats_proto::session::DisconnectReason;
-use nats_proto::wire::Action;
 use nats_proto::wire::ServerError;
 
 use super::Shared;
 use crate::error::Failure;
-use crate::error::RequestError;
 use crate::event::Event;
 use crate::state::batch::Refused;
 use crate::state::control::Control;
@@ -83,7 +82,7 @@ impl Shared {
             return;
         }
         self.counters.refused_messages.add(refused.len() as u64);
-        lock(&self.requests).fail_refused(&refused, &mut control.later.wake);
+        lock(&self.requests).handle_not_taken(&refused, &mut control.later.wake);
         for message in refused {
             let Refused { subject, size, reason, .. } = message;
             control.later.tell(Event::MessageRefused { subject, size, reason: reason.into() });
@@ -100,25 +99,16 @@ impl Shared {
         drop(outbound);
         self.counters.unconfirmed_messages.add(unconfirmed);
         if !self.options.keep_requests_on_disconnect {
-            lock(&self.requests).fail_lost(last, wake);
+            lock(&self.requests).handle_disconnected(last, wake);
         }
         unconfirmed
     }
 
     /// Fails the requests that the server does not permit.
     fn fail_refused_requests(&self, control: &mut Control, error: &ServerError<'_>) {
-        let Some(violation) = error.violation() else { return };
-        let subject = violation.subject.as_bytes();
-        let wake = &mut control.later.wake;
-        match violation.action {
-            Action::Publish => lock(&self.requests).fail_not_permitted(subject, wake),
-            // The subject is that of the reply.
-            Action::PublishReply => {
-                let Some(request_id) = self.inbox.request_id(subject) else { return };
-                let error = RequestError::NotPermitted;
-                wake.extend(lock(&self.requests).fail_one(request_id, error));
-            }
-            _ => {}
+        if let Some(violation) = error.violation() {
+            let refusal = Refusal::of(&violation, &self.inbox);
+            lock(&self.requests).handle_refused(refusal, &mut control.later.wake);
         }
     }
 }

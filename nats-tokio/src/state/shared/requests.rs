@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use nats_proto::Full;
 use nats_proto::Instant;
+use nats_proto::Outcome;
 use nats_proto::RequestId;
 use nats_proto::Subject;
 use nats_proto::session::EndReason;
@@ -16,6 +17,7 @@ use nats_proto::wire::SendBuf;
 use super::Shared;
 use crate::error::PublishError;
 use crate::error::RequestError;
+use crate::state::control::Control;
 use crate::state::control::Recipient;
 use crate::state::requests::MAX_INBOX;
 use crate::state::requests::RequestTable;
@@ -50,10 +52,8 @@ impl Shared {
     #[cold]
     fn subscribe_to_replies(&self) -> Result<(), RequestError> {
         let mut control = lock(&self.control);
-        match control.request_error() {
-            None => {}
-            Some(RequestError::Draining) => return Err(RequestError::Draining),
-            Some(_) => return Err(PublishError::Closed.into()),
+        if control.request_outcome().is_some() {
+            return Err(refused(&control));
         }
         let known = control.inbox;
         let sid = control.session.reply_inbox(known, &self.inbox, Recipient::Replies);
@@ -68,13 +68,10 @@ impl Shared {
     pub(super) fn on_inbox_ended(&self, how: EndReason, wake: &mut Vec<Waker>) {
         // First the flag, so that whoever is woken does not rely on it.
         self.refuse_requests();
-        let error = match how {
-            // Everything ends then, and says why.
-            EndReason::Closed => return,
-            EndReason::Drained => RequestError::Draining,
-            _ => RequestError::NoInbox,
-        };
-        lock(&self.requests).fail_inbox(error, wake);
+        // Everything ends when the session does, and says why.
+        if how != EndReason::Closed {
+            lock(&self.requests).handle_inbox_ended(how, wake);
+        }
     }
 
     /// Requests that are made from now on find out why not. To be called with `control` locked.
@@ -84,10 +81,7 @@ impl Shared {
 
     /// Why a request cannot be made on a client that takes no more subscriptions.
     pub(crate) fn closed(&self) -> RequestError {
-        match lock(&self.control).request_error() {
-            Some(RequestError::Draining) => RequestError::Draining,
-            _ => PublishError::Closed.into(),
-        }
+        refused(&lock(&self.control))
     }
 
     /// Without a connection, the number of the last message that was handed to one.
@@ -113,5 +107,13 @@ impl Shared {
     /// The driver will wake up by itself at `deadline`.
     pub(crate) fn set_armed(&self, deadline: Option<Instant>) {
         self.armed.store(deadline.map_or(u64::MAX, Instant::as_millis), SeqCst);
+    }
+}
+
+/// Why no request can be made any more.
+fn refused(control: &Control) -> RequestError {
+    match control.request_outcome() {
+        Some(Outcome::Draining) => RequestError::Draining,
+        _ => PublishError::Closed.into(),
     }
 }
