@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use nats_proto::wire::Connect;
+use nats_proto::session;
 
 /// The credentials to log in with.
 ///
@@ -149,44 +149,26 @@ impl Signer for KeySigner {
     }
 }
 
-/// What else is in CONNECT.
-pub(crate) struct Identity<'c> {
-    pub(crate) name: Option<&'c str>,
-    pub(crate) no_echo: bool,
-    pub(crate) signature: Option<&'c str>,
-    pub(crate) is_secure: bool,
-}
-
-impl Auth<'_> {
+impl<'a> Auth<'a> {
     pub(crate) const fn needs_signature(&self) -> bool {
         matches!(self, Self::Nkey { .. } | Self::Jwt(_))
     }
 
-    /// CONNECT with these credentials.
-    pub(crate) const fn connect<'c>(
-        &'c self,
-        identity: &Identity<'c>,
-        headers: bool,
-    ) -> Connect<'c> {
-        let plain = Connect {
-            name: identity.name,
-            version: env!("CARGO_PKG_VERSION"),
-            tls_required: identity.is_secure,
-            echo: !identity.no_echo,
-            headers,
-            no_responders: headers,
-            sig: identity.signature,
-            ..Connect::DEFAULT
-        };
-        match *self {
-            Self::Anonymous => plain,
-            Self::Password { user, password } => {
-                Connect { user: Some(user), pass: Some(password), ..plain }
+    /// The credentials with a signature; `None` if it is missing.
+    pub(crate) const fn with_signature(
+        self,
+        signature: Option<&'a str>,
+    ) -> Option<session::Auth<'a>> {
+        Some(match (self, signature) {
+            (Self::Anonymous, _) => session::Auth::None,
+            (Self::Password { user, password }, _) => {
+                session::Auth::UserAndPassword { user, password }
             }
-            Self::Token(token) => Connect { auth_token: Some(token), ..plain },
-            Self::Nkey { public } => Connect { nkey: Some(public), ..plain },
-            Self::Jwt(jwt) => Connect { jwt: Some(jwt), ..plain },
-        }
+            (Self::Token(token), _) => session::Auth::Token(token),
+            (Self::Nkey { public }, Some(signature)) => session::Auth::Nkey { public, signature },
+            (Self::Jwt(jwt), Some(_)) => session::Auth::Jwt { jwt, signature },
+            (Self::Nkey { .. } | Self::Jwt(_), None) => return None,
+        })
     }
 }
 
@@ -206,7 +188,7 @@ impl fmt::Debug for Auth<'_> {
 impl fmt::Debug for ResolvedAuth<'_> {
     /// Shows the kind, and not the secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proof").field("auth", &self.auth).finish_non_exhaustive()
+        f.debug_struct("ResolvedAuth").field("auth", &self.auth).finish_non_exhaustive()
     }
 }
 

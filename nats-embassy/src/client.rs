@@ -162,10 +162,9 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     pub fn force_reconnect(&self) {
         let now = now();
         self.shared.lock(|state| {
-            if let Some(event) = state.session.force_reconnect(now) {
-                state.handle_event(&event);
-            }
-            state.change(|_| {});
+            let event = state.session.force_reconnect(now);
+            state.handle_events(event);
+            state.wake_runner();
         });
     }
 

@@ -265,6 +265,14 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.wake_runner();
     }
 
+    /// What happened to the session, if anything, and all that follows.
+    pub(crate) fn handle_events(&mut self, event: Option<session::Event<'_>>) {
+        if let Some(event) = event {
+            self.handle_event(&event);
+        }
+        self.after_change();
+    }
+
     /// Has the consequences of what happened to the session.
     pub(crate) fn handle_event(&mut self, event: &session::Event<'_>) {
         match event {

@@ -6,6 +6,7 @@ use nats_proto::Inbox;
 use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Store;
+use nats_proto::session::ClientInfo;
 use nats_proto::session::Session;
 use nats_proto::wire::Sink;
 
@@ -56,7 +57,8 @@ pub fn new<'d, R: Divide<'d>, C: Connector>(
     let shared: &'d Shared<'d, R> = parts.shared.insert(Shared::new(state));
     let inbound = Inbound::new(parts.rx);
     let (back, chunks) = (TxBuffer::new(back), Chunks::new(None));
-    let memory = RunnerState { name, auth, no_echo, inbound, back, chunks };
+    let client = ClientInfo::DEFAULT.name(name).version(env!("CARGO_PKG_VERSION")).echo(!no_echo);
+    let memory = RunnerState { client, auth, inbound, back, chunks };
     let memory = parts.runner.insert(Cell::new(memory)).get_mut();
     Ok((Client::new(shared), Runner::new(shared, memory, connector)))
 }

@@ -40,20 +40,14 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
         reclaim(shared, &mut memory.inbound).await;
         memory.inbound.reset();
         memory.chunks.reset();
+        memory.back.wipe();
         let dialing = dial(shared, &mut memory.inbound, connector);
         let Some(mut connection) = dialing.await else { return };
         shared.lock(|state| state.session.handle_open());
-        let mut is_secure = false;
         let stop = loop {
             match phase(shared) {
-                // What came before TLS may have been injected.
-                Phase::Secure if !memory.inbound.is_empty() => {
-                    disconnect(shared, DisconnectReason::Tls)
-                }
-                Phase::Secure => {
-                    is_secure = secure(shared, &mut memory.inbound, &mut connection).await;
-                }
-                Phase::Login => log_in(shared, &mut connection, memory, signer, is_secure).await,
+                Phase::Secure => secure(shared, &mut memory.inbound, &mut connection).await,
+                Phase::Login => log_in(shared, &mut connection, memory, signer).await,
                 Phase::Exchange => exchange(shared, &mut connection, memory).await,
                 Phase::Wait | Phase::Dial(_) => break None,
                 Phase::Closed(stop) => break Some(stop),
@@ -114,31 +108,31 @@ async fn dial<'c, 'd, R: Sizes<'d>, C: Connector>(
     }
 }
 
-/// Secures a connection, and says whether it is secure.
+/// Secures a connection.
 async fn secure<'d, R: Sizes<'d>>(
     shared: &Shared<'d, R>,
     inbound: &mut Inbound<'d>,
     connection: &mut impl Transport,
-) -> bool {
-    // Nothing was received, or this would be the end.
-    let name = inbound.write_text(|out| {
-        shared.lock(|state| {
-            let name = state.session.tls_name().as_bytes();
-            out.reserve(name.len()).map(|()| out.put(name)).is_ok()
-        })
-    });
-    let upgrading = pin!(connection.start_tls(name.unwrap_or_default()));
-    match unless_changed(shared, Phase::Secure, upgrading).await {
-        Some(Ok(())) => {
-            let now = now();
-            // Nothing was unread: it was looked at before.
-            shared.lock(|state| state.session.handle_secured(0, now));
-            true
+) {
+    let unread = inbound.len();
+    // With something unread, the session hangs up: it may have been injected.
+    if unread == 0 {
+        let name = inbound.write_text(|out| {
+            shared.lock(|state| {
+                let name = state.session.tls_name().as_bytes();
+                out.reserve(name.len()).map(|()| out.put(name)).is_ok()
+            })
+        });
+        let securing = pin!(connection.start_tls(name.unwrap_or_default()));
+        match unless_changed(shared, Phase::Secure, securing).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) => return disconnect(shared, DisconnectReason::Tls),
+            None => return,
         }
-        Some(Err(_)) => {
-            disconnect(shared, DisconnectReason::Tls);
-            false
-        }
-        None => false,
     }
+    let now = now();
+    shared.lock(|state| {
+        let event = state.session.handle_secured(unread, now);
+        state.handle_events(event);
+    });
 }

@@ -54,9 +54,7 @@ pub(super) fn unless_changed<'d, R: Sizes<'d>, F: Future>(
 pub(super) fn disconnect<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, reason: DisconnectReason) {
     let now = now();
     shared.lock(|state| {
-        if let Some(event) = state.session.handle_disconnected(reason, now) {
-            state.handle_event(&event);
-        }
-        state.after_change();
+        let event = state.session.handle_disconnected(reason, now);
+        state.handle_events(event);
     });
 }

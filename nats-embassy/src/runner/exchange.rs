@@ -169,10 +169,8 @@ fn handle<'d, R: Sizes<'d>>(
         ServerOp::Control(op) => {
             let now = now();
             return shared.lock(|state| {
-                if let Some(event) = state.session.handle_control(op, now) {
-                    state.handle_event(&event);
-                }
-                state.after_change();
+                let event = state.session.handle_control(op, now);
+                state.handle_events(event);
                 if state.session.phase() == Phase::Exchange { Next::GoOn } else { Next::Stop }
             });
         }

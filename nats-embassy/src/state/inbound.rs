@@ -55,8 +55,9 @@ impl<'d> Inbound<'d> {
         core::str::from_utf8(text).ok()
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.filled == self.start
+    /// How many bytes were read and not decoded.
+    pub(crate) const fn len(&self) -> usize {
+        self.filled - self.start
     }
 
     /// Where to read into. Never empty after [`handle_all`](Self::handle_all).
