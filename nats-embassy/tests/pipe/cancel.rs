@@ -7,11 +7,14 @@ use std::task::Poll;
 
 use embassy_time::Duration;
 use embassy_time::with_timeout;
+use nats_embassy::Auth;
 use nats_embassy::Client;
 use nats_embassy::Config;
 use nats_embassy::PendingLimits;
 use nats_embassy::Publish;
 use nats_embassy::ReplyLimits;
+use nats_embassy::SignError;
+use nats_embassy::Signer;
 use nats_embassy::Subject;
 
 use crate::Nats;
@@ -270,5 +273,35 @@ fn running() {
             };
             embassy_futures::select::select(app, runner.run()).await;
         });
+    }
+}
+
+/// Signs at once.
+struct Element;
+
+impl Signer for Element {
+    async fn sign(&mut self, nonce: &[u8]) -> Result<[u8; 64], SignError> {
+        (nonce == b"abc").then_some([1; 64]).ok_or(SignError)
+    }
+}
+
+#[test]
+fn running_leaves_nothing_of_a_login_to_the_next_one() {
+    // A JWT is longer than what is written at once.
+    let jwt = "x".repeat(2000);
+    for polls in 0..60 {
+        let peer = Peer::new(Script { chunk: 16, ..Script::default() });
+        let mut resources = Nats::new();
+        let config = Config::new("nats://one").auth(Auth::Jwt(&jwt));
+        let made = nats_embassy::new(config, Network::new(&peer), &mut resources, [7; 32]);
+        let (client, runner) = made.unwrap();
+        let mut runner = runner.with_signer(Element);
+        block_on(async {
+            give_up_after(polls, runner.run()).await;
+            embassy_futures::select::select(works(client), runner.run()).await;
+        });
+        let log = peer.log();
+        let connect = log.iter().rfind(|line| line.starts_with("CONNECT")).unwrap();
+        assert!(connect.contains(&jwt) && connect.matches("\"sig\":\"AQEB").count() == 1);
     }
 }
