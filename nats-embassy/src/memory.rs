@@ -7,13 +7,13 @@ use core::cell::Cell;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use nats_proto::Fixed;
-use nats_proto::Pending;
+use nats_proto::PendingRequest;
 use nats_proto::Slot;
 use nats_proto::Table;
 
 use self::runner::RunnerState;
 use crate::state::queued::Queued;
-use crate::state::requests::Reply;
+use crate::state::requests::Requester;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
 use crate::state::slots::MessageSlot;
@@ -73,7 +73,7 @@ pub trait Memory<'d>:
     Divide<'d> + Sizes<'d, Delivery = Queued<'d, <Self as Memory<'d>>::Requests>>
 {
     /// The requests' memory.
-    type Requests: Table<Slot<Pending<Reply>>> + Default;
+    type Requests: Table<Slot<PendingRequest<Requester>>> + Default;
 }
 
 impl<
@@ -135,7 +135,7 @@ impl<
 {
     type Raw = M;
     type Store = Fixed<u8, SUBS, SERVERS, TEXT, 0>;
-    type Delivery = Queued<'d, heapless::Vec<Slot<Pending<Reply>>, REQS>>;
+    type Delivery = Queued<'d, heapless::Vec<Slot<PendingRequest<Requester>>, REQS>>;
 }
 
 impl<
@@ -176,7 +176,7 @@ impl<
     const TEXT: usize,
 > Memory<'d> for Resources<'d, M, RX, TX, SUBS, SLOTS, MSG, REQS, SERVERS, TEXT>
 {
-    type Requests = heapless::Vec<Slot<Pending<Reply>>, REQS>;
+    type Requests = heapless::Vec<Slot<PendingRequest<Requester>>, REQS>;
 }
 
 /// Memory that can be taken apart. Only this crate can implement it.

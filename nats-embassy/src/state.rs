@@ -19,6 +19,7 @@ use nats_proto::Filter;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::Message;
+use nats_proto::Outcome;
 use nats_proto::QueueGroup;
 use nats_proto::Sid;
 use nats_proto::Store;
@@ -38,7 +39,6 @@ use crate::event::Statistics;
 use crate::fmt::log_event;
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::ReplyState;
 use crate::state::delivery::SlotOwner;
 use crate::state::outbound::TxBuffer;
 use crate::state::sizes::Sizes;
@@ -188,7 +188,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         if owner == SlotOwner::REQUEST
             && let Some(request_id) = self.inbox.request_id(subject)
         {
-            self.delivery.end_reply(request_id, ReplyState::TooLong);
+            self.end_request(request_id, Outcome::ReplyTooLong);
         }
         self.on_too_long(owner, sid, size, streamed);
         self.release();
@@ -282,7 +282,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             session::Event::ConnectFailed { .. } => self.front.clear(),
             session::Event::Disconnected { .. } => {
                 self.front.clear();
-                self.delivery.end_replies(ReplyState::Disconnected, |is_sent| is_sent);
+                self.end_requests(|requests, told| requests.handle_disconnected(|_| true, told));
             }
             session::Event::ServerError(error) => {
                 if let Some(violation) = error.violation() {
@@ -310,7 +310,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.release();
         self.transmit();
         if self.stopped().is_some() {
-            self.delivery.end_replies(ReplyState::Closed, |_| true);
+            self.end_requests(|requests, told| requests.handle_closed(told));
             self.drop_retained();
         }
         self.wake_waiters();
@@ -325,7 +325,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn close(&mut self, now: Instant) {
         self.is_closing = true;
         self.session.close(self.outstanding(), now);
-        self.delivery.end_replies(ReplyState::Closed, |_| true);
+        self.end_requests(|requests, told| requests.handle_closed(told));
         self.after_change();
         self.wake_runner();
     }
@@ -335,7 +335,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         while let Some(released) = self.session.poll_released() {
             let (sid, how) = (released.sid, released.ended);
             if released.recipient == SlotOwner::REQUEST.0 {
-                self.delivery.end_replies(self.without_inbox(), |_| true);
+                self.end_requests(|requests, told| requests.handle_inbox_ended(how, told));
             } else if !self.delivery.end(SlotOwner(released.recipient), how) {
                 self.emit(Event::SubscriptionEnded { sid, reason: how });
             }

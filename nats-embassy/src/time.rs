@@ -43,6 +43,9 @@ impl From<embassy_time::Duration> for Timeout {
     }
 }
 
+/// A moment that never comes.
+pub(crate) const NEVER: Instant = Instant::from_millis(u64::MAX);
+
 /// The time.
 pub(crate) fn now() -> Instant {
     Instant::from_millis(Rate::<TICK_HZ>::millis(embassy_time::Instant::now().as_ticks()))

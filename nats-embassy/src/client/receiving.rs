@@ -126,7 +126,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         S::Error: Into<SubjectError>,
     {
         let subject = subject.try_into().map_err(|error| PublishError::Subject(error.into()))?;
-        let mut request = Request::open(self.shared, subject.as_str(), timeout.into().deadline())?;
+        let mut request = Request::open(self.shared, subject, timeout.into().deadline())?;
         poll_fn(|cx| request.poll(&Publish::new(subject, payload.as_ref()), cx)).await
     }
 
@@ -145,7 +145,7 @@ impl<'d, R: Memory<'d>> Client<'d, R> {
         message: &Publish<'_>,
         timeout: impl Into<Timeout>,
     ) -> Result<Message<'d, R>, RequestError> {
-        let subject = message.subject.as_str();
+        let subject = message.subject;
         let mut request = Request::open(self.shared, subject, timeout.into().deadline())?;
         poll_fn(|cx| request.poll(message, cx)).await
     }

@@ -5,7 +5,6 @@ use core::future::poll_fn;
 use core::task::Context;
 use core::task::Poll;
 
-use nats_proto::Instant;
 use nats_proto::RepliesEndReason;
 use nats_proto::ReplyLimits;
 use nats_proto::RequestId;
@@ -22,6 +21,7 @@ use crate::state::State;
 use crate::state::delivery::SlotOwner;
 use crate::state::shared::Shared;
 use crate::state::slots::PendingLimits;
+use crate::time::NEVER;
 use crate::time::now;
 use crate::time::wake_at;
 
@@ -48,8 +48,8 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
         if request.ended().is_some() {
             return Ok(replies);
         }
-        let deadline = request.poll_timeout().unwrap_or(Instant::from_millis(u64::MAX));
-        let mut ticket = RequestGuard::of_several(shared, message.subject.as_str())?;
+        let deadline = request.poll_timeout().unwrap_or(NEVER);
+        let mut ticket = RequestGuard::of_several(shared, message.subject)?;
         let (owner, sid) =
             shared.lock(|state| state.open_replies(ticket.request_id, pending_limits))?;
         let subscription = Subscriber::new(shared, owner, sid);
@@ -91,7 +91,7 @@ impl<'d, R: Memory<'d>> Replies<'d, R> {
             Poll::Ready(None) => Err(ticket.failure()),
             Poll::Pending => {
                 self.request.handle_timeout(now());
-                match ticket.poll_failure(cx) {
+                match ticket.poll_failure(NEVER, cx) {
                     _ if self.request.ended().is_some() => Ok(None),
                     Poll::Ready(error) => Err(error),
                     Poll::Pending => {

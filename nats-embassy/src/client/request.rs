@@ -6,6 +6,7 @@ use core::task::Poll;
 use nats_proto::Instant;
 use nats_proto::RequestId;
 use nats_proto::Sid;
+use nats_proto::Subject;
 use nats_proto::wire::Publish;
 
 use crate::client::subscriber::Message;
@@ -13,12 +14,13 @@ use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::memory::Memory;
 use crate::state::State;
-use crate::state::delivery::ReplyState;
 use crate::state::requests::NO_SLOT;
-use crate::state::requests::Reply;
+use crate::state::requests::Progress;
+use crate::state::requests::Requester;
 use crate::state::shared::Publisher;
 use crate::state::shared::Shared;
 use crate::state::sizes::Sizes;
+use crate::time::NEVER;
 use crate::time::now;
 use crate::time::wake_at;
 
@@ -33,12 +35,16 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
     fn open(
         state: &mut State<'d, R>,
         shared: &'d Shared<'d, R>,
-        subject: &str,
+        subject: Subject<'_>,
         slot: usize,
     ) -> Result<Self, RequestError> {
+        let requests = &mut state.delivery.requests;
         // The future watches the time.
-        let request_id =
-            state.delivery.requests.open(Reply::new(slot, subject), Instant::from_millis(u64::MAX));
+        let request_id = if slot == NO_SLOT {
+            requests.open_many(Requester::new(slot), subject, NEVER)
+        } else {
+            requests.open(Requester::new(slot), subject, NEVER)
+        };
         let request_id = request_id.map_err(|_| RequestError::TooMany)?;
         Ok(Self { publisher: Publisher::new(shared), request_id })
     }
@@ -46,7 +52,7 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
     /// A request whose replies go to a subscription.
     pub(crate) fn of_several(
         shared: &'d Shared<'d, R>,
-        subject: &str,
+        subject: Subject<'_>,
     ) -> Result<Self, RequestError> {
         shared.lock(|state| {
             state.check_open()?;
@@ -61,41 +67,40 @@ impl<'d, R: Memory<'d>> RequestGuard<'d, R> {
         deadline: Instant,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), RequestError>> {
-        if let Poll::Ready(error) = self.poll_failure(cx) {
+        if let Poll::Ready(error) = self.poll_failure(deadline, cx) {
             return Poll::Ready(Err(error));
         }
-        let late = self.publisher.shared.lock(|state| state.late());
-        match self.publisher.poll_request(self.request_id, message, true, cx) {
-            Poll::Pending if now() >= deadline => Poll::Ready(Err(late)),
-            Poll::Pending => {
-                wake_at(deadline, cx);
-                Poll::Pending
-            }
-            ready => ready,
-        }
+        wake_at(deadline, cx);
+        self.publisher.poll_request(self.request_id, message, true, cx)
     }
 
     /// Ready when it is known that there will be no more replies.
-    pub(crate) fn poll_failure(&self, cx: &Context<'_>) -> Poll<RequestError> {
-        self.publisher.shared.lock(|state| match state.delivery.requests.get_mut(self.request_id) {
-            Some(reply) if reply.state == ReplyState::Waiting => {
-                reply.requester.register(cx.waker());
+    pub(crate) fn poll_failure(&self, deadline: Instant, cx: &Context<'_>) -> Poll<RequestError> {
+        let id = self.request_id;
+        self.publisher.shared.lock(|state| match state.progress(id, deadline, now()) {
+            Ok(_) => {
+                state.register_requester(id, cx);
                 Poll::Pending
             }
-            Some(reply) => Poll::Ready(reply.state.failure()),
-            None => Poll::Ready(RequestError::Disconnected),
+            Err(error) => Poll::Ready(error),
         })
     }
 
     /// Why there are no more replies, if the subscription for them is over.
     pub(crate) fn failure(&self) -> RequestError {
-        self.publisher.shared.lock(|state| {
-            let reply = state.delivery.requests.get_mut(self.request_id);
-            match reply.map(|reply| reply.state) {
-                Some(ReplyState::Waiting) | None => state.without_inbox().failure(),
-                Some(failed) => failed.failure(),
-            }
+        self.publisher.shared.lock(|state| match state.delivery.requests.outcome(self.request_id) {
+            Some(outcome) => RequestError::of(outcome),
+            None => state.without_inbox(),
         })
+    }
+}
+
+impl<'d, R: Memory<'d>> State<'d, R> {
+    /// The future of a request waits.
+    fn register_requester(&mut self, id: RequestId, cx: &Context<'_>) {
+        if let Some(requester) = self.delivery.requests.get_mut(id) {
+            requester.waker.register(cx.waker());
+        }
     }
 }
 
@@ -119,7 +124,7 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
     /// A request to this subject, with all that it needs.
     pub(crate) fn open(
         shared: &'d Shared<'d, R>,
-        subject: &str,
+        subject: Subject<'_>,
         deadline: Instant,
     ) -> Result<Self, RequestError> {
         let ticket = shared.lock(|state| {
@@ -139,38 +144,27 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
     ) -> Poll<Result<Message<'d, R>, RequestError>> {
         let RequestGuard { publisher, request_id } = &mut self.ticket;
         let (shared, deadline) = (publisher.shared, self.deadline);
+        let id = *request_id;
         let polled = shared.lock(|state| {
-            let late = state.late();
-            let Some(reply) = state.delivery.requests.get_mut(*request_id) else {
-                return Err(late);
-            };
-            match reply.state {
-                ReplyState::Waiting if now() >= deadline => Err(late),
-                ReplyState::Waiting => {
-                    reply.requester.register(cx.waker());
-                    Ok((reply.is_sent, None))
-                }
-                ReplyState::Answered => {
-                    let frame = state
-                        .delivery
-                        .slots
-                        .take_from(reply.slot, state.inbox_sid.unwrap_or(Sid(0)));
-                    Ok((true, Some(frame.ok_or(RequestError::ReplyTooLong)?)))
-                }
-                failed => Err(failed.failure()),
+            let progress = state.progress(id, deadline, now())?;
+            if progress != Progress::Answered {
+                state.register_requester(id, cx);
+                return Ok((progress, None));
             }
+            let slot = state.delivery.requests.get_mut(id).map_or(NO_SLOT, |found| found.slot);
+            let sid = state.inbox_sid.unwrap_or(Sid(0));
+            let frame = state.delivery.slots.take_from(slot, sid);
+            Ok((progress, Some(frame.ok_or(RequestError::ReplyTooLong)?)))
         });
-        let (is_sent, frame) = match polled {
-            Ok(polled) => polled,
+        match polled {
             Err(error) => return Poll::Ready(Err(error)),
-        };
-        if let Some(frame) = frame {
-            return Poll::Ready(Ok(Message::new(shared, frame)));
-        }
-        if !is_sent
-            && let Poll::Ready(Err(error)) = publisher.poll_request(*request_id, message, false, cx)
-        {
-            return Poll::Ready(Err(error));
+            Ok((_, Some(frame))) => return Poll::Ready(Ok(Message::new(shared, frame))),
+            Ok((Progress::Unsent, None)) => {
+                if let Poll::Ready(Err(error)) = publisher.poll_request(id, message, false, cx) {
+                    return Poll::Ready(Err(error));
+                }
+            }
+            Ok(_) => {}
         }
         wake_at(deadline, cx);
         Poll::Pending

@@ -2,15 +2,18 @@
 
 use core::task::Waker;
 
+use nats_proto::FixedRequests;
 use nats_proto::Message;
+use nats_proto::Outcome;
+use nats_proto::PendingRequest;
 use nats_proto::RequestId;
+use nats_proto::Slot;
 use nats_proto::session::EndReason;
 
 use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::FrameInfo;
-use crate::state::delivery::ReplyState;
 use crate::state::delivery::SlotOwner;
 use crate::wakers::WakerSlot;
 
@@ -18,10 +21,8 @@ use crate::wakers::WakerSlot;
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 pub struct Borrowed<'d> {
     content: Content<'d>,
-    /// The number of the last request.
-    request_id: RequestId,
-    /// That request, if its reply is waited for.
-    pub(crate) request: Option<OpenRequest>,
+    /// The one request that may wait for its reply.
+    pub(crate) requests: FixedRequests<(), 1>,
     pub(crate) reader: WakerSlot,
     is_reader_due: bool,
     /// Whether a task is to be woken.
@@ -35,20 +36,11 @@ enum Content<'d> {
     Read(&'d mut [u8]),
 }
 
-/// A request that waits for its reply.
-pub(crate) struct OpenRequest {
-    pub(crate) state: ReplyState,
-    pub(crate) is_sent: bool,
-    /// What its subject is known by.
-    subject: u32,
-}
-
 impl<'d> Borrowed<'d> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             content: Content::Nothing,
-            request_id: RequestId(0),
-            request: None,
+            requests: FixedRequests::default(),
             reader: WakerSlot::new(),
             is_reader_due: false,
             has_due: false,
@@ -76,83 +68,53 @@ impl<'d> Borrowed<'d> {
         (self.is_reader_due, self.has_due) = (true, true);
     }
 
-    /// The number of the next request.
-    pub(crate) const fn next_request_id(&self) -> RequestId {
-        RequestId(self.request_id.0.wrapping_add(1))
-    }
-
-    /// Begins a request to a subject with this fingerprint.
-    pub(crate) const fn ask(&mut self, subject: u32) -> RequestId {
-        self.request_id = self.next_request_id();
-        self.request = Some(OpenRequest { state: ReplyState::Waiting, is_sent: false, subject });
-        self.request_id
-    }
-
     /// The reply is not waited for any more.
-    pub(crate) fn end_request(&mut self) {
-        self.request = None;
+    pub(crate) fn close_request(&mut self, id: RequestId) {
+        self.requests.close(id);
         if let Some(frame) = self.take(true) {
             self.give_back(frame.memory);
         }
-    }
-
-    fn request(&mut self, request_id: RequestId) -> Option<&mut OpenRequest> {
-        let is_it = self.request_id == request_id;
-        self.request.as_mut().filter(|request| is_it && request.state == ReplyState::Waiting)
     }
 }
 
 impl<'d> Delivery<'d> for Borrowed<'d> {
     const BORROWS: bool = true;
+    type Requester = ();
+    type Requests = heapless::Vec<Slot<PendingRequest<()>>, 1>;
 
     fn deliver(&mut self, _: SlotOwner, message: &Message<&[u8]>) -> Delivered {
         let (sid, layout) = (message.sid(), message.layout());
         Delivered::Borrowed(FrameInfo { sid, layout, is_reply: false })
     }
 
-    fn deliver_reply(&mut self, request_id: RequestId, message: &Message<&[u8]>) -> Delivered {
-        let Some(request) = self.request(request_id) else { return Delivered::Unwanted };
-        if message.is_no_responders() {
-            request.state = ReplyState::NoResponders;
-            self.wake();
-            return Delivered::Stored;
+    fn deliver_reply(&mut self, id: RequestId, message: &Message<&[u8]>) -> Delivered {
+        match self.requests.handle_reply(id, message) {
+            Some(((), Outcome::Answered)) => {
+                let (sid, layout) = (message.sid(), message.layout());
+                Delivered::Borrowed(FrameInfo { sid, layout, is_reply: true })
+            }
+            Some(_) => {
+                self.wake();
+                Delivered::Stored
+            }
+            None => Delivered::Unwanted,
         }
-        request.state = ReplyState::Answered;
-        let (sid, layout) = (message.sid(), message.layout());
-        Delivered::Borrowed(FrameInfo { sid, layout, is_reply: true })
     }
 
     fn on_too_long(&mut self, _: SlotOwner) {}
 
-    fn on_sent(&mut self, request_id: RequestId) {
-        if let Some(request) = self.request(request_id) {
-            request.is_sent = true;
-        }
+    fn requests(&mut self) -> &mut FixedRequests<(), 1> {
+        &mut self.requests
     }
 
-    fn end_reply(&mut self, request_id: RequestId, state: ReplyState) {
-        if let Some(request) = self.request(request_id) {
-            request.state = state;
-            self.wake();
-        }
-    }
+    fn on_outcome((): &mut ()) {}
 
-    fn refuse(&mut self, subject: u32) {
-        let is_it = |request: &OpenRequest| request.is_sent && request.subject == subject;
-        if self.request.as_ref().is_some_and(is_it) {
-            self.end_reply(self.request_id, ReplyState::NotPermitted);
-        }
+    fn wake_requesters(&mut self) {
+        self.wake();
     }
 
     fn begins_dropping(&mut self, _: SlotOwner) -> bool {
         false
-    }
-
-    fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool) {
-        let request_id = self.request_id;
-        if self.request(request_id).is_some_and(|request| is_over(request.is_sent)) {
-            self.end_reply(request_id, state);
-        }
     }
 
     fn end(&mut self, _: SlotOwner, how: EndReason) -> bool {

@@ -4,8 +4,12 @@ use core::task::Waker;
 
 use nats_proto::Layout;
 use nats_proto::Message;
+use nats_proto::PendingRequest;
+use nats_proto::PendingRequests;
 use nats_proto::RequestId;
 use nats_proto::Sid;
+use nats_proto::Slot;
+use nats_proto::Table;
 use nats_proto::session::EndReason;
 
 /// What becomes of messages.
@@ -13,6 +17,10 @@ use nats_proto::session::EndReason;
 pub trait Delivery<'d> {
     /// Whether messages are borrowed where they were received, instead of copied.
     const BORROWS: bool;
+    /// Stands for the future of a request.
+    type Requester;
+    /// The requests' memory.
+    type Requests: Table<Slot<PendingRequest<Self::Requester>>>;
 
     /// Takes a message of a subscription.
     fn deliver(&mut self, owner: SlotOwner, message: &Message<&[u8]>) -> Delivered;
@@ -23,20 +31,17 @@ pub trait Delivery<'d> {
     /// A message of a subscription was skipped.
     fn on_too_long(&mut self, owner: SlotOwner);
 
-    /// A request is published.
-    fn on_sent(&mut self, request_id: RequestId);
+    /// The requests that wait for their replies.
+    fn requests(&mut self) -> &mut PendingRequests<Self::Requester, Self::Requests>;
 
-    /// There will be no reply to a request.
-    fn end_reply(&mut self, request_id: RequestId, state: ReplyState);
+    /// The outcome of one of the requests is known: it is to be woken.
+    fn on_outcome(requester: &mut Self::Requester);
 
-    /// The server refused requests to a subject with this [`fingerprint`](crate::state::requests::fingerprint).
-    fn refuse(&mut self, subject: u32);
+    /// Some of the requests are to be woken.
+    fn wake_requesters(&mut self);
 
     /// Messages of a subscription are dropped. Returns whether that is new.
     fn begins_dropping(&mut self, owner: SlotOwner) -> bool;
-
-    /// Requests for which `is_over` holds, given whether they were sent, are over.
-    fn end_replies(&mut self, state: ReplyState, is_over: impl Fn(bool) -> bool);
 
     /// A subscription is over. Returns whether its owner learns of that.
     fn end(&mut self, owner: SlotOwner, how: EndReason) -> bool;
@@ -86,21 +91,6 @@ impl SlotOwner {
     pub(crate) fn queue(self) -> Option<usize> {
         if self == Self::REQUEST { None } else { usize::from(self.0).checked_sub(1) }
     }
-}
-
-/// What became of a request.
-#[expect(unnameable_types, reason = "part of a sealed trait")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyState {
-    Waiting,
-    Answered,
-    NoResponders,
-    TooLong,
-    Disconnected,
-    NotPermitted,
-    NoInbox,
-    Draining,
-    Closed,
 }
 
 /// What became of a message.

@@ -1,12 +1,15 @@
 //! Requests that wait for their replies.
 
+use nats_proto::Instant;
+use nats_proto::Outcome;
+use nats_proto::PendingRequests;
 use nats_proto::RequestId;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::Subject;
+use nats_proto::Then;
 use nats_proto::session;
 use nats_proto::session::Gate;
-use nats_proto::wire::Action;
 use nats_proto::wire::Publish;
 use nats_proto::wire::Violation;
 
@@ -16,23 +19,16 @@ use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::ReplyState;
 use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
 use crate::wakers::Turn;
 use crate::wakers::WakerSlot;
 
-/// A request that waits for its reply.
+/// A request's future, and where its reply is put.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
-pub struct Reply {
-    /// Where the reply is put.
+pub struct Requester {
     pub(crate) slot: usize,
-    pub(crate) state: ReplyState,
-    /// Whether the request is published.
-    pub(crate) is_sent: bool,
-    /// The [`fingerprint`] of its subject.
-    pub(crate) subject: u32,
-    pub(crate) requester: WakerSlot,
+    pub(crate) waker: WakerSlot,
     /// Whether it is to be woken.
     pub(crate) is_due: bool,
 }
@@ -40,50 +36,50 @@ pub struct Reply {
 /// For requests whose replies go to slots of a subscription.
 pub(crate) const NO_SLOT: usize = usize::MAX;
 
-impl Reply {
-    /// A request to a subject, for the reply to which there is this slot.
-    pub(crate) fn new(slot: usize, subject: &str) -> Self {
-        Self {
-            slot,
-            state: ReplyState::Waiting,
-            is_sent: false,
-            subject: fingerprint(subject.bytes()),
-            requester: WakerSlot::new(),
-            is_due: false,
-        }
-    }
-
-    /// The outcome is known: the requester is woken.
-    pub(crate) fn end(&mut self, state: ReplyState) {
-        if self.state == ReplyState::Waiting {
-            self.state = state;
-            self.is_due = true;
-        }
+impl Requester {
+    /// One whose reply goes to this slot.
+    pub(crate) const fn new(slot: usize) -> Self {
+        Self { slot, waker: WakerSlot::new(), is_due: false }
     }
 }
 
-impl ReplyState {
+/// How far a request has come that has not failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Unsent,
+    Sent,
+    Answered,
+}
+
+impl RequestError {
     /// What became of a request that has no reply at hand.
-    pub(crate) const fn failure(self) -> RequestError {
-        match self {
-            // It was answered, and the answer was lost with the connection.
-            Self::Waiting | Self::Answered | Self::Disconnected => RequestError::Disconnected,
-            Self::NoResponders => RequestError::NoResponders,
-            Self::TooLong => RequestError::ReplyTooLong,
-            Self::NotPermitted => RequestError::NotPermitted,
-            Self::NoInbox => RequestError::NoInbox,
-            Self::Draining => RequestError::Draining,
-            Self::Closed => RequestError::Closed,
+    pub(crate) const fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::NoResponders => Self::NoResponders,
+            Outcome::ReplyTooLong => Self::ReplyTooLong,
+            Outcome::TimedOut => Self::TimedOut,
+            Outcome::NotConnected => Self::NotConnected,
+            Outcome::NotPermitted => Self::NotPermitted,
+            Outcome::NoInbox => Self::NoInbox,
+            Outcome::Draining => Self::Draining,
+            Outcome::Closed => Self::Closed,
+            // If it was answered, the answer was lost with the connection.
+            _ => Self::Disconnected,
         }
     }
 }
 
-/// What a subject is known by when the server refuses it: there is no memory for all of it. Another
-/// subject has the same one in one of four billion cases.
-pub(crate) fn fingerprint(subject: impl Iterator<Item = u8>) -> u32 {
-    // FNV-1a.
-    subject.fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
+/// The table of requests.
+type Pending<'d, R> = PendingRequests<
+    <<R as Sizes<'d>>::Delivery as Delivery<'d>>::Requester,
+    <<R as Sizes<'d>>::Delivery as Delivery<'d>>::Requests,
+>;
+/// What is called with every request that ends.
+type Told<'t, 'd, R> = &'t mut dyn FnMut(
+    RequestId,
+    &mut <<R as Sizes<'d>>::Delivery as Delivery<'d>>::Requester,
+    Outcome,
+) -> Then;
 
 impl<'d, R: Sizes<'d>> State<'d, R> {
     /// Whether requests can be made.
@@ -126,7 +122,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         };
         let reply: Subject<'_> = reply.map_err(|_| PublishError::TooLong { max: 0 })?;
         self.publish(&Publish { reply: Some(reply), ..*message }, turn)?;
-        self.delivery.on_sent(request_id);
+        self.delivery.requests().note_sent(request_id);
         Ok(())
     }
 
@@ -142,39 +138,60 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Ok(self.subscribe(subject.into(), None, owner)?)
     }
 
-    /// The error of a request whose time is up.
-    pub(crate) const fn late(&self) -> RequestError {
-        if self.session.is_connected() {
-            RequestError::TimedOut
-        } else {
-            RequestError::NotConnected
+    /// How far a request has come, which has until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// What became of it, if that is no reply.
+    pub(crate) fn progress(
+        &mut self,
+        id: RequestId,
+        deadline: Instant,
+        now: Instant,
+    ) -> Result<Progress, RequestError> {
+        let is_connected = self.session.is_connected();
+        let requests = self.delivery.requests();
+        let is_unsent = requests.is_unsent(id);
+        match requests.outcome(id) {
+            Some(Outcome::Answered) => Ok(Progress::Answered),
+            Some(outcome) => Err(RequestError::of(outcome)),
+            None if now >= deadline => {
+                Err(RequestError::of(Outcome::of_time(!is_unsent, is_connected)))
+            }
+            None if is_unsent => Ok(Progress::Unsent),
+            None => Ok(Progress::Sent),
         }
     }
 
     /// What becomes of requests if the subscription for replies is over.
-    pub(crate) fn without_inbox(&self) -> ReplyState {
-        if self.is_closing || self.stopped().is_some() {
-            ReplyState::Closed
-        } else if self.session.is_draining() {
-            ReplyState::Draining
-        } else {
-            ReplyState::NoInbox
+    pub(crate) fn without_inbox(&self) -> RequestError {
+        self.check_open().err().unwrap_or(RequestError::NoInbox)
+    }
+
+    /// The outcome of one request is known.
+    pub(super) fn end_request(&mut self, id: RequestId, outcome: Outcome) {
+        if let Some(requester) = self.delivery.requests().end(id, outcome) {
+            R::Delivery::on_outcome(requester);
+            self.delivery.wake_requesters();
         }
+    }
+
+    /// The outcome of all requests is known that `end` ends.
+    pub(super) fn end_requests(&mut self, end: impl FnOnce(&mut Pending<'d, R>, Told<'_, 'd, R>)) {
+        end(self.delivery.requests(), &mut |_, requester, _| {
+            R::Delivery::on_outcome(requester);
+            Then::Keep
+        });
+        self.delivery.wake_requesters();
     }
 
     /// Requests that the server did not let through.
     pub(super) fn refuse_requests(&mut self, violation: &Violation<'_>) {
-        match violation.action {
-            Action::Publish => {
-                self.delivery.refuse(fingerprint(violation.subject.unquoted()));
-            }
-            Action::PublishReply => {
-                // What this client makes needs no quoting.
-                if let Some(request_id) = self.inbox.request_id(violation.subject.as_bytes()) {
-                    self.delivery.end_reply(request_id, ReplyState::NotPermitted);
-                }
-            }
-            _ => {}
-        }
+        let Self { delivery, inbox, .. } = self;
+        delivery.requests().handle_refused(violation, inbox, |_, requester, _| {
+            R::Delivery::on_outcome(requester);
+            Then::Keep
+        });
+        delivery.wake_requesters();
     }
 }

@@ -19,10 +19,10 @@ use crate::client::Client;
 use crate::client::replies::take;
 use crate::error::RequestError;
 use crate::state::delivery::BorrowedFrame;
-use crate::state::delivery::ReplyState;
 use crate::state::delivery::SlotOwner;
-use crate::state::requests::fingerprint;
+use crate::state::requests::Progress;
 use crate::state::shared::Publisher;
+use crate::time::NEVER;
 use crate::time::Timeout;
 use crate::time::now;
 use crate::time::wake_at;
@@ -149,17 +149,28 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         owner: SlotOwner,
         deadline: Option<Instant>,
     ) -> Result<Self, RequestError> {
-        let subject = fingerprint(message.subject.as_str().bytes());
+        let subject = message.subject;
         let (request_id, sid) = client.shared.lock(|state| {
-            let sid = if owner == SlotOwner::REQUEST {
-                state.open_inbox()?
-            } else {
-                state.check_open()?;
-                state.subscribe_to_replies(state.delivery.next_request_id(), owner)?
+            let mut open = |is_several| {
+                let requests = &mut state.delivery.requests;
+                // The future watches the time.
+                let opened = match is_several {
+                    true => requests.open_many((), subject, NEVER),
+                    false => requests.open((), subject, NEVER),
+                };
+                opened.map_err(|_| RequestError::TooMany)
             };
-            Ok::<_, RequestError>((state.delivery.ask(subject), sid))
+            if owner == SlotOwner::REQUEST {
+                let id = open(false)?;
+                let sid = state.open_inbox();
+                Ok((id, sid.inspect_err(|_| state.delivery.close_request(id))?))
+            } else {
+                let id = open(true)?;
+                let sid = state.check_open().and_then(|()| state.subscribe_to_replies(id, owner));
+                Ok::<_, RequestError>((id, sid.inspect_err(|_| state.delivery.close_request(id))?))
+            }
         })?;
-        let deadline = deadline.unwrap_or(Instant::from_millis(u64::MAX));
+        let deadline = deadline.unwrap_or(NEVER);
         Ok(Self { publisher: Publisher::new(client.shared), request_id, sid, deadline })
     }
 
@@ -170,22 +181,20 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         several: bool,
         cx: &mut Context<'_>,
     ) -> Result<(), RequestError> {
-        let is_sent = self.publisher.shared.lock(|state| {
-            let late = state.late();
-            match &state.delivery.request {
-                None => Err(late),
-                Some(request) if request.state != ReplyState::Waiting => {
-                    Err(request.state.failure())
+        let id = self.request_id;
+        let progress =
+            self.publisher.shared.lock(|state| state.progress(id, self.deadline, now()))?;
+        match progress {
+            // The answer was lost with the connection.
+            Progress::Answered => return Err(RequestError::Disconnected),
+            Progress::Unsent => {
+                if let Poll::Ready(Err(error)) =
+                    self.publisher.poll_request(id, message, several, cx)
+                {
+                    return Err(error);
                 }
-                Some(_) if now() >= self.deadline => Err(late),
-                Some(request) => Ok(request.is_sent),
             }
-        })?;
-        if !is_sent
-            && let Poll::Ready(Err(error)) =
-                self.publisher.poll_request(self.request_id, message, several, cx)
-        {
-            return Err(error);
+            Progress::Sent => {}
         }
         wake_at(self.deadline, cx);
         Ok(())
@@ -198,9 +207,9 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         message: &Publish<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<RepliesEndReason, RequestError>> {
-        let (shared, sid) = (self.publisher.shared, self.sid);
+        let (shared, sid, id) = (self.publisher.shared, self.sid, self.request_id);
         let (is_sent, is_over) = shared.lock(|state| {
-            let is_sent = state.delivery.request.as_ref().is_some_and(|request| request.is_sent);
+            let is_sent = !state.delivery.requests.is_unsent(id);
             (is_sent, state.session.recipient_mut(sid).is_none().then(|| state.without_inbox()))
         });
         let mut state = request.get();
@@ -213,7 +222,7 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
         }
         self.poll(message, true, cx)?;
         if let Some(without) = is_over {
-            return Poll::Ready(Err(without.failure()));
+            return Poll::Ready(Err(without));
         }
         if let Some(deadline) = state.poll_timeout() {
             wake_at(deadline, cx);
@@ -225,9 +234,9 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
 
 impl<'d, R: LinkMemory<'d>> Drop for OpenRequest<'d, R> {
     fn drop(&mut self) {
-        let sid = self.sid;
+        let (sid, id) = (self.sid, self.request_id);
         self.publisher.shared.lock(|state| {
-            state.delivery.end_request();
+            state.delivery.close_request(id);
             if Some(sid) != state.inbox_sid {
                 state.change(|session| session.unsubscribe(sid, None));
             }
