@@ -114,6 +114,8 @@ pub enum Ability {
     MaxMessages,
     /// [`Driver::request`].
     Request,
+    /// More than one request at a time.
+    SeveralRequests,
     /// [`Driver::flush`].
     Flush,
     /// [`Driver::drain`].

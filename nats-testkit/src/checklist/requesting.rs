@@ -27,6 +27,8 @@ pub(super) fn checks<D: Driver>() -> Vec<Check<D>> {
     let mut checks: Vec<_> =
         checks.into_iter().map(|check| check.needs(&[Ability::Request])).collect();
     let needs = &[Ability::Request, Ability::Oversized];
+    let several = &[Ability::Request, Ability::SeveralRequests];
+    checks.push(Check::new(16, "answered in another order", another_order).needs(several));
     checks.push(Check::new(16, "a reply that is too long", reply_too_long).needs(needs));
     checks
 }
@@ -67,6 +69,16 @@ impl<D: Driver> Stage<D> {
 }
 
 fn answered<D: Driver>(stage: &mut Stage<D>) -> Checked {
+    let connection = stage.silent()?;
+    for _ in 0..MANY {
+        let (request, reply) = stage.ask(&connection, SECOND)?;
+        stage.answer(&reply, "yes");
+        stage.expect_reply(&request, "yes")?;
+    }
+    Ok(())
+}
+
+fn another_order<D: Driver>(stage: &mut Stage<D>) -> Checked {
     let connection = stage.silent()?;
     for _ in 0..MANY {
         let (first, first_reply) = stage.ask(&connection, SECOND)?;
