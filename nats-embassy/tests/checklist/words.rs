@@ -70,7 +70,7 @@ pub(crate) fn request_error(error: RequestError) -> Failure {
     }
 }
 
-pub(crate) fn flush_error(error: FlushError) -> Failure {
+pub(crate) const fn flush_error(error: FlushError) -> Failure {
     match error {
         FlushError::Closed => Failure::Closed,
         _ => Failure::Disconnected,
