@@ -41,18 +41,64 @@ pub struct ServerUrl<'a> {
     path: &'a str,
 }
 
-/// How a connection is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Scheme {
+/// The table of schemes. A row is a scheme's variant, its name, the port if none is given, and whether it is a
+/// WebSocket and asks for TLS.
+macro_rules! schemes {
+    ($($(#[$doc:meta])* $scheme:ident = $name:literal: $port:literal, websocket: $websocket:literal, tls: $tls:literal;)*) => {
+        /// How a connection is made.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        pub enum Scheme {
+            $($(#[$doc])* $scheme,)*
+        }
+
+        impl Scheme {
+            const ALL: &'static [Self] = &[$(Self::$scheme),*];
+
+            /// The scheme's name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$scheme => $name,)*
+                }
+            }
+
+            /// The port if none is given.
+            #[must_use]
+            pub const fn default_port(self) -> u16 {
+                match self {
+                    $(Self::$scheme => $port,)*
+                }
+            }
+
+            /// Whether the connection is a WebSocket: `ws` or `wss`. Its TLS, if any, is below it.
+            #[must_use]
+            pub const fn is_websocket(self) -> bool {
+                match self {
+                    $(Self::$scheme => $websocket,)*
+                }
+            }
+
+            /// Whether the address asks for TLS: `tls` or `wss`. A server may insist on it in any case.
+            #[must_use]
+            pub const fn is_tls(self) -> bool {
+                match self {
+                    $(Self::$scheme => $tls,)*
+                }
+            }
+        }
+    };
+}
+
+schemes! {
     /// TCP, and TLS if the server insists.
-    Nats,
+    Nats = "nats": 4222, websocket: false, tls: false;
     /// TLS.
-    Tls,
+    Tls = "tls": 4222, websocket: false, tls: true;
     /// WebSocket.
-    Ws,
+    Ws = "ws": 80, websocket: true, tls: false;
     /// WebSocket over TLS.
-    Wss,
+    Wss = "wss": 443, websocket: true, tls: true;
 }
 
 /// A user's name, password or token, in which `%XX` stands for a byte.
@@ -79,41 +125,6 @@ pub enum UrlError {
         /// Why.
         error: &'static Self,
     },
-}
-
-impl Scheme {
-    /// The scheme's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Nats => "nats",
-            Self::Tls => "tls",
-            Self::Ws => "ws",
-            Self::Wss => "wss",
-        }
-    }
-
-    /// The port if none is given.
-    #[must_use]
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::Nats | Self::Tls => 4222,
-            Self::Ws => 80,
-            Self::Wss => 443,
-        }
-    }
-
-    /// Whether the connection is a WebSocket: `ws` or `wss`. What TLS there is lies below it.
-    #[must_use]
-    pub const fn is_websocket(self) -> bool {
-        matches!(self, Self::Ws | Self::Wss)
-    }
-
-    /// Whether the address asks for TLS: `tls` or `wss`. A server may insist on it in any case.
-    #[must_use]
-    pub const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::Wss)
-    }
 }
 
 impl<'a> ServerUrl<'a> {
@@ -353,8 +364,7 @@ fn scheme(text: &str) -> Option<(Scheme, &str)> {
     let Some(rest) = rest.strip_prefix("://") else {
         return Some((Scheme::Nats, text));
     };
-    let all = &[Scheme::Nats, Scheme::Tls, Scheme::Ws, Scheme::Wss];
-    let scheme = all.iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(name))?;
+    let scheme = Scheme::ALL.iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(name))?;
     Some((*scheme, rest))
 }
 

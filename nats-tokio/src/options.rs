@@ -261,7 +261,7 @@ impl fmt::Debug for ConnectOptions {
             .field("send_buffer", &self.send_buffer)
             .field("reconnect_buffer", &self.reconnect_buffer)
             .field("wait_for_connection", &self.wait_for_connection)
-            .field("requests_outlive_connections", &self.keep_requests_on_disconnect)
+            .field("keep_requests_on_disconnect", &self.keep_requests_on_disconnect)
             .field("max_message", &self.max_message)
             .finish_non_exhaustive()
     }

@@ -23,6 +23,8 @@ use tokio::io::AsyncWrite;
 
 use crate::sync::lock;
 
+use self::tcp::Tcp;
+
 /// A stream of bytes in both directions that a client can talk NATS over.
 ///
 /// Whatever is `AsyncRead` and `AsyncWrite` is one: a socket, a pipe in memory, a tunnel.
@@ -81,6 +83,19 @@ pub(crate) trait Connector: Send + Sync {
 pub(crate) struct Broken(pub(crate) DisconnectReason, pub(crate) Option<io::Error>);
 
 pub(crate) type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, Broken>> + Send>>;
+
+/// The transports that the crate has, by the scheme of the address. One that is not TCP has its row here.
+pub(crate) struct ByScheme {
+    pub(crate) tcp: Tcp,
+}
+
+impl Connector for ByScheme {
+    fn open(&self, target: Target) -> Opening {
+        match target.scheme {
+            Scheme::Nats | Scheme::Tls | Scheme::Ws | Scheme::Wss => self.tcp.open(target),
+        }
+    }
+}
 
 /// A way of the application's own.
 pub(crate) struct Custom<F>(pub(crate) F);

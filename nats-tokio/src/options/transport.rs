@@ -10,6 +10,7 @@ use nats_proto::session::Tls;
 
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
+use crate::transport::ByScheme;
 use crate::transport::Connector;
 use crate::transport::Custom;
 use crate::transport::Target;
@@ -52,7 +53,7 @@ impl ConnectOptions {
 
     /// Opens connections as these options want them. Takes what only the driver needs.
     pub(crate) fn dialer(&mut self) -> Result<Dialer, ConnectError> {
-        let connector = self.connector.take().unwrap_or_else(|| self.tcp());
+        let connector = self.connector.take().unwrap_or_else(|| self.by_scheme());
         #[cfg(feature = "proxy")]
         let connector: Arc<dyn Connector> = match self.proxy.take() {
             None => connector,
@@ -68,10 +69,11 @@ impl ConnectOptions {
         })
     }
 
-    fn tcp(&self) -> Arc<dyn Connector> {
+    fn by_scheme(&self) -> Arc<dyn Connector> {
         let (timeout, retain_servers_order) =
             (self.config.connect_timeout, self.config.retain_servers_order);
-        Arc::new(Tcp { timeout, retain_servers_order, socket: self.socket })
+        let tcp = Tcp { timeout, retain_servers_order, socket: self.socket };
+        Arc::new(ByScheme { tcp })
     }
 }
 
