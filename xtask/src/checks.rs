@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::Outcome;
+use crate::design;
 use crate::features;
 use crate::layers;
 use crate::run::cargo;
@@ -32,7 +33,7 @@ const FIRMWARE: &[&str] = &[
     "throughput",
 ];
 
-/// Format, clippy, spelling, dependencies, length of files.
+/// Format, clippy, spelling, dependencies, layers, length of files, and what texts say of the code.
 pub(crate) fn lint() -> Outcome {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     for package in FIRMWARE {
@@ -64,6 +65,7 @@ pub(crate) fn lint() -> Outcome {
     ]))?;
     layers::check()?;
     features::check()?;
+    design::check()?;
     check_locks()?;
     check_lengths()
 }

@@ -5,6 +5,7 @@ mod boards;
 mod chaos;
 mod checks;
 mod cycles;
+mod design;
 mod features;
 mod firmware;
 mod fuzz;

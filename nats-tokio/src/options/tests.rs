@@ -74,7 +74,7 @@ fn defaults_in_the_readme() {
     let options = ConnectOptions::new();
     let config = options.config;
     let (limits, buffer) = (options.pending_limits, options.reconnect_buffer);
-    assert_eq!(row("connecting to one server, logging in included"), time(config.connect_timeout));
+    assert_eq!(row("connecting to one server, log-in included"), time(config.connect_timeout));
     assert_eq!(row("a request's reply"), time(options.request_timeout));
     assert_eq!(row("requests in flight"), count(options.max_requests as u64));
     assert_eq!(row("flush, close"), time(config.flush_timeout));
@@ -82,43 +82,39 @@ fn defaults_in_the_readme() {
     let pings =
         format!("every {}, {} unanswered", time(config.ping_interval), config.max_pings_out);
     assert_eq!(row("PING"), pings);
-    assert_eq!(row("waiting to be written"), bytes(options.send_buffer as u64));
+    assert_eq!(row("send buffer"), bytes(options.send_buffer as u64));
     let pending = format!(
         "{} messages, {}; then the newest are dropped",
         count(limits.messages),
         bytes(limits.bytes)
     );
-    assert_eq!(row("waiting for a subscriber"), pending);
+    assert_eq!(row("pending messages of a subscriber"), pending);
     assert_eq!(limits.overflow, crate::Overflow::DropNewest);
-    assert_eq!(row("one message"), "as long as the server takes");
+    assert_eq!(row("one message"), "the server's limit");
     assert_eq!(options.max_message, None);
     assert_eq!(row("a control line to the server"), bytes(config.max_control_line as u64));
-    assert_eq!(row("events waiting for a listener"), count(crate::event::CAPACITY as u64));
+    assert_eq!(row("pending events of a listener"), count(crate::event::CAPACITY as u64));
 
-    assert_eq!((row("connecting again"), config.reconnect), ("on", true));
-    let at_first = row("going on when no server can be reached at first");
+    assert_eq!((row("reconnecting"), config.reconnect), ("on", true));
+    let at_first = row("retrying if no server can be reached at first");
     assert_eq!((at_first, config.retry_on_initial_connect), ("off", false));
     let Backoff::Fixed { wait, jitter, jitter_tls } = config.backoff else { panic!() };
-    let apart = format!(
-        "{} apart, and up to {} more, {} with TLS",
-        time(wait),
-        time(jitter),
-        time(jitter_tls)
-    );
-    assert_eq!(row("two attempts at the same server"), apart);
-    let attempts = row("failed attempts in a row until a server is given up");
+    let apart =
+        format!("{}, and up to {} more, {} with TLS", time(wait), time(jitter), time(jitter_tls));
+    assert_eq!(row("delay between two attempts at the same server"), apart);
+    let attempts = row("failed attempts in a row until a server is removed");
     assert_eq!(Some(attempts.parse().unwrap()), config.max_reconnects);
-    let refusal = row("the same refusal of the credentials twice");
-    assert_eq!((refusal, config.ignore_auth_error_abort), ("gives the server up", false));
-    let discovered = row("servers that others tell of");
+    let refusal = row("the same authorization error twice");
+    assert_eq!((refusal, config.ignore_auth_error_abort), ("the server is removed", false));
+    let discovered = row("discovered servers");
     assert_eq!((discovered, config.ignore_discovered_servers), ("used", false));
     let leave = format!("within {}", time(config.lame_duck_jitter.unwrap()));
-    assert_eq!(row("leaving a server that is about to shut down"), leave);
-    assert_eq!(row("kept of what is published meanwhile"), bytes(buffer.bytes as u64));
+    assert_eq!(row("leaving a server in lame duck mode"), leave);
+    assert_eq!(row("buffer for messages published meanwhile"), bytes(buffer.bytes as u64));
     assert_eq!(buffer.messages, u64::MAX);
-    let full = row("publishing when that is full");
+    let full = row("publishing while that is full");
     assert_eq!((full, options.wait_for_connection), ("fails", false));
-    let sent = row("requests that were sent before");
+    let sent = row("requests that were sent");
     assert_eq!((sent, options.keep_requests_on_disconnect), ("fail at once", false));
     assert_eq!((row("whether"), config.tls), ("if the address or the server says so", Tls::Auto));
 }
