@@ -16,10 +16,17 @@
 //! What the server knows is lost with the connection; what it should know is not. The next server
 //! is told of all subscriptions, with what remains of their maxima, before anything else.
 //!
-//! **After any call that takes `&mut Session`, look at [`step`](Session::step), offer room with
-//! [`poll_transmit`](Session::poll_transmit), collect
-//! [`poll_released`](Session::poll_released), and re-arm
-//! [`poll_timeout`](Session::poll_timeout).**
+//! **After any call that takes `&mut Session`:** if [`connection`](Session::connection) has changed, or
+//! the phase is [`Closed`](Phase::Closed), drop the socket, what was read and what is to be written,
+//! and take a new decoder; collect [`poll_released`](Session::poll_released); go on with
+//! [`poll_drained`](Session::poll_drained); offer room with
+//! [`poll_transmit`](Session::poll_transmit); ask for what waits, flushes
+//! ([`poll_flush`](Session::poll_flush)), requests ([`RequestInbox::settle`](crate::RequestInbox::settle))
+//! and messages ([`publish_gate`](Session::publish_gate)); do what [`phase`](Session::phase) says; and
+//! wait no longer than [`poll_timeout`](Session::poll_timeout).
+//!
+//! The chapter on [writing a driver](https://docs.rs/nats-proto/latest/nats_proto/guide/driver/index.html)
+//! has all of that in programs.
 
 mod auth;
 mod config;
@@ -195,7 +202,11 @@ impl<S: Store> Session<S> {
 
     // What happened ------------------------------------------------------------------------------
 
-    /// A connection is open, as [`Step::Dial`] asked.
+    /// A connection is open, as [`Phase::Dial`] asked. In any other phase that is ignored: the connection
+    /// comes too late, and is to be closed.
+    ///
+    /// What is read from it goes to a new [`Decoder`](crate::wire::Decoder), with nothing in front of it
+    /// that was left from another connection.
     pub fn handle_open(&mut self) {
         if matches!(self.state, State::Dialing) {
             self.begin_link();
@@ -240,7 +251,10 @@ impl<S: Store> Session<S> {
         }
     }
 
-    /// The connection, or the attempt to make one, failed.
+    /// The connection, or the attempt to make one, failed. [`DisconnectReason`] says which reason to give.
+    ///
+    /// A second report of the same loss is ignored. What was read before and is not decoded, and what is
+    /// not written, is of no use any more.
     pub fn handle_disconnected(
         &mut self,
         reason: DisconnectReason,

@@ -100,23 +100,25 @@ pub enum Event<'b> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The server could not be reached.
+    /// The server could not be reached: its name has no address, there is no way there, or nobody
+    /// listens.
     Unreachable,
-    /// The server closed the connection.
+    /// The server closed the connection: zero bytes were read.
     Closed,
-    /// Reading or writing failed.
+    /// Reading or writing failed, or zero bytes were written.
     Io,
     /// It took too long to connect.
     TimedOut,
     /// The server did not answer PING.
     Stale,
-    /// TLS failed.
+    /// TLS failed: the handshake, the certificate, or the client has no TLS.
     Tls,
     /// The server does not offer TLS, and this client insists on it.
     TlsUnavailable,
-    /// The WebSocket was not opened: the server answered otherwise, or its address is none for one.
+    /// The WebSocket was not opened: it was closed before, the server answered otherwise, its address is
+    /// none for one, or the client has no WebSocket.
     WebSocket,
-    /// The server does not speak the protocol.
+    /// The server does not speak the protocol: the decoder has an error.
     Protocol(DecodeError),
     /// INFO is malformed.
     Info,

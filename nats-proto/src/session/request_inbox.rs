@@ -33,15 +33,16 @@ use crate::wire::Oversized;
 /// ```
 /// # use nats_proto::{Fixed, FixedRequests, Inbox, Instant, RngSeed, Subject};
 /// # use nats_proto::session::{Config, Session};
+/// # use nats_proto::wire::ArrayBuf;
 /// use nats_proto::{Outcome, RequestInbox};
 /// # let mut session = Session::<Fixed<(), 4, 1, 64>>::new(Config::DEFAULT, RngSeed([0; 16]));
 /// # let (now, deadline) = (Instant::from_millis(0), Instant::from_millis(5));
 /// # const TIME: Subject<'static> = Subject::from_static("time");
 ///
-/// let inbox = session.new_inbox::<heapless::Vec<u8, 64>>(Inbox::DEFAULT_PREFIX)?;
+/// let inbox = session.new_inbox::<ArrayBuf<64>>(Inbox::DEFAULT_PREFIX)?;
 /// let mut requests = RequestInbox::new(inbox, FixedRequests::<&str, 4>::default());
 ///
-/// let mut text = heapless::Vec::<u8, 64>::new();
+/// let mut text = ArrayBuf::<64>::new();
 /// let (id, reply) = requests.open(&mut session, "first", TIME, deadline, (), &mut text)?;
 /// // Published with this reply subject, and then:
 /// requests.note_sent(id);
@@ -53,7 +54,7 @@ use crate::wire::Oversized;
 /// ```
 ///
 /// `P` is the table: [`FixedRequests`](crate::FixedRequests), or with feature `alloc` `GrowableRequests`;
-/// `T` is the storage for the inbox's name: `heapless::Vec<u8, N>`, or `Vec<u8>`.
+/// `T` is the storage for the inbox's name: [`ArrayBuf`](crate::wire::ArrayBuf), or `Vec<u8>`.
 #[derive(Clone, Debug)]
 pub struct RequestInbox<P, T> {
     pending: P,

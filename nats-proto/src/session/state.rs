@@ -16,6 +16,9 @@ use crate::wire::ServerInfo;
 impl<S: Store> Session<S> {
     /// Where a message for `sid` goes, which counts as delivered; `None` if that subscription is
     /// over, or there is no connection yet, and the message is to be dropped.
+    ///
+    /// To be called for a message that is [too long](crate::wire::Oversized), too: the server counts it,
+    /// and so a maximum would not be right on the next connection.
     #[inline]
     pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Recipient> {
         // Whoever speaks before TLS and the login are done may be anybody.

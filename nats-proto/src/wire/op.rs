@@ -87,6 +87,9 @@ pub struct Unsubscribe {
 ///
 /// What [`Decoded::Skip`](super::Decoded::Skip) says to drop from here on are its headers, its
 /// payload and its line end, in pieces: whoever can make use of pieces need not drop them.
+///
+/// It counts as [delivered](crate::session::Session::deliver), and a request that it replies to is
+/// [over](crate::RequestInbox::handle_oversized).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Oversized<'b> {

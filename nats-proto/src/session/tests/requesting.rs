@@ -9,7 +9,7 @@ use crate::session::request_inbox::RequestError;
 use crate::session::request_inbox::RequestInbox;
 use crate::subject::Subject;
 
-type Text = heapless::Vec<u8, 64>;
+type Text = crate::wire::ArrayBuf<64>;
 type Few = RequestInbox<FixedRequests<u8, 3>, Text>;
 
 const TIME: Subject<'static> = Subject::from_static("time");
