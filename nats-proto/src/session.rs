@@ -34,6 +34,8 @@ mod connection;
 mod drain;
 mod event;
 mod flush;
+#[cfg(feature = "alloc")]
+mod flushes;
 mod inbox;
 mod lame_duck;
 pub(crate) mod pending_requests;
@@ -73,6 +75,8 @@ pub use event::Step;
 pub use event::SubscribeError;
 pub use flush::Confirmations;
 pub use flush::Flush;
+#[cfg(feature = "alloc")]
+pub use flushes::Flushes;
 pub use phase::Phase;
 pub use pings::FlushId;
 pub use pings::FlushState;

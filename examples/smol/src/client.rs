@@ -16,7 +16,6 @@ use nats_proto::RequestId;
 use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::session::CloseReason;
-use nats_proto::session::Flush;
 use nats_proto::session::Outstanding;
 use nats_proto::session::Phase;
 use nats_proto::session::Refused;
@@ -194,7 +193,7 @@ impl Client {
     }
 
     /// Whether the server has everything that was published before. False if the connection was lost
-    /// in between: then it may have it, or not.
+    /// in between, or more than 1024 flushes wait: then it may have it, or not.
     ///
     /// # Cancel safety
     ///
@@ -204,7 +203,7 @@ impl Client {
         self.shared.change(|state| {
             // Afterwards there is no driver that would say how it ends.
             if !matches!(state.session.phase(), Phase::Closed(_)) {
-                state.flushes.push((Flush::new(), sender));
+                let _ = state.flushes.open(sender);
             }
         });
         outcome.recv().await.unwrap_or(false)

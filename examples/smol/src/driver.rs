@@ -28,7 +28,6 @@ use crate::options::Options;
 use crate::state::Delivery;
 use crate::state::Shared;
 use crate::state::State;
-use crate::state::tell;
 
 /// How much is read at once, in bytes. Longer messages make the buffer grow, up to
 /// [`Options::max_message`].
@@ -111,8 +110,7 @@ impl<N: Network> Driver<N> {
 
     /// What belongs to a connection that is over goes with it.
     fn forget_connection(&mut self, state: &mut State) {
-        let is_closed = matches!(state.session.phase(), Phase::Closed(_));
-        if is_closed || self.connection != state.session.connection() {
+        if self.connection != state.session.connection() {
             self.connection = state.session.connection();
             self.link = Link::None;
             self.decoder = Decoder::new(self.decoder.limits());
@@ -210,7 +208,7 @@ impl<N: Network> Driver<N> {
             match self.decoder.decode(bytes) {
                 Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {
                     if let Some(event) = state.session.handle_control(op, now) {
-                        state.requests.handle_event(&event, tell(&mut deliveries));
+                        state.requests.handle_event(&event);
                         notices.push(Notice::Session(event));
                     }
                     at += len;
@@ -220,7 +218,7 @@ impl<N: Network> Driver<N> {
                     at += len;
                 }
                 Ok(Decoded::Frame { op: ServerOp::Oversized(long), len }) => {
-                    deliveries.extend(state.skip(&long));
+                    state.skip(&long);
                     notices.push(Notice::TooLong { sid: long.sid, size: long.size });
                     at += len;
                 }

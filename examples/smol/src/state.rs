@@ -14,11 +14,9 @@ use nats_proto::GrowableRequests;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::Outcome;
-use nats_proto::RequestId;
 use nats_proto::RequestInbox;
 use nats_proto::session::CloseReason;
-use nats_proto::session::Flush;
-use nats_proto::session::FlushState;
+use nats_proto::session::Flushes;
 use nats_proto::session::Gate;
 use nats_proto::session::Outstanding;
 use nats_proto::session::Phase;
@@ -36,6 +34,8 @@ pub(crate) const MAX_OUTPUT: usize = 1 << 20;
 
 /// How many requests may wait for their outcome.
 const MAX_REQUESTS: usize = 1024;
+/// How many flushes may.
+const MAX_FLUSHES: usize = 1024;
 
 /// The reply to a request, or why there is none.
 pub(crate) type Reply = Result<Message, Outcome>;
@@ -72,7 +72,7 @@ pub(crate) struct State {
     pub(crate) output: Vec<u8>,
     pub(crate) requests: Requests,
     /// Who wants to know how a flush ends.
-    pub(crate) flushes: Vec<(Flush, Sender<bool>)>,
+    pub(crate) flushes: Flushes<Sender<bool>>,
     /// Who wants to know when the session is over.
     pub(crate) closing: Vec<Sender<CloseReason>>,
     /// Subscriptions that are over, with messages that nobody has taken yet.
@@ -119,7 +119,7 @@ impl Shared {
             session,
             output: Vec::new(),
             requests: RequestInbox::new(inbox, GrowableRequests::with_max(MAX_REQUESTS)),
-            flushes: Vec::new(),
+            flushes: Flushes::with_max(MAX_FLUSHES),
             closing: Vec::new(),
             ended: Vec::new(),
             publishers: Vec::new(),
@@ -161,40 +161,30 @@ impl State {
         deliveries: &mut Vec<Delivery>,
     ) -> (Phase, Option<Instant>) {
         self.driver = Some(driver.clone());
-        self.requests.settle(&self.session, now, tell(deliveries));
-        while let Some(released) = self.session.poll_released() {
-            self.requests.handle_released(&released, tell(deliveries));
+        while let Some(released) = self.requests.poll_released(&mut self.session) {
             self.ended.push(released.recipient);
         }
+        self.requests.settle(&self.session, now, |_, sender, outcome| {
+            deliveries.push(Delivery::Reply(sender.clone(), Err(outcome)));
+        });
         self.ended.retain(|recipient| !recipient.is_taken());
         let undelivered = !self.ended.is_empty();
         self.session.poll_drained(Outstanding { undelivered, unsent: false });
-        let _ = self.session.poll_transmit(&mut Bounded::new(&mut self.output, MAX_OUTPUT));
-        let (phase, session) = (self.session.phase(), &mut self.session);
-        self.flushes.retain_mut(|(flush, sender)| {
-            let state = session.poll_flush(flush, false);
-            if state != FlushState::Pending {
-                deliveries.push(Delivery::Flushed(sender.clone(), state == FlushState::Done));
-            }
-            // Nobody waits for the outcome if its future was dropped.
-            state == FlushState::Pending && !sender.is_closed()
+        self.flushes.retain(|sender| !sender.is_closed());
+        self.flushes.settle(&mut self.session, false, |sender, is_done| {
+            deliveries.push(Delivery::Flushed(sender, is_done));
         });
-        let has_room = self.output.len() < MAX_OUTPUT / 2;
-        match self.session.publish_gate() {
-            Gate::Open(_) if !has_room => {}
-            Gate::Offline => {}
-            Gate::Open(_) | Gate::Closed => {
-                deliveries.extend(self.publishers.drain(..).map(Delivery::Wake));
-            }
+        let _ = self.session.poll_transmit(&mut Bounded::new(&mut self.output, MAX_OUTPUT));
+        if self.session.publish_gate() != Gate::Offline && self.output.len() < MAX_OUTPUT / 2 {
+            deliveries.extend(self.publishers.drain(..).map(Delivery::Wake));
         }
+        let phase = self.session.phase();
         if let Phase::Closed(stop) = phase {
             self.ended.clear();
             let closing = self.closing.drain(..);
             deliveries.extend(closing.map(|sender| Delivery::Closed(sender, stop)));
         }
-        let deadlines =
-            [self.session.poll_timeout().map(|(at, _)| at), self.requests.poll_timeout()];
-        (phase, deadlines.into_iter().flatten().min())
+        (phase, self.requests.poll_timeout(&self.session))
     }
 
     /// Puts a message where it is written from. One that is longer than all that may wait there goes
@@ -211,18 +201,16 @@ impl State {
         if !self.requests.is_inbox(message.sid()) {
             return Some(Delivery::Message(recipient.clone(), message.map(<[u8]>::to_vec)));
         }
-        let (_, sender, outcome) = self.requests.handle_reply(&message)?;
-        let is_reply = outcome == Outcome::Answered;
-        let reply = if is_reply { Ok(message.map(<[u8]>::to_vec)) } else { Err(outcome) };
-        Some(Delivery::Reply(sender, reply))
+        let (_, sender, reply) = self.requests.handle_reply(&message)?;
+        Some(Delivery::Reply(sender, reply.map(|()| message.map(<[u8]>::to_vec))))
     }
 
     /// A message that is too long counts, too.
-    pub(crate) fn skip(&mut self, long: &Oversized<'_>) -> Option<Delivery> {
-        let recipient = self.session.deliver(long.sid)?;
-        recipient.dropped.fetch_add(1, Ordering::Relaxed);
-        let (_, sender, outcome) = self.requests.handle_oversized(long)?;
-        Some(Delivery::Reply(sender, Err(outcome)))
+    pub(crate) fn skip(&mut self, long: &Oversized<'_>) {
+        if let Some(recipient) = self.session.deliver(long.sid) {
+            recipient.dropped.fetch_add(1, Ordering::Relaxed);
+            self.requests.handle_oversized(long);
+        }
     }
 
     /// Has somebody woken once it is worth trying to publish again.
@@ -231,13 +219,6 @@ impl State {
             self.publishers.push(waker.clone());
         }
     }
-}
-
-/// Tells how a request ended that has no reply.
-pub(crate) fn tell(
-    deliveries: &mut Vec<Delivery>,
-) -> impl FnMut(RequestId, &mut Sender<Reply>, Outcome) {
-    |_, sender, outcome| deliveries.push(Delivery::Reply(sender.clone(), Err(outcome)))
 }
 
 impl fmt::Debug for Shared {

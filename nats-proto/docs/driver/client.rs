@@ -11,7 +11,6 @@ use nats_proto::Growable;
 use nats_proto::GrowableRequests;
 use nats_proto::Inbox;
 use nats_proto::Instant;
-use nats_proto::Outcome;
 use nats_proto::QueueGroup;
 use nats_proto::RequestId;
 use nats_proto::RequestInbox;
@@ -21,8 +20,7 @@ use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::session::Config;
 use nats_proto::session::DisconnectReason;
-use nats_proto::session::Flush;
-use nats_proto::session::FlushState;
+use nats_proto::session::Flushes;
 use nats_proto::session::Outstanding;
 use nats_proto::session::Phase;
 use nats_proto::session::Refused;
@@ -68,7 +66,7 @@ pub struct Client<N> {
     /// What is to be written, and how much of it is.
     output: Vec<u8>,
     written: usize,
-    flushes: VecDeque<(FlushNumber, Flush)>,
+    flushes: Flushes<FlushNumber>,
     last_flush: FlushNumber,
     requests: RequestInbox<GrowableRequests<()>, Vec<u8>>,
     /// What one turn brought: emptied before the next one.
@@ -107,7 +105,7 @@ impl<N: Network> Client<N> {
             decoded: 0,
             output: Vec::new(),
             written: 0,
-            flushes: VecDeque::new(),
+            flushes: Flushes::with_max(FLUSHES),
             last_flush: FlushNumber(0),
             requests: RequestInbox::new(inbox, GrowableRequests::with_max(REQUESTS)),
             incoming: VecDeque::new(),
@@ -208,11 +206,8 @@ impl<N: Network> Client<N> {
     ///
     /// [`Full`] if as many wait already as may.
     pub fn flush(&mut self) -> Result<FlushNumber, Full> {
-        if self.flushes.len() == FLUSHES {
-            return Err(Full);
-        }
         self.last_flush.0 += 1;
-        self.flushes.push_back((self.last_flush, Flush::new()));
+        self.flushes.open(self.last_flush)?;
         Ok(self.last_flush)
     }
 
@@ -234,9 +229,7 @@ impl<N: Network> Client<N> {
 
     /// Does what the session asks for, once, and waits no longer than it allows.
     fn turn(&mut self, until: Instant) {
-        let deadlines =
-            [self.session.poll_timeout().map(|(at, _)| at), self.requests.poll_timeout()];
-        let until = deadlines.into_iter().flatten().fold(until, Instant::min);
+        let until = self.requests.poll_timeout(&self.session).map_or(until, |at| at.min(until));
         match self.session.phase() {
             Phase::Wait => self.network.sleep(until),
             Phase::Dial(attempt) => self.dial(attempt, until),
@@ -354,11 +347,8 @@ impl<N: Network> Client<N> {
         match op {
             ServerOp::Message(message) if self.session.deliver(message.sid()).is_none() => {}
             ServerOp::Message(message) if self.requests.is_inbox(message.sid()) => {
-                if let Some((id, (), outcome)) = self.requests.handle_reply(&message) {
-                    let reply = match outcome {
-                        Outcome::Answered => Ok(message.map(<[u8]>::to_vec)),
-                        outcome => Err(outcome),
-                    };
+                if let Some((id, (), reply)) = self.requests.handle_reply(&message) {
+                    let reply = reply.map(|()| message.map(<[u8]>::to_vec));
                     self.incoming.push_back(Incoming::Reply { id, reply });
                 }
             }
@@ -368,16 +358,14 @@ impl<N: Network> Client<N> {
             // It counts as delivered.
             ServerOp::Oversized(long) if self.session.deliver(long.sid).is_none() => {}
             ServerOp::Oversized(long) if self.requests.is_inbox(long.sid) => {
-                if let Some((id, (), outcome)) = self.requests.handle_oversized(&long) {
-                    self.incoming.push_back(Incoming::Reply { id, reply: Err(outcome) });
-                }
+                self.requests.handle_oversized(&long);
             }
             ServerOp::Oversized(long) => {
                 self.incoming.push_back(Incoming::TooLong { sid: long.sid, size: long.size });
             }
             ServerOp::Control(op) => {
                 if let Some(event) = self.session.handle_control(op, now) {
-                    self.requests.handle_event(&event, tell(&mut self.incoming));
+                    self.requests.handle_event(&event);
                     self.incoming.extend(Incoming::of(event));
                 }
             }
@@ -395,22 +383,16 @@ impl<N: Network> Client<N> {
             (self.filled, self.decoded, self.written) = (0, 0, 0);
             self.output.clear();
         }
-        let now = self.network.now();
-        self.requests.settle(&self.session, now, tell(&mut self.incoming));
-        while let Some(released) = self.session.poll_released() {
-            if !self.requests.handle_released(&released, tell(&mut self.incoming)) {
-                let (sid, reason) = (released.sid, released.ended);
-                self.incoming.push_back(Incoming::Ended { sid, reason });
-            }
+        while let Some(released) = self.requests.poll_released(&mut self.session) {
+            let (sid, reason) = (released.sid, released.ended);
+            self.incoming.push_back(Incoming::Ended { sid, reason });
         }
-        let (session, incoming) = (&mut self.session, &mut self.incoming);
-        self.flushes.retain_mut(|(number, flush)| {
-            let state = session.poll_flush(flush, false);
-            if state != FlushState::Pending {
-                let (number, is_done) = (*number, state == FlushState::Done);
-                incoming.push_back(Incoming::Flushed { number, is_done });
-            }
-            state == FlushState::Pending
+        let incoming = &mut self.incoming;
+        self.requests.settle(&self.session, self.network.now(), |id, (), outcome| {
+            incoming.push_back(Incoming::Reply { id, reply: Err(outcome) });
+        });
+        self.flushes.settle(&mut self.session, false, |number, is_done| {
+            incoming.push_back(Incoming::Flushed { number, is_done });
         });
         self.session.poll_drained(Outstanding::NONE);
     }
@@ -427,11 +409,6 @@ impl<N> std::fmt::Debug for Client<N> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("session", &self.session).finish_non_exhaustive()
     }
-}
-
-/// Tells how a request ended that has no reply.
-fn tell(incoming: &mut VecDeque<Incoming>) -> impl FnMut(RequestId, &mut (), Outcome) {
-    |id, (), outcome| incoming.push_back(Incoming::Reply { id, reply: Err(outcome) })
 }
 
 /// Whether that says only that nothing came, or went, in time.

@@ -362,6 +362,19 @@ impl<R, L: Table<Slot<PendingRequest<R>>>> PendingRequests<R, L> {
         }
     }
 
+    /// Tells of requests that are over and were not closed, and closes them.
+    pub(super) fn close_over(&mut self, mut told: impl FnMut(RequestId, &mut R, Outcome)) {
+        let mut at = 0;
+        while let Some(key) = self.entries.key_at_or_after(&mut at) {
+            if let Some(entry) = self.entries.get_mut(key)
+                && let Stage::Over(outcome) = entry.stage
+            {
+                told(RequestId(key), &mut entry.owner, outcome);
+                self.entries.remove(key);
+            }
+        }
+    }
+
     // What is true -------------------------------------------------------------------------------
 
     /// What became of a request; `None` if that is still to come, or it was [closed](Self::close).

@@ -49,7 +49,7 @@ use crate::wire::Oversized;
 ///
 /// // After every call that may have changed something:
 /// requests.settle(&session, now, |_, who, outcome| println!("{who}: {outcome:?}"));
-/// # assert_eq!(requests.poll_timeout(), Some(deadline));
+/// # assert_eq!(requests.poll_timeout(&session), Some(deadline));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
@@ -63,6 +63,8 @@ pub struct RequestInbox<P, T> {
     sid: Option<Sid>,
     /// The connection that requests were sent to.
     connection: u32,
+    /// Whether some are over, and that is still to be told.
+    is_untold: bool,
 }
 
 /// Why there is no request.
@@ -79,7 +81,7 @@ pub enum RequestError {
 impl<R, T: Buffer, L: Table<Slot<PendingRequest<R>>>> RequestInbox<PendingRequests<R, L>, T> {
     /// No requests, in this table, with replies to this inbox.
     pub const fn new(inbox: Inbox<T>, pending: PendingRequests<R, L>) -> Self {
-        Self { pending, inbox, sid: None, connection: 0 }
+        Self { pending, inbox, sid: None, connection: 0, is_untold: false }
     }
 
     /// Enters a request to `subject` that has until `deadline`, writes where its reply is to go into
@@ -126,67 +128,64 @@ impl<R, T: Buffer, L: Table<Slot<PendingRequest<R>>>> RequestInbox<PendingReques
         self.sid == Some(sid)
     }
 
-    /// A message to the inbox: who waits for it, and whether it is a reply. `None` if nobody waits, or
-    /// not any more.
+    /// A message to the inbox: who waits for it, and whether it is a reply, or says why there is none.
+    /// `None` if nobody waits, or not any more.
     pub fn handle_reply<B: AsRef<[u8]>>(
         &mut self,
         message: &Message<B>,
-    ) -> Option<(RequestId, R, Outcome)> {
+    ) -> Option<(RequestId, R, Result<(), Outcome>)> {
         let id = self.inbox.request_id(message.subject_bytes())?;
         let (_, outcome) = self.pending.handle_reply(id, message)?;
-        Some((id, self.pending.close(id)?, outcome))
+        let reply = if outcome == Outcome::Answered { Ok(()) } else { Err(outcome) };
+        Some((id, self.pending.close(id)?, reply))
     }
 
-    /// The same with a message that was too long to be taken.
-    pub fn handle_oversized(&mut self, message: &Oversized<'_>) -> Option<(RequestId, R, Outcome)> {
-        let id = self.inbox.request_id(message.subject)?;
-        self.pending.end(id, Outcome::ReplyTooLong)?;
-        Some((id, self.pending.close(id)?, Outcome::ReplyTooLong))
+    /// A message to the inbox was too long to be taken. [`settle`](Self::settle) tells.
+    pub fn handle_oversized(&mut self, message: &Oversized<'_>) {
+        if let Some(id) = self.inbox.request_id(message.subject) {
+            self.is_untold |= self.pending.end(id, Outcome::ReplyTooLong).is_some();
+        }
     }
 
     /// An event of the session: ends the requests that the server does not permit.
-    pub fn handle_event(
-        &mut self,
-        event: &Event<'_>,
-        mut told: impl FnMut(RequestId, &mut R, Outcome),
-    ) {
+    /// [`settle`](Self::settle) tells.
+    pub fn handle_event(&mut self, event: &Event<'_>) {
         if let Event::ServerError(error) = event
             && let Some(violation) = error.violation()
         {
-            self.pending.handle_refused(&violation, &self.inbox, |id, owner, outcome| {
-                told(id, owner, outcome);
-                Then::Remove
-            });
+            self.is_untold = true;
+            self.pending.handle_refused(&violation, &self.inbox, |_, _, _| Then::Keep);
         }
     }
 
-    /// A subscription is over. Returns whether it was that to the inbox: its requests end, and the next
-    /// one subscribes again.
-    pub fn handle_released<Q>(
+    /// What [`Session::poll_released`] hands back, but for the subscription to the inbox: if that is
+    /// over, its requests end, and the next one subscribes again.
+    pub fn poll_released<S: Store>(
         &mut self,
-        released: &Released<Q>,
-        mut told: impl FnMut(RequestId, &mut R, Outcome),
-    ) -> bool {
-        let is_inbox = self.is_inbox(released.sid);
-        if is_inbox {
-            self.sid = None;
-            self.pending.handle_inbox_ended(released.ended, |id, owner, outcome| {
-                told(id, owner, outcome);
-                Then::Remove
-            });
+        session: &mut Session<S>,
+    ) -> Option<Released<S::Recipient>> {
+        let released = session.poll_released()?;
+        if !self.is_inbox(released.sid) {
+            return Some(released);
         }
-        is_inbox
+        self.sid = None;
+        self.is_untold = true;
+        self.pending.handle_inbox_ended(released.ended, |_, _, _| Then::Keep);
+        session.poll_released()
     }
 
-    /// Ends the requests that are lost with their connection, or the session, and those that are late.
-    /// To be called after every call that may have changed something, before
-    /// [`handle_released`](Self::handle_released).
+    /// Tells how requests ended that have no reply: with their connection, the session or the inbox,
+    /// refused, or late. To be called after every call that may have changed something, behind
+    /// [`poll_released`](Self::poll_released).
     pub fn settle<S: Store>(
         &mut self,
         session: &Session<S>,
         now: Instant,
         mut told: impl FnMut(RequestId, &mut R, Outcome),
     ) {
+        if core::mem::take(&mut self.is_untold) {
+            self.pending.close_over(&mut told);
+        }
         let mut tell = |id, owner: &mut R, outcome| {
             told(id, owner, outcome);
             Then::Remove
@@ -207,10 +206,12 @@ impl<R, T: Buffer, L: Table<Slot<PendingRequest<R>>>> RequestInbox<PendingReques
         &self.inbox
     }
 
-    /// When to call [`settle`](Self::settle) at the latest.
+    /// Until when a driver may wait: when [`Session::handle_timeout`] or [`settle`](Self::settle) have
+    /// something to do.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
-        self.pending.poll_timeout()
+    pub fn poll_timeout<S: Store>(&self, session: &Session<S>) -> Option<Instant> {
+        let of_session = session.poll_timeout().map(|(at, _)| at);
+        [of_session, self.pending.poll_timeout()].into_iter().flatten().min()
     }
 
     /// How many requests wait for their outcome.

@@ -60,7 +60,7 @@ fn reply(payload: &[u8], is_status: bool) -> Message<Vec<u8>> {
     Message::from_frame(frame, Sid(1), layout)
 }
 
-fn inbox() -> Inbox<heapless::Vec<u8, 64>> {
+fn inbox() -> Inbox<crate::wire::ArrayBuf<64>> {
     Inbox::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([1; 16])).unwrap()
 }
 
@@ -177,7 +177,7 @@ fn a_refusal_ends_those_that_are_meant() {
     assert_eq!(refuse(&mut requests, publish), refused(1));
     assert_eq!(refuse(&mut requests, publish), []);
     assert!(requests.is_unsent(unsent));
-    let mut text = heapless::Vec::<u8, 64>::new();
+    let mut text = crate::wire::ArrayBuf::<64>::new();
     let subject = inbox.reply(other, &mut text).unwrap();
     let reply_to = format!("'Permissions Violation for Publish with Reply of \"{subject}\"'");
     assert_eq!(refuse(&mut requests, &reply_to), refused(2));

@@ -8,7 +8,7 @@ use crate::session::Confirmations;
 use crate::session::Flush;
 use crate::session::Outstanding;
 
-type Text = heapless::Vec<u8, 64>;
+type Text = crate::wire::ArrayBuf<64>;
 
 #[test]
 fn a_flush_waits_for_a_connection_and_for_what_is_kept() {
@@ -191,6 +191,6 @@ fn an_inbox_is_subscribed_once_and_forgotten_when_it_ends() {
 #[test]
 fn an_inbox_needs_room() {
     let mut world = World::<Small>::connected();
-    let inbox = world.session.new_inbox::<heapless::Vec<u8, 30>>(Inbox::<()>::DEFAULT_PREFIX);
+    let inbox = world.session.new_inbox::<crate::wire::ArrayBuf<30>>(Inbox::<()>::DEFAULT_PREFIX);
     assert!(inbox.is_err());
 }

@@ -83,15 +83,15 @@ fn what_was_kept_is_checked_against_what_is_true_by_then() {
     let large = Publish { payload: &[b'x'; 101], ..MESSAGE };
     assert!(world.session.publish_limits().check(&large).is_ok(), "nothing is known");
     world.connect();
-    let mut out = heapless::Vec::<u8, 256>::new();
-    let mut frame = heapless::Vec::<u8, 256>::new();
+    let mut out = crate::wire::ArrayBuf::<256>::new();
+    let mut frame = crate::wire::ArrayBuf::<256>::new();
     large.encode(&mut frame).unwrap();
     let too_large = PublishError::PayloadTooLarge { len: 101, max: 100 };
     assert_eq!(
         world.session.publish_encoded(&frame, PublishLens::of(&large), &mut out),
         Err(Refused::Limits(too_large))
     );
-    frame.clear();
+    crate::wire::Buffer::truncate(&mut frame, 0);
     MESSAGE.encode(&mut frame).unwrap();
     world.subscribe("a", 1);
     let lens = PublishLens::of(&MESSAGE);
@@ -100,7 +100,7 @@ fn what_was_kept_is_checked_against_what_is_true_by_then() {
     // Closing sends what is kept, and nothing new.
     let unsent = Outstanding { unsent: true, ..Outstanding::NONE };
     world.session.close(unsent, world.now);
-    out.clear();
+    crate::wire::Buffer::truncate(&mut out, 0);
     assert_eq!(world.session.publish(&MESSAGE, &mut out), Err(Refused::Closed));
     assert_eq!(world.session.publish_encoded(&frame, lens, &mut out), Ok(()));
     world.session.poll_drained(Outstanding::NONE);

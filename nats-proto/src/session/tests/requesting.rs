@@ -43,17 +43,15 @@ impl Asking {
     /// What a driver does after every call. Returns what was told.
     fn settle(&mut self) -> Vec<(u8, Outcome)> {
         let Self { world, requests, told } = self;
-        requests
-            .settle(&world.session, world.now, |_, owner, outcome| told.push((*owner, outcome)));
-        while let Some(released) = world.session.poll_released() {
-            let mut tell = |_, owner: &mut u8, outcome| told.push((*owner, outcome));
-            assert!(requests.handle_released(&released, &mut tell));
-        }
+        assert!(requests.poll_released(&mut world.session).is_none());
+        requests.settle(&world.session, world.now, |_, owner, outcome| {
+            told.push((*owner, outcome));
+        });
         core::mem::take(&mut self.told)
     }
 
     /// A reply as it comes, if it is for a request.
-    fn reply(&mut self, frame: &str) -> Option<(RequestId, u8, Outcome)> {
+    fn reply(&mut self, frame: &str) -> Option<(RequestId, u8, Result<(), Outcome>)> {
         let mut decoder = Decoder::<FromServer>::new(crate::wire::Limits::for_buffer(100));
         match decoder.decode(frame.as_bytes()).unwrap() {
             Decoded::Frame { op: ServerOp::Message(message), .. } => {
@@ -62,7 +60,8 @@ impl Asking {
             }
             Decoded::Frame { op: ServerOp::Oversized(message), .. } => {
                 assert!(self.requests.is_inbox(message.sid));
-                self.requests.handle_oversized(&message)
+                self.requests.handle_oversized(&message);
+                None
             }
             other => panic!("{other:?}"),
         }
@@ -87,13 +86,14 @@ fn one_inbox_serves_all_requests_and_each_has_one_outcome() {
     assert_eq!(asking.world.session.subscriptions(), 1);
 
     let answer = format!("MSG {to_first} {sid} 2\r\n42\r\n");
-    assert_eq!(asking.reply(&answer), Some((first, 1, Outcome::Answered)));
+    assert_eq!(asking.reply(&answer), Some((first, 1, Ok(()))));
     assert_eq!(asking.reply(&answer), None, "a second reply");
     let nobody = format!("HMSG {to_second} {sid} 16 16\r\nNATS/1.0 503\r\n\r\n\r\n");
-    assert_eq!(asking.reply(&nobody), Some((second, 2, Outcome::NoResponders)));
+    assert_eq!(asking.reply(&nobody), Some((second, 2, Err(Outcome::NoResponders))));
     let long = format!("MSG {to_third} {sid} 1000\r\n");
-    assert_eq!(asking.reply(&long), Some((third, 3, Outcome::ReplyTooLong)));
-    assert_eq!(asking.reply(&long), None);
+    assert_eq!((asking.reply(&long), asking.reply(&long)), (None, None));
+    assert_eq!(asking.settle(), [(3, Outcome::ReplyTooLong)]);
+    assert_eq!(asking.requests.close(third), None);
     assert!(asking.requests.is_empty() && asking.settle().is_empty());
     assert_eq!(asking.reply(&format!("MSG other {sid} 2\r\n42\r\n")), None);
 }
@@ -103,7 +103,8 @@ fn requests_end_with_their_time_their_connection_and_the_session() {
     let mut asking = Asking::new();
     let (late, _) = asking.ask(1, 1).unwrap();
     asking.ask(2, 5).unwrap();
-    assert_eq!(asking.requests.poll_timeout(), Some(asking.world.now + Duration::from_secs(1)));
+    let deadline = asking.requests.poll_timeout(&asking.world.session);
+    assert_eq!(deadline, Some(asking.world.now + Duration::from_secs(1)));
     asking.world.now = asking.world.now + Duration::from_secs(1);
     assert_eq!(asking.settle(), [(1, Outcome::TimedOut)]);
     assert_eq!(asking.requests.close(late), None);
@@ -142,8 +143,7 @@ fn a_refused_request_or_inbox_ends_what_it_is_about_and_the_next_one_tries_again
             panic!("{line}");
         };
         let event = asking.world.session.handle_control(op, asking.world.now).unwrap();
-        let told = &mut asking.told;
-        asking.requests.handle_event(&event, |_, owner, outcome| told.push((*owner, outcome)));
+        asking.requests.handle_event(&event);
         assert_eq!(asking.settle(), [(1, outcome)], "{line}");
         assert!(asking.requests.is_empty());
         asking.ask(1, 5).unwrap();
