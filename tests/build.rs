@@ -191,9 +191,11 @@ fn generate(blocks: &[Block]) -> String {
                 .expect("a text");
         }
         let is_interrupted = code.contains("ctrl_c()") || code.contains("signal::unix");
+        let needs_jetstream = code.contains("jetstream");
         writeln!(
             table,
-            "Block {{ name: {name:?}, run: {call}, is_interrupted: {is_interrupted} }},"
+            "Block {{ name: {name:?}, run: {call}, is_interrupted: {is_interrupted}, \
+             needs_jetstream: {needs_jetstream} }},"
         )
         .expect("a text");
     }

@@ -33,6 +33,7 @@ use crate::message::name::IntoSubject;
 use crate::message::name::Name;
 use crate::message::payload::Payload;
 use crate::state::handle::Handle;
+use crate::state::shared::Shared;
 
 /// A connection to NATS, for use from any number of tasks and threads.
 ///
@@ -269,6 +270,10 @@ impl Client {
         Q: IntoQueueGroup<'a>,
     {
         self.subscribe(subject).in_group(queue.into_name())
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
     }
 
     /// A subject that nobody else has, for replies: below the

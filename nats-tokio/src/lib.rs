@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Core NATS has some things for the sake of JetStream alone. What nobody needs shows with that feature.
+#![cfg_attr(not(feature = "jetstream"), allow(dead_code))]
 
 mod auth;
 mod client;
@@ -9,6 +11,8 @@ mod error;
 mod event;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(feature = "jetstream")]
+pub mod jetstream;
 mod message;
 mod options;
 mod server_info;

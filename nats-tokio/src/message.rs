@@ -49,6 +49,15 @@ impl Message {
         self.inner.subject_bytes()
     }
 
+    pub(crate) const fn as_proto(&self) -> &nats_proto::Message<Bytes> {
+        &self.inner
+    }
+
+    /// The reply subject, byte for byte.
+    pub(crate) fn reply_bytes(&self) -> Option<&[u8]> {
+        self.inner.reply_bytes()
+    }
+
     /// Where an answer is to be published; `None` if nowhere, or if it is not UTF-8.
     ///
     /// ```no_run

@@ -4,6 +4,8 @@ pub(crate) mod batch;
 pub(crate) mod capacity;
 pub(crate) mod control;
 pub(crate) mod counters;
+pub(crate) mod extending;
+pub(crate) mod extension;
 pub(crate) mod handle;
 pub(crate) mod later;
 pub(crate) mod lock;

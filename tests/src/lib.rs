@@ -95,6 +95,21 @@ impl NatsServer {
         Err(io::ErrorKind::TimedOut.into())
     }
 
+    /// Kills the server (`SIGKILL`) and starts it again at once, on its port and with what it has stored.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn restart(&mut self, config: &str) {
+        self.process.kill().expect("the server runs");
+        self.process.wait().expect("the server ends");
+        let next = Self::launch(&self.folder, Some(self.port), config);
+        let mut next = next.expect("the server starts again");
+        std::mem::swap(&mut self.process, &mut next.process);
+        // The folder is still in use, and the process is reaped.
+        std::mem::forget(next);
+    }
+
     /// A port in the file that the server writes once it listens.
     fn announced_port(&self, protocol: &str) -> Option<u16> {
         let name = format!("{}_{}.ports", program().file_name()?.to_str()?, self.process.id());

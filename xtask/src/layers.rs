@@ -83,6 +83,7 @@ const CRATES: &[Crate] = &[
             Layer { name: "state", modules: &["state"] },
             Layer { name: "driver", modules: &["driver"] },
             Layer { name: "client", modules: &["client", "guide"] },
+            Layer { name: "jetstream", modules: &["jetstream"] },
         ],
         exceptions: &[],
     },

@@ -78,7 +78,7 @@ impl Client {
     pub fn statistics(&self) -> Statistics {
         let shared = &self.handle.shared;
         Statistics {
-            out_messages: lock(&shared.outbound).messages(),
+            out_messages: lock(&shared.outbound).all_messages(),
             ..shared.counters.statistics()
         }
     }

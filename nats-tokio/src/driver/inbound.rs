@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use bytes::Buf;
+use bytes::Bytes;
 use bytes::BytesMut;
 use nats_proto::Instant;
 use nats_proto::Outcome;
@@ -31,6 +32,8 @@ use crate::message::LONGEST_MESSAGE;
 use crate::message::Message;
 use crate::state::control::Control;
 use crate::state::control::Recipient;
+use crate::state::extension::ExtensionId;
+use crate::state::extension::Incoming;
 use crate::state::queue::Entry;
 use crate::state::shared::Shared;
 use crate::sync::lock;
@@ -62,6 +65,8 @@ pub(crate) struct Inbound {
     /// The subscriptions that the read in progress has messages for.
     touched: Vec<Sid>,
     replies: Vec<(RequestId, Sid, Entry)>,
+    /// Messages for extensions, in order.
+    extended: Vec<(ExtensionId, Incoming)>,
     /// Who is to be woken when the locks are free.
     wake: Vec<Waker>,
 }
@@ -123,6 +128,7 @@ impl Inbound {
             is_unlimited: true,
             touched: Vec::new(),
             replies: Vec::new(),
+            extended: Vec::new(),
             wake: Vec::new(),
         }
     }
@@ -177,12 +183,13 @@ impl Inbound {
         let mut processed = Processed::default();
         let (consumed, messages) = self.decode(shared, control, now, &mut processed);
         shared.counters.in_messages.add(messages);
-        processed.is_behind = self.deliver(shared, control, consumed);
+        processed.is_behind = self.deliver(shared, control, consumed, now);
         if processed.has_control {
             if let Some(number) = control.newly_confirmed() {
                 lock(&shared.outbound).confirm(number);
             }
             control.later.note_changed();
+            shared.poll_pinging_extensions(control);
         }
         processed
     }
@@ -229,6 +236,10 @@ impl Inbound {
                                 self.replies.push((request_id, message.sid(), entry));
                             }
                         }
+                        Some(Recipient::Extension { id, tag }) => {
+                            let incoming = Incoming { tag: *tag, sid: message.sid(), entry };
+                            self.extended.push((*id, incoming));
+                        }
                         None => {}
                     }
                     at += len;
@@ -271,8 +282,14 @@ impl Inbound {
     }
 
     /// Hands over what was noted. Returns whether somebody is behind.
-    fn deliver(&mut self, shared: &Shared, control: &mut Control, consumed: usize) -> bool {
-        if self.touched.is_empty() && self.replies.is_empty() {
+    fn deliver(
+        &mut self,
+        shared: &Shared,
+        control: &mut Control,
+        consumed: usize,
+        now: Instant,
+    ) -> bool {
+        if self.touched.is_empty() && self.replies.is_empty() && self.extended.is_empty() {
             self.buffer.advance(consumed);
             return false;
         }
@@ -306,7 +323,36 @@ impl Inbound {
                 self.wake.extend(requests.answer(request_id, reply));
             }
         }
+        if !self.extended.is_empty() {
+            self.deliver_extended(shared, control, &block, now);
+        }
         is_behind
+    }
+}
+
+impl Inbound {
+    /// Hands messages to the extensions that they are for, as many at once as follow each other.
+    fn deliver_extended(
+        &mut self,
+        shared: &Shared,
+        control: &mut Control,
+        block: &Bytes,
+        now: Instant,
+    ) {
+        let mut rest = self.extended.as_slice();
+        let mut run: Vec<Incoming> = Vec::new();
+        while let Some((id, _)) = rest.first().copied() {
+            let count = rest.iter().take_while(|(other, _)| *other == id).count();
+            let (these, others) = rest.split_at(count);
+            rest = others;
+            run.clear();
+            run.extend(these.iter().map(|(_, incoming)| *incoming));
+            if let Some(extension) = control.extensions.get(id) {
+                extension.handle_messages(&run, block, now, &mut self.wake);
+                shared.poll_extension(control, id);
+            }
+        }
+        self.extended.clear();
     }
 }
 
@@ -322,7 +368,7 @@ fn note_oversized(shared: &Shared, control: &mut Control, message: &Oversized<'_
             });
             control.later.wake.extend(failed);
         }
-        None => {}
+        Some(Recipient::Extension { .. }) | None => {}
     }
     control.later.tell(Event::Oversized {
         sid: message.sid,

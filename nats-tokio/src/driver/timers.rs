@@ -43,7 +43,7 @@ impl Timers {
     }
 
     /// What a turn has found: the time, and when it is needed next.
-    pub(super) fn set(&mut self, now: Instant, deadlines: [Option<Instant>; 2]) {
+    pub(super) fn set(&mut self, now: Instant, deadlines: [Option<Instant>; 3]) {
         self.now = now;
         self.deadline = deadlines.into_iter().flatten().min();
     }

@@ -72,6 +72,10 @@ impl HeaderMap {
         self.headers.insert(name, value)
     }
 
+    pub(crate) const fn as_buf(&mut self) -> &mut HeaderBuf<Vec<u8>> {
+        &mut self.headers
+    }
+
     /// Removes every header of this name, and says whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         self.headers.remove(name)

@@ -45,6 +45,14 @@ impl Payload<'_> {
         }
     }
 
+    /// The bytes, copied if they were borrowed.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Content::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Content::Shared(bytes) => bytes,
+        }
+    }
+
     /// The same, borrowing nothing: what was borrowed is copied.
     #[must_use]
     pub fn into_owned(self) -> Payload<'static> {

@@ -69,6 +69,9 @@ pub(crate) struct Batch {
     control: Vec<(usize, usize)>,
     /// How long they are together.
     control_len: usize,
+    /// How long the frames are that belong to the connection and are dropped with it. Where they are stands
+    /// in `control`, too.
+    frames_len: usize,
 }
 
 impl Batch {
@@ -147,6 +150,29 @@ impl Batch {
         result
     }
 
+    /// Appends a message that belongs to this connection. Returns how long it is.
+    pub(crate) fn put_frame(
+        &mut self,
+        publish: &Publish<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<usize, Full> {
+        let (start, before) = (self.bytes.len(), self.left);
+        self.put_message(publish, payload)?;
+        self.messages -= 1;
+        let (end, len) = (self.bytes.len(), self.left - before);
+        match self.control.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => self.control.push((start, end)),
+        }
+        self.frames_len += len;
+        Ok(len)
+    }
+
+    /// How long the frames are that belong to the connection.
+    pub(crate) const fn frames_len(&self) -> usize {
+        self.frames_len
+    }
+
     /// How many bytes of control lines there are.
     pub(crate) const fn control_len(&self) -> usize {
         self.control_len
@@ -161,6 +187,7 @@ impl Batch {
     pub(crate) fn remove_control(&mut self) {
         let lines = std::mem::take(&mut self.control);
         self.control_len = 0;
+        self.frames_len = 0;
         self.cut(&lines);
     }
 
@@ -202,6 +229,7 @@ impl Batch {
         let moved = |(start, end)| (start + before, end + before);
         self.control.extend(other.control.into_iter().map(moved));
         self.control_len += other.control_len;
+        self.frames_len += other.frames_len;
         self.left += other.left;
         self.messages += other.messages;
         self.refused += other.refused;
@@ -283,6 +311,7 @@ impl Batch {
         self.large.clear();
         self.control.clear();
         self.control_len = 0;
+        self.frames_len = 0;
         self.messages = 0;
         self.refused = 0;
         self.written = (0, 0, 0);

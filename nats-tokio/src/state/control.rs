@@ -24,6 +24,8 @@ use crate::error::ServerFailure;
 use crate::event::Event;
 use crate::options::reconnect::PoolServer;
 use crate::server_info::ServerInfo;
+use crate::state::extension::ExtensionId;
+use crate::state::extension::Extensions;
 use crate::state::later::Later;
 use crate::state::queue::Entry;
 use crate::state::queue::Queue;
@@ -65,6 +67,8 @@ pub(crate) struct Control {
     last_confirmed: u64,
     /// What is to be done once nobody holds this.
     pub(crate) later: Later,
+    /// State machines that stand above core NATS.
+    pub(crate) extensions: Extensions,
     /// How the connection stood when that was last told.
     status: ConnectionStatus,
     /// How many servers there was no room for, when that was last told.
@@ -79,6 +83,8 @@ pub(crate) enum Recipient {
     Subscriber { queue: Arc<Queue>, entries: Vec<Entry>, len: usize },
     /// To the requests that wait for them.
     Replies,
+    /// To a state machine above core NATS, with what that has subscribed with.
+    Extension { id: ExtensionId, tag: u32 },
 }
 
 impl Recipient {
@@ -107,6 +113,7 @@ impl Control {
             confirmations: Confirmations::new(),
             last_confirmed: 0,
             later: Later::default(),
+            extensions: Extensions::default(),
             status: ConnectionStatus::Connecting,
             servers,
         }
@@ -125,6 +132,7 @@ impl Control {
                     self.inbox = None;
                     inbox = Some(released.ended);
                 }
+                Recipient::Extension { .. } => {}
             }
         }
         inbox
@@ -372,6 +380,6 @@ pub(crate) fn queues(
 ) -> impl Iterator<Item = (Sid, &Arc<Queue>)> {
     session.recipients_mut().filter_map(|(sid, recipient)| match recipient {
         Recipient::Subscriber { queue, .. } => Some((sid, &*queue)),
-        Recipient::Replies => None,
+        Recipient::Replies | Recipient::Extension { .. } => None,
     })
 }

@@ -60,6 +60,9 @@ pub(crate) struct Outbound {
     turns: Turns,
     /// How many messages were accepted.
     messages: u64,
+    /// How many frames that belong to their connection were put, and how many of them the driver took.
+    frames: u64,
+    frames_taken: u64,
     /// The number of the last message that a server is known to have processed, or that was
     /// reported as lost.
     settled: u64,
@@ -123,6 +126,8 @@ impl Outbound {
             owes: false,
             turns: Turns::default(),
             messages: 0,
+            frames: 0,
+            frames_taken: 0,
             settled: 0,
             driver: None,
         }
@@ -314,6 +319,7 @@ impl Outbound {
         self.waiting -= self.in_flight;
         self.in_flight = 0;
         self.owes = false;
+        self.waiting -= self.queued.frames_len();
         self.queued.remove_control();
         self.note_limits();
         let held = core::mem::take(&mut self.held);
@@ -362,6 +368,7 @@ impl Outbound {
         };
         batch.clear();
         core::mem::swap(next, batch);
+        self.frames_taken = self.frames;
         self.waiting -= self.in_flight;
         self.in_flight = batch.message_len();
         true
@@ -395,7 +402,45 @@ impl Outbound {
         self.turns.look(wake);
     }
 
+    /// Whether frames of this connection can be put: there is one, and nothing has to go before them.
+    pub(crate) const fn takes_frames(&self) -> bool {
+        self.is_ready && self.is_open && !self.owes && self.held.is_empty()
+    }
+
+    /// Puts a frame that belongs to this connection: it is dropped with it. Returns its number, and the
+    /// driver if it is to be woken; `None` if it cannot be put.
+    ///
+    /// It waits for no room: whoever puts frames has a bound of its own.
+    pub(crate) fn put_frame(
+        &mut self,
+        publish: &Publish<'_>,
+        payload: &Payload<'_>,
+    ) -> Option<(u64, Option<Waker>)> {
+        if !self.takes_frames() || self.limits.check(publish).is_err() {
+            return None;
+        }
+        self.waiting += self.queued.put_frame(publish, payload).ok()?;
+        self.frames += 1;
+        Some((self.frames, self.driver.take()))
+    }
+
+    /// The number that the next frame will have.
+    pub(crate) const fn next_frame(&self) -> u64 {
+        self.frames + 1
+    }
+
+    /// The number of the last frame that may have reached the server.
+    pub(crate) const fn frames_taken(&self) -> u64 {
+        self.frames_taken
+    }
+
+    /// How many messages were queued so far, frames that belong to their connection included.
+    pub(crate) const fn all_messages(&self) -> u64 {
+        self.messages + self.frames
+    }
+
     /// How many messages were queued so far.
+    #[cfg(test)]
     pub(crate) const fn messages(&self) -> u64 {
         self.messages
     }

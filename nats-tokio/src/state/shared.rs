@@ -7,6 +7,7 @@
 mod events;
 mod requests;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     /// Without what only the driver needs.
     pub(crate) options: ConnectOptions,
     pub(crate) inbox: Inbox<Vec<u8>>,
+    /// What the handles of an extension share.
+    pub(crate) companion: Mutex<Weak<dyn Any + Send + Sync>>,
     /// Whether `inbox` is subscribed to.
     has_inbox: AtomicBool,
     pub(crate) runtime: Handle,
@@ -100,6 +103,7 @@ impl Shared {
             counters: Counters::default(),
             options,
             inbox,
+            companion: Mutex::new(Weak::<()>::new()),
             has_inbox: AtomicBool::new(false),
             runtime,
             origin: tokio::time::Instant::now(),
@@ -148,6 +152,7 @@ impl Shared {
         if session.is_connected() {
             let mut outbound = lock(&self.outbound);
             let was_ready = outbound.is_ready();
+            let took_frames = outbound.takes_frames();
             // Nothing may slip behind the last PING of a connection that is to end, and nothing in
             // front of the first SUBs of another one.
             if !session.is_ready() {
@@ -160,6 +165,11 @@ impl Shared {
             confirmations.note_transmit(session, outbound.handed_over());
             if outbound.is_ready() != was_ready {
                 later.note_changed();
+            }
+            let has_room = !took_frames && outbound.takes_frames();
+            drop(outbound);
+            if has_room && control.extensions.want_all() {
+                control.wake_driver();
             }
         } else if session.has_transmit() {
             control.wake_driver();
@@ -250,6 +260,7 @@ impl Shared {
         lock(&self.requests).end_all(outcome, &mut later.wake);
         later.tell(Event::Closed { reason, unsent, unconfirmed });
         later.note_changed();
+        self.close_extensions(&mut control);
         control.note_status();
     }
 

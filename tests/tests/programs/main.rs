@@ -5,6 +5,8 @@
 //! They say `127.0.0.1:4222`, so that is where the servers are: in a network of their own where the system
 //! has one to give, else on this machine's, for which no other server may be there.
 //!
+//! What is about JetStream runs with nats-server alone.
+//!
 //! `build.rs` collects them: all blocks of Rust that are compiled and not run. A block with a `main` is run as
 //! it is. `async fn example(client: nats_tokio::Client)` gets a client, and answers to its requests; if it goes on
 //! for ever, it has to end with its client. Whoever waits for Ctrl-C gets it. What needs something else stands in `not_run.rs`.
@@ -41,6 +43,8 @@ struct Block {
     /// `None` if it is no program.
     run: Option<fn() -> ExitCode>,
     is_interrupted: bool,
+    /// Whether it wants a server with JetStream.
+    needs_jetstream: bool,
 }
 
 /// How an example may end.
@@ -89,7 +93,8 @@ fn main() -> ExitCode {
             (Server::long_winded, is_bare),
         ] {
             let server = server();
-            for block in meant.iter().copied().filter(is_for) {
+            let may_run = |block: &&Block| !block.needs_jetstream || server.has_jetstream();
+            for block in meant.iter().copied().filter(is_for).filter(may_run) {
                 let what = format!("{} with {}", block.name, server.name());
                 match run(block) {
                     Ok(()) => println!("program {what}: ok"),
@@ -135,7 +140,13 @@ fn check_list() -> Vec<String> {
     unknown.chain(gone).collect()
 }
 
-/// Runs an example with a client, and somebody who answers all requests. If it goes on for ever, it has to
+/// Whether this process runs a program whose requests JetStream answers.
+fn is_for_jetstream() -> bool {
+    let name = std::env::var(PROGRAM).unwrap_or_default();
+    BLOCKS.iter().any(|block| block.name == name && block.needs_jetstream)
+}
+
+/// Runs an example with a client, and somebody who answers all requests but those to JetStream. If it goes on for ever, it has to
 /// end with its client.
 fn with_client(example: impl AsyncFnOnce(nats_tokio::Client) -> Option<String>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -144,9 +155,10 @@ fn with_client(example: impl AsyncFnOnce(nats_tokio::Client) -> Option<String>) 
         let other = nats_tokio::connect(ADDRESS).await.expect("another connection");
         let mut everything = other.subscribe(">").await.expect("a subscription");
         other.flush().await.expect("the server has it");
+        let has_streams = is_for_jetstream();
         tokio::spawn(async move {
             while let Some(message) = everything.next().await {
-                if message.reply().is_some() {
+                if message.reply().is_some() && !has_streams {
                     let _ = other.respond(&message, "half past ten").await;
                 }
             }

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Server {
     name: String,
     is_refusing: bool,
-    _running: Running,
+    running: Running,
 }
 
 #[expect(dead_code, reason = "they are dropped")]
@@ -62,7 +62,7 @@ impl Server {
         Self {
             name: "a server that sends long messages".to_owned(),
             is_refusing: false,
-            _running: Running::Broker(runtime),
+            running: Running::Broker(runtime),
         }
     }
 
@@ -73,7 +73,7 @@ impl Server {
         runtime.spawn(async move {
             Broker::new(listener, options).expect("a broker").run().await;
         });
-        Self { name: name.to_owned(), is_refusing, _running: Running::Broker(runtime) }
+        Self { name: name.to_owned(), is_refusing, running: Running::Broker(runtime) }
     }
 
     pub(crate) fn real() -> Self {
@@ -82,12 +82,19 @@ impl Server {
         Self {
             name: format!("nats-server {major}.{minor}.{patch}"),
             is_refusing: false,
-            _running: Running::Real(NatsServer::start_on(Some(port), "")),
+            running: Running::Real(NatsServer::start_on(
+                Some(port),
+                "jetstream { store_dir: $STORE }",
+            )),
         }
     }
 
     pub(crate) const fn is_refusing(&self) -> bool {
         self.is_refusing
+    }
+
+    pub(crate) const fn has_jetstream(&self) -> bool {
+        matches!(self.running, Running::Real(_))
     }
 
     pub(crate) fn name(&self) -> &str {

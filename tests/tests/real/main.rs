@@ -4,6 +4,7 @@ mod auth;
 mod core;
 mod hostile;
 mod interop;
+mod jetstream;
 mod leaf;
 mod limits;
 mod many;

@@ -174,6 +174,12 @@ impl<'a> PublishHeaders<'a> {
         *self == PublishHeaders::NONE
     }
 
+    /// Whether the message has an id.
+    #[must_use]
+    pub const fn has_message_id(&self) -> bool {
+        self.message_id.is_some()
+    }
+
     /// Adds the headers, in place of those of the same names.
     ///
     /// # Errors

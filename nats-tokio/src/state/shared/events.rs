@@ -35,10 +35,14 @@ impl Shared {
             }
             session::Event::Disconnected { reason, error } => {
                 let unconfirmed = self.on_disconnect(control);
+                self.disconnect_extensions(control);
                 control.on_disconnected(*reason, *error, unconfirmed);
             }
             session::Event::ServerError(error) => {
                 self.fail_refused_requests(control, error);
+                if let Some(violation) = error.violation() {
+                    self.refuse_extensions(control, &violation);
+                }
                 control.on_server_error(error);
             }
             session::Event::InfoChanged => self.check_limits(control),
@@ -71,6 +75,7 @@ impl Shared {
     fn on_connected(&self, control: &mut Control) -> String {
         self.counters.connects.add(1);
         self.check_limits(control);
+        self.connect_extensions(control);
         control.on_connected()
     }
 

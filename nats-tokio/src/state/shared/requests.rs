@@ -104,6 +104,11 @@ impl Shared {
         (deadline != u64::MAX).then(|| Instant::from_millis(deadline))
     }
 
+    /// Whether the driver would wake up by itself only later.
+    pub(crate) fn is_before_alarm(&self, deadline: Instant) -> bool {
+        deadline.as_millis() < self.armed.load(SeqCst)
+    }
+
     /// The driver will wake up by itself at `deadline`.
     pub(crate) fn set_armed(&self, deadline: Option<Instant>) {
         self.armed.store(deadline.map_or(u64::MAX, Instant::as_millis), SeqCst);

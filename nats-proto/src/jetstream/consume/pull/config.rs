@@ -67,6 +67,12 @@ impl PullConfig {
         Self::new(1_000_000).max_bytes(max_bytes)
     }
 
+    /// At most so many messages, with everything else as it is.
+    #[must_use]
+    pub const fn max_messages(self, max_messages: u32) -> Self {
+        Self { max_messages, ..self }
+    }
+
     /// At most so many bytes wait, or may still come, of [`pulled_size`](crate::jetstream::pulled_size)
     /// each message. A message that is larger cannot be received. Zero, the default, is no limit.
     #[must_use]

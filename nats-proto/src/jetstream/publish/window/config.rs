@@ -42,6 +42,12 @@ impl WindowConfig {
         Self { max_bytes, ..self }
     }
 
+    /// Up to so many messages, with everything else as it is; zero counts as one.
+    #[must_use]
+    pub const fn max_messages(self, max_messages: u32) -> Self {
+        Self { max_messages: if max_messages == 0 { 1 } else { max_messages }, ..self }
+    }
+
     /// How long to wait for an acknowledgement before the message is sent again, if it has an id.
     /// Default 5 s.
     #[must_use]

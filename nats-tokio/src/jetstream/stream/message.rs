@@ -1,0 +1,267 @@
+//! Single messages of a stream.
+
+use bytes::Bytes;
+use data_encoding::BASE64;
+use nats_proto::Headers;
+use nats_proto::Status;
+use nats_proto::Subject;
+use nats_proto::jetstream::ApiSubject;
+use nats_proto::jetstream::ErrorCode;
+use nats_proto::jetstream::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::Stream;
+use crate::HeaderMap;
+use crate::Message;
+use crate::jetstream::error::ApiError;
+use crate::jetstream::error::Error;
+
+/// A message as a stream has it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StoredMessage {
+    /// What it was published to.
+    pub subject: String,
+    /// Its sequence number in the stream.
+    pub sequence: u64,
+    /// When it was stored.
+    pub time: Timestamp,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its payload.
+    pub payload: Bytes,
+}
+
+/// Which message.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Which<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_by_subj: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_by_subj: Option<&'a str>,
+}
+
+impl<'a> Which<'a> {
+    const fn at(sequence: u64) -> Self {
+        Self { seq: Some(sequence), last_by_subj: None, next_by_subj: None }
+    }
+
+    fn last_of(subject: &'a str) -> Result<Self, Error> {
+        nats_proto::Filter::new(subject)?;
+        Ok(Self { last_by_subj: Some(subject), ..Self::default() })
+    }
+
+    fn from(sequence: u64, subject: &'a str) -> Result<Self, Error> {
+        nats_proto::Filter::new(subject)?;
+        Ok(Self { seq: Some(sequence), next_by_subj: Some(subject), ..Self::default() })
+    }
+}
+
+impl Stream {
+    /// The message of that sequence number, from the stream's leader.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; of the class [`NotFound`](crate::jetstream::ErrorClass::NotFound) if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed by asking.
+    pub async fn get(&self, sequence: u64) -> Result<StoredMessage, Error> {
+        self.get_from_leader(Which::at(sequence)).await
+    }
+
+    /// The last message of a subject, which may have wildcards, from the stream's leader.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed by asking.
+    pub async fn get_last(&self, subject: &str) -> Result<StoredMessage, Error> {
+        self.get_from_leader(Which::last_of(subject)?).await
+    }
+
+    /// The first message of a subject, which may have wildcards, from that sequence number on, from
+    /// the stream's leader.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed by asking.
+    pub async fn get_next(&self, sequence: u64, subject: &str) -> Result<StoredMessage, Error> {
+        self.get_from_leader(Which::from(sequence, subject)?).await
+    }
+
+    /// As [`get`](Self::get), from any server that has the stream: sooner, and perhaps not the newest.
+    /// The stream has to [allow it](super::Config::allow_direct) (ADR-31).
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get); [`Error::NoResponders`], or with servers before 2.10
+    /// [`Error::TimedOut`], if the stream does not allow it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed by asking.
+    pub async fn direct_get(&self, sequence: u64) -> Result<StoredMessage, Error> {
+        self.get_from_any(Which::at(sequence)).await
+    }
+
+    /// As [`get_last`](Self::get_last), from any server that has the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`direct_get`](Self::direct_get).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed by asking.
+    pub async fn direct_get_last(&self, subject: &str) -> Result<StoredMessage, Error> {
+        self.get_from_any(Which::last_of(subject)?).await
+    }
+
+    /// As [`get_next`](Self::get_next), from any server that has the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`direct_get`](Self::direct_get).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed by asking.
+    pub async fn direct_get_next(
+        &self,
+        sequence: u64,
+        subject: &str,
+    ) -> Result<StoredMessage, Error> {
+        self.get_from_any(Which::from(sequence, subject)?).await
+    }
+
+    /// Deletes a message. What it was cannot be read from the disk any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be deleted even if the answer is not waited for.
+    pub async fn delete_message(&self, sequence: u64) -> Result<(), Error> {
+        self.delete_one(&serde_json::json!({ "seq": sequence })).await
+    }
+
+    /// Deletes a message, without writing over what is on the disk: faster.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be deleted even if the answer is not waited for.
+    pub async fn delete_message_fast(&self, sequence: u64) -> Result<(), Error> {
+        self.delete_one(&serde_json::json!({ "seq": sequence, "no_erase": true })).await
+    }
+
+    async fn delete_one(&self, body: &serde_json::Value) -> Result<(), Error> {
+        let subject = ApiSubject::message_delete(self.checked_name()?);
+        self.context.call_raw(subject, Some(body)).await.map(drop)
+    }
+
+    async fn get_from_leader(&self, which: Which<'_>) -> Result<StoredMessage, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            message: PercentEncoded,
+        }
+        let subject = ApiSubject::message_get(self.checked_name()?);
+        let answer: Answer = self.context.call(subject, Some(&which)).await?;
+        answer.message.decode()
+    }
+
+    async fn get_from_any(&self, which: Which<'_>) -> Result<StoredMessage, Error> {
+        let name = self.checked_name()?;
+        let subject = which.last_by_subj.and_then(|subject| Subject::new(subject).ok());
+        let reply = match subject {
+            Some(subject) => {
+                self.context.ask(ApiSubject::direct_get_last(name, subject), Vec::new()).await?
+            }
+            None => {
+                let body = serde_json::to_vec(&which);
+                let body = body.map_err(|error| Error::InvalidResponse(error.to_string()))?;
+                self.context.ask(ApiSubject::direct_get(name), body).await?
+            }
+        };
+        read_direct(&reply)
+    }
+}
+
+/// A message in JSON.
+#[derive(Deserialize)]
+struct PercentEncoded {
+    subject: String,
+    seq: u64,
+    #[serde(with = "crate::jetstream::json::time::required")]
+    time: Timestamp,
+    #[serde(default)]
+    hdrs: String,
+    #[serde(default)]
+    data: String,
+}
+
+impl PercentEncoded {
+    fn decode(self) -> Result<StoredMessage, Error> {
+        let decode = |text: &str| {
+            let bytes = BASE64.decode(text.as_bytes());
+            bytes.map_err(|error| Error::InvalidResponse(error.to_string()))
+        };
+        let headers = decode(&self.hdrs)?;
+        Ok(StoredMessage {
+            subject: self.subject,
+            sequence: self.seq,
+            time: self.time,
+            headers: Headers::from_bytes(&headers).into(),
+            payload: decode(&self.data)?.into(),
+        })
+    }
+}
+
+/// A message as it was stored, with headers of the server's behind its own.
+fn read_direct(reply: &Message) -> Result<StoredMessage, Error> {
+    if let Some(status) = reply.status().filter(|_| reply.headers().get("Nats-Sequence").is_none())
+    {
+        return Err(Error::Api(status_error(status)));
+    }
+    let missing = |name: &str| Error::InvalidResponse(format!("no header `{name}`"));
+    // The last of each is the server's.
+    let server =
+        |name: &'static str| reply.headers().get_all(name).last().ok_or_else(|| missing(name));
+    let subject = server("Nats-Subject")?.to_owned();
+    let sequence = server("Nats-Sequence")?.parse().map_err(|_| missing("Nats-Sequence"))?;
+    let time = Timestamp::parse(server("Nats-Time-Stamp")?);
+    let time = time.map_err(|error| Error::InvalidResponse(error.to_string()))?;
+    let mut own: Vec<_> = reply.headers().iter().collect();
+    for name in ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"] {
+        if let Some(at) = own.iter().rposition(|(key, _)| *key == name) {
+            own.remove(at);
+        }
+    }
+    let headers = own.into_iter().collect();
+    Ok(StoredMessage { subject, sequence, time, headers, payload: reply.payload_bytes() })
+}
+
+fn status_error(status: Status<'_>) -> ApiError {
+    let description = String::from_utf8_lossy(status.description_bytes()).into_owned();
+    let code = status.code().get();
+    let is_missing = code == 404;
+    let code_of_error = if is_missing { ErrorCode::MESSAGE_NOT_FOUND } else { ErrorCode(0) };
+    ApiError { status: code, code: code_of_error, description }
+}
