@@ -99,8 +99,8 @@ pub async fn connect() -> Result<Client, nats_tokio::ConnectError> {
                 Event::Disconnected { reason: cause, .. } => {
                     eprintln!("the connection is lost ({cause}): connecting again");
                 }
-                Event::Reconnected { server, .. } => eprintln!("connected again, to {server}"),
-                Event::ServerError { text, .. } => eprintln!("the server refused: {text}"),
+                Event::Reconnected { server, .. } => eprintln!("reconnected to {server}"),
+                Event::ServerError { text, .. } => eprintln!("server error: {text}"),
                 Event::Closed { reason: CloseReason::Closed | CloseReason::Drained, .. } => {}
                 Event::Closed { reason, .. } => eprintln!("closed for good: {reason}"),
                 _ => {}

@@ -152,9 +152,9 @@ impl fmt::Debug for Credentials<'_> {
 impl fmt::Display for CredsParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Missing => "there is neither a JWT nor a seed",
-            Self::Jwt => "there is no JWT where one should be",
-            Self::Seed => "there is no seed where one should be",
+            Self::Missing => "no JWT and no seed found",
+            Self::Jwt => "the JWT is missing",
+            Self::Seed => "the seed is missing",
         })
     }
 }

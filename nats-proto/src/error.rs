@@ -11,7 +11,7 @@ pub struct Full;
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no room left")
+        f.write_str("buffer full")
     }
 }
 

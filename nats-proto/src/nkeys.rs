@@ -200,10 +200,10 @@ impl fmt::Debug for SignatureText {
 impl fmt::Display for NkeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Length => "the key is too long or too short",
-            Self::Encoding => "the key has characters that are not base32",
-            Self::Checksum => "the key's checksum is wrong",
-            Self::Prefix => "the key is of another kind",
+            Self::Length => "wrong key length",
+            Self::Encoding => "the key is not base32",
+            Self::Checksum => "wrong checksum",
+            Self::Prefix => "a key of another kind",
         })
     }
 }

@@ -211,13 +211,13 @@ impl From<core::convert::Infallible> for SubjectError {
 impl fmt::Display for SubjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("it is empty"),
-            Self::EmptyToken { at } => write!(f, "the token at byte {at} is empty"),
+            Self::Empty => f.write_str("empty"),
+            Self::EmptyToken { at } => write!(f, "empty token at byte {at}"),
             Self::Forbidden { at } => {
-                write!(f, "byte {at} is a blank or a control character")
+                write!(f, "whitespace or control character at byte {at}")
             }
-            Self::Wildcard { at } => write!(f, "the wildcard at byte {at} is not allowed here"),
-            Self::NotLast { at } => write!(f, "the `>` at byte {at} is not the last token"),
+            Self::Wildcard { at } => write!(f, "no wildcard allowed at byte {at}"),
+            Self::NotLast { at } => write!(f, "`>` at byte {at} is not the last token"),
         }
     }
 }

@@ -20,6 +20,7 @@ use nats_proto::wire::PublishError as Refusal;
 
 pub use self::auth::AuthError;
 pub use self::auth::CredentialsError;
+pub(crate) use self::connect::Chain;
 pub use self::connect::ConnectError;
 pub(crate) use self::connect::Failure;
 pub use self::connect::ServerFailure;
@@ -228,10 +229,8 @@ impl fmt::Display for PublishError {
             Self::PayloadTooLarge { len, max } => Refusal::PayloadTooLarge { len, max }.fmt(f),
             Self::LineTooLong { len, max } => Refusal::LineTooLong { len, max }.fmt(f),
             Self::HeadersUnsupported => Refusal::HeadersUnsupported.fmt(f),
-            Self::Full => f.write_str("too much is waiting to be written"),
-            Self::Disconnected => {
-                f.write_str("there is no connection, and no room to wait for one")
-            }
+            Self::Full => f.write_str("send buffer full"),
+            Self::Disconnected => f.write_str("not connected, and the reconnect buffer is full"),
             Self::NoReply => f.write_str("the message has no reply subject"),
             Self::Closed => f.write_str("the connection is closed"),
         }
@@ -243,8 +242,10 @@ impl fmt::Display for SubscribeError {
         match self {
             Self::InvalidSubject(_) => f.write_str("invalid subject"),
             Self::InvalidQueue(_) => f.write_str("invalid queue group"),
-            Self::LineTooLong => f.write_str("subject and queue group are too long"),
-            Self::TooMany => f.write_str("there are too many subscriptions"),
+            Self::LineTooLong => {
+                f.write_str("subject and queue group exceed the control line limit")
+            }
+            Self::TooMany => f.write_str("too many subscriptions"),
             Self::Closed => f.write_str("the connection is closed"),
         }
     }
@@ -253,17 +254,17 @@ impl fmt::Display for SubscribeError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Publish(_) => f.write_str("the request was not sent"),
-            Self::TooManyInFlight => f.write_str("too many requests are in flight"),
-            Self::NoResponders => f.write_str("nobody listens to the subject"),
-            Self::NotPermitted => f.write_str("publishing to the subject is not permitted"),
-            Self::TimedOut => f.write_str("no reply came in time"),
-            Self::NotConnected => f.write_str("there was no connection in time"),
-            Self::Disconnected => f.write_str("the connection was lost"),
-            Self::NoInbox => f.write_str("the server refused the subscription for replies"),
-            Self::ReplyTooLong => f.write_str("the reply is longer than this client takes"),
+            Self::Publish(_) => f.write_str("request not sent"),
+            Self::TooManyInFlight => f.write_str("too many requests in flight"),
+            Self::NoResponders => f.write_str("no responders"),
+            Self::NotPermitted => f.write_str("not permitted to publish the request"),
+            Self::TimedOut => f.write_str("request timed out"),
+            Self::NotConnected => f.write_str("request timed out, not connected"),
+            Self::Disconnected => f.write_str("connection lost"),
+            Self::NoInbox => f.write_str("the server refused the inbox subscription"),
+            Self::ReplyTooLong => f.write_str("the reply exceeds max_message"),
             Self::Draining => f.write_str("the client is draining"),
-            Self::Closed => f.write_str("the client was closed"),
+            Self::Closed => f.write_str("the client is closed"),
         }
     }
 }
@@ -271,9 +272,9 @@ impl fmt::Display for RequestError {
 impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TimedOut => "the server did not answer in time",
-            Self::NotConnected => "there was no connection in time",
-            Self::Disconnected => "the connection was lost",
+            Self::TimedOut => "flush timed out",
+            Self::NotConnected => "flush timed out, not connected",
+            Self::Disconnected => "connection lost",
             Self::Closed => "the connection is closed",
         })
     }
@@ -282,8 +283,8 @@ impl fmt::Display for FlushError {
 impl fmt::Display for DrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TimedOut => "it took too long to drain",
-            Self::Closed => "the connection was lost before it was drained",
+            Self::TimedOut => "drain timed out",
+            Self::Closed => "connection lost before it was drained",
             Self::ClientClosed => "the client is closed",
         })
     }

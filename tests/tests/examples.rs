@@ -348,7 +348,7 @@ fn inspect_knows_limits_errors_and_halves() {
             decode(&["--max-line", "20"], b"PING\r\nMSG a.long.subject 1 0\r\n\r\n");
         assert_eq!(
             (out.as_str(), status),
-            ("{\"op\":\"PING\"}\n{\"error\":\"the control line is too long\"}\n", 1)
+            ("{\"op\":\"PING\"}\n{\"error\":\"control line too long\"}\n", 1)
         );
         let (out, status) = decode(&[], b"PING\r\nBANG\r\nPING\r\n");
         assert_eq!(

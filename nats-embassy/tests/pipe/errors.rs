@@ -98,7 +98,7 @@ fn events_are_readable() {
         (Event::Connected, "connected"),
         (
             Event::Disconnected(DisconnectReason::Stale),
-            "disconnected: the server did not answer PING",
+            "disconnected: stale connection: PING not answered",
         ),
         (Event::Missed(2), "2 events were missed"),
     ];

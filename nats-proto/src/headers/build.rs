@@ -164,9 +164,9 @@ impl From<Full> for HeaderError {
 impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Name => "a header's name must be printable ASCII without a colon",
-            Self::Value => "a header's value must not contain CR or LF",
-            Self::Full => "the header does not fit",
+            Self::Name => "header names must be printable ASCII without a colon",
+            Self::Value => "header values must not contain CR or LF",
+            Self::Full => "the header does not fit into the buffer",
         })
     }
 }

@@ -223,7 +223,7 @@ impl fmt::Debug for Auth<'_> {
 
 impl fmt::Display for NoNonce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server asks for no signature")
+        f.write_str("the server sent no nonce to sign")
     }
 }
 

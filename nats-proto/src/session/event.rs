@@ -217,20 +217,20 @@ impl From<Full> for SubscribeError {
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unreachable => "the server could not be reached",
+            Self::Unreachable => "server unreachable",
             Self::Closed => "the server closed the connection",
-            Self::Io => "reading or writing failed",
-            Self::TimedOut => "it took too long to connect",
-            Self::Stale => "the server did not answer PING",
-            Self::Tls => "TLS failed",
+            Self::Io => "I/O error",
+            Self::TimedOut => "connect timed out",
+            Self::Stale => "stale connection: PING not answered",
+            Self::Tls => "TLS error",
             Self::TlsUnavailable => "the server does not offer TLS",
-            Self::WebSocket => "the WebSocket was not opened",
-            Self::Protocol(_) => "protocol error: the server does not speak NATS",
-            Self::Info => "the server's INFO is malformed",
-            Self::Auth => "there are no credentials for the server",
-            Self::LameDuckMode => "the server is about to shut down",
-            Self::Requested => "another connection was asked for",
-            Self::Server(kind) => return write!(f, "the server refused: {}", kind.name()),
+            Self::WebSocket => "WebSocket handshake failed",
+            Self::Protocol(_) => "protocol error",
+            Self::Info => "malformed INFO",
+            Self::Auth => "no credentials for the server",
+            Self::LameDuckMode => "the server is in lame duck mode",
+            Self::Requested => "reconnect requested",
+            Self::Server(kind) => return write!(f, "server error: {}", kind.name()),
         })
     }
 }
@@ -240,9 +240,9 @@ impl fmt::Display for CloseReason {
         f.write_str(match self {
             Self::Closed => "closed",
             Self::Drained => "drained",
-            Self::DrainTimedOut => "it took too long to drain",
-            Self::NoServers => "there is no server to connect to",
-            Self::Disconnected(_) => "the connection is lost, or there never was one",
+            Self::DrainTimedOut => "drain timed out",
+            Self::NoServers => "no servers to connect to",
+            Self::Disconnected(_) => "disconnected",
         })
     }
 }
@@ -250,8 +250,8 @@ impl fmt::Display for CloseReason {
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "there is no room for another subscription",
-            Self::LineTooLong => "filter and queue are longer than a control line may be",
+            Self::Full => "too many subscriptions",
+            Self::LineTooLong => "subject and queue group exceed the control line limit",
             Self::Draining => "the connection is draining",
             Self::Closed => "the connection is closed",
         })

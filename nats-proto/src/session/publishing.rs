@@ -178,10 +178,10 @@ impl From<PublishError> for Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Offline => "there is no connection",
+            Self::Offline => "not connected",
             Self::Closed => "the connection is closed",
             Self::Full => "buffer full",
-            Self::Limits(_) => "the server does not take the message",
+            Self::Limits(_) => "the message exceeds the server's limits",
         })
     }
 }

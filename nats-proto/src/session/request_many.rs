@@ -198,11 +198,11 @@ impl RequestMany {
 impl core::fmt::Display for RepliesEndReason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::MaxReached => "all replies that were wanted have come",
-            Self::Sentinel => "a reply said that it was the last one",
-            Self::Stalled => "the next reply took too long",
-            Self::TimedOut => "the time is over",
-            Self::NoResponders => "nobody listens to the subject",
+            Self::MaxReached => "maximum of replies reached",
+            Self::Sentinel => "sentinel received",
+            Self::Stalled => "no further reply in time",
+            Self::TimedOut => "timed out",
+            Self::NoResponders => "no responders",
             Self::Status(status) => return write!(f, "a reply had status {status}"),
         })
     }

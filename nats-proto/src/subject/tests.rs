@@ -71,7 +71,7 @@ fn a_bad_literal_panics() {
 #[test]
 fn errors_say_where() {
     let error = Filter::new("a.>.b").unwrap_err();
-    assert_eq!(std::format!("{error}"), "the `>` at byte 2 is not the last token");
+    assert_eq!(std::format!("{error}"), "`>` at byte 2 is not the last token");
 }
 
 #[test]

@@ -26,10 +26,10 @@ impl fmt::Display for DecodeError {
         f.write_str(match self {
             Self::UnknownOperation => "unknown protocol operation",
             Self::Arguments => "malformed arguments",
-            Self::Overflow => "a number is too large",
-            Self::HeaderSize => "the headers are longer than the message",
-            Self::LineTooLong => "the control line is too long",
-            Self::PayloadEnd => "the payload is not followed by a line end",
+            Self::Overflow => "number too large",
+            Self::HeaderSize => "header size exceeds message size",
+            Self::LineTooLong => "control line too long",
+            Self::PayloadEnd => "payload not followed by CRLF",
         })
     }
 }

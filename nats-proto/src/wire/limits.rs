@@ -117,10 +117,10 @@ impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PayloadTooLarge { len, max } => {
-                write!(f, "headers and payload of {len} bytes are over the server's limit of {max}")
+                write!(f, "headers and payload of {len} bytes exceed max_payload of {max}")
             }
             Self::LineTooLong { len, max } => {
-                write!(f, "subject and reply make a line of {len} bytes, over the limit of {max}")
+                write!(f, "control line of {len} bytes exceeds the limit of {max}")
             }
             Self::HeadersUnsupported => f.write_str("the server does not support headers"),
         }

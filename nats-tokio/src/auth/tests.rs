@@ -63,7 +63,7 @@ async fn callbacks_sign_and_fail() {
 
         let error = prove(&options, "bad").await.err().unwrap();
         assert!(matches!(error, AuthError::Sign(_)));
-        assert_eq!(chain(&error), "the callback that signs failed: the device is locked");
+        assert_eq!(chain(&error), "the signing callback failed: the device is locked");
         assert!(matches!(prove(&options, "").await, Err(AuthError::NoNonce)));
     }
 }
@@ -78,7 +78,7 @@ async fn the_callback_is_given_the_challenge() {
     assert_eq!(connect(&proof).auth_token, Some("t0k3n"));
     let options = ConnectOptions::new().auth_callback(|_| ready(Err("no idea".into())));
     let error = prove(&options, "n").await.err().unwrap();
-    assert_eq!(chain(&error), "the callback for credentials failed: no idea");
+    assert_eq!(chain(&error), "the credentials callback failed: no idea");
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ mod seeds {
         assert_eq!(connect(&proof).jwt, Some("eyJ1.eyJ1.c2ln"));
 
         for (text, expected) in [
-            (vec![b' '; 10], "the credentials file is of no use"),
+            (vec![b' '; 10], "no valid credentials in the credentials file"),
             (vec![b' '; 1024 * 1024 + 1], "could not be read: file too large"),
             (vec![0xFF], "could not be read: stream did not contain valid UTF-8"),
         ] {

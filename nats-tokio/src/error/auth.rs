@@ -46,7 +46,7 @@ impl fmt::Display for CredentialsError {
             Self::File(_) => "no credentials",
             Self::Seed(_) => "malformed seed",
             Self::PublicKey(_) => "malformed public key",
-            Self::NotUser(_) => "the key is not a user's",
+            Self::NotUser(_) => "not a user's key",
         })
     }
 }
@@ -73,11 +73,11 @@ impl fmt::Debug for AuthError {
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoNonce => "the server offers nothing to sign",
+            Self::NoNonce => "the server sent no nonce to sign",
             Self::File(_) => "the credentials file could not be read",
-            Self::Credentials(_) => "the credentials file is of no use",
-            Self::Callback(_) => "the callback for credentials failed",
-            Self::Sign(_) => "the callback that signs failed",
+            Self::Credentials(_) => "no valid credentials in the credentials file",
+            Self::Callback(_) => "the credentials callback failed",
+            Self::Sign(_) => "the signing callback failed",
         })
     }
 }

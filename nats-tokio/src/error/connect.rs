@@ -138,39 +138,39 @@ pub(crate) enum Failure {
     NoInfo,
 }
 
-const NO_INFO: &str = "the server said nothing: if it expects TLS at once, try tls_first";
+const NO_INFO: &str = "no INFO from the server: if it expects TLS first, set tls_first";
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InvalidUrl(_) => "invalid server address",
+            Self::InvalidUrl(_) => "invalid server URL",
             Self::InvalidInboxPrefix(_) => "invalid inbox prefix",
-            Self::InboxPrefixTooLong => "the inbox prefix is too long",
+            Self::InboxPrefixTooLong => "inbox prefix too long",
             Self::InvalidCredentials(_) => "invalid credentials",
-            Self::NoServers => "there is no server to connect to",
-            Self::TooManyServers => "there is no memory for so many servers",
-            Self::NoEntropy(_) => "no randomness",
-            Self::NoRuntime => "there is no Tokio runtime",
-            Self::Unreachable(_) => "the server could not be reached",
-            Self::TimedOut => "the server did not answer in time",
+            Self::NoServers => "no servers to connect to",
+            Self::TooManyServers => "out of memory for so many servers",
+            Self::NoEntropy(_) => "no randomness from the operating system",
+            Self::NoRuntime => "no Tokio runtime",
+            Self::Unreachable(_) => "server unreachable",
+            Self::TimedOut => "connect timed out",
             Self::NoInfo => NO_INFO,
-            Self::WebSocket(_) => "the WebSocket was not opened",
-            Self::Tls(_) => "TLS failed",
+            Self::WebSocket(_) => "WebSocket handshake failed",
+            Self::Tls(_) => "TLS error",
             Self::TlsUnavailable => "the server does not offer TLS",
-            Self::Auth(_) => "could not log in",
+            Self::Auth(_) => "could not authenticate",
             Self::WebSocketUnsupported => "nats-tokio was built without the feature websocket",
             Self::InvalidWebSocketHeader(name) => {
                 return write!(f, "invalid HTTP header: {name:?}");
             }
             #[cfg(feature = "proxy")]
-            Self::InvalidProxy(_) => "invalid proxy address",
+            Self::InvalidProxy(_) => "invalid proxy URL",
             Self::Refused { text, .. } => {
-                return write!(f, "the server refused the connection: {text}");
+                return write!(f, "server error: {text}");
             }
             // It has no words of its own.
             Self::Disconnected(lost) => return lost.fmt(f),
             Self::AllFailed(failures) => {
-                f.write_str("no server could be connected to: ")?;
+                f.write_str("could not connect to any server: ")?;
                 for (at, ServerFailure { server, error }) in failures.iter().enumerate() {
                     let separator = if at == 0 { "" } else { "; " };
                     write!(f, "{separator}{server}: {}", Chain(error))?;

@@ -58,16 +58,16 @@ impl From<ProxyError> for io::Error {
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(_) => f.write_str("the proxy could not be reached"),
-            Self::Lost(_) => f.write_str("the proxy did not answer"),
-            Self::Credentials => f.write_str("the proxy wants credentials, or other ones"),
+            Self::Unreachable(_) => f.write_str("proxy unreachable"),
+            Self::Lost(_) => f.write_str("the proxy closed the connection without an answer"),
+            Self::Credentials => f.write_str("proxy authentication required"),
             Self::Refused(text) => write!(f, "the proxy refused: {text}"),
             Self::ServerUnreachable(text) => {
-                write!(f, "the proxy could not connect to the server: {text}")
+                write!(f, "the proxy could not reach the server: {text}")
             }
-            Self::Malformed => f.write_str("what answered is no proxy of this kind"),
+            Self::Malformed => f.write_str("malformed answer: not a proxy of this kind"),
             Self::TooLong => f.write_str("the proxy's answer is too long"),
-            Self::NameTooLong => f.write_str("the server's name is too long for a SOCKS5 proxy"),
+            Self::NameTooLong => f.write_str("the server's name is too long for SOCKS5"),
         }
     }
 }
@@ -101,9 +101,9 @@ impl fmt::Display for ProxyUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scheme => "the scheme is none of http, socks5 and socks5h",
-            Self::Address(_) => "what follows the scheme is no address",
-            Self::Path => "there is something behind host and port",
-            Self::Credentials => "the credentials cannot be told to this kind of proxy",
+            Self::Address(_) => "malformed host or port",
+            Self::Path => "unexpected text after host and port",
+            Self::Credentials => "credentials that this kind of proxy cannot take",
         })
     }
 }

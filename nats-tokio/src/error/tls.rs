@@ -61,15 +61,15 @@ impl From<TlsError> for io::Error {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsupported => f.write_str("TLS is wanted, and nats-tokio was built without it"),
-            Self::NoProvider => f.write_str("there is no cryptography for TLS"),
-            Self::NoRoots => f.write_str("there are no root certificates"),
+            Self::Unsupported => f.write_str("TLS required, but nats-tokio was built without it"),
+            Self::NoProvider => f.write_str("no TLS crypto provider installed"),
+            Self::NoRoots => f.write_str("no root certificates"),
             Self::Unreadable { path, .. } => {
-                write!(f, "{}: it could not be read", path.display())
+                write!(f, "{}: could not be read", path.display())
             }
             Self::RootCertificate(text) => write!(f, "root certificates: {text}"),
             Self::ClientCertificate(text) => write!(f, "client certificate: {text}"),
-            Self::Injected => f.write_str("there is plain text between INFO and TLS"),
+            Self::Injected => f.write_str("plain text between INFO and the TLS handshake"),
         }
     }
 }

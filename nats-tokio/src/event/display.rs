@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Event;
+use crate::error::Chain;
 
 /// What was said, behind a colon.
 struct Said<'a>(&'a Option<String>);
@@ -32,53 +33,56 @@ impl fmt::Display for Event {
         match self {
             Self::Connected { server } => write!(f, "connected to {server}"),
             Self::Disconnected { server, reason, text, unconfirmed } => {
-                write!(f, "lost the connection to {server}: {reason}{}", Said(text))?;
+                write!(f, "disconnected from {server}: {}{}", Chain(reason), Said(text))?;
                 may_be_lost(f, *unconfirmed)
             }
             Self::Reconnecting { server, attempt } => {
-                write!(f, "trying {server}, attempt {attempt}")
+                write!(f, "reconnecting to {server}, attempt {attempt}")
             }
             Self::ConnectFailed { server, reason, text } => {
-                write!(f, "could not connect to {server}: {reason}{}", Said(text))
+                write!(f, "could not connect to {server}: {}{}", Chain(reason), Said(text))
             }
-            Self::Reconnected { server } => write!(f, "connected again, to {server}"),
-            Self::Resubscribed => f.write_str("the server knows of all subscriptions again"),
+            Self::Reconnected { server } => write!(f, "reconnected to {server}"),
+            Self::Resubscribed => f.write_str("resubscribed"),
             Self::ServersChanged { added, removed } => {
-                f.write_str("the servers to choose from have changed")?;
+                f.write_str("server pool changed:")?;
                 for (sign, servers) in [('+', added), ('-', removed)] {
                     servers.iter().try_for_each(|server| write!(f, " {sign}{server}"))?;
                 }
                 Ok(())
             }
             Self::ServersSkipped { count } => {
-                write!(f, "there was no room for {count} more servers that others told of")
+                write!(f, "server pool full: {count} discovered servers skipped")
             }
-            Self::ServerError { text, .. } => write!(f, "the server refused something: {text}"),
+            Self::ServerError { text, .. } => write!(f, "server error: {text}"),
             Self::SubscriptionMissing { text, may_be } => {
-                write!(f, "the server refused a subscription, which is one of")?;
+                write!(f, "subscription refused, one of")?;
                 may_be.iter().try_for_each(|(sid, name)| write!(f, " {name} ({sid})"))?;
                 write!(f, ": {text}")
             }
             Self::SlowConsumer { sid, subject, dropped, .. } => write!(
                 f,
-                "the subscriber to {subject} (subscription {sid}) is too slow, {} dropped",
+                "slow consumer: {subject} (subscription {sid}), {} dropped",
                 Messages(*dropped)
             ),
             Self::Oversized { sid, subject, size } => {
-                write!(f, "passed over a message of {size} bytes to {subject} (subscription {sid})")
+                write!(
+                    f,
+                    "oversized message skipped: {size} bytes to {subject} (subscription {sid})"
+                )
             }
             Self::MessageRefused { subject, size, reason } => {
-                write!(f, "dropped a message of {size} bytes to {subject}: {reason}")
+                write!(f, "message refused: {size} bytes to {subject}: {reason}")
             }
-            Self::LameDuckMode => f.write_str("the server is about to shut down"),
+            Self::LameDuckMode => f.write_str("the server is in lame duck mode"),
             Self::Closed { reason, unsent, unconfirmed } => {
-                write!(f, "closed: {reason}")?;
+                write!(f, "closed: {}", Chain(reason))?;
                 if *unsent > 0 {
                     write!(f, ", {} not sent", Messages(*unsent))?;
                 }
                 may_be_lost(f, *unconfirmed)
             }
-            Self::Missed(count) => write!(f, "missed {count} events"),
+            Self::Missed(count) => write!(f, "{count} events missed"),
         }
     }
 }

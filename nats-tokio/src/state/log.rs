@@ -1,6 +1,8 @@
 //! What happens to a connection, for `tracing`: a span for as long as there is a handle to it, and in it
 //! what [`Event`]s tell. Nothing is said of single messages.
 
+#[cfg(feature = "tracing")]
+use crate::error::Chain;
 use crate::event::Event;
 
 /// Where a connection says what happens to it: nowhere, as this build has no `tracing`.
@@ -49,7 +51,7 @@ impl Log {
                 debug!(parent: span, server, attempt, "reconnecting");
             }
             Event::ConnectFailed { server, reason, text } => {
-                warn!(parent: span, server, %reason, text, "could not connect");
+                warn!(parent: span, server, reason = %Chain(reason), text, "could not connect");
             }
             // Somebody wanted it.
             Event::Disconnected {
@@ -57,35 +59,35 @@ impl Log {
                 reason: reason @ (DisconnectReason::LameDuckMode | DisconnectReason::Requested),
                 ..
             } => {
-                info!(parent: span, server, %reason, "disconnected");
+                info!(parent: span, server, reason = %Chain(reason), "disconnected");
             }
             Event::Disconnected { server, reason, text, unconfirmed } => {
-                warn!(parent: span, server, %reason, text, unconfirmed, "disconnected");
+                warn!(parent: span, server, reason = %Chain(reason), text, unconfirmed, "disconnected");
             }
             Event::Resubscribed => debug!(parent: span, "resubscribed"),
             Event::ServersChanged { added, removed } => {
-                debug!(parent: span, ?added, ?removed, "servers changed");
+                debug!(parent: span, ?added, ?removed, "server pool changed");
             }
             Event::ServerError { text, .. } => warn!(parent: span, text, "server error"),
             Event::SlowConsumer { sid, subject, queue, dropped } => {
                 warn!(parent: span, subject, queue, sid = sid.0, dropped, "slow consumer");
             }
             Event::Oversized { sid, subject, size } => {
-                warn!(parent: span, subject, sid = sid.0, size, "message too long, passed over");
+                warn!(parent: span, subject, sid = sid.0, size, "oversized message skipped");
             }
             Event::MessageRefused { subject, size, reason } => {
-                warn!(parent: span, subject, size, %reason, "message dropped");
+                warn!(parent: span, subject, size, %reason, "message refused");
             }
-            Event::LameDuckMode => info!(parent: span, "server is about to shut down"),
+            Event::LameDuckMode => info!(parent: span, "server in lame duck mode"),
             Event::Closed {
                 reason: reason @ (CloseReason::Closed | CloseReason::Drained),
                 unsent,
                 unconfirmed,
             } => {
-                info!(parent: span, %reason, unsent, unconfirmed, "closed");
+                info!(parent: span, reason = %Chain(reason), unsent, unconfirmed, "closed");
             }
             Event::Closed { reason, unsent, unconfirmed } => {
-                warn!(parent: span, %reason, unsent, unconfirmed, "closed");
+                warn!(parent: span, reason = %Chain(reason), unsent, unconfirmed, "closed");
             }
             other => warn!(parent: span, event = ?other, "event"),
         }

@@ -48,7 +48,7 @@ async fn nothing_is_sent_if_one_is_refused() {
         messages.push(client.publish("good", "x"));
         let error = client.publish_batch(messages).await.unwrap_err();
         assert_eq!(error.index, Some(number));
-        assert_eq!(error.to_string(), format!("message {number} of the batch cannot be published"));
+        assert_eq!(error.to_string(), format!("message {number} of the batch was not published"));
         assert_eq!(error.source().unwrap().to_string(), error.error.to_string());
     }
     peer.expect_silence().await;

@@ -152,8 +152,8 @@ async fn servers_are_tried_until_one_takes_us() {
     assert!(matches!(second, ConnectError::Unreachable(error) if error.to_string() == "b"));
     assert_eq!(
         error.to_string(),
-        "no server could be connected to: nats://a:4222: the server could not be reached: a; \
-         nats://b:4222: the server could not be reached: b"
+        "could not connect to any server: nats://a:4222: server unreachable: a; \
+         nats://b:4222: server unreachable: b"
     );
     let error = options.connect("a").await.unwrap_err();
     assert!(matches!(&error, ConnectError::Unreachable(error) if error.to_string() == "a"));
@@ -183,7 +183,7 @@ async fn a_refusal_is_told_in_the_servers_words() {
 async fn what_is_no_nats_server() {
     for (said, expected) in [
         ("HTTP/1.1 400 Bad Request", "protocol error"),
-        ("INFO {\"max_payload\"", "INFO is malformed"),
+        ("INFO {\"max_payload\"", "malformed INFO"),
     ] {
         let (ours, theirs) = tokio::io::duplex(4096);
         let mut peer = Peer::new(theirs);

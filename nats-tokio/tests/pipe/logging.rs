@@ -193,11 +193,11 @@ async fn a_life_and_none_of_its_secrets() {
     let expected = [
         "span nats; name=\"hub\"",
         "DEBUG connecting; server=\"nats://a.example:1\"",
-        "WARN could not connect; server=\"nats://a.example:1\"; reason=the server could not be reached; text=\"no way\"",
+        "WARN could not connect; server=\"nats://a.example:1\"; reason=server unreachable; text=\"no way\"",
         "DEBUG reconnecting; server=\"nats://b.example:2\"; attempt=1",
         "INFO connected; server=\"nats://b.example:2\"",
         "WARN server error; text=\"Permissions Violation for Publish to \\\"x\\\"\"",
-        "INFO server is about to shut down",
+        "INFO server in lame duck mode",
         "WARN slow consumer; subject=\"a.*\"; queue=\"q\"; sid=1; dropped=1",
         "WARN disconnected; server=\"nats://b.example:2\"; reason=the server closed the connection; unconfirmed=0",
         "DEBUG reconnecting; server=\"nats://a.example:1\"; attempt=1",

@@ -157,14 +157,11 @@ fn proxy_error(error: &ConnectError) -> &ProxyError {
 async fn what_an_http_proxy_says() {
     let secret = BASE64.encode(b"mary:s3cret");
     for (answer, expected) in [
-        ("HTTP/1.1 407 Who are you?\r\n\r\n", "the proxy wants credentials, or other ones"),
+        ("HTTP/1.1 407 Who are you?\r\n\r\n", "proxy authentication required"),
         ("HTTP/1.1 403 Not there\r\n\r\n", "the proxy refused: 403 Not there"),
         ("HTTP/1.0 404\r\n\r\n", "the proxy refused: 404"),
         ("HTTP/1.1 302 Found\r\nLocation: x\r\n\r\n", "the proxy refused: 302 Found"),
-        (
-            "HTTP/1.1 502 No such host\n\n",
-            "the proxy could not connect to the server: 502 No such host",
-        ),
+        ("HTTP/1.1 502 No such host\n\n", "the proxy could not reach the server: 502 No such host"),
         // It is no mirror of secrets.
         ("HTTP/1.1 400 s3cret is wrong\r\n\r\n", "the proxy refused: 400"),
         (&format!("HTTP/1.1 400 {secret}\r\n\r\n"), "the proxy refused: 400"),
@@ -172,10 +169,13 @@ async fn what_an_http_proxy_says() {
             &format!("HTTP/1.1 400 {}\r\n\r\n", "x".repeat(1000)),
             &format!("the proxy refused: 400 {}", "x".repeat(200)),
         ),
-        ("INFO {}\r\n", "what answered is no proxy of this kind"),
-        ("HTTP/9.9 200\r\n\r\n", "what answered is no proxy of this kind"),
-        ("", "the proxy did not answer: unexpected end of file"),
-        ("HTTP/1.1 200 OK\r\n", "the proxy did not answer: unexpected end of file"),
+        ("INFO {}\r\n", "malformed answer: not a proxy of this kind"),
+        ("HTTP/9.9 200\r\n\r\n", "malformed answer: not a proxy of this kind"),
+        ("", "the proxy closed the connection without an answer: unexpected end of file"),
+        (
+            "HTTP/1.1 200 OK\r\n",
+            "the proxy closed the connection without an answer: unexpected end of file",
+        ),
         (&format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(9000)), "the proxy's answer is too long"),
         (
             &format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(101)),
@@ -183,7 +183,7 @@ async fn what_an_http_proxy_says() {
         ),
     ] {
         let text = chain(&http_failure(answer).await);
-        let expected = format!("the server could not be reached: {expected}");
+        let expected = format!("server unreachable: {expected}");
         assert!(text.starts_with(&expected), "{answer:?}: {text}");
         assert!(text.len() <= expected.len() || expected.contains("end of file"), "{text}");
     }
@@ -199,9 +199,9 @@ async fn what_a_socks_proxy_says() {
     for (code, expected) in [
         (1, "the proxy refused: General SOCKS server failure"),
         (2, "the proxy refused: Connection not allowed by ruleset"),
-        (4, "the proxy could not connect to the server: Host unreachable"),
-        (5, "the proxy could not connect to the server: Connection refused"),
-        (99, "what answered is no proxy of this kind"),
+        (4, "the proxy could not reach the server: Host unreachable"),
+        (5, "the proxy could not reach the server: Connection refused"),
+        (99, "malformed answer: not a proxy of this kind"),
     ] {
         let (options, mut servers) = Servers::new(ConnectOptions::new().proxy(SOCKS));
         let playing = async {
@@ -210,7 +210,7 @@ async fn what_a_socks_proxy_says() {
             answer(&mut stream, code).await;
         };
         let error = tokio::join!(options.connect("a.example"), playing).0.unwrap_err();
-        assert_eq!(chain(&error), format!("the server could not be reached: {expected}"));
+        assert_eq!(chain(&error), format!("server unreachable: {expected}"));
     }
     let too_long = format!("{}.example", "a".repeat(255));
     let (options, mut servers) = Servers::new(ConnectOptions::new().proxy(SOCKS));
@@ -300,17 +300,14 @@ async fn a_malformed_address_is_told_before_anything_is_sent() {
     for (url, expected) in [
         ("mary:s3cret@proxy.example", "the scheme is none of http, socks5 and socks5h"),
         ("https://mary:s3cret@proxy.example", "the scheme is none of http, socks5 and socks5h"),
-        (
-            "http://mary:s3cret@pro xy",
-            "what follows the scheme is no address: the host is missing or malformed",
-        ),
-        ("http://mary:s3cret@proxy.example/x", "there is something behind host and port"),
-        ("socks5://s3cret@proxy", "the credentials cannot be told to this kind of proxy"),
+        ("http://mary:s3cret@pro xy", "malformed host or port: the host is missing or malformed"),
+        ("http://mary:s3cret@proxy.example/x", "unexpected text after host and port"),
+        ("socks5://s3cret@proxy", "credentials that this kind of proxy cannot take"),
     ] {
         let (options, mut servers) = Servers::new(ConnectOptions::new().proxy(url));
         let error = options.connect("a.example").await.unwrap_err();
         assert!(matches!(error, ConnectError::InvalidProxy(_)));
-        assert_eq!(chain(&error), format!("invalid proxy address: {expected}"));
+        assert_eq!(chain(&error), format!("invalid proxy URL: {expected}"));
         assert!(servers.dialled.try_recv().is_err());
         let (ours, _theirs) = tokio::io::duplex(64);
         let error = ConnectOptions::new().proxy(url).connect_stream(ours).await.unwrap_err();
@@ -395,10 +392,7 @@ async fn errors_of_a_proxy_show_no_secret() {
     });
     let error = options.connect("a.example").await.unwrap_err();
     check_error(&error);
-    assert_eq!(
-        chain(&error),
-        "the server could not be reached: the proxy could not be reached: away"
-    );
+    assert_eq!(chain(&error), "server unreachable: proxy unreachable: away");
 }
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
@@ -488,5 +482,5 @@ async fn over_tcp() {
     let options = ConnectOptions::new().proxy(format!("http://{free}"));
     let error = options.connect("nats.invalid").await.unwrap_err();
     assert!(matches!(proxy_error(&error), ProxyError::Unreachable(_)), "{error:?}");
-    assert!(chain(&error).contains(&format!("the proxy could not be reached: {free}")), "{error}");
+    assert!(chain(&error).contains(&format!("proxy unreachable: {free}")), "{error}");
 }

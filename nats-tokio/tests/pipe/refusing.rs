@@ -19,10 +19,7 @@ async fn a_subscription_that_is_refused_for_another_reason_ends() {
         assert_eq!(subscriber.ended(), Some(EndReason::Refused));
         let event = events.next().await.unwrap();
         assert!(matches!(&event, Event::ServerError { subject: None, .. }), "{event:?}");
-        assert_eq!(
-            event.to_string(),
-            format!("the server refused something: {}", &text[6..text.len() - 1])
-        );
+        assert_eq!(event.to_string(), format!("server error: {}", &text[6..text.len() - 1]));
         // The next ones are asked after.
         let mut second = client.subscribe("b").await.unwrap();
         let third = client.subscribe("c").await.unwrap();
@@ -50,7 +47,7 @@ async fn it_is_told_which_may_be_missing() {
     assert_eq!(*may_be, [(a.sid(), "a".to_owned()), (b.sid(), "b q".to_owned())]);
     assert_eq!(
         missing.to_string(),
-        "the server refused a subscription, which is one of a (1) b q (2): maximum subscriptions \
+        "subscription refused, one of a (1) b q (2): maximum subscriptions \
          exceeded"
     );
     assert_eq!((a.ended(), b.ended()), (None, None));

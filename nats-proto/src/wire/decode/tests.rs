@@ -263,11 +263,11 @@ fn a_line_may_be_as_long_as_the_limit() {
     let fits = b"MSG 90123456 1 0\r\n\r\n";
     assert_eq!(lines::<FromServer>(fits, limits), [message(1, "90123456", "", "", "")]);
     for too_long in [&b"MSG 901234567 1 0\r\n\r\n"[..], b"PING             \n"] {
-        let expected = ["error: the control line is too long"];
+        let expected = ["error: control line too long"];
         assert_eq!(lines::<FromServer>(too_long, limits), expected);
     }
     // Without an end it is an error as soon as it is too long.
-    assert_eq!(lines::<FromServer>(&[b'x'; 18], limits), ["error: the control line is too long"]);
+    assert_eq!(lines::<FromServer>(&[b'x'; 18], limits), ["error: control line too long"]);
     assert_eq!(lines::<FromServer>(&[b'x'; 17], limits), [""; 0]);
 }
 
@@ -283,10 +283,7 @@ fn info_of_any_length_through_a_small_buffer() {
 
     let endless = [&b"INFO "[..], &[b' '; 200]].concat();
     let limits = Limits { info: 100, ..limits };
-    assert_eq!(
-        tell::<FromServer>(&endless, [], limits).lines,
-        ["error: the control line is too long"]
-    );
+    assert_eq!(tell::<FromServer>(&endless, [], limits).lines, ["error: control line too long"]);
 }
 
 #[test]
@@ -312,7 +309,7 @@ fn a_message_that_is_too_long_is_passed_over_and_reported() {
     for broken in [&b"MSG a 7 11\r\n01234567890x\n"[..], b"MSG a 7 11\r\n01234567890\rx"] {
         assert_eq!(
             lines::<FromServer>(broken, limits),
-            [oversized(7, b"a", 11), "error: the payload is not followed by a line end".into()]
+            [oversized(7, b"a", 11), "error: payload not followed by CRLF".into()]
         );
     }
 }
@@ -374,12 +371,9 @@ fn a_long_error_is_cut_short_and_others_are_errors() {
     );
     let endless = [&b"-ERR '"[..], &[b'x'; 80]].concat();
     let told = tell::<FromServer>(&endless, [], limits).lines;
-    assert_eq!(told[1..], ["error: the control line is too long"]);
+    assert_eq!(told[1..], ["error: control line too long"]);
     let junk = [b'P'; 24];
-    assert_eq!(
-        tell::<FromServer>(&junk, [], limits).lines,
-        ["error: the control line is too long"]
-    );
+    assert_eq!(tell::<FromServer>(&junk, [], limits).lines, ["error: control line too long"]);
 }
 
 /// A message line taken apart with the standard library.

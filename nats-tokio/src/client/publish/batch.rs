@@ -190,8 +190,8 @@ impl fmt::Debug for PublishBatch<'_> {
 impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
-            Some(index) => write!(f, "message {index} of the batch cannot be published"),
-            None => f.write_str("the batch cannot be published"),
+            Some(index) => write!(f, "message {index} of the batch was not published"),
+            None => f.write_str("the batch was not published"),
         }
     }
 }

@@ -147,10 +147,10 @@ impl Default for PullConfig {
 impl fmt::Display for PullConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoMessages => "a consumer without room for a message",
-            Self::ExpiresTooSoon => "a pull ends in less than a second",
+            Self::NoMessages => "no room for a message",
+            Self::ExpiresTooSoon => "a pull expires in less than a second",
             Self::Heartbeat => {
-                "the heartbeat is not between 1 ms and half of the time after which a pull ends"
+                "the idle heartbeat is not between 1 ms and half of the expiry of a pull"
             }
         })
     }

@@ -179,7 +179,7 @@ impl fmt::Display for NotStored {
             Self::NoResponders => f.write_str("no responders"),
             Self::TooBusy => f.write_str("too many requests"),
             Self::Unavailable(code) => write!(f, "JetStream is unavailable ({code})"),
-            Self::Rejected(code) => write!(f, "the stream refuses the message ({code})"),
+            Self::Rejected(code) => write!(f, "the stream rejected the message ({code})"),
         }
     }
 }
@@ -208,7 +208,7 @@ impl fmt::Display for MayBeStored {
                 );
             }
             Self::NoResponders => "an earlier attempt may have been, the last had no responders",
-            Self::WindowOver => "the stream's duplicate window is over",
+            Self::WindowOver => "the stream's duplicate window has passed",
         })
     }
 }
