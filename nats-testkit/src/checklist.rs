@@ -1,6 +1,6 @@
 //! The checklist: 21 situations that a client has to be able to deal with, and a run for each.
 //!
-//! A client's tests implement [`Driver`](crate::Driver) and ask for all of them:
+//! A client's tests implement [`Driver`] and ask for all of them:
 //!
 //! ```text
 //! #[test]

@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::lock;
+use crate::sync::lock;
 
 /// A clock that stands still until it is moved. Its clones show the same time.
 ///

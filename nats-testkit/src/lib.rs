@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod checklist;
 mod clock;
@@ -6,14 +7,13 @@ mod driver;
 mod executor;
 #[cfg(feature = "futures-io")]
 mod futures_io;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod network;
 mod server;
+mod sync;
 #[cfg(feature = "tokio")]
 mod tokio;
-
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 pub use clock::Clock;
 pub use clock::Sleep;
@@ -36,8 +36,3 @@ pub use server::Login;
 pub use server::Message;
 pub use server::Op;
 pub use server::Script;
-
-/// Locks, also after a panic of another thread: the state is consistent whenever the lock is free.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

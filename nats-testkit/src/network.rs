@@ -19,9 +19,9 @@ pub use pipe::Pipe;
 use self::world::Mood;
 use self::world::ServerState;
 use self::world::World;
-use crate::lock;
 use crate::server::Message;
 use crate::server::Script;
+use crate::sync::lock;
 
 /// Servers in memory, and whoever is connected to them. Its clones are the same network.
 ///

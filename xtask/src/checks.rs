@@ -41,6 +41,7 @@ pub(crate) fn lint() -> Outcome {
     }
     let deny = ["--", "--deny", "warnings"];
     run(cargo(&["clippy", "--quiet", "--package", "nats-proto"]).args(deny))?;
+    run(cargo(&["clippy", "--quiet", "--package", "nats-testkit"]).args(deny))?;
     run(cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--all-features"]).args(deny))?;
     for features in ["", "tls", "aws-lc-rs", "websocket", "proxy", "tracing"] {
         run(cargo(&["clippy", "--quiet", "--package", "nats-tokio", "--no-default-features"])

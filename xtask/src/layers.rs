@@ -105,6 +105,18 @@ const CRATES: &[Crate] = &[
         ],
         exceptions: &[],
     },
+    Crate {
+        name: "nats-testkit",
+        layers: &[
+            Layer { name: "base", modules: &["sync", "clock"] },
+            Layer { name: "server", modules: &["server"] },
+            Layer { name: "network", modules: &["network", "tokio", "futures_io"] },
+            Layer { name: "driver", modules: &["driver", "executor"] },
+            Layer { name: "checklist", modules: &["checklist"] },
+            Layer { name: "top", modules: &["guide"] },
+        ],
+        exceptions: &[],
+    },
 ];
 
 /// Checks the crates that have layers.

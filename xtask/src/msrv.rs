@@ -16,6 +16,7 @@ const BUILDS: &[(&str, &str, Option<&str>)] = &[
     ("nats-proto", "alloc,bytes,defmt,jetstream,nkeys,simd", None),
     // Not `aws-lc-rs`, which is C for the most part.
     ("nats-tokio", "nkeys,proxy,ring,tls,tracing,websocket", None),
+    ("nats-testkit", "tokio,futures-io", None),
     ("nats-embassy", "defmt,nal,nkeys,rsa,tls", None),
     ("nats-embassy", "ethernet,ipv4,ipv6", Some("1.91")),
 ];

@@ -1,6 +1,6 @@
 //! The packages as they would be published: complete, and sufficient to build and to test them.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::Outcome;
 use crate::run::cargo;
@@ -9,7 +9,7 @@ use crate::run::run;
 use crate::run::target;
 
 /// What is published, each after what it needs.
-pub(crate) const PACKAGES: &[&str] = &["nats-proto", "nats-embassy", "nats-tokio"];
+pub(crate) const PACKAGES: &[&str] = &["nats-proto", "nats-embassy", "nats-tokio", "nats-testkit"];
 
 /// What each has in it besides its sources.
 const FILES: &[&str] = &["Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
@@ -30,18 +30,23 @@ pub(crate) fn package() -> Outcome {
         if let Some(file) = missing {
             return Err(format!("there is no {file} in the package {package}"));
         }
-        check_tests(&folder(package), &folder("nats-proto"))?;
+        check_tests(package, &folder)?;
     }
     Ok(())
 }
 
 /// That the tests in a package need no file that is not in it.
-fn check_tests(package: &Path, core: &Path) -> Outcome {
+fn check_tests(package: &str, folder: &impl Fn(&str) -> PathBuf) -> Outcome {
     let mut check = cargo(&["check", "--quiet", "--tests", "--all-features", "--manifest-path"]);
-    check.arg(package.join("Cargo.toml")).arg("--target-dir").arg(target());
-    if package != core {
-        // It is not in the registry yet.
-        check.arg("--config").arg(format!("patch.crates-io.nats-proto.path={core:?}"));
+    check.arg(folder(package).join("Cargo.toml")).arg("--target-dir").arg(target());
+    // They are not in the registry yet.
+    let needed: &[&str] = match package {
+        "nats-proto" => &[],
+        "nats-testkit" => &["nats-proto", "nats-tokio"],
+        _ => &["nats-proto"],
+    };
+    for name in needed {
+        check.arg("--config").arg(format!("patch.crates-io.{name}.path={:?}", folder(name)));
     }
     run(&mut check)
 }

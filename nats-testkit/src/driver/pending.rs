@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use crate::lock;
+use crate::sync::lock;
 
 /// The outcome of an operation, once it is known.
 #[derive(Debug)]
