@@ -108,9 +108,7 @@ impl Client {
         let mut state = self.shared.lock();
         match state.publish(message) {
             Ok(()) => {
-                if let Some(id) = request {
-                    state.requests.note_sent(id);
-                }
+                request.into_iter().for_each(|id| state.requests.note_sent(id));
                 drop(state);
                 self.shared.wake();
                 Poll::Ready(Ok(()))

@@ -40,10 +40,15 @@ pub struct Driver<N: Network> {
     network: Arc<N>,
     shared: Arc<Shared>,
     options: Options,
-    link: Link<N::Stream>,
-    /// Which connection `link` and the buffers belong to.
-    connection: u32,
     timer: Option<(Instant, BoxFuture<()>)>,
+    connection: Connection<N::Stream>,
+}
+
+/// What belongs to one connection, and goes with it.
+struct Connection<S> {
+    /// Its number, which the session gives.
+    number: u32,
+    link: Link<S>,
     decoder: Decoder<FromServer>,
     /// What was read, and not decoded yet: the first `filled` bytes.
     input: Vec<u8>,
@@ -61,20 +66,8 @@ enum Link<S> {
 
 impl<N: Network> Driver<N> {
     pub(crate) fn new(network: Arc<N>, shared: Arc<Shared>, options: Options) -> Self {
-        let limits = Limits { frame: options.max_message, ..Limits::DEFAULT };
-        Self {
-            network,
-            shared,
-            options,
-            link: Link::None,
-            connection: 0,
-            timer: None,
-            decoder: Decoder::new(limits),
-            input: vec![0; INPUT],
-            filled: 0,
-            output: Vec::new(),
-            written: 0,
-        }
+        let connection = Connection::new(0, &options);
+        Self { network, shared, options, timer: None, connection }
     }
 
     /// Does what the session asks for, once. Pending if there is nothing to do.
@@ -87,8 +80,8 @@ impl<N: Network> Driver<N> {
         self.forget_connection(&mut state);
         let (phase, deadline) = state.settle(now, cx.waker(), &mut deliveries);
         self.forget_connection(&mut state);
-        if self.output.is_empty() {
-            std::mem::swap(&mut self.output, &mut state.output);
+        if self.connection.output.is_empty() {
+            std::mem::swap(&mut self.connection.output, &mut state.output);
         }
         drop(state);
         events.into_iter().map(Notice::Session).for_each(&mut self.options.on_notice);
@@ -110,12 +103,9 @@ impl<N: Network> Driver<N> {
 
     /// What belongs to a connection that is over goes with it.
     fn forget_connection(&mut self, state: &mut State) {
-        if self.connection != state.session.connection() {
-            self.connection = state.session.connection();
-            self.link = Link::None;
-            self.decoder = Decoder::new(self.decoder.limits());
-            (self.filled, self.written) = (0, 0);
-            self.output.clear();
+        let number = state.session.connection();
+        if self.connection.number != number {
+            self.connection = Connection::new(number, &self.options);
             state.output.clear();
         }
     }
@@ -129,15 +119,15 @@ impl<N: Network> Driver<N> {
     }
 
     fn dial(&mut self, cx: &mut Context<'_>) -> bool {
-        if matches!(self.link, Link::None) {
+        if matches!(self.connection.link, Link::None) {
             let state = self.shared.lock();
             let Some(server) = state.session.target() else { return false };
-            self.link = Link::Dialing(self.network.dial(&server));
+            self.connection.link = Link::Dialing(self.network.dial(&server));
         }
-        let Link::Dialing(dialing) = &mut self.link else { return false };
+        let Link::Dialing(dialing) = &mut self.connection.link else { return false };
         match dialing.as_mut().poll(cx) {
             Poll::Ready(Ok(stream)) => {
-                self.link = Link::Open(stream);
+                self.connection.link = Link::Open(stream);
                 self.shared.lock().session.handle_open();
                 true
             }
@@ -153,7 +143,7 @@ impl<N: Network> Driver<N> {
         let written = self.shared.lock().session.log_in(&client, &auth, &mut part);
         match written {
             Ok(len) => {
-                self.output.extend(part.iter().take(len));
+                self.connection.output.extend(part.iter().take(len));
                 true
             }
             Err(_) => self.lost(DisconnectReason::Auth),
@@ -161,18 +151,19 @@ impl<N: Network> Driver<N> {
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        let Link::Open(stream) = &mut self.link else { return false };
-        let rest = self.output.get(self.written..).unwrap_or_default();
+        let Connection { link, output, written, .. } = &mut self.connection;
+        let Link::Open(stream) = link else { return false };
+        let rest = output.get(*written..).unwrap_or_default();
         if rest.is_empty() {
             return false;
         }
         match Pin::new(stream).poll_write(cx, rest) {
             Poll::Ready(Ok(0) | Err(_)) => self.lost(DisconnectReason::Io),
             Poll::Ready(Ok(len)) => {
-                self.written += len;
-                if self.written == self.output.len() {
-                    self.output.clear();
-                    self.written = 0;
+                *written += len;
+                if *written == output.len() {
+                    output.clear();
+                    *written = 0;
                 }
                 true
             }
@@ -181,12 +172,13 @@ impl<N: Network> Driver<N> {
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        let Link::Open(stream) = &mut self.link else { return false };
-        let room = self.input.get_mut(self.filled..).unwrap_or_default();
+        let Connection { link, input, filled, .. } = &mut self.connection;
+        let Link::Open(stream) = link else { return false };
+        let room = input.get_mut(*filled..).unwrap_or_default();
         match Pin::new(stream).poll_read(cx, room) {
             Poll::Ready(Ok(0)) => self.lost(DisconnectReason::Closed),
             Poll::Ready(Ok(len)) => {
-                self.filled += len;
+                *filled += len;
                 self.decode()
             }
             Poll::Ready(Err(_)) => self.lost(DisconnectReason::Io),
@@ -197,15 +189,15 @@ impl<N: Network> Driver<N> {
     /// Deals with all that was read, under one lock.
     fn decode(&mut self) -> bool {
         let now = self.network.now();
-        let input = std::mem::take(&mut self.input);
+        let Connection { decoder, input, filled, .. } = &mut self.connection;
         let (mut notices, mut deliveries) = (Vec::new(), Vec::new());
         let (mut at, mut need) = (0, 0);
         let mut state = self.shared.lock();
         // What stands behind the end of a connection, or before TLS, is for nobody.
         while state.session.phase() == Phase::Exchange
-            && let Some(bytes) = input.get(at..self.filled)
+            && let Some(bytes) = input.get(at..*filled)
         {
-            match self.decoder.decode(bytes) {
+            match decoder.decode(bytes) {
                 Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {
                     if let Some(event) = state.session.handle_control(op, now) {
                         state.requests.handle_event(&event);
@@ -237,13 +229,12 @@ impl<N: Network> Driver<N> {
         drop(state);
         notices.into_iter().for_each(&mut self.options.on_notice);
         deliveries.into_iter().for_each(Delivery::make);
-        self.input = input;
-        self.input.copy_within(at..self.filled, 0);
-        self.filled -= at;
+        input.copy_within(at..*filled, 0);
+        *filled -= at;
         // As much as the frame needs, and no more than that for longer than it takes.
-        let len = (self.filled + need).max(INPUT);
-        self.input.resize(len, 0);
-        self.input.shrink_to(len);
+        let len = (*filled + need).max(INPUT);
+        input.resize(len, 0);
+        input.shrink_to(len);
         true
     }
 
@@ -262,6 +253,21 @@ impl<N: Network> Driver<N> {
             self.timer = None;
         }
         if is_due { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+impl<S> Connection<S> {
+    fn new(number: u32, options: &Options) -> Self {
+        let limits = Limits { frame: options.max_message, ..Limits::DEFAULT };
+        Self {
+            number,
+            link: Link::None,
+            decoder: Decoder::new(limits),
+            input: vec![0; INPUT],
+            filled: 0,
+            output: Vec::new(),
+            written: 0,
+        }
     }
 }
 
@@ -296,6 +302,7 @@ impl<N: Network> Drop for Driver<N> {
 
 impl<N: Network> fmt::Debug for Driver<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("connection", &self.connection).finish_non_exhaustive()
+        let number = self.connection.number;
+        f.debug_struct("Driver").field("connection", &number).finish_non_exhaustive()
     }
 }

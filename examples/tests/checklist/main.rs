@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod blocking;
+#[path = "../../../nats-proto/docs/driver/checklist/driver.rs"]
+mod driver;
+#[path = "../../../nats-proto/docs/driver/checklist/network.rs"]
+mod network;
 
+use driver::BlockingDriver;
+// The chapter of nats-proto shows the files of the driver and of this test as those of a crate of its own.
+use nats_examples::blocking as my_driver;
 use nats_testkit::checklist;
-
-use blocking::BlockingDriver;
 
 #[test]
 fn blocking_passes() {

@@ -162,7 +162,7 @@ impl<R, L: Table<Slot<PendingRequest<R>>> + Default> Default for PendingRequests
 impl<R> GrowableRequests<R> {
     /// Up to `max` requests at a time.
     #[must_use]
-    pub fn with_max(max: usize) -> Self {
+    pub const fn with_max(max: usize) -> Self {
         Self::new(crate::storage::Capped::new(max))
     }
 }

@@ -1,4 +1,4 @@
-//! The network of `blocking`, in memory.
+// The network of the client, in memory.
 
 use std::future::Future;
 use std::io;
@@ -10,13 +10,14 @@ use std::task::Poll;
 use std::task::Waker;
 use std::time::Duration;
 
-use nats_examples::blocking;
 use nats_proto::Instant;
 use nats_proto::ServerUrl;
 use nats_testkit::Clock;
 use nats_testkit::Dial;
 use nats_testkit::Network;
 use nats_testkit::Pipe;
+
+use crate::my_driver;
 
 /// Where the client would wait, the clock jumps: nothing else happens meanwhile.
 pub(crate) struct PipeNetwork {
@@ -40,7 +41,7 @@ impl PipeNetwork {
     }
 }
 
-impl blocking::Network for PipeNetwork {
+impl my_driver::Network for PipeNetwork {
     fn now(&self) -> Instant {
         Instant::from_millis(self.clock.now().as_millis().try_into().unwrap())
     }

@@ -1,7 +1,5 @@
-//! The client of `blocking` as the checklist drives it: on one thread, with a clock that jumps where the
-//! client would wait.
-
-mod network;
+// The client as the checklist drives it: on one thread, with a clock that jumps where the client would
+// wait.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -9,11 +7,6 @@ use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use nats_examples::blocking::Client;
-use nats_examples::blocking::FlushNumber;
-use nats_examples::blocking::Incoming;
-use nats_examples::blocking::Login;
-use nats_examples::blocking::NotRequested;
 use nats_proto::Filter;
 use nats_proto::Instant;
 use nats_proto::QueueGroup;
@@ -37,7 +30,12 @@ use nats_testkit::Options;
 use nats_testkit::Pending;
 use nats_testkit::Resolver;
 
-use network::PipeNetwork;
+use crate::my_driver::Client;
+use crate::my_driver::FlushNumber;
+use crate::my_driver::Incoming;
+use crate::my_driver::Login;
+use crate::my_driver::NotRequested;
+use crate::network::PipeNetwork;
 
 pub(crate) struct BlockingDriver {
     clock: Clock,
