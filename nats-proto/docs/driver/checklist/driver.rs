@@ -142,7 +142,7 @@ fn received(message: &nats_proto::Message<Vec<u8>>) -> Message {
     message.reply().into_iter().fold(received, |received, reply| received.reply(reply))
 }
 
-fn refused(refused: Refused) -> Failure {
+const fn refused(refused: Refused) -> Failure {
     match refused {
         Refused::Offline => Failure::Disconnected,
         Refused::Closed => Failure::Closed,
