@@ -84,8 +84,10 @@ pub use publishing::Admission;
 pub use publishing::Gate;
 pub use publishing::Offline;
 pub use publishing::Refused;
+pub use servers::AddServerError;
 pub use servers::PoolServer;
 pub use servers::Server;
+pub use servers::UserInfo;
 pub use subscriptions::Subscription;
 pub use timers::Timer;
 

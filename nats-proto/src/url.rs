@@ -182,6 +182,19 @@ impl<'a> ServerUrl<'a> {
         self.scheme
     }
 
+    /// Whether there is a user's name, a password or a token in it.
+    #[must_use]
+    pub const fn has_user_info(&self) -> bool {
+        self.user.is_some() || self.password.is_some()
+    }
+
+    /// The same address without the user's name, password or token: for a session, which keeps no
+    /// secrets.
+    #[must_use]
+    pub const fn without_user_info(self) -> Self {
+        Self { user: None, password: None, ..self }
+    }
+
     /// The same place, connected to in another way.
     #[must_use]
     pub(crate) const fn with_scheme(self, scheme: Scheme) -> Self {

@@ -1,10 +1,12 @@
 //! The servers of a session, as the application sees them.
 
+mod error;
 mod pool;
 mod server;
 
 use core::time::Duration;
 
+pub use error::AddServerError;
 pub use server::PoolServer;
 pub use server::Server;
 
@@ -19,19 +21,63 @@ use super::Session;
 use super::State;
 use super::Timer;
 use super::store::Store;
-use crate::error::Full;
 use crate::time::Instant;
 use crate::url::ServerUrl;
 
+/// Whether the addresses of servers may have a user's name, a password or a token in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum UserInfo {
+    /// They may not: it is an error.
+    Refuse,
+    /// They may, and the driver keeps them: the session does not.
+    Allow,
+}
+
 impl<S: Store> Session<S> {
-    /// Adds a server to those that [`connect`](Self::connect) tries; nothing if it is known. The
-    /// credentials in the URL are not kept.
+    /// Adds a server to those that [`connect`](Self::connect) tries; nothing if it is known.
+    ///
+    /// A session keeps no secrets, and a URL with a user's name, a password or a token would promise
+    /// that they are sent: a driver that keeps them itself takes them
+    /// [out of it](ServerUrl::without_user_info). They are those of the server with
+    /// [`target_number`](Self::target_number) when there is a challenge.
     ///
     /// # Errors
     ///
-    /// [`Full`] if the table is full, or the address too long for it.
-    pub fn add_server(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
+    /// [`AddServerError`]; nothing is added then.
+    pub fn add_server(&mut self, url: &ServerUrl<'_>) -> Result<(), AddServerError> {
+        if url.has_user_info() {
+            return Err(AddServerError::UserInfo);
+        }
         self.pool.add(url)
+    }
+
+    /// Adds the servers in a [list](ServerUrl::list).
+    ///
+    /// # Errors
+    ///
+    /// [`AddServerError`]. If an address is invalid, or has credentials in it that are not allowed,
+    /// none is added; if there is no room for one, those before it are.
+    pub fn add_servers(&mut self, list: &str, user_info: UserInfo) -> Result<(), AddServerError> {
+        for url in ServerUrl::list(list) {
+            if url?.has_user_info() && user_info == UserInfo::Refuse {
+                return Err(AddServerError::UserInfo);
+            }
+        }
+        for url in ServerUrl::list(list).flatten() {
+            self.pool.add(&url)?;
+        }
+        Ok(())
+    }
+
+    /// Which of the servers that were added the [`target`](Self::target) is, from 0: in the order of
+    /// [`add_server`](Self::add_server), and those of [`add_servers`](Self::add_servers) one by one,
+    /// since the beginning, or the last [`remove_servers`](Self::remove_servers). If the same server
+    /// was added twice, it is the first. `None` for one that another server told of.
+    ///
+    /// So a driver finds what it knows of that server: credentials, a certificate.
+    pub fn target_number(&self) -> Option<usize> {
+        self.pool.current_number().map(usize::from)
     }
 
     /// Starts to connect: to one server after the other, in random order, until one takes us.

@@ -1,3 +1,4 @@
+mod adding;
 mod confirming;
 mod connecting;
 mod defaults;
@@ -44,7 +45,8 @@ impl<S: Store<Recipient = u8>> World<S> {
     fn new(config: Config, servers: &[&str]) -> Self {
         let mut session = Session::new(config, RngSeed([5; 16]));
         for server in servers {
-            session.add_server(&ServerUrl::new(server).unwrap()).unwrap();
+            let url = ServerUrl::new(server).unwrap().without_user_info();
+            session.add_server(&url).unwrap();
         }
         Self { session, now: Instant::from_millis(1_000), decoder: Decoder::default() }
     }

@@ -132,7 +132,9 @@ impl Client {
         let dialer = options.dialer()?;
         let mut session = Session::new(options.config, RngSeed(entropy()?));
         for server in &servers {
-            session.add_server(server).map_err(|_| ConnectError::TooManyServers)?;
+            session
+                .add_server(&server.without_user_info())
+                .map_err(|_| ConnectError::TooManyServers)?;
         }
         let prefix =
             Subject::new(&options.inbox_prefix).map_err(ConnectError::InvalidInboxPrefix)?;

@@ -53,7 +53,10 @@ impl Client {
         control.url_credentials = UrlCredentials::new(&servers);
         control.session.remove_servers();
         for server in &servers {
-            control.session.add_server(server).map_err(|_| ConnectError::TooManyServers)?;
+            control
+                .session
+                .add_server(&server.without_user_info())
+                .map_err(|_| ConnectError::TooManyServers)?;
         }
         control.note_servers();
         Ok(())

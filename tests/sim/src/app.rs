@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use nats_proto::session;
 use nats_proto::session::EndReason;
-use nats_proto::session::FlushId;
 
 use crate::body;
 use crate::checks::Checks;
@@ -69,7 +69,8 @@ impl Wanted {
 /// A flush that was asked for.
 #[derive(Debug)]
 pub(crate) struct Flush {
-    pub(crate) id: FlushId,
+    pub(crate) flush: session::Flush,
+    /// The link that it was begun on.
     pub(crate) link: u32,
     /// How many messages were handed to the link before.
     pub(crate) handed: usize,

@@ -15,8 +15,9 @@ use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Store;
 use nats_proto::session::CloseReason;
+use nats_proto::session::Confirmations;
+use nats_proto::session::Phase;
 use nats_proto::session::Session;
-use nats_proto::session::Step;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
 
@@ -79,7 +80,9 @@ pub struct World<S: Store<Recipient = Recipient>> {
     output: Vec<u8>,
     memory: Vec<u8>,
     held: VecDeque<u64>,
-    wants_finish: bool,
+    /// The number of the attempt that `line` belongs to.
+    attempt: u32,
+    confirmations: Confirmations,
     /// The subscriptions that the connection was made again with.
     resubscribing: Vec<u64>,
     stopped: Option<CloseReason>,
@@ -178,7 +181,8 @@ impl<S: Store<Recipient = Recipient>> World<S> {
             output: Vec::new(),
             memory: Vec::new(),
             held: VecDeque::new(),
-            wants_finish: false,
+            attempt: 0,
+            confirmations: Confirmations::new(),
             resubscribing: Vec::new(),
             stopped: None,
         };
@@ -222,8 +226,8 @@ impl<S: Store<Recipient = Recipient>> World<S> {
 
     /// Why the session is over, if it is.
     pub fn stop(&self) -> Option<CloseReason> {
-        match self.session.step() {
-            Step::Stop(stop) => Some(stop),
+        match self.session.phase() {
+            Phase::Closed(stop) => Some(stop),
             _ => None,
         }
     }
@@ -308,7 +312,8 @@ impl<S: Store<Recipient = Recipient>> World<S> {
         is_busy |= self.follow();
         is_busy |= self.send();
         is_busy |= self.carry();
-        self.check_flushes();
+        is_busy |= self.check_flushes();
+        self.check_confirmed();
         is_busy
     }
 

@@ -2,10 +2,11 @@
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
+use super::AddServerError;
 use super::PoolServer;
 use super::Server;
+use super::server::NO_NUMBER;
 use super::server::hash;
-use crate::error::Full;
 use crate::rng::Rng;
 use crate::session::settings::MIN_DELAY;
 use crate::session::settings::Settings;
@@ -32,6 +33,8 @@ pub(in crate::session) struct Pool<S: Store> {
     changes: u32,
     /// How many servers that others told of there was no room for.
     left_out: u32,
+    /// How many servers the application has added.
+    added: u16,
 }
 
 impl<S: Store> Pool<S> {
@@ -39,24 +42,38 @@ impl<S: Store> Pool<S> {
     pub(in crate::session) const HAS_CHOICE: bool = S::MAX_SERVERS > 1;
 
     pub(in crate::session) fn new() -> Self {
-        Self { servers: S::Servers::default(), name: S::Text::default(), changes: 0, left_out: 0 }
+        Self {
+            servers: S::Servers::default(),
+            name: S::Text::default(),
+            changes: 0,
+            left_out: 0,
+            added: 0,
+        }
     }
 
-    /// Adds a server of the application's.
-    pub(in crate::session) fn add(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
+    /// Adds a server of the application's. The first of those with the same address counts.
+    pub(in crate::session) fn add(&mut self, url: &ServerUrl<'_>) -> Result<(), AddServerError> {
+        let number = self.added;
         if let Some(known) = self.find_mut(url) {
+            if known.is_unwanted || known.is_discovered {
+                known.number = number;
+            }
             known.is_discovered = false;
             known.is_unwanted = false;
             if core::mem::take(&mut known.is_given_up) {
                 (known.failures, known.setbacks, known.refusal) = (0, 0, None);
                 self.changes = self.changes.wrapping_add(1);
             }
-            return Ok(());
+        } else {
+            match self.push(url, false) {
+                Err(AddServerError::Full) if self.remove_last(|server| server.is_given_up) => {
+                    self.push(url, false)?;
+                }
+                result => result?,
+            }
         }
-        match self.push(url, false) {
-            Err(Full) if self.remove_last(|server| server.is_given_up) => self.push(url, false),
-            result => result,
-        }
+        self.added = number.saturating_add(1);
+        Ok(())
     }
 
     /// Removes all servers, but the first one only with its connection.
@@ -69,6 +86,7 @@ impl<S: Store> Pool<S> {
         if let Some(first) = self.first_mut() {
             first.is_unwanted = true;
         }
+        self.added = 0;
     }
 
     /// Puts the servers in the order in which they are to be tried.
@@ -251,13 +269,13 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    fn discover(&mut self, url: &ServerUrl<'_>) -> Result<(), Full> {
+    fn discover(&mut self, url: &ServerUrl<'_>) -> Result<(), AddServerError> {
         let is_full = || {
             let discovered = self.servers.as_ref().iter().filter(|server| server.is_discovered);
             discovered.count() >= MAX_DISCOVERED
         };
         if url.host().len() > MAX_HOST || (S::MAX_SERVERS > MAX_DISCOVERED && is_full()) {
-            return Err(Full);
+            return Err(AddServerError::Full);
         }
         self.push(url, true)
     }
@@ -324,6 +342,12 @@ impl<S: Store> Pool<S> {
         first.filter(|first| !first.is_given_up).and_then(Server::url)
     }
 
+    /// Which of the application's servers the first one is.
+    pub(in crate::session) fn current_number(&self) -> Option<u16> {
+        let first = self.servers.as_ref().first().filter(|first| !first.is_given_up);
+        first.map(|first| first.number).filter(|number| *number != NO_NUMBER)
+    }
+
     pub(in crate::session) fn has_current(&self) -> bool {
         self.servers.as_ref().first().is_some_and(|first| !first.is_given_up)
     }
@@ -385,14 +409,14 @@ impl<S: Store> Pool<S> {
         self.servers.as_mut().iter_mut().find(is_it)
     }
 
-    fn push(&mut self, url: &ServerUrl<'_>, is_discovered: bool) -> Result<(), Full> {
+    fn push(&mut self, url: &ServerUrl<'_>, is_discovered: bool) -> Result<(), AddServerError> {
         let mut address = S::Text::default();
-        url.encode(&mut address)?;
+        url.encode(&mut address).map_err(|_| AddServerError::AddressTooLong)?;
         // Servers that tell of each other by turns, and let nobody in, are not to be tried by turns
         // without a pause: one that was told of waits as long as the one that told.
         let teller = self.servers.as_ref().first().filter(|_| is_discovered);
         let not_before = teller.map(|teller| teller.not_before).unwrap_or_default();
-        self.servers.push(Server {
+        let server = Server {
             address,
             hash: hash(url),
             failures: 0,
@@ -400,12 +424,14 @@ impl<S: Store> Pool<S> {
             not_before,
             refusal: None,
             is_discovered,
+            number: if is_discovered { NO_NUMBER } else { self.added },
             is_listed: is_discovered,
             is_left: false,
             is_tried: false,
             is_unwanted: false,
             is_given_up: false,
-        })?;
+        };
+        self.servers.push(server).map_err(|_| AddServerError::Full)?;
         self.changes = self.changes.wrapping_add(1);
         Ok(())
     }

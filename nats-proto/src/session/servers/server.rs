@@ -21,6 +21,8 @@ pub struct Server<T> {
     /// Why it refused the credentials the last time.
     pub(super) refusal: Option<ErrorKind>,
     pub(super) is_discovered: bool,
+    /// Which of those that the application has added it is; [`NO_NUMBER`] for a discovered one.
+    pub(super) number: u16,
     /// Whether the INFO that is being read tells of it.
     pub(super) is_listed: bool,
     /// Whether it was lost last, and the application may say when to try it again.
@@ -33,6 +35,9 @@ pub struct Server<T> {
     /// that those who tell of it do not bring it back.
     pub(super) is_given_up: bool,
 }
+
+/// That of a server which the application has not added.
+pub(super) const NO_NUMBER: u16 = u16::MAX;
 
 /// What a session knows of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

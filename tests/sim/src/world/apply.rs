@@ -7,7 +7,8 @@ use nats_proto::Filter;
 use nats_proto::QueueGroup;
 use nats_proto::Sid;
 use nats_proto::Store;
-use nats_proto::session::Step;
+use nats_proto::session;
+use nats_proto::session::Phase;
 use nats_proto::session::SubscribeError;
 
 use super::Conditions;
@@ -214,7 +215,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
             Err(error) => {
                 let is_true = match error {
                     SubscribeError::Full => self.session.subscriptions() >= crate::SUBSCRIPTIONS,
-                    SubscribeError::Draining => self.session.draining().is_some(),
+                    SubscribeError::Draining => self.session.is_draining(),
                     SubscribeError::Closed => self.stop().is_some(),
                     _ => false,
                 };
@@ -278,20 +279,13 @@ impl<S: Store<Recipient = Recipient>> World<S> {
     }
 
     pub(crate) fn flush(&mut self) {
-        let has_link = self.session.is_connected();
-        let id = self.session.flush();
-        self.checks.that(Invariant::TruthfulResult, id.is_none() || has_link, || {
-            "a flush without a connection".into()
-        });
-        if let (Some(id), Line::Open(link)) = (id, &self.line) {
-            let (number, handed) = (link.number, link.handed);
-            let sids = if link.peer.is_lame { Vec::new() } else { self.app.live_sids() };
-            self.app.flushes.push(Flush { id, link: number, handed, sids });
-        }
+        let sids = self.app.live_sids();
+        self.app.flushes.push(Flush { flush: session::Flush::new(), link: 0, handed: 0, sids });
+        self.check_flushes();
     }
 
     fn select_server(&mut self, number: u8, delay: u8) {
-        let is_waiting = matches!(self.session.step(), Step::Wait);
+        let is_waiting = self.session.phase() == Phase::Wait;
         let count = self.session.server_pool().count();
         let number = usize::from(number >> 1) % 4;
         let delay = Duration::from_millis(u64::from(delay) * 10);
@@ -314,17 +308,14 @@ impl<S: Store<Recipient = Recipient>> World<S> {
     /// The application ends the connection once all is sent.
     pub fn finish(&mut self) {
         let link = self.link().map_or(0, |link| link.number);
+        let outstanding = self.outstanding();
         self.app.has_finished = true;
         // Subscriptions are not waited for any more.
         self.app.has_drained = false;
-        self.app.has_closed |= !self.has_begun;
-        if self.session.is_connected() {
-            self.wants_finish = true;
-        } else {
-            // There is nothing on its way to anybody.
-            self.app.begin_to_drain(link);
-            self.session.finish(self.now);
-        }
+        let has_something = self.session.is_connected() || outstanding.unsent;
+        self.app.has_closed |= !(self.has_begun && has_something);
+        self.app.begin_to_drain(link);
+        self.session.close(outstanding, self.now);
     }
 
     /// The application gives up.

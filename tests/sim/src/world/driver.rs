@@ -4,17 +4,21 @@ use nats_proto::Headers;
 use nats_proto::Message;
 use nats_proto::Store;
 use nats_proto::Subject;
+use nats_proto::session::Auth;
+use nats_proto::session::ClientInfo;
 use nats_proto::session::DisconnectReason;
-use nats_proto::session::Draining;
 use nats_proto::session::EndReason;
 use nats_proto::session::Event;
-use nats_proto::session::Step;
+use nats_proto::session::Gate;
+use nats_proto::session::Outstanding;
+use nats_proto::session::Phase;
+use nats_proto::session::Refused;
 use nats_proto::session::Timer;
-use nats_proto::wire::Connect;
 use nats_proto::wire::Control;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::Publish;
+use nats_proto::wire::PublishLens;
 use nats_proto::wire::SendBuf;
 use nats_proto::wire::ServerOp;
 
@@ -59,47 +63,58 @@ impl<S: Store<Recipient = Recipient>> World<S> {
 
     /// Does what the session says.
     pub(super) fn follow(&mut self) -> bool {
-        match self.session.step() {
-            Step::Dial(server) => {
-                if let Line::None = self.line {
-                    let (host, port) = (server.host().to_owned(), server.port());
-                    self.note_attempt(&host);
-                    self.open(&host, port);
-                    return true;
+        let is_over = self.poll_drained();
+        is_over
+            | match self.session.phase() {
+                Phase::Dial(number) => self.dial(number),
+                Phase::Secure => {
+                    if self.rng.percent(10) {
+                        self.lose(DisconnectReason::Tls);
+                    } else if let Some(event) = self.session.handle_secured(0, self.now) {
+                        self.note(&event, false);
+                    }
+                    true
                 }
-                match self.opened() {
-                    Some(Ok(())) => self.begin(),
-                    Some(Err(reason)) => self.lose(reason),
-                    None => return false,
+                Phase::Login => self.log_in(),
+                Phase::Exchange => false,
+                Phase::Closed(stop) => {
+                    let is_new = self.stopped.is_none();
+                    if is_new {
+                        self.stopped = Some(stop);
+                        self.say(|| format!("stopped: {stop:?}"));
+                        self.check_stop(stop);
+                    }
+                    self.hang_up();
+                    self.release();
+                    is_new
                 }
-                true
-            }
-            Step::Secure(_) => {
-                if self.rng.percent(10) {
-                    self.lose(DisconnectReason::Tls);
-                } else {
-                    self.session.handle_secured(0, self.now);
+                Phase::Wait => {
+                    self.hang_up();
+                    false
                 }
-                true
             }
-            Step::Login(_) => self.log_in(),
-            Step::Exchange => self.finish_if_drained(),
-            Step::Stop(stop) => {
-                let is_new = self.stopped.is_none();
-                if is_new {
-                    self.stopped = Some(stop);
-                    self.say(|| format!("stopped: {stop:?}"));
-                    self.check_stop(stop);
-                }
-                self.hang_up();
-                self.release();
-                is_new
+    }
+
+    /// Opens a connection for an attempt.
+    fn dial(&mut self, number: u32) -> bool {
+        let is_begun = !matches!(self.line, Line::None);
+        if is_begun && self.attempt == number {
+            match self.opened() {
+                Some(Ok(())) => self.begin(),
+                Some(Err(cause)) => self.lose(cause),
+                None => return false,
             }
-            _ => {
-                self.hang_up();
-                false
-            }
+            return true;
         }
+        self.checks.that(Invariant::TruthfulResult, !is_begun, || {
+            format!("attempt {number} without an end of {}", self.attempt)
+        });
+        self.attempt = number;
+        let Some(server) = self.session.target() else { return false };
+        let (host, port) = (server.host().to_owned(), server.port());
+        self.note_attempt(&host);
+        self.open(&host, port);
+        true
     }
 
     /// The connection is open: nothing of an earlier one is left.
@@ -118,8 +133,9 @@ impl<S: Store<Recipient = Recipient>> World<S> {
     fn log_in(&mut self) -> bool {
         let room = self.room();
         self.memory.resize(room, 0);
-        let connect = Connect { name: Some("sim"), ..Connect::DEFAULT };
-        let len = self.session.login(&connect, &mut self.memory);
+        let client = ClientInfo::DEFAULT.name(Some("sim"));
+        let written = self.session.log_in(&client, &Auth::None, &mut self.memory);
+        let len = written.unwrap_or_default();
         self.output.extend_from_slice(self.memory.get(..len).unwrap_or_default());
         len > 0
     }
@@ -130,16 +146,16 @@ impl<S: Store<Recipient = Recipient>> World<S> {
 
     /// Writes control lines, and then what was held back.
     pub(super) fn send(&mut self) -> bool {
-        if !matches!(self.session.step(), Step::Exchange) {
+        if self.session.phase() != Phase::Exchange {
             return false;
         }
         let mut has_sent = self.pump();
         while self.may_publish()
             && let Some(id) = self.held.pop_front()
         {
-            self.put(id);
+            self.put(id, true);
             if self.is_flawed(Flaw::SendsHeldTwice) {
-                self.put(id);
+                self.put(id, true);
             }
             has_sent = true;
         }
@@ -154,8 +170,10 @@ impl<S: Store<Recipient = Recipient>> World<S> {
         // With less room than a line takes, a driver has to make some once all is written.
         let room = if self.output.is_empty() { self.room().max(LINE) } else { self.room() };
         self.memory.resize(room, 0);
+        let mark = self.mark();
         let mut out = SendBuf::new(&mut self.memory);
         let is_all = self.session.poll_transmit(&mut out).is_ok();
+        self.confirmations.note_transmit(&self.session, mark);
         let lines = out.as_ref();
         let has_sent = !lines.is_empty();
         let has_more = self.session.has_transmit();
@@ -188,7 +206,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
 
     /// The application publishes.
     pub(crate) fn publish(&mut self, subject: &'static str) {
-        if self.app.has_finished || self.stop().is_some() {
+        if self.session.publish_gate() == Gate::Closed {
             return;
         }
         if !self.is_flawed(Flaw::OvertakesSubscriptions) {
@@ -197,15 +215,15 @@ impl<S: Store<Recipient = Recipient>> World<S> {
         if self.held.len() < MAX_HELD {
             let id = self.messages.add(subject);
             if self.held.is_empty() && self.may_publish() {
-                self.put(id);
+                self.put(id, false);
             } else {
                 self.held.push_back(id);
             }
         }
     }
 
-    /// Encodes a message.
-    fn put(&mut self, id: u64) {
+    /// Publishes a message, which may have been kept for a connection.
+    fn put(&mut self, id: u64, is_kept: bool) {
         let Some(subject) = self.messages.subject(id) else { return };
         let body = Body::new(id);
         let headers = body.headers();
@@ -214,33 +232,60 @@ impl<S: Store<Recipient = Recipient>> World<S> {
             headers: Headers::from_bytes(&headers),
             ..Publish::new(Subject::from_static(subject), &body.payload)
         };
-        let is_fine = self.session.publish_limits().check(&publish).is_ok();
-        if !is_fine && !self.is_flawed(Flaw::IgnoresLimits) {
+        let result = match self.setup.flaw {
+            Some(Flaw::PublishesTooEarly | Flaw::OvertakesSubscriptions | Flaw::IgnoresLimits) => {
+                self.put_unasked(&publish)
+            }
+            _ if is_kept => {
+                let mut frame = Vec::new();
+                let _ = publish.encode(&mut frame);
+                let lens = PublishLens::of(&publish);
+                self.session.publish_encoded(&frame, lens, &mut self.output)
+            }
+            _ => self.session.publish(&publish, &mut self.output),
+        };
+        let is_true = matches!(result, Ok(()) | Err(Refused::Limits(_)));
+        self.checks
+            .that(Invariant::TruthfulResult, is_true, || format!("message {id}: {result:?}"));
+        if result.is_err() {
             return;
         }
         self.say(|| format!("> message {id} to {subject}"));
         let is_lame = self.link().is_some_and(|link| link.peer.is_lame);
         let behind = if is_lame { Vec::new() } else { self.app.live_sids() };
         self.messages.put_behind(id, behind);
-        let _ = publish.encode(&mut self.output);
         if let Some(link) = self.link_mut() {
             link.handed += 1;
         }
     }
 
-    /// Goes from draining subscriptions to flushing what was published.
-    fn finish_if_drained(&mut self) -> bool {
-        let has_arrived = self.session.draining() == Some(Draining::Arrived);
-        let is_possible =
-            self.session.is_ready() && self.held.is_empty() && !self.session.has_transmit();
-        let is_time = is_possible && (has_arrived || self.wants_finish);
-        if is_time {
-            self.wants_finish = false;
-            self.app.has_finished = true;
-            self.app.begin_to_drain(self.links);
-            self.session.finish(self.now);
+    /// Encodes a message without asking the session.
+    fn put_unasked(&mut self, publish: &Publish<'_>) -> Result<(), Refused> {
+        if !self.is_flawed(Flaw::IgnoresLimits) {
+            self.session.publish_limits().check(publish)?;
         }
-        is_time
+        Ok(publish.encode(&mut self.output)?)
+    }
+
+    /// Goes on with draining, or closing.
+    fn poll_drained(&mut self) -> bool {
+        let was_over = self.session.publish_gate() == Gate::Closed;
+        let is_over = self.session.poll_drained(self.outstanding());
+        let is_truly = self.session.publish_gate() == Gate::Closed;
+        self.checks.that(Invariant::TruthfulResult, is_over == is_truly, || {
+            format!("publishing is over: {is_over}, and {is_truly}")
+        });
+        is_over && !was_over
+    }
+
+    /// What arrives is dealt with at once.
+    pub(super) fn outstanding(&self) -> Outstanding {
+        Outstanding { undelivered: false, unsent: !self.held.is_empty() }
+    }
+
+    /// The number of the last message that was handed over, on any link.
+    fn mark(&self) -> u64 {
+        self.link().map_or(0, |link| (u64::from(link.number) << 32) | link.handed as u64)
     }
 
     /// Reads.

@@ -6,11 +6,10 @@ use nats_proto::Store;
 use nats_proto::session::Backoff;
 use nats_proto::session::CloseReason;
 use nats_proto::session::DisconnectReason;
-use nats_proto::session::Draining;
 use nats_proto::session::EndReason;
 use nats_proto::session::FlushState;
+use nats_proto::session::Phase;
 use nats_proto::session::STABLE_AFTER;
-use nats_proto::session::Step;
 
 use super::Attempts;
 use super::World;
@@ -23,7 +22,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
     /// Whether everything that was begun has come to its end, and there is a connection to stay.
     pub(super) fn is_settled(&self) -> bool {
         self.session.is_ready()
-            && self.session.draining().is_none()
+            && !self.session.is_draining()
             && !self.session.has_transmit()
             && self.held.is_empty()
             && self.is_calm()
@@ -49,9 +48,9 @@ impl<S: Store<Recipient = Recipient>> World<S> {
 
     /// Whatever is waited for has a deadline.
     fn check_deadline(&mut self) {
-        let is_idle = match self.session.step() {
-            Step::Stop(_) => true,
-            Step::Wait => !self.has_begun,
+        let is_idle = match self.session.phase() {
+            Phase::Closed(_) => true,
+            Phase::Wait => !self.has_begun,
             _ => false,
         };
         let has_deadline = self.session.poll_timeout().is_some();
@@ -107,20 +106,43 @@ impl<S: Store<Recipient = Recipient>> World<S> {
     fn check_draining(&mut self) {
         let is_lame = self.link().is_some_and(|link| link.peer.is_lame);
         let is_waiting = self.session.is_connected()
-            && self.session.draining() == Some(Draining::Subscriptions)
+            && self.session.is_draining()
+            && self.held.is_empty()
             && !is_lame;
         self.checks.that(Invariant::DrainedWholly, !is_waiting, || {
             "all subscriptions are drained, and the session waits".into()
         });
     }
 
-    /// How the flushes stand.
-    pub(super) fn check_flushes(&mut self) {
-        let current = self.link().map(|link| link.number);
+    /// What is confirmed is with the server.
+    pub(super) fn check_confirmed(&mut self) {
+        let confirmed = self.confirmations.confirmed(&self.session);
+        let (number, handed) = (confirmed >> 32, confirmed & u64::from(u32::MAX));
+        let link = u32::try_from(number).ok().and_then(|number| self.link_of(number));
+        let is_true = link.is_none_or(|link| link.peer.processed as u64 >= handed);
+        self.checks.that(Invariant::FlushDone, is_true, || format!("{handed} are not processed"));
+    }
+
+    /// How the flushes stand. Returns whether one was begun.
+    pub(super) fn check_flushes(&mut self) -> bool {
+        let current = self.link().map(|link| (link.number, link.handed, link.peer.is_lame));
         let is_calm = self.is_settled();
-        for flush in std::mem::take(&mut self.app.flushes) {
-            let state = self.session.flush_state(flush.id);
-            let is_current = current == Some(flush.link) && self.stopped.is_none();
+        let is_unsent = !self.held.is_empty();
+        let mut has_begun = false;
+        for mut flush in std::mem::take(&mut self.app.flushes) {
+            let was_begun = flush.flush.has_begun();
+            let state = self.session.poll_flush(&mut flush.flush, is_unsent);
+            if let (false, true, Some((link, handed, is_lame))) =
+                (was_begun, flush.flush.has_begun(), current)
+            {
+                (flush.link, flush.handed) = (link, handed);
+                if is_lame {
+                    flush.sids.clear();
+                }
+                has_begun = true;
+            }
+            let is_current =
+                current.is_some_and(|(link, ..)| link == flush.link) && self.stopped.is_none();
             match state {
                 FlushState::Done => {
                     let link = self.link_of(flush.link);
@@ -135,21 +157,23 @@ impl<S: Store<Recipient = Recipient>> World<S> {
                     });
                 }
                 FlushState::Lost => {
-                    let is_alive = is_current && self.stop().is_none();
+                    let is_alive = (is_current || !was_begun) && self.stop().is_none();
                     self.checks.that(Invariant::FlushLost, !is_alive, || format!("{flush:?}"));
                 }
                 FlushState::Pending => {
                     // When a link is gone, the session knows at the same moment.
-                    self.checks.that(Invariant::FlushLost, is_current, || {
+                    let is_waiting = !flush.flush.has_begun() && self.stop().is_none();
+                    self.checks.that(Invariant::FlushLost, is_current || is_waiting, || {
                         format!("{flush:?} is pending without its link")
                     });
-                    self.checks.that(Invariant::FlushDone, !is_calm, || {
+                    self.checks.that(Invariant::FlushDone, !(is_calm && was_begun), || {
                         format!("{flush:?} is pending, and nothing is on its way")
                     });
                     self.app.flushes.push(flush);
                 }
             }
         }
+        has_begun
     }
 
     /// The session says that it is connected.
@@ -273,9 +297,13 @@ impl<S: Store<Recipient = Recipient>> World<S> {
         self.checks.that(Invariant::AllReleased, left.is_none() && count == 0, || {
             format!("{left:?} and {count} in the session")
         });
-        let is_pending = |id| self.session.flush_state(id) == FlushState::Pending;
-        let flush = self.app.flushes.iter().find(|flush| is_pending(flush.id));
-        self.checks.that(Invariant::FlushLost, flush.is_none(), || format!("{flush:?} at the end"));
+        let is_unsent = !self.held.is_empty();
+        for mut flush in std::mem::take(&mut self.app.flushes) {
+            let state = self.session.poll_flush(&mut flush.flush, is_unsent);
+            self.checks.that(Invariant::FlushLost, state != FlushState::Pending, || {
+                format!("{flush:?} at the end")
+            });
+        }
         let is_quiet = self.session.poll_timeout().is_none() && !self.session.has_transmit();
         self.checks.that(Invariant::HasDeadline, is_quiet, || "something is due at the end".into());
         let stopped = self.app.wanted.iter().filter(|one| one.released == Some(EndReason::Closed));
