@@ -65,7 +65,7 @@ pub fn connect<N: Network>(
     getrandom::fill(&mut seed)?;
     let mut session = Session::new(options.config, RngSeed(seed));
     for address in options.addresses()? {
-        session.add_server(&address)?;
+        session.add_server(&address.without_user_info())?;
     }
     let inbox = session.new_inbox(Inbox::DEFAULT_PREFIX)?;
     let network = Arc::new(network);

@@ -4,10 +4,11 @@ use core::cell::Cell;
 
 use nats_proto::Inbox;
 use nats_proto::RngSeed;
-use nats_proto::ServerUrl;
 use nats_proto::Store;
+use nats_proto::session::AddServerError;
 use nats_proto::session::ClientInfo;
 use nats_proto::session::Session;
+use nats_proto::session::UserInfo;
 use nats_proto::wire::Sink;
 
 use super::Client;
@@ -72,15 +73,10 @@ fn halves(entropy: [u8; 32]) -> (RngSeed, RngSeed) {
 
 /// Adds servers, separated by commas.
 fn add_servers<S: Store>(session: &mut Session<S>, servers: &str) -> Result<(), ConfigError> {
-    for (count, server) in ServerUrl::list(servers).enumerate() {
-        let server = server?;
-        if server.user().is_some() || server.password().is_some() {
-            return Err(ConfigError::CredentialsInUrl);
-        }
-        session.add_server(&server).map_err(|_| {
-            let is_full = count >= S::MAX_SERVERS;
-            if is_full { ConfigError::TooManyServers } else { ConfigError::AddressTooLong }
-        })?;
-    }
-    Ok(())
+    session.add_servers(servers, UserInfo::Refuse).map_err(|error| match error {
+        AddServerError::Url(error) => error.into(),
+        AddServerError::UserInfo => ConfigError::CredentialsInUrl,
+        AddServerError::AddressTooLong => ConfigError::AddressTooLong,
+        _ => ConfigError::TooManyServers,
+    })
 }

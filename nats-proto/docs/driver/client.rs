@@ -89,7 +89,7 @@ impl<N: Network> Client<N> {
         let mut session = Session::new(config, seed);
         for server in ServerUrl::list(servers) {
             let server = server?;
-            session.add_server(&server)?;
+            session.add_server(&server.without_user_info())?;
             login.take_from(&server);
         }
         let inbox = session.new_inbox(Inbox::DEFAULT_PREFIX)?;

@@ -20,7 +20,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// A session drops the credentials of an address.
+    /// A session keeps no secrets: what is in an address is kept here.
     pub(super) fn take_from(&mut self, server: &ServerUrl<'_>) {
         if self.user.is_none() {
             self.user = server.user().map(text);

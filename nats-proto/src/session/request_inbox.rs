@@ -101,7 +101,9 @@ impl<R, T: Buffer, L: Table<Slot<PendingRequest<R>>>> RequestInbox<PendingReques
         text: &'t mut B,
     ) -> Result<(RequestId, Subject<'t>), RequestError> {
         self.sid = Some(session.reply_inbox(self.sid, &self.inbox, recipient)?);
-        self.connection = session.connection();
+        if self.pending.is_empty() {
+            self.connection = session.connection();
+        }
         let id = self.pending.open(owner, subject, deadline)?;
         match self.inbox.reply(id, text) {
             Ok(reply) => Ok((id, reply)),

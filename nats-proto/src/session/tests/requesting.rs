@@ -151,3 +151,16 @@ fn a_refused_request_or_inbox_ends_what_it_is_about_and_the_next_one_tries_again
     assert_ne!(asking.sid(), first);
     assert!(asking.world.sent().contains("SUB _INBOX."));
 }
+
+#[test]
+fn a_request_that_comes_right_behind_a_loss_hides_it_from_none() {
+    let mut asking = Asking::new();
+    asking.ask(1, 5).unwrap();
+    asking.world.sent();
+    asking.world.lose(DisconnectReason::Closed);
+    let deadline = asking.world.now + Duration::from_secs(5);
+    let (session, mut text) = (&mut asking.world.session, Text::new());
+    let opened = asking.requests.open(session, 2, TIME, deadline, INBOX, &mut text);
+    assert!(opened.is_ok());
+    assert_eq!(asking.settle(), [(1, Outcome::Disconnected)], "the second one is not sent");
+}
