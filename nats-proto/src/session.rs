@@ -10,7 +10,7 @@
 //!              │        INFO                     INFO                                ▼
 //!            Wait ◀──── next server ◀── lost, -ERR, too late ◀─────────── Exchange, until lost
 //!                            │                                                       │
-//!                            └── none left ──▶ CloseReason ◀── closed, drained ─────────────┘
+//!                            └── none left ──▶ Closed ◀── closed, drained ───────────┘
 //! ```
 //!
 //! What the server knows is lost with the connection; what it should know is not. The next server
@@ -447,6 +447,11 @@ impl<S: Store> Session<S> {
     }
 
     /// Writes the lines that are due, as many whole ones as fit.
+    ///
+    /// What finds no room stays due, and takes no memory: however often a server sends PING and does
+    /// not read, what is owed to it is a number. That holds as long as `out` has a bound. A `Vec` and a
+    /// `BytesMut` have none, and would take a PONG for each: they go into
+    /// [`Bounded`](crate::wire::Bounded).
     ///
     /// # Errors
     ///

@@ -10,20 +10,25 @@ use std::net::TcpListener;
 
 use nats_proto::Filter;
 use nats_proto::Fixed;
+use nats_proto::FixedRequests;
 use nats_proto::HeaderBuf;
 use nats_proto::Inbox;
 use nats_proto::Instant;
-use nats_proto::Pending;
-use nats_proto::Requests;
+use nats_proto::Outcome;
 use nats_proto::RngSeed;
-use nats_proto::ServerUrl;
-use nats_proto::Slot;
 use nats_proto::Subject;
+use nats_proto::Then;
+use nats_proto::session::Auth;
+use nats_proto::session::ClientInfo;
 use nats_proto::session::Config;
+use nats_proto::session::Confirmations;
+use nats_proto::session::Flush;
+use nats_proto::session::FlushState;
+use nats_proto::session::Outstanding;
+use nats_proto::session::Phase;
 use nats_proto::session::Session;
-use nats_proto::session::Step;
+use nats_proto::session::UserInfo;
 use nats_proto::wire::ArrayBuf;
-use nats_proto::wire::Connect;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
@@ -73,15 +78,15 @@ fn allocations(work: impl FnOnce()) -> u64 {
 fn life() -> usize {
     let mut session = Session::<Fixed<u8, 4, 2, 64>>::new(Config::DEFAULT, RngSeed([1; 16]));
     let mut decoder = Decoder::<FromServer>::new(Limits::for_buffer(256));
-    let mut requests = Requests::<u8, heapless::Vec<Slot<Pending<u8>>, 4>>::default();
+    let mut requests = FixedRequests::<u8, 4>::default();
+    let (mut flush, mut confirmations) = (Flush::new(), Confirmations::new());
     let prefix = Inbox::<()>::DEFAULT_PREFIX;
-    let inbox = Inbox::<ArrayBuf<64>>::new(prefix, RngSeed([2; 16])).unwrap();
+    let inbox = session.new_inbox::<ArrayBuf<64>>(prefix).unwrap();
     let now = Instant::from_millis(0);
     let mut memory = [0; 1024];
     let mut received = 0;
 
-    let url = ServerUrl::new("nats://user:password@server:4222").unwrap();
-    session.add_server(&url).unwrap();
+    session.add_servers("nats://user:password@server:4222", UserInfo::Allow).unwrap();
     session.connect(now);
     session.handle_open();
     let mut feed = |session: &mut Session<_>, mut input: &[u8]| {
@@ -104,28 +109,31 @@ fn life() -> usize {
     let info = br#"INFO {"server_id":"S","nonce":"abc","headers":true,"max_payload":1000,"connect_urls":["a:1","b:2"]}"#;
     feed(&mut session, info);
     feed(&mut session, b"\r\n");
-    assert!(matches!(session.step(), Step::Login(_)));
-    session.login(&Connect { user: Some("u"), pass: Some("p"), ..Connect::DEFAULT }, &mut memory);
+    assert_eq!(session.phase(), Phase::Login);
+    let auth = Auth::UserAndPassword { user: "u", password: "p" };
+    session.log_in(&ClientInfo::DEFAULT, &auth, &mut memory).unwrap();
     session.poll_transmit(&mut SendBuf::new(&mut memory)).unwrap();
     feed(&mut session, b"PONG\r\n");
     assert!(session.is_ready());
 
     let filter = Filter::new("a.*").unwrap();
     let sid = session.subscribe(filter, None, 1).unwrap();
-    session.subscribe(inbox.filter(), None, 2).unwrap();
+    session.reply_inbox(None, &inbox, 2).unwrap();
+    assert_eq!(session.poll_flush(&mut flush, false), FlushState::Pending);
     session.poll_transmit(&mut SendBuf::new(&mut memory)).unwrap();
+    confirmations.note_transmit(&session, 1);
     let mut headers = HeaderBuf::<ArrayBuf<64>>::new();
     headers.append("Name", "value").unwrap();
-    let token = requests.open(7, now).unwrap();
+    let token = requests.open(7, Subject::new("a.b").unwrap(), now).unwrap();
     let mut text = ArrayBuf::<64>::new();
     let publish = Publish {
         reply: Some(inbox.reply(token, &mut text).unwrap()),
         headers: headers.as_headers(),
         ..Publish::new(Subject::new("a.b").unwrap(), b"payload")
     };
-    session.publish_limits().check(&publish).unwrap();
     let mut out = SendBuf::new(&mut memory);
-    publish.encode(&mut out).unwrap();
+    session.publish(&publish, &mut out).unwrap();
+    requests.note_sent(token);
     let in_place = |space: &mut [u8]| {
         space.fill(b'x');
         Ok::<_, ()>(5)
@@ -139,16 +147,24 @@ fn life() -> usize {
         &mut session,
         b"HMSG a.c 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\nPING\r\n-ERR 'Invalid Subject'\r\n",
     );
-    requests.close(token).unwrap();
+    requests.handle_time(
+        now,
+        |_, is_sent| Outcome::of_time(is_sent, session.is_connected()),
+        |_, _, _| Then::Remove,
+    );
+    assert!(requests.is_empty());
+    feed(&mut session, b"PONG\r\n");
+    assert_eq!(session.poll_flush(&mut flush, false), FlushState::Done);
+    assert_eq!(confirmations.confirmed(&session), 1);
     session.unsubscribe(sid, None);
     session.drain(now);
     session.poll_transmit(&mut SendBuf::new(&mut memory)).unwrap();
     feed(&mut session, b"PONG\r\n");
-    session.finish(now);
+    session.poll_drained(Outstanding::NONE);
     session.poll_transmit(&mut SendBuf::new(&mut memory)).unwrap();
     feed(&mut session, b"PONG\r\n");
     while session.poll_released().is_some() {}
-    assert!(matches!(session.step(), Step::Stop(_)));
+    assert!(matches!(session.phase(), Phase::Closed(_)));
     received
 }
 

@@ -7,11 +7,12 @@ use nats_proto::Message;
 use nats_proto::RngSeed;
 use nats_proto::ServerUrl;
 use nats_proto::Subject;
+use nats_proto::session::Auth;
+use nats_proto::session::ClientInfo;
 use nats_proto::session::Config;
 use nats_proto::session::DisconnectReason;
+use nats_proto::session::Phase;
 use nats_proto::session::Session;
-use nats_proto::session::Step;
-use nats_proto::wire::Connect;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::FromServer;
@@ -65,19 +66,17 @@ pub fn run<const SERVERS: usize>(
     let mut decoder = Decoder::<FromServer>::new(Limits::for_buffer(512));
     let mut filled = 0;
     loop {
-        if session.poll_timeout().is_some_and(|(deadline, _)| deadline <= now()) {
-            session.handle_timeout(now());
-        }
-        match session.step() {
-            Step::Dial(server) => {
-                put(server.host().as_bytes());
+        while session.handle_timeout(now()).is_some() {}
+        match session.phase() {
+            Phase::Dial(_) => {
+                put(session.target().map(|server| server.host()).unwrap_or_default().as_bytes());
                 session.handle_open();
             }
-            Step::Login(_) => {
-                let len = session.login(&Connect::DEFAULT, &mut tx);
-                put(tx.get(..len).unwrap_or_default());
+            Phase::Login => {
+                let len = session.log_in(&ClientInfo::DEFAULT, &Auth::None, &mut tx);
+                put(tx.get(..len.unwrap_or_default()).unwrap_or_default());
             }
-            Step::Exchange => {
+            Phase::Exchange => {
                 let mut out = SendBuf::new(&mut tx);
                 let _ = session.poll_transmit(&mut out);
                 if session.is_ready() {

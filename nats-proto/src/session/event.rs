@@ -111,9 +111,9 @@ pub enum DisconnectReason {
     TimedOut,
     /// The server did not answer PING.
     Stale,
-    /// TLS failed: the handshake, the certificate, or the client has no TLS.
+    /// TLS failed: the handshake, the certificate, or bytes in front of it; or the client has no TLS.
     Tls,
-    /// The server does not offer TLS, and this client insists on it.
+    /// The server does not offer TLS, and this client insists on it. The session says so by itself.
     TlsUnavailable,
     /// The WebSocket was not opened: it was closed before, the server answered otherwise, its address is
     /// none for one, or the client has no WebSocket.
@@ -122,7 +122,8 @@ pub enum DisconnectReason {
     Protocol(DecodeError),
     /// INFO is malformed.
     Info,
-    /// There are no credentials to log in with, or they do not go with what the server asks for.
+    /// There are no credentials to log in with, or they do not go with what the server asks for: a
+    /// [signature](super::NoNonce) that it does not want.
     Auth,
     /// The server said so.
     Server(ErrorKind),

@@ -176,3 +176,24 @@ fn subscribing_is_checked() {
     world.session.abort();
     assert_eq!(subscribe(&mut world, "a"), Err(SubscribeError::Closed));
 }
+
+#[test]
+fn a_message_that_was_too_long_counts_towards_a_maximum() {
+    let mut world = World::<Small>::connected();
+    let sid = world.subscribe("a", 1);
+    world.session.unsubscribe(sid, NonZeroU64::new(3));
+    assert_eq!(world.sent(), "SUB a 1|UNSUB 1 3");
+    let mut decoder = Decoder::<FromServer>::new(crate::wire::Limits::for_buffer(64));
+    let Ok(Decoded::Frame { op: ServerOp::Oversized(message), .. }) =
+        decoder.decode(b"MSG a 1 1000\r\n")
+    else {
+        panic!("it is not too long");
+    };
+    assert_eq!(world.session.deliver(message.sid), Some(&mut 1));
+    world.lose(DisconnectReason::Closed);
+    world.redial();
+    world.establish();
+    assert_eq!(world.sent(), "SUB a 1|UNSUB 1 2|PING", "one of three has come");
+    assert_eq!(world.receive("MSG a 1 0||MSG a 1 0|"), ["to 1", "to 1"]);
+    assert_eq!(world.released(), [(1, EndReason::MaxReached)]);
+}
