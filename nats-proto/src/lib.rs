@@ -73,8 +73,6 @@ pub use session::request_inbox::RequestInbox;
 pub use session::request_many::RepliesEndReason;
 pub use session::request_many::ReplyLimits;
 pub use session::request_many::RequestMany;
-pub use session::requests::Pending;
-pub use session::requests::Requests;
 pub use session::store::Fixed;
 #[cfg(feature = "alloc")]
 pub use session::store::Growable;

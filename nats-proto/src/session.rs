@@ -44,7 +44,6 @@ mod pings;
 mod publishing;
 pub(crate) mod request_inbox;
 pub(crate) mod request_many;
-pub(crate) mod requests;
 mod servers;
 mod settings;
 mod state;
@@ -67,18 +66,15 @@ pub use drain::Outstanding;
 pub use event::Challenge;
 pub use event::CloseReason;
 pub use event::DisconnectReason;
-pub use event::Draining;
 pub use event::EndReason;
 pub use event::Event;
 pub use event::Released;
-pub use event::Step;
 pub use event::SubscribeError;
 pub use flush::Confirmations;
 pub use flush::Flush;
 #[cfg(feature = "alloc")]
 pub use flushes::Flushes;
 pub use phase::Phase;
-pub use pings::FlushId;
 pub use pings::FlushState;
 pub use publishing::Admission;
 pub use publishing::Gate;
@@ -92,6 +88,7 @@ pub use subscriptions::Subscription;
 pub use timers::Timer;
 
 use self::lame_duck::Leaving;
+use self::pings::FlushId;
 use self::pings::Pings;
 use self::servers::Pool;
 use self::settings::Settings;
@@ -106,7 +103,6 @@ use crate::storage::Sink;
 use crate::subject::Filter;
 use crate::subject::QueueGroup;
 use crate::time::Instant;
-use crate::wire::Connect;
 use crate::wire::Control;
 use crate::wire::InfoScanner;
 use crate::wire::PING;
@@ -320,24 +316,6 @@ impl<S: Store> Session<S> {
 
     // What the application wants -----------------------------------------------------------------
 
-    /// Writes CONNECT, or as much of it as fits into `out`, and returns how many bytes that is.
-    ///
-    /// To be called as long as [`step`](Self::step) is [`Step::Login`], every time with the same
-    /// `connect`. PING follows of itself.
-    pub fn login(&mut self, connect: &Connect<'_>, out: &mut [u8]) -> usize {
-        let State::LoggingIn { sent, is_secure } = self.state else {
-            return 0;
-        };
-        let len = connect.encode_part(sent, out);
-        let sent = sent + len;
-        self.state = if sent < connect.encoded_len() {
-            State::LoggingIn { sent, is_secure }
-        } else {
-            State::AwaitingPong { is_ping_due: true }
-        };
-        len
-    }
-
     /// Subscribes to `filter`, now and on every connection to come. `recipient` is what
     /// [`deliver`](Self::deliver) returns for its messages.
     ///
@@ -379,67 +357,12 @@ impl<S: Store> Session<S> {
 
     /// Asks for a sign that the server has processed everything that was handed to this connection
     /// before; `None` if there is no connection, or it is being left.
-    pub fn flush(&mut self) -> Option<FlushId> {
+    fn flush(&mut self) -> Option<FlushId> {
         let is_possible = self.is_connected() && !self.is_leaving();
         is_possible.then(|| FlushId { link: self.link, number: self.pings.request() })
     }
 
-    /// Ends the session as soon as everything published has reached the server. Nothing may be
-    /// published after this.
-    ///
-    /// Without a connection that is not begun: [`draining`](Self::draining) is
-    /// [`Arrived`](Draining::Arrived) until this is called again on the next one, after what was
-    /// held back for it.
-    pub fn finish(&mut self, now: Instant) {
-        match self.state {
-            State::Idle => return self.stop(CloseReason::Closed),
-            State::Stopped(_) => return,
-            _ => {}
-        }
-        if self.draining.is_none() {
-            self.timers.set(Timer::Drain, now + self.settings.flush_timeout);
-        }
-        self.draining = Some(if self.is_connected() {
-            Drain::Publishes { until: self.pings.request() }
-        } else {
-            self.subscriptions.drain_all();
-            Drain::Arrived
-        });
-    }
-
-    /// Ends a session that has nothing to send any more, and no connection, as if it had been
-    /// drained.
-    pub fn finish_unconnected(&mut self) {
-        if !self.is_connected() {
-            self.stop(CloseReason::Drained);
-        }
-    }
-
     // What to do next ----------------------------------------------------------------------------
-
-    /// What the driver is to do.
-    pub fn step(&self) -> Step<'_> {
-        // Asked again and again while messages come and go: the server's address is not looked at
-        // unless somebody needs it.
-        match self.state {
-            State::Stopped(stop) => Step::Stop(stop),
-            _ if !self.pool.has_current() => Step::Wait,
-            State::Idle | State::Waiting => Step::Wait,
-            State::Dialing => self.pool.current().map_or(Step::Wait, Step::Dial),
-            State::Securing { .. } => self.pool.current().map_or(Step::Wait, Step::Secure),
-            State::LoggingIn { .. } => self.pool.current().map_or(Step::Wait, |server| {
-                Step::Login(Challenge {
-                    server,
-                    nonce: self.info.nonce(),
-                    auth_required: self.info.auth_required(),
-                    headers: self.info.headers(),
-                })
-            }),
-            State::AwaitingInfo { .. } | State::AwaitingPong { .. } | State::Ready => {
-                Step::Exchange
-            }
-        }
-    }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and what for.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
@@ -498,7 +421,7 @@ impl<S: Store> core::fmt::Debug for Session<S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Session")
             .field("state", &self.state)
-            .field("server", &self.server())
+            .field("target", &self.target())
             .field("subscriptions", &self.subscriptions())
             .field("draining", &self.draining)
             .finish_non_exhaustive()

@@ -16,7 +16,7 @@ pub struct Config {
     pub max_pings_out: u8,
     /// How long draining the connection may take. Default 30 s.
     pub drain_timeout: Duration,
-    /// How long [`finish`](super::Session::finish) may take, unless it is part of draining. Default
+    /// How long [`close`](super::Session::close) may take, unless it is part of draining. Default
     /// 10 s.
     pub flush_timeout: Duration,
     /// When to use TLS. Default: if the server's address or the server itself says so.

@@ -9,28 +9,6 @@ use crate::wire::DecodeError;
 use crate::wire::ErrorKind;
 use crate::wire::ServerError;
 
-/// What the driver is to do next. Reading it changes nothing, however often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Step<'s> {
-    /// Nothing, until a call or a time-out changes that.
-    Wait,
-    /// Open a connection to this server; then [`handle_open`](super::Session::handle_open) or
-    /// [`handle_disconnected`](super::Session::handle_disconnected).
-    Dial(ServerUrl<'s>),
-    /// Secure the connection with TLS; then
-    /// [`handle_secured`](super::Session::handle_secured) or
-    /// [`handle_disconnected`](super::Session::handle_disconnected).
-    Secure(ServerUrl<'s>),
-    /// Move bytes both ways.
-    Exchange,
-    /// Send CONNECT, written by [`login`](super::Session::login).
-    Login(Challenge<'s>),
-    /// Nothing ever again: drop the connection.
-    Stop(CloseReason),
-}
-
 /// What to take into account in CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -179,19 +157,6 @@ pub enum EndReason {
     Refused,
     /// The session is over.
     Closed,
-}
-
-/// How far draining the connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Draining {
-    /// Messages may still be on their way to the subscriptions.
-    Subscriptions,
-    /// Everything has arrived; [`finish`](super::Session::finish) when it is dealt with, and
-    /// there is a connection.
-    Arrived,
-    /// What was published may still be on its way to the server.
-    Publishes,
 }
 
 /// Why there is no subscription.

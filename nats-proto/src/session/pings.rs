@@ -9,7 +9,7 @@ use crate::wire::PONG;
 /// PONG is back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct FlushId {
+pub(super) struct FlushId {
     pub(super) link: u32,
     pub(super) number: u32,
 }

@@ -151,8 +151,8 @@ impl<S: Store> Session<S> {
 
     /// Tries another server next, or at another time: the one of that number in
     /// [`server_pool`](Self::server_pool), after `delay`, and no sooner than 20 ms after it failed. Returns
-    /// whether that was possible: while the session waits after a loss, when [`step`](Self::step) is
-    /// [`Step::Wait`](super::Step::Wait).
+    /// whether that was possible: while the session waits after a loss, when the phase is
+    /// [`Phase::Wait`](super::Phase::Wait).
     pub fn select_server(&mut self, number: usize, delay: Duration, now: Instant) -> bool {
         let is_possible = matches!(self.state, State::Waiting) && self.pool.put_first(number);
         if is_possible {

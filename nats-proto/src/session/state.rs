@@ -1,7 +1,6 @@
 //! What is true of a session.
 
 use super::Drain;
-use super::Draining;
 use super::EndReason;
 use super::FlushId;
 use super::FlushState;
@@ -10,7 +9,6 @@ use super::State;
 use super::pings::is_reached;
 use super::store::Store;
 use crate::message::Sid;
-use crate::url::ServerUrl;
 use crate::wire::ServerInfo;
 
 impl<S: Store> Session<S> {
@@ -75,19 +73,9 @@ impl<S: Store> Session<S> {
             && !self.is_leaving()
     }
 
-    /// How far draining has come, if it was started.
-    pub const fn draining(&self) -> Option<Draining> {
-        match self.draining {
-            None => None,
-            Some(Drain::Subscriptions) => Some(Draining::Subscriptions),
-            Some(Drain::Arrived) => Some(Draining::Arrived),
-            Some(Drain::Closing | Drain::Publishes { .. }) => Some(Draining::Publishes),
-        }
-    }
-
     /// How a flush stands. What became of one is known until the next connection, or attempt to make
     /// one, is over as well; then it is taken for lost.
-    pub const fn flush_state(&self, id: FlushId) -> FlushState {
+    pub(super) const fn flush_state(&self, id: FlushId) -> FlushState {
         let is_current = id.link == self.link;
         let answered = if is_current { self.pings.answered() } else { self.answered_before };
         let is_known = is_current || id.link.wrapping_add(1) == self.link;
@@ -102,14 +90,8 @@ impl<S: Store> Session<S> {
 
     /// The last PING written: what was handed to the connection before it has reached the server
     /// when [`flush_state`](Self::flush_state) says so.
-    pub const fn last_ping(&self) -> FlushId {
+    pub(super) const fn last_ping(&self) -> FlushId {
         FlushId { link: self.link, number: self.pings.written() }
-    }
-
-    /// How many connections, and attempts to make one, were lost: a number that changes when what
-    /// was begun on one is to be given up.
-    pub const fn losses(&self) -> u32 {
-        self.link
     }
 
     /// What the server said about itself last.
@@ -133,10 +115,5 @@ impl<S: Store> Session<S> {
     /// Whether there was a connection, be it this one.
     pub const fn was_connected(&self) -> bool {
         self.was_connected
-    }
-
-    /// The server connected to, being connected to, or to be tried next.
-    pub fn server(&self) -> Option<ServerUrl<'_>> {
-        self.pool.current()
     }
 }

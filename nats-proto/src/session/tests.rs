@@ -67,7 +67,7 @@ impl<S: Store<Recipient = u8>> World<S> {
 
     fn login(&mut self) -> String {
         let mut memory = [0; 512];
-        let len = self.session.login(&Connect::DEFAULT, &mut memory);
+        let len = self.session.log_in(&ClientInfo::DEFAULT, &Auth::None, &mut memory).unwrap();
         let line = core::str::from_utf8(&memory[..len]).unwrap();
         assert!(line.starts_with("CONNECT {") && line.ends_with("}\r\n"), "{line}");
         format!("CONNECT ..|{}", self.sent())
@@ -140,7 +140,7 @@ impl<S: Store<Recipient = u8>> World<S> {
     /// is for.
     fn redial(&mut self) -> (u64, String) {
         let before = self.now;
-        assert_eq!(self.session.step(), Step::Wait);
+        assert_eq!(self.session.phase(), Phase::Wait);
         let (timer, event) = self.wait();
         assert!(matches!(event, Some(Event::Reconnecting { .. })), "{event:?}");
         assert_eq!(timer, Timer::Reconnect);
@@ -149,9 +149,9 @@ impl<S: Store<Recipient = u8>> World<S> {
     }
 
     fn host(&self) -> &str {
-        match self.session.step() {
-            Step::Dial(server) => server.host(),
-            step => panic!("{step:?}"),
+        match (self.session.phase(), self.session.target()) {
+            (Phase::Dial(_), Some(server)) => server.host(),
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -290,7 +290,7 @@ impl Control {
 
     /// The server that is connected to, or tried.
     pub(crate) fn server(&self) -> String {
-        self.session.server().map(|server| server.to_string()).unwrap_or_default()
+        self.session.target().map(|server| server.to_string()).unwrap_or_default()
     }
 
     /// The driver is polled by this task.

@@ -1,21 +1,24 @@
 use core::time::Duration;
 
 use super::*;
+use crate::wire::Connect;
 
 #[test]
 fn connects_in_the_documented_steps() {
     let mut world = World::<Small>::new(Config::DEFAULT, &["nats://u:p@host:4333"]);
-    assert_eq!((world.session.step(), world.session.poll_timeout()), (Step::Wait, None));
+    assert_eq!((world.session.phase(), world.session.poll_timeout()), (Phase::Wait, None));
     world.session.connect(world.now);
     let server = ServerUrl::new("nats://host:4333").unwrap();
-    assert_eq!(world.session.step(), Step::Dial(server), "the credentials are not kept");
+    assert!(matches!(world.session.phase(), Phase::Dial(_)));
+    assert_eq!(world.session.target(), Some(server), "the credentials are not kept");
     world.session.handle_open();
-    assert_eq!(world.session.step(), Step::Exchange);
+    assert_eq!(world.session.phase(), Phase::Exchange);
     assert_eq!((world.sent().as_str(), world.receive(INFO)), ("", Vec::new()));
     let challenge = Challenge { server, nonce: "abc", auth_required: false, headers: true };
-    assert_eq!(world.session.step(), Step::Login(challenge));
+    assert_eq!(world.session.phase(), Phase::Login);
+    assert_eq!(world.session.challenge(), Some(challenge));
     assert_eq!(world.login(), "CONNECT ..|PING", "pipelined");
-    assert_eq!(world.session.step(), Step::Exchange);
+    assert_eq!(world.session.phase(), Phase::Exchange);
     assert!(!world.session.is_ready());
     assert_eq!(world.receive("PONG"), ["Connected"]);
     assert!(world.session.is_ready());
@@ -29,14 +32,14 @@ fn connect_may_be_written_in_pieces() {
     world.session.handle_open();
     world.receive(INFO);
     let mut line = Vec::<u8>::new();
-    while matches!(world.session.step(), Step::Login(_)) {
+    while world.session.phase() == Phase::Login {
         let mut piece = [0; 7];
-        let len = world.session.login(&Connect::DEFAULT, &mut piece);
+        let len = world.session.log_in(&ClientInfo::DEFAULT, &Auth::None, &mut piece).unwrap();
         line.extend(&piece[..len]);
         if len < piece.len() {
             break;
         }
-        assert!(!world.session.has_transmit() || !matches!(world.session.step(), Step::Login(_)));
+        assert!(!world.session.has_transmit() || world.session.phase() != Phase::Login);
     }
     assert_eq!(line.len(), Connect::DEFAULT.encoded_len());
     assert_eq!(world.sent(), "PING");
@@ -66,7 +69,7 @@ fn one_deadline_covers_the_whole_handshake() {
             world.receive("INFO {}");
         }
         if stage > 2 {
-            world.session.login(&Connect::DEFAULT, &mut [0; 512]);
+            world.session.log_in(&ClientInfo::DEFAULT, &Auth::None, &mut [0; 512]).unwrap();
         }
         if stage > 3 {
             world.sent();
@@ -80,8 +83,8 @@ fn one_deadline_covers_the_whole_handshake() {
             Some(Event::ConnectFailed { reason: DisconnectReason::TimedOut, error: None })
         );
         assert_eq!(
-            world.session.step(),
-            Step::Stop(CloseReason::Disconnected(DisconnectReason::TimedOut))
+            world.session.phase(),
+            Phase::Closed(CloseReason::Disconnected(DisconnectReason::TimedOut))
         );
     }
 }
@@ -106,8 +109,8 @@ fn every_server_is_tried_once_and_the_first_that_takes_us_wins() {
             assert_eq!(event, Some(Event::ConnectFailed { reason, error: None }));
         }
         assert_eq!(
-            world.session.step(),
-            Step::Stop(CloseReason::Disconnected(DisconnectReason::Io))
+            world.session.phase(),
+            Phase::Closed(CloseReason::Disconnected(DisconnectReason::Io))
         );
         orders.insert(order);
     }
@@ -131,7 +134,7 @@ fn every_server_is_tried_once_and_the_first_that_takes_us_wins() {
 fn nobody_to_connect_to() {
     let mut world = World::<Small>::new(Config::DEFAULT, &[]);
     world.session.connect(world.now);
-    assert_eq!(world.session.step(), Step::Stop(CloseReason::NoServers));
+    assert_eq!(world.session.phase(), Phase::Closed(CloseReason::NoServers));
 }
 
 #[test]
@@ -152,9 +155,9 @@ fn tls_when_it_is_asked_for() {
         world.session.connect(world.now);
         world.session.handle_open();
         world.receive(info);
-        assert_eq!(matches!(world.session.step(), Step::Secure(_)), secures, "{server} {info}");
+        assert_eq!(world.session.phase() == Phase::Secure, secures, "{server} {info}");
         world.session.handle_secured(0, world.now);
-        assert!(matches!(world.session.step(), Step::Login(_)));
+        assert_eq!(world.session.phase(), Phase::Login);
     }
     for (config, server) in
         [(required, "nats://a"), (Config::DEFAULT, "tls://a"), (required, "ws://a")]
@@ -164,19 +167,19 @@ fn tls_when_it_is_asked_for() {
         world.session.handle_open();
         world.receive(plain);
         assert_eq!(
-            world.session.step(),
-            Step::Stop(CloseReason::Disconnected(DisconnectReason::TlsUnavailable))
+            world.session.phase(),
+            Phase::Closed(CloseReason::Disconnected(DisconnectReason::TlsUnavailable))
         );
     }
     let first = Config { tls: Tls::First, ..Config::DEFAULT };
     let mut world = World::<Small>::new(first, &["a"]);
     world.session.connect(world.now);
     world.session.handle_open();
-    assert!(matches!(world.session.step(), Step::Secure(_)));
+    assert_eq!(world.session.phase(), Phase::Secure);
     world.session.handle_secured(0, world.now);
-    assert_eq!(world.session.step(), Step::Exchange);
+    assert_eq!(world.session.phase(), Phase::Exchange);
     world.receive(tls);
-    assert!(matches!(world.session.step(), Step::Login(_)), "it is secure already");
+    assert_eq!(world.session.phase(), Phase::Login, "it is secure already");
 }
 
 #[test]
@@ -187,12 +190,12 @@ fn a_websockets_tls_lies_below_it() {
             let mut world = World::<Small>::new(config, &[server]);
             world.session.connect(world.now);
             world.session.handle_open();
-            assert_eq!(world.session.step(), Step::Exchange);
+            assert_eq!(world.session.phase(), Phase::Exchange);
             world.receive("INFO {\"tls_required\":true}");
-            let is_login = matches!(world.session.step(), Step::Login(_));
+            let is_login = world.session.phase() == Phase::Login;
             assert_eq!(is_login, is_secure, "{tls:?} {server}");
-            let stop = Step::Stop(CloseReason::Disconnected(DisconnectReason::TlsUnavailable));
-            assert_eq!(world.session.step() == stop, !is_secure);
+            let stop = Phase::Closed(CloseReason::Disconnected(DisconnectReason::TlsUnavailable));
+            assert_eq!(world.session.phase() == stop, !is_secure);
         }
     }
 }

@@ -27,7 +27,7 @@ fn servers_tell_of_others() {
     assert_eq!(hosts(&world).len(), 3, "it tells nothing");
     world.receive("INFO {\"connect_urls\":[\"10.0.0.3:1\",\"10.0.0.4:1\",\"10.0.0.5:1\"]}");
     assert_eq!(world.session.servers_skipped(), 1, "the table has three places");
-    assert_eq!(world.session.server().unwrap().host(), "a", "the application's are kept");
+    assert_eq!(world.session.target().unwrap().host(), "a", "the application's are kept");
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_connection_that_is_lost_in_the_middle_of_info_removes_nothing() {
     world.redial();
     world.establish();
     world.receive("INFO {\"connect_urls\":[\"c:1\"]}");
-    assert!(!hosts(&world).contains(&"b") || world.session.server().unwrap().host() == "b");
+    assert!(!hosts(&world).contains(&"b") || world.session.target().unwrap().host() == "b");
 }
 
 #[test]
@@ -90,10 +90,10 @@ fn who_does_not_let_us_in_removes_nobody() {
             world.receive("-ERR 'Authorization Violation'");
         }
     }
-    assert_eq!(world.session.server(), None, "all are given up");
+    assert_eq!(world.session.target(), None, "all are given up");
     assert!(matches!(
-        world.session.step(),
-        Step::Stop(CloseReason::Disconnected(DisconnectReason::Server(_)))
+        world.session.phase(),
+        Phase::Closed(CloseReason::Disconnected(DisconnectReason::Server(_)))
     ));
 }
 
@@ -132,7 +132,7 @@ fn mere_addresses_keep_the_name_for_tls() {
     world.lose(DisconnectReason::Closed);
     for _ in 0..2 {
         world.redial();
-        let server = world.session.server().unwrap();
+        let server = world.session.target().unwrap();
         assert_eq!(server.scheme(), crate::url::Scheme::Tls, "as the one that told of it");
         names.push(format!("{} as {}", server.host(), world.session.tls_name()));
         world.lose(DisconnectReason::Unreachable);

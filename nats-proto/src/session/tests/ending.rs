@@ -40,7 +40,7 @@ fn a_server_that_does_not_answer_is_dead_after_two_pings() {
     }
     let event = Event::Disconnected { reason: DisconnectReason::Stale, error: None };
     assert_eq!(world.wait(), (Timer::Ping, Some(event)));
-    assert_eq!(world.session.step(), Step::Wait);
+    assert_eq!(world.session.phase(), Phase::Wait);
 
     let mut world = World::<Small>::connected();
     for _ in 0..9 {
@@ -64,14 +64,14 @@ fn errors_of_the_server_are_told_or_end_the_connection() {
     let events = world.receive("-ERR 'Permissions Violation for Publish to \"a\"'|-ERR 'what'");
     assert_eq!(events.len(), 2);
     assert!(events.iter().all(|event| event.starts_with("ServerError(")), "{events:?}");
-    assert_eq!(world.session.step(), Step::Exchange);
+    assert_eq!(world.session.phase(), Phase::Exchange);
     let events = world.receive("-ERR 'User Authentication Expired'");
     assert_eq!(
         events,
         ["Disconnected { reason: Server(AuthenticationExpired), \
           error: Some(ServerError(\"User Authentication Expired\")) }"]
     );
-    assert_eq!(world.session.step(), Step::Wait);
+    assert_eq!(world.session.phase(), Phase::Wait);
 }
 
 #[test]
@@ -91,18 +91,18 @@ fn draining_the_connection() {
     world.subscribe("b", 2);
     world.sent();
     world.session.drain(world.now);
-    assert_eq!(world.session.draining(), Some(Draining::Subscriptions));
+    assert_eq!(world.session.draining, Some(Drain::Subscriptions));
     assert_eq!(world.sent(), "UNSUB 1|UNSUB 2|PING");
     assert_eq!(world.receive("MSG a 1 0|"), ["to 1"]);
     assert!(world.session.is_ready(), "replies can still be published");
     world.receive("PONG");
-    assert_eq!(world.session.draining(), Some(Draining::Arrived));
+    assert_eq!(world.session.draining, Some(Drain::Arrived));
     assert_eq!(world.released(), [(1, EndReason::Drained), (2, EndReason::Drained)]);
-    world.session.finish(world.now);
+    world.session.close(Outstanding::NONE, world.now);
     assert!(!world.session.is_ready());
-    assert_eq!((world.sent().as_str(), world.session.step()), ("PING", Step::Exchange));
+    assert_eq!((world.sent().as_str(), world.session.phase()), ("PING", Phase::Exchange));
     world.receive("PONG");
-    assert_eq!(world.session.step(), Step::Stop(CloseReason::Drained));
+    assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Drained));
     assert_eq!(world.session.poll_timeout(), None);
 }
 
@@ -126,16 +126,16 @@ fn draining_does_not_wait_for_what_no_pong_will_tell() {
         },
     ];
     // The last one, of which the server never learnt, leaves nothing to wait for at all.
-    let (before, arrived) = (Some(Draining::Subscriptions), Some(Draining::Arrived));
+    let (before, arrived) = (Some(Drain::Subscriptions), Some(Drain::Arrived));
     let expected = [(before, "UNSUB 1"), (before, "UNSUB 1"), (arrived, "")];
     for (begin, (state, sent)) in begin.into_iter().zip(expected) {
         let mut world = World::<Small>::connected();
         world.subscribe("a", 1);
         world.sent();
         begin(&mut world);
-        assert_eq!(world.session.draining(), state);
+        assert_eq!(world.session.draining, state);
         assert_eq!(world.sent(), sent);
-        assert_eq!(world.session.draining(), Some(Draining::Arrived));
+        assert_eq!(world.session.draining, Some(Drain::Arrived));
     }
 }
 
@@ -145,13 +145,13 @@ fn draining_waits_for_its_own_pong() {
     world.session.flush();
     world.sent();
     world.session.drain(world.now);
-    assert_eq!(world.session.draining(), Some(Draining::Arrived), "there is nothing to drain");
-    world.session.finish(world.now);
+    assert_eq!(world.session.draining, Some(Drain::Arrived), "there is nothing to drain");
+    world.session.close(Outstanding::NONE, world.now);
     world.sent();
     world.receive("PONG");
-    assert_eq!(world.session.step(), Step::Exchange, "that was the flush");
+    assert_eq!(world.session.phase(), Phase::Exchange, "that was the flush");
     world.receive("PONG");
-    assert_eq!(world.session.step(), Step::Stop(CloseReason::Drained));
+    assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Drained));
 }
 
 #[test]
@@ -162,12 +162,12 @@ fn draining_takes_no_longer_than_allowed() {
         world.sent();
         world.session.drain(world.now);
         if finish {
-            world.session.finish(world.now);
+            world.session.close(Outstanding::NONE, world.now);
         }
         let before = world.now;
         assert_eq!(world.wait(), (Timer::Drain, None));
         assert_eq!(world.now.since(before), Duration::from_secs(30));
-        assert_eq!(world.session.step(), Step::Stop(CloseReason::DrainTimedOut));
+        assert_eq!(world.session.phase(), Phase::Closed(CloseReason::DrainTimedOut));
         assert_eq!(world.released(), [(1, EndReason::Closed)]);
     }
 }
@@ -199,7 +199,7 @@ fn closing_in_every_state() {
             world.session.drain(world.now);
         }
         world.session.abort();
-        assert_eq!(world.session.step(), Step::Stop(CloseReason::Closed), "stage {stage}");
+        assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Closed), "stage {stage}");
         assert_eq!(world.session.poll_timeout(), None);
         assert_eq!(world.released(), [(1, EndReason::Closed)]);
         assert_eq!(world.sent(), "");
@@ -211,8 +211,8 @@ fn closing_in_every_state() {
         assert_eq!(world.session.handle_disconnected(DisconnectReason::Io, world.now), None);
         assert_eq!(world.receive("INFO {}|PONG|PING|-ERR 'x'"), [""; 0]);
         world.session.drain(world.now);
-        world.session.finish(world.now);
-        assert_eq!(world.session.step(), Step::Stop(CloseReason::Closed), "stage {stage}");
+        world.session.close(Outstanding::NONE, world.now);
+        assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Closed), "stage {stage}");
     }
 }
 
@@ -221,15 +221,16 @@ fn calls_out_of_turn_change_nothing() {
     let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
     world.session.handle_open();
     world.session.handle_secured(0, world.now);
-    assert_eq!(world.session.login(&Connect::DEFAULT, &mut [0; 64]), 0);
+    let mut out = [0; 64];
+    assert_eq!(world.session.log_in(&ClientInfo::DEFAULT, &Auth::None, &mut out), Ok(0));
     assert_eq!(world.session.handle_disconnected(DisconnectReason::Io, world.now), None);
     assert_eq!(world.session.handle_timeout(world.now), None);
-    assert_eq!(world.session.step(), Step::Wait);
+    assert_eq!(world.session.phase(), Phase::Wait);
     world.connect();
     world.session.connect(world.now);
     world.session.handle_open();
     world.session.handle_secured(0, world.now);
     assert_eq!(world.receive("PONG"), [""; 0], "that nobody asked for");
-    assert_eq!(world.session.step(), Step::Exchange);
+    assert_eq!(world.session.phase(), Phase::Exchange);
     assert_eq!(world.sent(), "");
 }

@@ -125,16 +125,16 @@ fn draining_meanwhile_ends_on_the_same_connection() {
             world.sent();
         }
         world.session.drain(world.now);
-        assert_eq!(world.session.draining(), Some(Draining::Subscriptions));
+        assert_eq!(world.session.draining, Some(Drain::Subscriptions));
         assert_eq!(world.sent(), if early { "UNSUB 1|UNSUB 2|PING" } else { "" });
         world.receive("PONG");
-        assert_eq!(world.session.draining(), Some(Draining::Arrived));
+        assert_eq!(world.session.draining, Some(Drain::Arrived));
         assert_eq!(world.released(), [(1, EndReason::Drained), (2, EndReason::Drained)]);
         assert!(world.session.is_ready());
-        world.session.finish(world.now);
+        world.session.close(Outstanding::NONE, world.now);
         assert_eq!(world.sent(), "PING");
         world.receive("PONG");
-        assert_eq!(world.session.step(), Step::Stop(CloseReason::Drained));
+        assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Drained));
     }
 }
 

@@ -246,15 +246,15 @@ fn a_server_that_fails_too_often_is_given_up() {
     world.lose(DisconnectReason::Closed);
     let changes = world.session.server_pool_changes();
     let mut hosts = String::new();
-    while world.session.step() == Step::Wait {
+    while world.session.phase() == Phase::Wait {
         hosts.push_str(&world.redial().1);
         world.lose(DisconnectReason::Unreachable);
     }
     assert_eq!(hosts, "baba");
     assert_eq!(world.session.server_pool_changes(), changes + 2);
     assert_eq!(
-        world.session.step(),
-        Step::Stop(CloseReason::Disconnected(DisconnectReason::Unreachable))
+        world.session.phase(),
+        Phase::Closed(CloseReason::Disconnected(DisconnectReason::Unreachable))
     );
 
     // In a row: success starts the count again.
@@ -273,8 +273,8 @@ fn reconnecting_can_be_switched_off() {
     let mut world = settled(Config { reconnect: false, ..Config::DEFAULT }, &["a", "b"]);
     world.lose(DisconnectReason::Closed);
     assert_eq!(
-        world.session.step(),
-        Step::Stop(CloseReason::Disconnected(DisconnectReason::Closed))
+        world.session.phase(),
+        Phase::Closed(CloseReason::Disconnected(DisconnectReason::Closed))
     );
 }
 
@@ -296,8 +296,8 @@ fn the_first_connection_can_be_retried() {
     world.redial();
     world.lose(DisconnectReason::Unreachable);
     assert_eq!(
-        world.session.step(),
-        Step::Stop(CloseReason::Disconnected(DisconnectReason::Unreachable))
+        world.session.phase(),
+        Phase::Closed(CloseReason::Disconnected(DisconnectReason::Unreachable))
     );
 }
 
@@ -344,10 +344,10 @@ fn the_same_refusal_twice_gives_a_server_up() {
             world.login();
             assert!(world.receive(refusal)[0].starts_with("ConnectFailed"));
         }
-        let stop = Step::Stop(CloseReason::Disconnected(DisconnectReason::Server(
+        let stop = Phase::Closed(CloseReason::Disconnected(DisconnectReason::Server(
             ErrorKind::AuthorizationViolation,
         )));
-        assert_eq!(world.session.step(), if ignore_auth_error_abort { Step::Wait } else { stop });
+        assert_eq!(world.session.phase(), if ignore_auth_error_abort { Phase::Wait } else { stop });
     }
 }
 
@@ -395,12 +395,12 @@ fn a_drain_that_is_cut_fails() {
         world.sent();
         world.session.drain(world.now);
         if finish {
-            world.session.finish(world.now);
+            world.session.close(Outstanding::NONE, world.now);
         }
         world.lose(DisconnectReason::Closed);
         assert_eq!(
-            world.session.step(),
-            Step::Stop(CloseReason::Disconnected(DisconnectReason::Closed))
+            world.session.phase(),
+            Phase::Closed(CloseReason::Disconnected(DisconnectReason::Closed))
         );
     }
 }
@@ -412,26 +412,27 @@ fn draining_without_a_connection_waits_for_one_but_not_for_ever() {
     world.lose(DisconnectReason::Closed);
     world.session.drain(world.now);
     assert_eq!(world.released(), [(1, EndReason::Drained)], "nothing is on its way");
-    assert_eq!(world.session.draining(), Some(Draining::Arrived));
-    world.session.finish(world.now);
-    assert_eq!(world.session.draining(), Some(Draining::Arrived));
+    assert_eq!(world.session.draining, Some(Drain::Arrived));
+    let unsent = Outstanding { unsent: true, ..Outstanding::NONE };
+    world.session.poll_drained(unsent);
+    assert_eq!(world.session.draining, Some(Drain::Closing));
     world.redial();
     assert_eq!(world.establish(), "Reconnected");
     assert!(world.session.is_ready(), "for what was held back");
-    world.session.finish(world.now);
+    world.session.poll_drained(Outstanding::NONE);
     assert_eq!(world.sent(), "PING");
     world.receive("PONG");
-    assert_eq!(world.session.step(), Step::Stop(CloseReason::Drained));
+    assert_eq!(world.session.phase(), Phase::Closed(CloseReason::Drained));
 
     let unlimited = Config { max_reconnects: None, ..Config::DEFAULT };
     let mut world = settled(unlimited, &["a"]);
     world.lose(DisconnectReason::Closed);
     world.session.drain(world.now);
     let before = world.now;
-    while !matches!(world.session.step(), Step::Stop(_)) {
+    while !matches!(world.session.phase(), Phase::Closed(_)) {
         world.wait();
     }
-    assert_eq!(world.session.step(), Step::Stop(CloseReason::DrainTimedOut));
+    assert_eq!(world.session.phase(), Phase::Closed(CloseReason::DrainTimedOut));
     assert_eq!(world.now.since(before), Duration::from_secs(30));
 }
 
@@ -471,7 +472,7 @@ fn the_servers_can_be_exchanged() {
     world.session.remove_servers();
     world.session.add_server(&ServerUrl::new("c").unwrap()).unwrap();
     assert!(world.session.is_connected());
-    assert_eq!(world.session.server().unwrap().host(), "a");
+    assert_eq!(world.session.target().unwrap().host(), "a");
     world.lose(DisconnectReason::Closed);
     assert_eq!(world.redial(), (0, "c".into()));
     assert_eq!(world.session.server_pool().count(), 1);
@@ -480,8 +481,8 @@ fn the_servers_can_be_exchanged() {
     world.session.remove_servers();
     world.lose(DisconnectReason::Closed);
     assert_eq!(
-        world.session.step(),
-        Step::Stop(CloseReason::Disconnected(DisconnectReason::Closed)),
+        world.session.phase(),
+        Phase::Closed(CloseReason::Disconnected(DisconnectReason::Closed)),
         "nowhere to go"
     );
 }

@@ -244,9 +244,9 @@ fn a_connection_is_drained_when_the_last_one_is_refused_or_ended() {
         world.sent();
         world.session.drain(world.now);
         world.sent();
-        assert_eq!(world.session.draining(), Some(Draining::Subscriptions));
+        assert_eq!(world.session.draining, Some(Drain::Subscriptions));
         end(&mut world);
-        assert_eq!(world.session.draining(), Some(Draining::Arrived));
+        assert_eq!(world.session.draining, Some(Drain::Arrived));
         assert_eq!(world.released().len(), 1);
     }
 }
