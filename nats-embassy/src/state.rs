@@ -29,8 +29,8 @@ use nats_proto::session::Outstanding;
 use nats_proto::session::Phase;
 use nats_proto::session::Session;
 use nats_proto::wire::Oversized;
-use nats_proto::wire::PublishLens;
 
+use self::publish::RetainedBody;
 use crate::config::Offline;
 use crate::error::SubscribeError;
 use crate::event::Event;
@@ -41,6 +41,7 @@ use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::SlotOwner;
 use crate::state::outbound::TxBuffer;
+use crate::state::requests::NO_INBOX;
 use crate::state::sizes::Sizes;
 use crate::wakers::FairQueue;
 use crate::wakers::Turn;
@@ -52,12 +53,12 @@ pub(crate) struct State<'d, R: Sizes<'d>> {
     /// What is to be written next.
     pub(crate) front: TxBuffer<'d>,
     /// What is known of the message that waits in it for a connection.
-    retained: Option<PublishLens>,
+    retained: RetainedBody,
     /// Where messages go.
     pub(crate) delivery: R::Delivery,
     pub(crate) inbox: Inbox<<R::Store as Store>::Text>,
-    /// The last subscription to the inbox.
-    pub(crate) inbox_sid: Option<Sid>,
+    /// The last subscription to the inbox, or [`NO_INBOX`].
+    pub(crate) inbox_sid: Sid,
     pub(crate) events: Events,
     pub(crate) statistics: Statistics,
     /// The runner's task.
@@ -83,10 +84,10 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Self {
             session,
             front,
-            retained: None,
+            retained: RetainedBody::NONE,
             delivery,
             inbox,
-            inbox_sid: None,
+            inbox_sid: NO_INBOX,
             events: Events::new(),
             statistics: Statistics::NONE,
             runner: WakerSlot::new(),
@@ -188,7 +189,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         if owner == SlotOwner::REQUEST
             && let Some(request_id) = self.inbox.request_id(subject)
         {
-            self.end_request(request_id, Outcome::ReplyTooLong);
+            self.delivery.end_request(request_id, Outcome::ReplyTooLong);
         }
         self.on_too_long(owner, sid, size, streamed);
         self.release();
@@ -282,11 +283,11 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             session::Event::ConnectFailed { .. } => self.front.clear(),
             session::Event::Disconnected { .. } => {
                 self.front.clear();
-                self.end_requests(|requests, told| requests.handle_disconnected(|_| true, told));
+                self.delivery.on_disconnected();
             }
             session::Event::ServerError(error) => {
                 if let Some(violation) = error.violation() {
-                    self.refuse_requests(&violation);
+                    self.delivery.on_refused(&violation, &self.inbox);
                 }
             }
             _ => {}
@@ -310,7 +311,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.release();
         self.transmit();
         if self.stopped().is_some() {
-            self.end_requests(|requests, told| requests.handle_closed(told));
+            self.delivery.on_closed();
             self.drop_retained();
         }
         self.wake_waiters();
@@ -325,7 +326,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn close(&mut self, now: Instant) {
         self.is_closing = true;
         self.session.close(self.outstanding(), now);
-        self.end_requests(|requests, told| requests.handle_closed(told));
+        self.delivery.on_closed();
         self.after_change();
         self.wake_runner();
     }
@@ -335,7 +336,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         while let Some(released) = self.session.poll_released() {
             let (sid, how) = (released.sid, released.ended);
             if released.recipient == SlotOwner::REQUEST.0 {
-                self.end_requests(|requests, told| requests.handle_inbox_ended(how, told));
+                self.delivery.on_inbox_ended(how);
             } else if !self.delivery.end(SlotOwner(released.recipient), how) {
                 self.emit(Event::SubscriptionEnded { sid, reason: how });
             }

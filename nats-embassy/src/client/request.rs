@@ -5,7 +5,6 @@ use core::task::Poll;
 
 use nats_proto::Instant;
 use nats_proto::RequestId;
-use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::wire::Publish;
 
@@ -152,8 +151,7 @@ impl<'d, R: Memory<'d>> Request<'d, R> {
                 return Ok((progress, None));
             }
             let slot = state.delivery.requests.get_mut(id).map_or(NO_SLOT, |found| found.slot);
-            let sid = state.inbox_sid.unwrap_or(Sid(0));
-            let frame = state.delivery.slots.take_from(slot, sid);
+            let frame = state.delivery.slots.take_from(slot, state.inbox_sid);
             Ok((progress, Some(frame.ok_or(RequestError::ReplyTooLong)?)))
         });
         match polled {

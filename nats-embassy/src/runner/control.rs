@@ -18,6 +18,14 @@ pub(super) fn phase<'d, R: Sizes<'d>>(shared: &Shared<'d, R>) -> Phase {
     shared.lock(|state| state.session.phase())
 }
 
+/// Whether these are the same, which are not the end.
+fn is_same(one: Phase, other: Phase) -> bool {
+    match (one, other) {
+        (Phase::Dial(one), Phase::Dial(other)) => one == other,
+        (one, other) => core::mem::discriminant(&one) == core::mem::discriminant(&other),
+    }
+}
+
 /// Ready when the session is in another phase than this one. The runner is woken when time is up, or
 /// when a task has changed something.
 pub(super) fn poll_control<'d, R: Sizes<'d>>(
@@ -29,7 +37,7 @@ pub(super) fn poll_control<'d, R: Sizes<'d>>(
     let deadline = shared.lock(|state| {
         state.register_runner(cx.waker());
         state.handle_timeout(now);
-        (state.session.phase() == phase).then(|| state.session.poll_timeout())
+        is_same(state.session.phase(), phase).then(|| state.session.poll_timeout())
     });
     let Some(deadline) = deadline else { return Poll::Ready(()) };
     if let Some((deadline, _)) = deadline {

@@ -59,7 +59,7 @@ fn is_over<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, cx: &Context<'_>) -> bool {
     shared.lock(|state| {
         // Before anything is found not to be there: it may come from another executor any time.
         state.register_runner(cx.waker());
-        state.session.phase() != Phase::Exchange
+        !matches!(state.session.phase(), Phase::Exchange)
     })
 }
 
@@ -80,7 +80,7 @@ impl<'d, R: Sizes<'d>, I: Read> Incoming<'_, 'd, R, I> {
                 poll_fn(|_| self.poll_returned()).await;
                 continue;
             }
-            if phase(self.shared) != Phase::Exchange {
+            if !matches!(phase(self.shared), Phase::Exchange) {
                 return;
             }
             // The recipients of what was read get a turn before there is more. Embassy's executor
@@ -171,7 +171,11 @@ fn handle<'d, R: Sizes<'d>>(
             return shared.lock(|state| {
                 let event = state.session.handle_control(op, now);
                 state.handle_events(event);
-                if state.session.phase() == Phase::Exchange { Next::GoOn } else { Next::Stop }
+                if matches!(state.session.phase(), Phase::Exchange) {
+                    Next::GoOn
+                } else {
+                    Next::Stop
+                }
             });
         }
         ServerOp::Oversized(oversized) => {

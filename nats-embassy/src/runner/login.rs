@@ -17,8 +17,6 @@ use super::exchange::write_all;
 use crate::auth::Auth;
 use crate::auth::Credentials;
 use crate::auth::PerAttempt;
-use crate::auth::ResolvedAuth;
-use crate::auth::SignError;
 use crate::auth::Signer;
 use crate::memory::runner::RunnerState;
 use crate::state::inbound::Inbound;
@@ -31,12 +29,14 @@ use crate::transport::Transport;
 /// [`Credentials`] of every attempt.
 #[expect(unnameable_types, reason = "sealed")]
 pub trait LogIn {
-    /// The credentials of this attempt. `nonce` is empty if the server does not ask for a signature.
+    /// The credentials of this attempt. `nonce` is empty if the server does not ask for a signature,
+    /// which is put into the spare memory for receiving.
     async fn resolve<'a>(
         &'a mut self,
         configured: Auth<'a>,
         nonce: &[u8],
-    ) -> Result<ResolvedAuth<'a>, SignError>;
+        inbound: &'a mut Inbound<'_>,
+    ) -> Option<session::Auth<'a>>;
 }
 
 impl<A: Signer> LogIn for A {
@@ -44,15 +44,15 @@ impl<A: Signer> LogIn for A {
         &'a mut self,
         configured: Auth<'a>,
         nonce: &[u8],
-    ) -> Result<ResolvedAuth<'a>, SignError> {
-        if !configured.needs_signature() {
-            return Ok(ResolvedAuth::new(configured));
-        }
-        // Without a nonce, the server could not check a signature.
-        if nonce.is_empty() {
-            return Err(SignError);
-        }
-        Ok(ResolvedAuth::signed(configured, self.sign(nonce).await?))
+        inbound: &'a mut Inbound<'_>,
+    ) -> Option<session::Auth<'a>> {
+        let signature = match configured.needs_signature() {
+            // Without a nonce, the server could not check it.
+            true if nonce.is_empty() => return None,
+            true => Some(text(&self.sign(nonce).await.ok()?, inbound)?),
+            false => None,
+        };
+        configured.with_signature(signature)
     }
 }
 
@@ -61,8 +61,14 @@ impl<P: Credentials> LogIn for PerAttempt<P> {
         &'a mut self,
         _: Auth<'a>,
         nonce: &[u8],
-    ) -> Result<ResolvedAuth<'a>, SignError> {
-        self.0.log_in(nonce).await
+        inbound: &'a mut Inbound<'_>,
+    ) -> Option<session::Auth<'a>> {
+        let resolved = self.0.log_in(nonce).await.ok()?;
+        let signature = match &resolved.signature {
+            Some(signature) => Some(text(signature, inbound)?),
+            None => None,
+        };
+        resolved.auth.with_signature(signature)
     }
 }
 
@@ -92,11 +98,8 @@ async fn send_connect<'d, R: Sizes<'d>>(
 ) -> Result<(), DisconnectReason> {
     let RunnerState { client, auth, inbound, back, .. } = memory;
     put_nonce(shared, back);
-    let auth = {
-        let resolved = who.resolve(*auth, back.bytes()).await;
-        back.clear();
-        resolved.ok().and_then(|resolved| text(&resolved, inbound)).ok_or(DisconnectReason::Auth)?
-    };
+    let auth = who.resolve(*auth, back.bytes(), inbound).await.ok_or(DisconnectReason::Auth)?;
+    back.clear();
     while put_connect(shared, back, client, &auth)? {
         write_all(back, &mut writer).await?;
     }
@@ -113,23 +116,13 @@ fn put_nonce<'d, R: Sizes<'d>>(shared: &Shared<'d, R>, back: &mut TxBuffer<'d>) 
     });
 }
 
-/// The credentials as CONNECT has them, with the signature as a text in the spare memory for receiving.
-fn text<'a>(
-    resolved: &ResolvedAuth<'a>,
-    inbound: &'a mut Inbound<'_>,
-) -> Option<session::Auth<'a>> {
-    let signature = match &resolved.signature {
-        Some(signature) => {
-            let text = SignatureText::new(signature);
-            let text = text.as_str().as_bytes();
-            Some(
-                inbound
-                    .write_text(|out| out.reserve(text.len()).map(|()| out.put(text)).is_ok())?,
-            )
-        }
-        None => None,
-    };
-    resolved.auth.with_signature(signature)
+/// A signature as a text, in the spare memory for receiving.
+fn text<'a>(signature: &[u8; 64], inbound: &'a mut Inbound<'_>) -> Option<&'a str> {
+    inbound.write_text(|out| {
+        let text = SignatureText::new(signature);
+        let text = text.as_str().as_bytes();
+        out.reserve(text.len()).map(|()| out.put(text)).is_ok()
+    })
 }
 
 /// Puts CONNECT where it is written from, in parts if need be: a JWT is longer than the memory for
@@ -147,6 +140,6 @@ fn put_connect<'d, R: Sizes<'d>>(
             written.unwrap_or_default()
         });
         count(&mut state.statistics.out_bytes, written.map_err(|_| DisconnectReason::Auth)?);
-        Ok(state.session.phase() == Phase::Login)
+        Ok(matches!(state.session.phase(), Phase::Login))
     })
 }

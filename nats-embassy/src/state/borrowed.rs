@@ -2,13 +2,16 @@
 
 use core::task::Waker;
 
-use nats_proto::FixedRequests;
+use nats_proto::Inbox;
 use nats_proto::Message;
 use nats_proto::Outcome;
-use nats_proto::PendingRequest;
+use nats_proto::Refusal;
 use nats_proto::RequestId;
-use nats_proto::Slot;
+use nats_proto::Subject;
+use nats_proto::fingerprint;
 use nats_proto::session::EndReason;
+use nats_proto::wire::Buffer;
+use nats_proto::wire::Violation;
 
 use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::Delivered;
@@ -21,8 +24,10 @@ use crate::wakers::WakerSlot;
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 pub struct Borrowed<'d> {
     content: Content<'d>,
-    /// The one request that may wait for its reply.
-    pub(crate) requests: FixedRequests<(), 1>,
+    /// The number of the last request.
+    request_id: RequestId,
+    /// That request, if its reply is waited for: there is no table for a single one.
+    request: Option<OpenRequest>,
     pub(crate) reader: WakerSlot,
     is_reader_due: bool,
     /// Whether a task is to be woken.
@@ -36,11 +41,22 @@ enum Content<'d> {
     Read(&'d mut [u8]),
 }
 
+/// A request that waits for its reply.
+struct OpenRequest {
+    outcome: Option<Outcome>,
+    is_sent: bool,
+    /// Whether the replies go to a subscription of its own.
+    is_many: bool,
+    /// The fingerprint of its subject.
+    subject: u32,
+}
+
 impl<'d> Borrowed<'d> {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             content: Content::Nothing,
-            requests: FixedRequests::default(),
+            request_id: RequestId(0),
+            request: None,
             reader: WakerSlot::new(),
             is_reader_due: false,
             has_due: false,
@@ -68,19 +84,39 @@ impl<'d> Borrowed<'d> {
         (self.is_reader_due, self.has_due) = (true, true);
     }
 
+    /// Begins a request, whose replies may go to a subscription of its own.
+    pub(crate) fn open_request(&mut self, subject: Subject<'_>, is_many: bool) -> RequestId {
+        let subject = fingerprint(subject.as_str().bytes());
+        self.request_id = RequestId(self.request_id.0.wrapping_add(1));
+        self.request = Some(OpenRequest { outcome: None, is_sent: false, is_many, subject });
+        self.request_id
+    }
+
     /// The reply is not waited for any more.
-    pub(crate) fn close_request(&mut self, id: RequestId) {
-        self.requests.close(id);
+    pub(crate) fn close_request(&mut self) {
+        self.request = None;
         if let Some(frame) = self.take(true) {
             self.give_back(frame.memory);
+        }
+    }
+
+    /// A request that is not over.
+    fn pending(&mut self, id: RequestId) -> Option<&mut OpenRequest> {
+        let is_it = self.request_id == id;
+        self.request.as_mut().filter(|request| is_it && request.outcome.is_none())
+    }
+
+    /// The outcome of the request is known, if `is_over` says so.
+    fn end_if(&mut self, outcome: Outcome, is_over: impl FnOnce(&OpenRequest) -> bool) {
+        if let Some(request) = self.pending(self.request_id).filter(|request| is_over(request)) {
+            request.outcome = Some(outcome);
+            self.wake();
         }
     }
 }
 
 impl<'d> Delivery<'d> for Borrowed<'d> {
     const BORROWS: bool = true;
-    type Requester = ();
-    type Requests = heapless::Vec<Slot<PendingRequest<()>>, 1>;
 
     fn deliver(&mut self, _: SlotOwner, message: &Message<&[u8]>) -> Delivered {
         let (sid, layout) = (message.sid(), message.layout());
@@ -88,29 +124,63 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
     }
 
     fn deliver_reply(&mut self, id: RequestId, message: &Message<&[u8]>) -> Delivered {
-        match self.requests.handle_reply(id, message) {
-            Some(((), Outcome::Answered)) => {
-                let (sid, layout) = (message.sid(), message.layout());
-                Delivered::Borrowed(FrameInfo { sid, layout, is_reply: true })
-            }
-            Some(_) => {
-                self.wake();
-                Delivered::Stored
-            }
-            None => Delivered::Unwanted,
+        let Some(request) = self.pending(id).filter(|request| !request.is_many) else {
+            return Delivered::Unwanted;
+        };
+        let outcome = Outcome::of_reply(message);
+        request.outcome = Some(outcome);
+        if outcome != Outcome::Answered {
+            self.wake();
+            return Delivered::Stored;
         }
+        let (sid, layout) = (message.sid(), message.layout());
+        Delivered::Borrowed(FrameInfo { sid, layout, is_reply: true })
     }
 
     fn on_too_long(&mut self, _: SlotOwner) {}
 
-    fn requests(&mut self) -> &mut FixedRequests<(), 1> {
-        &mut self.requests
+    fn outcome(&self, id: RequestId) -> Option<Outcome> {
+        match &self.request {
+            Some(request) if self.request_id == id => request.outcome,
+            _ => Some(Outcome::Closed),
+        }
     }
 
-    fn on_outcome((): &mut ()) {}
+    fn is_unsent(&self, id: RequestId) -> bool {
+        self.request_id == id && self.request.as_ref().is_some_and(|request| !request.is_sent)
+    }
 
-    fn wake_requesters(&mut self) {
-        self.wake();
+    fn on_sent(&mut self, id: RequestId) {
+        if let Some(request) = self.pending(id) {
+            request.is_sent = true;
+        }
+    }
+
+    fn end_request(&mut self, id: RequestId, outcome: Outcome) {
+        if self.request_id == id {
+            self.end_if(outcome, |_| true);
+        }
+    }
+
+    fn on_disconnected(&mut self) {
+        self.end_if(Outcome::Disconnected, |request| request.is_sent);
+    }
+
+    fn on_refused<T: Buffer>(&mut self, violation: &Violation<'_>, inbox: &Inbox<T>) {
+        let (id, refusal) = (self.request_id, Refusal::of(violation, inbox));
+        self.end_if(Outcome::NotPermitted, |request| match refusal {
+            Refusal::Subject(subject) => request.is_sent && request.subject == subject,
+            Refusal::Request(refused) => refused == id,
+            Refusal::None => false,
+        });
+    }
+
+    fn on_inbox_ended(&mut self, how: EndReason) {
+        self.end_if(Outcome::of_inbox(how), |request| !request.is_many);
+    }
+
+    fn on_closed(&mut self) {
+        self.end_if(Outcome::Closed, |_| true);
     }
 
     fn begins_dropping(&mut self, _: SlotOwner) -> bool {

@@ -2,25 +2,21 @@
 
 use core::task::Waker;
 
+use nats_proto::Inbox;
 use nats_proto::Layout;
 use nats_proto::Message;
-use nats_proto::PendingRequest;
-use nats_proto::PendingRequests;
+use nats_proto::Outcome;
 use nats_proto::RequestId;
 use nats_proto::Sid;
-use nats_proto::Slot;
-use nats_proto::Table;
 use nats_proto::session::EndReason;
+use nats_proto::wire::Buffer;
+use nats_proto::wire::Violation;
 
 /// What becomes of messages.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 pub trait Delivery<'d> {
     /// Whether messages are borrowed where they were received, instead of copied.
     const BORROWS: bool;
-    /// Stands for the future of a request.
-    type Requester;
-    /// The requests' memory.
-    type Requests: Table<Slot<PendingRequest<Self::Requester>>>;
 
     /// Takes a message of a subscription.
     fn deliver(&mut self, owner: SlotOwner, message: &Message<&[u8]>) -> Delivered;
@@ -31,14 +27,29 @@ pub trait Delivery<'d> {
     /// A message of a subscription was skipped.
     fn on_too_long(&mut self, owner: SlotOwner);
 
-    /// The requests that wait for their replies.
-    fn requests(&mut self) -> &mut PendingRequests<Self::Requester, Self::Requests>;
+    /// The outcome of a request, if it is known.
+    fn outcome(&self, id: RequestId) -> Option<Outcome>;
 
-    /// The outcome of one of the requests is known: it is to be woken.
-    fn on_outcome(requester: &mut Self::Requester);
+    /// Whether a request waits to be published.
+    fn is_unsent(&self, id: RequestId) -> bool;
 
-    /// Some of the requests are to be woken.
-    fn wake_requesters(&mut self);
+    /// A request is published.
+    fn on_sent(&mut self, id: RequestId);
+
+    /// The outcome of one request is known.
+    fn end_request(&mut self, id: RequestId, outcome: Outcome);
+
+    /// The connection that requests were sent to is lost.
+    fn on_disconnected(&mut self);
+
+    /// The server has refused something: perhaps requests.
+    fn on_refused<T: Buffer>(&mut self, violation: &Violation<'_>, inbox: &Inbox<T>);
+
+    /// The subscription for replies is over.
+    fn on_inbox_ended(&mut self, how: EndReason);
+
+    /// The client is closed.
+    fn on_closed(&mut self);
 
     /// Messages of a subscription are dropped. Returns whether that is new.
     fn begins_dropping(&mut self, owner: SlotOwner) -> bool;

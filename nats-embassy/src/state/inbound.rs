@@ -12,7 +12,8 @@ use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::FrameInfo;
 
 /// The memory for receiving, and what is in it.
-pub(crate) struct Inbound<'d> {
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+pub struct Inbound<'d> {
     memory: &'d mut [u8],
     /// Everything before this was processed.
     start: usize,

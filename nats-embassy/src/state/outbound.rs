@@ -34,6 +34,7 @@ impl<'d> TxBuffer<'d> {
     }
 
     /// Overwrites what it held.
+    #[inline(never)]
     pub(crate) fn wipe(&mut self) {
         self.memory.fill(0);
         self.len = 0;

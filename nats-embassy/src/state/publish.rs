@@ -8,7 +8,6 @@ use nats_proto::session::Gate;
 use nats_proto::wire;
 use nats_proto::wire::EncodeError;
 use nats_proto::wire::Publish;
-use nats_proto::wire::PublishLens;
 
 use super::State;
 use crate::config::Offline;
@@ -20,6 +19,17 @@ use crate::wakers::Turn;
 /// What a message that waits for a connection leaves for control lines, in bytes: PING, and SUB of
 /// a common length.
 const LINES: usize = 80;
+
+/// What a server may object to in the message that waits for it: the line is checked before.
+#[derive(Clone, Copy)]
+pub(crate) struct RetainedBody {
+    len: usize,
+    has_headers: bool,
+}
+
+impl RetainedBody {
+    pub(super) const NONE: Self = Self { len: 0, has_headers: false };
+}
 
 impl<'d, R: Sizes<'d>> State<'d, R> {
     // Messages -----------------------------------------------------------------------------------
@@ -135,9 +145,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.front.write(write)?;
         if gate == Gate::Offline {
             self.front.retain(start);
-            let mut lens = PublishLens::of(message);
-            lens.body = body;
-            self.retained = Some(lens);
+            self.retained = RetainedBody { len: body, has_headers: !message.headers.is_empty() };
         }
         self.statistics.out_messages = self.statistics.out_messages.wrapping_add(1);
         self.wake_runner();
@@ -185,9 +193,12 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         }
         if self.session.is_ready() && self.front.has_retained() {
             let limits = self.session.publish_limits();
-            match self.retained.take() {
-                Some(lens) if limits.check_lens(lens).is_ok() => self.front.send_retained(),
-                _ => self.drop_retained(),
+            let RetainedBody { len, has_headers } = self.retained;
+            // Another server's limits are not those of the one before.
+            if len > limits.payload || (has_headers && !limits.headers) {
+                self.drop_retained();
+            } else {
+                self.front.send_retained();
             }
         }
         true

@@ -2,6 +2,7 @@
 
 use core::task::Waker;
 
+use nats_proto::Inbox;
 use nats_proto::Message;
 use nats_proto::Outcome;
 use nats_proto::PendingRequest;
@@ -9,7 +10,10 @@ use nats_proto::PendingRequests;
 use nats_proto::RequestId;
 use nats_proto::Slot;
 use nats_proto::Table;
+use nats_proto::Then;
 use nats_proto::session::EndReason;
+use nats_proto::wire::Buffer;
+use nats_proto::wire::Violation;
 
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
@@ -33,8 +37,6 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Queued<'d, L> {
 
 impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Queued<'d, L> {
     const BORROWS: bool = false;
-    type Requester = Requester;
-    type Requests = L;
 
     fn deliver(&mut self, owner: SlotOwner, message: &Message<&[u8]>) -> Delivered {
         self.slots.deliver(owner, message)
@@ -53,10 +55,7 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
             },
             outcome => (outcome, Delivered::Stored),
         };
-        if let Some(requester) = self.requests.end(id, outcome) {
-            requester.is_due = true;
-            self.slots.has_due = true;
-        }
+        self.end_request(id, outcome);
         delivered
     }
 
@@ -66,15 +65,42 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
         }
     }
 
-    fn requests(&mut self) -> &mut PendingRequests<Requester, L> {
-        &mut self.requests
+    fn outcome(&self, id: RequestId) -> Option<Outcome> {
+        self.requests.outcome(id)
     }
 
-    fn on_outcome(requester: &mut Requester) {
-        requester.is_due = true;
+    fn is_unsent(&self, id: RequestId) -> bool {
+        self.requests.is_unsent(id)
     }
 
-    fn wake_requesters(&mut self) {
+    fn on_sent(&mut self, id: RequestId) {
+        self.requests.note_sent(id);
+    }
+
+    fn end_request(&mut self, id: RequestId, outcome: Outcome) {
+        if let Some(requester) = self.requests.end(id, outcome) {
+            requester.is_due = true;
+            self.slots.has_due = true;
+        }
+    }
+
+    fn on_disconnected(&mut self) {
+        self.requests.handle_disconnected(|_| true, wake);
+        self.slots.has_due = true;
+    }
+
+    fn on_refused<T: Buffer>(&mut self, violation: &Violation<'_>, inbox: &Inbox<T>) {
+        self.requests.handle_refused(violation, inbox, wake);
+        self.slots.has_due = true;
+    }
+
+    fn on_inbox_ended(&mut self, how: EndReason) {
+        self.requests.handle_inbox_ended(how, wake);
+        self.slots.has_due = true;
+    }
+
+    fn on_closed(&mut self) {
+        self.requests.handle_closed(wake);
         self.slots.has_due = true;
     }
 
@@ -102,4 +128,10 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
     fn is_idle(&self) -> bool {
         self.slots.is_idle()
     }
+}
+
+/// The outcome of a request is known: its future closes it when it is woken.
+const fn wake(_: RequestId, requester: &mut Requester, _: Outcome) -> Then {
+    requester.is_due = true;
+    Then::Keep
 }

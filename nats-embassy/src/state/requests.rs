@@ -2,16 +2,13 @@
 
 use nats_proto::Instant;
 use nats_proto::Outcome;
-use nats_proto::PendingRequests;
 use nats_proto::RequestId;
 use nats_proto::Sid;
 use nats_proto::Store;
 use nats_proto::Subject;
-use nats_proto::Then;
 use nats_proto::session;
 use nats_proto::session::Gate;
 use nats_proto::wire::Publish;
-use nats_proto::wire::Violation;
 
 use super::State;
 use crate::config::Offline;
@@ -43,6 +40,9 @@ impl Requester {
     }
 }
 
+/// No subscription: none has this number.
+pub(super) const NO_INBOX: Sid = Sid(0);
+
 /// How far a request has come that has not failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
@@ -69,18 +69,6 @@ impl RequestError {
     }
 }
 
-/// The table of requests.
-type Pending<'d, R> = PendingRequests<
-    <<R as Sizes<'d>>::Delivery as Delivery<'d>>::Requester,
-    <<R as Sizes<'d>>::Delivery as Delivery<'d>>::Requests,
->;
-/// What is called with every request that ends.
-type Told<'t, 'd, R> = &'t mut dyn FnMut(
-    RequestId,
-    &mut <<R as Sizes<'d>>::Delivery as Delivery<'d>>::Requester,
-    Outcome,
-) -> Then;
-
 impl<'d, R: Sizes<'d>> State<'d, R> {
     /// Whether requests can be made.
     pub(crate) fn check_open(&self) -> Result<(), RequestError> {
@@ -97,9 +85,10 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     pub(crate) fn open_inbox(&mut self) -> Result<Sid, RequestError> {
         self.check_open()?;
         let recipient = SlotOwner::REQUEST.0;
-        let sid = self.session.reply_inbox(self.inbox_sid, &self.inbox, recipient);
+        let known = Some(self.inbox_sid).filter(|sid| *sid != NO_INBOX);
+        let sid = self.session.reply_inbox(known, &self.inbox, recipient);
         let sid = sid.map_err(|error| RequestError::Subscribe(error.into()))?;
-        self.inbox_sid = Some(sid);
+        self.inbox_sid = sid;
         Ok(sid)
     }
 
@@ -122,7 +111,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         };
         let reply: Subject<'_> = reply.map_err(|_| PublishError::TooLong { max: 0 })?;
         self.publish(&Publish { reply: Some(reply), ..*message }, turn)?;
-        self.delivery.requests().note_sent(request_id);
+        self.delivery.on_sent(request_id);
         Ok(())
     }
 
@@ -144,15 +133,14 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     ///
     /// What became of it, if that is no reply.
     pub(crate) fn progress(
-        &mut self,
+        &self,
         id: RequestId,
         deadline: Instant,
         now: Instant,
     ) -> Result<Progress, RequestError> {
         let is_connected = self.session.is_connected();
-        let requests = self.delivery.requests();
-        let is_unsent = requests.is_unsent(id);
-        match requests.outcome(id) {
+        let is_unsent = self.delivery.is_unsent(id);
+        match self.delivery.outcome(id) {
             Some(Outcome::Answered) => Ok(Progress::Answered),
             Some(outcome) => Err(RequestError::of(outcome)),
             None if now >= deadline => {
@@ -166,32 +154,5 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
     /// What becomes of requests if the subscription for replies is over.
     pub(crate) fn without_inbox(&self) -> RequestError {
         self.check_open().err().unwrap_or(RequestError::NoInbox)
-    }
-
-    /// The outcome of one request is known.
-    pub(super) fn end_request(&mut self, id: RequestId, outcome: Outcome) {
-        if let Some(requester) = self.delivery.requests().end(id, outcome) {
-            R::Delivery::on_outcome(requester);
-            self.delivery.wake_requesters();
-        }
-    }
-
-    /// The outcome of all requests is known that `end` ends.
-    pub(super) fn end_requests(&mut self, end: impl FnOnce(&mut Pending<'d, R>, Told<'_, 'd, R>)) {
-        end(self.delivery.requests(), &mut |_, requester, _| {
-            R::Delivery::on_outcome(requester);
-            Then::Keep
-        });
-        self.delivery.wake_requesters();
-    }
-
-    /// Requests that the server did not let through.
-    pub(super) fn refuse_requests(&mut self, violation: &Violation<'_>) {
-        let Self { delivery, inbox, .. } = self;
-        delivery.requests().handle_refused(violation, inbox, |_, requester, _| {
-            R::Delivery::on_outcome(requester);
-            Then::Keep
-        });
-        delivery.wake_requesters();
     }
 }

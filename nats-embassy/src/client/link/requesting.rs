@@ -19,6 +19,7 @@ use crate::client::Client;
 use crate::client::replies::take;
 use crate::error::RequestError;
 use crate::state::delivery::BorrowedFrame;
+use crate::state::delivery::Delivery;
 use crate::state::delivery::SlotOwner;
 use crate::state::requests::Progress;
 use crate::state::shared::Publisher;
@@ -151,24 +152,14 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
     ) -> Result<Self, RequestError> {
         let subject = message.subject;
         let (request_id, sid) = client.shared.lock(|state| {
-            let mut open = |is_several| {
-                let requests = &mut state.delivery.requests;
-                // The future watches the time.
-                let opened = match is_several {
-                    true => requests.open_many((), subject, NEVER),
-                    false => requests.open((), subject, NEVER),
-                };
-                opened.map_err(|_| RequestError::TooMany)
+            let is_many = owner != SlotOwner::REQUEST;
+            state.check_open()?;
+            let id = state.delivery.open_request(subject, is_many);
+            let sid = match is_many {
+                true => state.subscribe_to_replies(id, owner),
+                false => state.open_inbox(),
             };
-            if owner == SlotOwner::REQUEST {
-                let id = open(false)?;
-                let sid = state.open_inbox();
-                Ok((id, sid.inspect_err(|_| state.delivery.close_request(id))?))
-            } else {
-                let id = open(true)?;
-                let sid = state.check_open().and_then(|()| state.subscribe_to_replies(id, owner));
-                Ok::<_, RequestError>((id, sid.inspect_err(|_| state.delivery.close_request(id))?))
-            }
+            Ok::<_, RequestError>((id, sid.inspect_err(|_| state.delivery.close_request())?))
         })?;
         let deadline = deadline.unwrap_or(NEVER);
         Ok(Self { publisher: Publisher::new(client.shared), request_id, sid, deadline })
@@ -209,7 +200,7 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
     ) -> Poll<Result<RepliesEndReason, RequestError>> {
         let (shared, sid, id) = (self.publisher.shared, self.sid, self.request_id);
         let (is_sent, is_over) = shared.lock(|state| {
-            let is_sent = !state.delivery.requests.is_unsent(id);
+            let is_sent = !state.delivery.is_unsent(id);
             (is_sent, state.session.recipient_mut(sid).is_none().then(|| state.without_inbox()))
         });
         let mut state = request.get();
@@ -234,10 +225,10 @@ impl<'d, R: LinkMemory<'d>> OpenRequest<'d, R> {
 
 impl<'d, R: LinkMemory<'d>> Drop for OpenRequest<'d, R> {
     fn drop(&mut self) {
-        let (sid, id) = (self.sid, self.request_id);
+        let sid = self.sid;
         self.publisher.shared.lock(|state| {
-            state.delivery.close_request(id);
-            if Some(sid) != state.inbox_sid {
+            state.delivery.close_request();
+            if sid != state.inbox_sid {
                 state.change(|session| session.unsubscribe(sid, None));
             }
         });
