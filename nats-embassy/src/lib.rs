@@ -11,7 +11,6 @@ mod fmt;
 mod auth;
 mod client;
 mod config;
-mod count;
 mod error;
 mod event;
 #[cfg(feature = "defmt")]

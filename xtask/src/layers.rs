@@ -93,8 +93,8 @@ const CRATES: &[Crate] = &[
             Layer {
                 name: "values",
                 modules: &[
-                    "error", "event", "config", "auth", "fmt", "headers", "time", "count",
-                    "server", "wakers",
+                    "error", "event", "config", "auth", "fmt", "headers", "time", "server",
+                    "wakers",
                 ],
             },
             Layer { name: "transport", modules: &["transport"] },

@@ -17,7 +17,6 @@ use nats_proto::SubjectError;
 use nats_proto::session::CloseReason;
 
 use crate::client::Client;
-use crate::count::MessageCount;
 use crate::error::SubscribeError;
 use crate::memory::Divide;
 use crate::state::borrowed::Borrowed;
@@ -180,11 +179,10 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         self.client.shared.lock(|state| state.change(|session| session.unsubscribe(sid, None)))
     }
 
-    /// Ends a subscription when it has got `max` messages in its whole life, in all: a `u64` or a
-    /// `NonZeroU64`. Zero, or what it has got already, ends it at once. Returns whether it was still
-    /// going. A maximum that was set before can be lowered, not raised.
-    pub fn unsubscribe_after(&mut self, sid: Sid, max: impl MessageCount) -> bool {
-        let max = max.get();
+    /// Ends a subscription when it has got `max` messages in its whole life, in all. Zero, or what it
+    /// has got already, ends it at once. Returns whether it was still going. A maximum that was set
+    /// before can be lowered, not raised.
+    pub fn unsubscribe_after(&mut self, sid: Sid, max: u64) -> bool {
         self.client.shared.lock(|state| state.unsubscribe_after(sid, max))
     }
 

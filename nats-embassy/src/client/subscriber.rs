@@ -10,7 +10,6 @@ use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::session::EndReason;
 
-use crate::count::MessageCount;
 use crate::error::PublishError;
 use crate::memory::Memory;
 use crate::state::delivery::SlotOwner;
@@ -81,9 +80,8 @@ impl<'d, R: Memory<'d>> Subscriber<'d, R> {
         Some(Message::new(self.shared, frame))
     }
 
-    /// Ends the subscription when it has got `max` messages in its whole life, in all: a `u64` or a
-    /// `NonZeroU64`. Zero, or what it has got already, ends it at once; messages that wait can still
-    /// be taken. A maximum that was set before can be lowered, not raised.
+    /// Ends the subscription when it has got `max` messages in its whole life, in all. Zero, or what it
+    /// has got already, ends it at once; messages that wait can still be taken. A maximum that was set before can be lowered, not raised.
     ///
     /// ```
     /// # use nats_embassy::{Client, Memory, SubscribeError};
@@ -97,8 +95,8 @@ impl<'d, R: Memory<'d>> Subscriber<'d, R> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn unsubscribe_after(&mut self, max: impl MessageCount) {
-        let (sid, max) = (self.sid, max.get());
+    pub fn unsubscribe_after(&mut self, max: u64) {
+        let sid = self.sid;
         self.shared.lock(|state| state.unsubscribe_after(sid, max));
     }
 

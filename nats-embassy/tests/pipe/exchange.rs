@@ -1,7 +1,5 @@
 //! Messages both ways.
 
-use core::num::NonZeroU64;
-
 use nats_embassy::CloseReason;
 use nats_embassy::EndReason;
 use nats_embassy::HeaderBuf;
@@ -94,7 +92,7 @@ fn subscriptions_end() {
     let peer = Peer::new(Script::default());
     with_client(&peer, async |client| {
         let mut two = client.subscribe("a", PendingLimits::drop_newest(3)).unwrap();
-        two.unsubscribe_after(NonZeroU64::new(2).unwrap());
+        two.unsubscribe_after(2);
         for _ in 0..3 {
             client.publish("a", b"").await.unwrap();
         }

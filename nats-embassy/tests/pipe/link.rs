@@ -3,7 +3,6 @@
 mod cancel;
 mod cut;
 
-use core::num::NonZeroU64;
 use core::pin::pin;
 
 use nats_embassy::Client;
@@ -119,7 +118,7 @@ fn subscriptions_end() {
     let peer = Peer::new(Script::default());
     with_link(&peer, async |mut link, client| {
         let two = link.subscribe("a").unwrap();
-        assert!(link.unsubscribe_after(two, NonZeroU64::new(2).unwrap()));
+        assert!(link.unsubscribe_after(two, 2));
         let drained = link.subscribe("b").unwrap();
         for _ in 0..3 {
             link.drive(client.publish("a", b""), |_| {}).await.unwrap();

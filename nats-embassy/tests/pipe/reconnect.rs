@@ -1,7 +1,5 @@
 //! Connections that are lost, and made again.
 
-use core::num::NonZeroU64;
-
 use embassy_time::Instant;
 use embassy_time::Timer;
 use nats_embassy::CloseReason;
@@ -33,7 +31,7 @@ fn subscriptions_are_made_again() {
     with_client(&peer, async |client| {
         let mut all = client.subscribe("a.*", PendingLimits::drop_newest(2)).unwrap();
         let mut three = client.subscribe("a.b", PendingLimits::drop_newest(3)).unwrap();
-        three.unsubscribe_after(NonZeroU64::new(3).unwrap());
+        three.unsubscribe_after(3);
         client.publish("a.b", b"1").await.unwrap();
         client.flush().await.unwrap();
         peer.log();
