@@ -115,23 +115,24 @@ async fn secure<'d, R: Sizes<'d>>(
     connection: &mut impl Transport,
 ) {
     let unread = inbound.len();
-    let name = inbound.write_text(|out| {
-        shared.lock(|state| {
-            let name = state.session.tls_name().as_bytes();
-            out.reserve(name.len()).map(|()| out.put(name)).is_ok()
-        })
-    });
-    let securing = pin!(connection.start_tls(name.unwrap_or_default()));
-    match unless_changed(shared, Phase::Secure, securing).await {
-        Some(Ok(())) => {
-            let now = now();
+    // The session hangs up if there is something: it may have been injected.
+    if unread == 0 {
+        let name = inbound.write_text(|out| {
             shared.lock(|state| {
-                // What was unread may have been injected: the session hangs up then.
-                let event = state.session.handle_secured(unread, now);
-                state.handle_events(event);
-            });
+                let name = state.session.tls_name().as_bytes();
+                out.reserve(name.len()).map(|()| out.put(name)).is_ok()
+            })
+        });
+        let securing = pin!(connection.start_tls(name.unwrap_or_default()));
+        match unless_changed(shared, Phase::Secure, securing).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) => return disconnect(shared, DisconnectReason::Tls),
+            None => return,
         }
-        Some(Err(_)) => disconnect(shared, DisconnectReason::Tls),
-        None => {}
     }
+    let now = now();
+    shared.lock(|state| {
+        let event = state.session.handle_secured(unread, now);
+        state.handle_events(event);
+    });
 }
