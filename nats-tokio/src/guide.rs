@@ -10,6 +10,10 @@ pub mod requests {}
 #[doc = include_str!("../docs/slow-consumers.md")]
 pub mod slow_consumers {}
 
+#[cfg(feature = "jetstream")]
+#[doc = include_str!("../docs/jetstream.md")]
+pub mod jetstream {}
+
 #[doc = include_str!("../docs/credentials.md")]
 pub mod credentials {}
 

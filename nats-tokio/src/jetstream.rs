@@ -23,6 +23,7 @@ mod publisher;
 mod pulling;
 pub mod stream;
 mod window;
+mod worker;
 
 pub use account::AccountInfo;
 pub use account::AccountLimits;
@@ -63,3 +64,6 @@ pub use publish_error::PublishError;
 pub use publisher::Publisher;
 pub use publisher::PublisherBuilder;
 pub use stream::Stream;
+pub use worker::Verdict;
+pub use worker::Worker;
+pub use worker::WorkerError;

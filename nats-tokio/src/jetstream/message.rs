@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nats_proto::jetstream::AckKind;
 use nats_proto::jetstream::DeliveryInfo;
+use nats_proto::jetstream::pulled_size;
 
 use crate::Client;
 use crate::PublishError;
@@ -45,6 +46,11 @@ impl Message {
     #[must_use]
     pub fn delivery(&self) -> Option<DeliveryInfo<'_>> {
         DeliveryInfo::parse(self.message.reply_bytes()?)
+    }
+
+    /// How many bytes of a pull's limit it takes.
+    pub(super) fn pulled_size(&self) -> u32 {
+        pulled_size(self.message.as_proto())
     }
 
     /// The message without what belongs to its consumer.

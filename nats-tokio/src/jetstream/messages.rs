@@ -63,6 +63,8 @@ pub struct Messages {
     released: (u32, u32),
     /// How much is released at once.
     batch: u32,
+    /// Whether what was handed out counts until [`release_one`](Self::release_one).
+    is_kept: bool,
     is_over: bool,
 }
 
@@ -245,6 +247,7 @@ impl MessagesBuilder<'_> {
             taken: VecDeque::new(),
             released: (0, 0),
             batch: (self.max_messages / 4).max(1),
+            is_kept: false,
             is_over: false,
         })
     }
@@ -302,13 +305,26 @@ impl Messages {
         while let Some(_told) = self.next().await {}
     }
 
+    /// What is handed out counts until it is released.
+    pub(super) const fn keep_until_released(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// The application is done with a message that took so many bytes.
+    pub(super) fn release_one(&self, size: u32) {
+        self.pulling.tell(|machine, _| machine.release(1, size));
+    }
+
     fn give_back(&mut self) {
         let (messages, bytes) = std::mem::take(&mut self.released);
         self.pulling.tell(|machine, _| machine.release(messages, bytes));
         self.pulling.stop(&mut self.taken, false);
     }
 
-    fn poll_next(&mut self, task: &mut Task<'_>) -> Poll<Option<Result<Message, MessagesError>>> {
+    pub(super) fn poll_next(
+        &mut self,
+        task: &mut Task<'_>,
+    ) -> Poll<Option<Result<Message, MessagesError>>> {
         self.poll(Some(task))
     }
 
@@ -319,10 +335,12 @@ impl Messages {
         let waker = task.map(|task| task.waker());
         loop {
             if let Some(Waiting { message, size }) = self.taken.pop_front() {
-                self.released.0 += 1;
-                self.released.1 = self.released.1.saturating_add(size);
-                if self.released.0 >= self.batch || self.taken.is_empty() {
-                    self.release();
+                if !self.is_kept {
+                    self.released.0 += 1;
+                    self.released.1 = self.released.1.saturating_add(size);
+                    if self.released.0 >= self.batch || self.taken.is_empty() {
+                        self.release();
+                    }
                 }
                 let client = self.consumer.context.client().clone();
                 return Poll::Ready(Some(Ok(Message::new(message, client))));

@@ -53,7 +53,7 @@ pub(crate) struct Waiting {
 }
 
 impl RequestTable {
-    pub(crate) fn new(max: usize) -> Self {
+    pub(crate) const fn new(max: usize) -> Self {
         Self { table: GrowableRequests::with_max(max), lost: 0, index: None }
     }
 

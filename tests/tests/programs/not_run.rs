@@ -20,7 +20,7 @@ pub const NOT_RUN: &[(&str, &str)] = &[
     ("nats-tokio/README.md, When the connection is lost", HOST),
     ("nats-tokio/docs/proxies.md, Connecting through proxies", HOST),
     ("nats-tokio/docs/proxies.md, WebSocket behind an HTTP proxy", HOST),
-    ("nats-tokio/src/options/auth.rs, auth_with", HOST),
+    ("nats-tokio/src/options/auth.rs, auth_callback", HOST),
     ("nats-tokio/src/client.rs, Client", HOST),
     ("nats-tokio/src/options.rs, ConnectOptions", HOST),
     ("nats-tokio/src/client/connect.rs, connect", HOST),

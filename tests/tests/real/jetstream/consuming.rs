@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use nats_tests::NatsServer;
@@ -11,9 +13,11 @@ use nats_tokio::jetstream::Consumer;
 use nats_tokio::jetstream::Context;
 use nats_tokio::jetstream::FetchEndReason;
 use nats_tokio::jetstream::FetchError;
+use nats_tokio::jetstream::Message;
 use nats_tokio::jetstream::Messages;
 use nats_tokio::jetstream::MessagesError;
 use nats_tokio::jetstream::Stream;
+use nats_tokio::jetstream::Verdict;
 use nats_tokio::jetstream::consumer;
 use nats_tokio::jetstream::stream;
 
@@ -273,4 +277,40 @@ async fn limits_of_the_consumer_are_kept_to_and_told() {
     one.ack().await.unwrap();
     two.ack().await.unwrap();
     take(&mut messages, 3, 10).await;
+}
+
+#[tokio::test]
+async fn a_worker_keeps_long_jobs_alive_and_acknowledges() {
+    let (_server, _client, jetstream) = start().await;
+    let stream = stream_of(&jetstream, 10).await;
+    let config = consumer::Config { ack_wait: SECOND / 2, ..consumer::Config::durable("jobs") };
+    let consumer = stream.create_consumer(config).await.unwrap();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let (enough, is_enough) = tokio::sync::oneshot::channel::<()>();
+    let enough = Arc::new(Mutex::new(Some(enough)));
+    let handler = |message: Message| {
+        let (done, enough) = (Arc::clone(&done), Arc::clone(&enough));
+        async move {
+            let text = String::from_utf8_lossy(message.payload()).into_owned();
+            if text == "3" {
+                // Longer than the server waits for a word.
+                tokio::time::sleep(SECOND).await;
+            }
+            if text == "4" && message.delivery().unwrap().delivered == 1 {
+                return Verdict::Nak;
+            }
+            let mut done = done.lock().unwrap();
+            done.push(text);
+            if done.len() == 10 {
+                drop(enough.lock().unwrap().take());
+            }
+            Verdict::Ack
+        }
+    };
+    soon(consumer.worker(2).run_until(is_enough, handler)).await.unwrap();
+    let mut done = done.lock().unwrap().clone();
+    done.sort_by_key(|text| text.parse::<u32>().unwrap());
+    assert_eq!(done, (1..=10).map(|at| at.to_string()).collect::<Vec<_>>(), "each once");
+    let info = until(&consumer, |info| info.num_ack_pending == 0).await;
+    assert_eq!(info.num_pending, 0);
 }
