@@ -80,7 +80,7 @@ pub enum Event {
         count: u32,
     },
     /// The server refused something; the connection goes on. A subscription that is not permitted, or
-    /// refused for another reason, has ended, see [`Subscriber::ended`](crate::Subscriber::ended).
+    /// refused for another reason, has ended, see [`Subscriber::ended`](crate::SubscriptionHandle::ended).
     #[non_exhaustive]
     ServerError {
         /// What it is about.

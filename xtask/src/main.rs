@@ -13,6 +13,7 @@ mod layers;
 mod msrv;
 mod package;
 mod run;
+mod semver;
 mod sim;
 mod size;
 mod surface;
@@ -55,6 +56,11 @@ const TASKS: &[Task] = &[
         name: "surface",
         about: "what is public, compared with what is recorded, and no types of others; --write records",
         run: surface::surface,
+    },
+    Task {
+        name: "semver",
+        about: "changes that a version number does not announce, since the last version or [REVISION]",
+        run: semver::semver,
     },
     Task {
         name: "package",

