@@ -28,10 +28,8 @@ const PACKAGES: &[Package] = &[
     Package {
         name: "nats-proto",
         features: None,
-        allowed: &[
-            "bytes", "defmt", // With the feature that has its version in its name.
-            "heapless",
-        ],
+        // heapless with the feature that has its version in its name.
+        allowed: &["bytes", "defmt", "heapless"],
         exceptions: &[],
     },
     Package {
@@ -71,6 +69,18 @@ const PACKAGES: &[Package] = &[
             // Whole, as a module of its own.
             "nats_proto",
         ],
+    },
+    Package {
+        name: "nats-testkit",
+        features: None,
+        allowed: &[
+            "futures_io",
+            "nats_proto",
+            "tokio::AsyncRead",
+            "tokio::AsyncWrite",
+            "tokio::ReadBuf",
+        ],
+        exceptions: &[],
     },
 ];
 

@@ -29,7 +29,7 @@ fn not_of_this_crate_or_the_standard_library() {
     );
     assert_eq!(
         found(
-            "pub const own::A<'a>::NONE: Self::B\nwhere crate::A: core::fmt::Debug\npub fn &str::into_servers(self)"
+            "pub const own::A<'a>::NONE: Self::B\nwhere crate::A: core::fmt::Debug, self::B: Copy\npub fn &str::into_servers(self)"
         ),
         [""; 0]
     );
