@@ -19,8 +19,19 @@ impl<S: Store> Session<S> {
     /// and so a maximum would not be right on the next connection.
     #[inline]
     pub fn deliver(&mut self, sid: Sid) -> Option<&mut S::Recipient> {
+        self.deliver_with(sid, |_| ())?;
+        self.subscriptions.get_mut(sid)
+    }
+
+    /// The same with one look-up: `give` gets the recipient, and its result is returned.
+    #[inline]
+    pub fn deliver_with<T>(
+        &mut self,
+        sid: Sid,
+        give: impl FnOnce(&mut S::Recipient) -> T,
+    ) -> Option<T> {
         // Whoever speaks before TLS and the login are done may be anybody.
-        if self.is_connected() { self.subscriptions.deliver(sid) } else { None }
+        if self.is_connected() { self.subscriptions.deliver_with(sid, give) } else { None }
     }
 
     /// Where messages for `sid` go, as long as it was not handed back.

@@ -128,13 +128,18 @@ impl<S: Store> Subscriptions<S> {
         Ok(Sid(key))
     }
 
-    /// Where a message goes, which counts as delivered.
+    /// Gives a message, which counts as delivered, to the recipient: one look-up.
     #[inline]
-    pub(super) fn deliver(&mut self, sid: Sid) -> Option<&mut S::Recipient> {
+    pub(super) fn deliver_with<T>(
+        &mut self,
+        sid: Sid,
+        give: impl FnOnce(&mut S::Recipient) -> T,
+    ) -> Option<T> {
         let subscription = self.table.get_mut(sid.0)?;
         if matches!(subscription.ending, Some(Ending::Over(_))) {
             return None;
         }
+        let given = give(&mut subscription.recipient);
         subscription.delivered += 1;
         if subscription.max.is_some_and(|max| subscription.delivered >= max.get()) {
             // The server counts along, and has forgotten the subscription by now; unless it was
@@ -142,7 +147,7 @@ impl<S: Store> Subscriptions<S> {
             subscription.is_sent &= subscription.is_max_due;
             self.end(sid.0, EndReason::MaxReached);
         }
-        self.table.get_mut(sid.0).map(|subscription| &mut subscription.recipient)
+        Some(given)
     }
 
     pub(super) fn get_mut(&mut self, sid: Sid) -> Option<&mut S::Recipient> {

@@ -221,27 +221,23 @@ impl Inbound {
                         at: u32::try_from(at).unwrap_or(u32::MAX),
                         layout: message.layout(),
                     };
-                    match control.session.deliver(message.sid()) {
-                        Some(Recipient::Subscriber { entries, len: total, .. }) => {
+                    let sid = message.sid();
+                    control.session.deliver_with(sid, |recipient| match recipient {
+                        Recipient::Subscriber { entries, len: total, .. } => {
                             if entries.is_empty() {
-                                self.touched.push(message.sid());
+                                self.touched.push(sid);
                             }
                             entries.push(entry);
                             *total += len;
                         }
-                        Some(Recipient::Replies) => {
-                            if let Some(request_id) =
-                                shared.inbox.request_id(message.subject_bytes())
-                            {
-                                self.replies.push((request_id, message.sid(), entry));
-                            }
+                        Recipient::Replies => {
+                            let id = shared.inbox.request_id(message.subject_bytes());
+                            self.replies.extend(id.map(|id| (id, sid, entry)));
                         }
-                        Some(Recipient::Extension { id, tag }) => {
-                            let incoming = Incoming { tag: *tag, sid: message.sid(), entry };
-                            self.extended.push((*id, incoming));
+                        Recipient::Extension { id, tag } => {
+                            self.extended.push((*id, Incoming { tag: *tag, sid, entry }));
                         }
-                        None => {}
-                    }
+                    });
                     at += len;
                 }
                 Ok(Decoded::Frame { op: ServerOp::Control(op), len }) => {

@@ -1,6 +1,7 @@
 use core::num::NonZeroU64;
 
 use super::*;
+use crate::storage::visits;
 
 #[test]
 fn subscriptions_reach_the_server_in_order() {
@@ -23,6 +24,25 @@ fn subscriptions_reach_the_server_in_order() {
     assert_eq!(world.receive("MSG a.x 1 0|"), ["dropped"], "a late message of the old one");
     world.session.unsubscribe(b, None);
     assert_eq!(world.sent(), "UNSUB 2");
+}
+
+#[test]
+fn a_message_is_given_to_its_recipient_with_one_look_up() {
+    let mut world = World::<Small>::connected();
+    let sid = world.subscribe("a", 1);
+    world.sent();
+    world.session.unsubscribe(sid, NonZeroU64::new(2));
+    let give = |world: &mut World<Small>| world.session.deliver_with(sid, |recipient| *recipient);
+    visits::take();
+    assert_eq!(give(&mut world), Some(1));
+    assert_eq!(visits::take(), 1);
+    assert_eq!(give(&mut world), Some(1), "the last one is given, too");
+    assert_eq!(give(&mut world), None, "more than the maximum");
+    let nobody = Sid(99);
+    assert_eq!(world.session.deliver_with(nobody, |_| unreachable!()), None::<()>);
+    world.session.handle_disconnected(DisconnectReason::Io, world.now);
+    let other = world.subscribe("b", 2);
+    assert_eq!(world.session.deliver_with(other, |recipient| *recipient), None, "nobody is there");
 }
 
 #[test]
