@@ -171,7 +171,7 @@ impl fmt::Display for Event {
             Self::Reconnecting { attempt } => return write!(f, "attempt {attempt} to connect"),
             Self::ConnectFailed(reason) => return write!(f, "could not connect: {reason}"),
             Self::Disconnected(reason) => return write!(f, "disconnected: {reason}"),
-            Self::ServerError(kind) => return write!(f, "the server refused something: {kind}"),
+            Self::ServerError(kind) => return write!(f, "server error: {kind}"),
             Self::InfoChanged => "the server's servers or limits may have changed",
             Self::LameDuckMode => "the server is about to shut down",
             Self::SlowConsumer { sid } => {

@@ -106,7 +106,7 @@ fn events_are_readable() {
         assert_eq!(event.to_string(), expected);
     }
     let error = Event::ServerError(ErrorKind::PermissionsViolation).to_string();
-    assert_eq!(error, "the server refused something: permissions_violation");
+    assert_eq!(error, "server error: permissions_violation");
 }
 
 #[test]
