@@ -146,7 +146,7 @@ impl<B: AsRef<[u8]>> Message<B> {
         Headers::from_bytes(self.part(start..start + self.layout.headers as usize))
     }
 
-    /// The status, if this is the server's word and not a message.
+    /// The status, if the server sent one instead of a message.
     pub fn status(&self) -> Option<Status<'_>> {
         if self.layout.headers == 0 { None } else { self.headers().status() }
     }

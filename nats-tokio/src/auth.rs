@@ -195,7 +195,7 @@ impl Signer {
     }
 }
 
-/// A text that is wiped when the last copy is dropped. It has no `Debug`, so that nobody shows it.
+/// A text that is wiped when the last copy is dropped. It has no `Debug`, so it cannot be shown.
 #[derive(Clone)]
 struct Secret(Arc<Zeroizing<String>>);
 

@@ -120,10 +120,10 @@ impl Client {
     }
 
     /// Publishes a message that was received to another subject: its payload, its headers and where
-    /// answers to it go, so that whoever gets it answers to who sent it first. Nothing is copied on
+    /// answers to it go, so that its receiver answers the original sender. Nothing is copied on
     /// the way but what [`publish`](Self::publish) copies.
     ///
-    /// For a copy that nobody is to answer, publish its
+    /// For a copy that is not to be answered, publish its
     /// [payload](Message::payload_bytes) with its [headers](Message::headers).
     ///
     /// ```no_run
@@ -164,7 +164,7 @@ impl Client {
     ///
     /// match client.request("time.now", "").timeout(Duration::from_secs(1)).await {
     ///     Ok(reply) => println!("{:?}", reply.payload()),
-    ///     Err(RequestError::NoResponders) => println!("nobody knows"),
+    ///     Err(RequestError::NoResponders) => println!("no service"),
     ///     Err(error) => return Err(error.into()),
     /// }
     /// # Ok(())

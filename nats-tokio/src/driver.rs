@@ -58,12 +58,12 @@ enum Read {
     Failed(Broken),
 }
 
-/// What a turn leaves to be done once nobody holds the control plane.
+/// What a turn leaves to be done after the control plane is unlocked.
 #[derive(Default)]
 struct Turn {
     /// The session wants something else.
     is_over: bool,
-    /// Somebody was given messages, and had better run before much more is read.
+    /// A subscriber got messages, and should run before much more is read.
     has_woken: bool,
 }
 
@@ -102,7 +102,7 @@ impl Driver {
         }
     }
 
-    /// Waits until it is time to connect again.
+    /// Waits until it is time to reconnect.
     async fn wait(&mut self) {
         self.stream = None;
         let now = self.shared.now();
@@ -111,7 +111,7 @@ impl Driver {
     }
 
     /// Ready if there is something else to do than `phase`. Otherwise the driver wakes up when there
-    /// may be: when a time is up, or somebody changed something.
+    /// may be: when a timer is due, or the state has changed.
     fn poll_phase(&mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<()> {
         loop {
             if self.turn(cx, phase, Read::Nothing).is_over {
@@ -179,7 +179,7 @@ impl Driver {
         turn
     }
 
-    /// The connection, or the attempt to make one, failed, unless there is something else to do than
+    /// The connection, or the attempt to connect, failed, unless there is something else to do than
     /// `phase` by now.
     fn lose(&self, phase: Phase, reason: DisconnectReason, failure: Option<Failure>) {
         let mut control = lock(&self.shared.control);

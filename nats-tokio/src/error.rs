@@ -34,9 +34,9 @@ pub use self::tls::TlsError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The subject, or the reply subject, is none.
+    /// The subject, or the reply subject, is invalid.
     InvalidSubject(SubjectError),
-    /// A header is none: it was left out of a [`HeaderMap`](crate::HeaderMap) that was made of many
+    /// A header is invalid: it was left out of a [`HeaderMap`](crate::HeaderMap) that was made of many
     /// at once.
     InvalidHeader(HeaderError),
     /// Headers and payload are longer than the server takes: send it in pieces.
@@ -60,7 +60,7 @@ pub enum PublishError {
     /// There is no connection, and as much as may be
     /// [kept](crate::ConnectOptions::reconnect_buffer) for the next one is waiting.
     Disconnected,
-    /// The message to be answered has no reply subject: whoever published it wants no answer.
+    /// The message to be answered has no reply subject: it is no request.
     NoReply,
     /// The connection is closed, or draining.
     Closed,
@@ -72,7 +72,7 @@ pub enum PublishError {
 pub enum SubscribeError {
     /// The subject is no filter.
     InvalidSubject(SubjectError),
-    /// The name of the queue group is none.
+    /// The name of the queue group is invalid.
     InvalidQueue(SubjectError),
     /// Subject and queue are longer than the server takes.
     LineTooLong,
@@ -94,7 +94,7 @@ pub enum SubscribeError {
 /// | the client is draining | at once, nothing is sent | [`Draining`](Self::Draining) |
 /// | the client is closed, or its connection lost for good | at once, nothing is sent | [`Publish`](Self::Publish) with [`PublishError::Closed`] |
 /// | there is no connection, and no room to wait for one | at once, unless the client [waits](crate::ConnectOptions::wait_for_connection) | [`Publish`](Self::Publish) with [`PublishError::Disconnected`] |
-/// | nobody listens | when the server says so | [`NoResponders`](Self::NoResponders) |
+/// | no responders | when the server says so | [`NoResponders`](Self::NoResponders) |
 /// | the subject may not be published to | when the server says so | [`NotPermitted`](Self::NotPermitted) |
 /// | the reply subject may not be used | when the server says so | [`NotPermitted`](Self::NotPermitted) |
 /// | replies may not be subscribed to, or there are too many subscriptions | when the server says so | [`NoInbox`](Self::NoInbox) |
@@ -112,7 +112,7 @@ pub enum RequestError {
     Publish(PublishError),
     /// Too many requests are in flight: wait for some of them.
     TooManyInFlight,
-    /// Nobody listens to the subject: the server said so.
+    /// No responders: nothing is subscribed to the subject.
     NoResponders,
     /// No reply came in time. The request may have been dealt with all the same.
     TimedOut,
@@ -141,7 +141,7 @@ pub enum RequestError {
 pub enum FlushError {
     /// The server did not answer in time.
     TimedOut,
-    /// The time-out passed, and there was no connection: nobody was asked.
+    /// The time-out passed, and there was no connection: the request was not sent.
     NotConnected,
     /// The connection was lost: what was published may have been processed, or not.
     Disconnected,

@@ -12,7 +12,7 @@ use crate::error::PublishError;
 /// How many events wait for a listener before the oldest ones are dropped.
 pub(crate) const CAPACITY: usize = 128;
 
-/// Something happened to the connection.
+/// An event of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -29,7 +29,7 @@ pub enum Event {
         server: String,
         /// Why.
         reason: DisconnectReason,
-        /// In the server's words, or the operating system's, if they said something.
+        /// The text of the server, or of the operating system, if there is one.
         text: Option<String>,
         /// How many messages may be lost with it: they were handed to the connection, and the
         /// server has not confirmed that it processed them. [`Client::flush`](crate::Client::flush)
@@ -51,7 +51,7 @@ pub enum Event {
         server: String,
         /// Why.
         reason: DisconnectReason,
-        /// In the server's words, or the operating system's, if they said something. Not in those of
+        /// The text of the server, or of the operating system, if there is one. Not in those of
         /// a callback for credentials.
         text: Option<String>,
     },
@@ -63,7 +63,7 @@ pub enum Event {
     },
     /// The server knows of all subscriptions again.
     Resubscribed,
-    /// There are more servers to choose from, or fewer: others told of them, or they failed too
+    /// The server pool has changed: servers were discovered, or removed because they failed too
     /// often.
     #[non_exhaustive]
     ServersChanged {
@@ -72,8 +72,8 @@ pub enum Event {
         /// The addresses of those that are gone.
         removed: Vec<String>,
     },
-    /// Servers told of so many others that there was no room for: no more than 256 are kept. Servers
-    /// that are told of again are counted again.
+    /// More servers were discovered than the pool has room for: no more than 256 are kept. Servers
+    /// that are announced again are counted again.
     #[non_exhaustive]
     ServersSkipped {
         /// How many.
@@ -85,7 +85,7 @@ pub enum Event {
     ServerError {
         /// What it is about.
         kind: ErrorKind,
-        /// The server's words.
+        /// The text of the server.
         text: String,
         /// The subject, filter or reply subject that is not permitted, if it is about a permission.
         /// A quotation mark or backslash in it has a backslash before it.
@@ -98,7 +98,7 @@ pub enum Event {
     /// server is asked after each, and the one that it refuses [ends](crate::EndReason::Refused).
     #[non_exhaustive]
     SubscriptionMissing {
-        /// The server's words.
+        /// The text of the server.
         text: String,
         /// Their numbers and subjects, the latter with a queue group behind a blank; 64 at the most.
         may_be: Vec<(Sid, String)>,
@@ -116,7 +116,7 @@ pub enum Event {
         /// How many messages were dropped in its life.
         dropped: u64,
     },
-    /// A message was longer than the client takes, and was passed over.
+    /// A message was longer than the client's limit, and was skipped.
     #[non_exhaustive]
     Oversized {
         /// The subscription's number.

@@ -117,7 +117,7 @@ impl Message {
         self.inner.headers()
     }
 
-    /// The status, if this is the server's word and not a message.
+    /// The status, if the server sent one instead of a message.
     #[must_use]
     pub fn status(&self) -> Option<Status<'_>> {
         self.inner.status()

@@ -19,7 +19,7 @@ pub struct Statistics {
     /// Messages that may have been lost with connections, since no server has confirmed that it
     /// processed them.
     pub unconfirmed_messages: u64,
-    /// Messages passed over because they were longer than the client takes.
+    /// Messages skipped because they were longer than the client's limit.
     pub oversized_messages: u64,
     /// Messages dropped because they were accepted, and then longer than the server takes, or had
     /// headers and the server takes none; see [`Event::MessageRefused`](crate::Event::MessageRefused).

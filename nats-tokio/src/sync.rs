@@ -27,7 +27,7 @@ impl<T> Lock for Mutex<T> {
     }
 }
 
-/// Locks something whose contents are consistent whenever nobody holds it, so that a panic of another
+/// Locks something whose contents are consistent whenever the lock is free, so that a panic of another
 /// thread while it held it is no reason to give up.
 #[inline]
 pub(crate) fn lock<L: Lock>(what: &L) -> L::Guard<'_> {

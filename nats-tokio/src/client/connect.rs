@@ -31,7 +31,7 @@ use crate::transport::Transport;
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if no server takes us. It [tells](ConnectError::failures) of all of them.
+/// [`ConnectError`] if no server accepts the connection. [`failures`](ConnectError::failures) lists all of them.
 ///
 /// # Cancel safety
 ///
@@ -60,7 +60,7 @@ impl ConnectOptions {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if the options do not make sense, or no server takes us. Each is tried once;
+    /// [`ConnectError`] if the options are inconsistent, or no server accepts the connection. Each is tried once;
     /// if there are several, the error [tells](ConnectError::failures) of all of them.
     ///
     /// # Cancel safety
@@ -74,7 +74,7 @@ impl ConnectOptions {
     /// Talks NATS over a stream that is open already. The client is closed with it.
     ///
     /// If there is to be TLS on it, use [`connector`](Self::connector) and the server's address
-    /// instead: here nobody knows what name to expect in the certificate, and it is `stream`.
+    /// instead: the name to expect in the certificate is unknown here, and it is `stream`.
     ///
     /// ```no_run
     /// # #[tokio::main]

@@ -1,4 +1,4 @@
-//! Ending a connection in good order.
+//! Ending a connection gracefully.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::state::queue::Queue;
 use crate::state::shared::Shared;
 use crate::sync::lock;
 
-/// The end of a connection in good order, made by [`Client::drain`]: await it.
+/// The graceful end of a connection, made by [`Client::drain`]: await it.
 ///
 /// # Errors
 ///
@@ -108,7 +108,7 @@ impl DrainingSubscription {
 }
 
 impl Client {
-    /// Ends the connection in good order: first all subscriptions end, when the messages that are
+    /// Ends the connection gracefully: first all subscriptions end, when the messages that are
     /// on their way have come, and what has come is dealt with; publishing goes on until then. Then
     /// everything published is sent, and the connection is closed. Without a connection, what was
     /// kept for the next one is sent to that.

@@ -71,7 +71,7 @@ impl<'a> Publish<'a> {
         Self { handle, subject, reply, headers, payload, turn }
     }
 
-    /// Says where answers are to be published.
+    /// Sets the reply subject.
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -146,7 +146,7 @@ impl<'a> Publish<'a> {
     ///
     /// # Errors
     ///
-    /// [`PublishError`], before anything is sent; [`PublishError::Full`] if too much is waiting to
+    /// [`PublishError`], before anything is sent; [`PublishError::Full`] if too much waits to
     /// be written.
     pub fn try_send(self) -> Result<(), PublishError> {
         let message = message(&self.subject, self.reply.as_ref(), &self.headers, &self.payload)?;

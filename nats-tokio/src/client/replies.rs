@@ -46,17 +46,17 @@ use crate::sync::lock;
 /// | what becomes of it | the stream ends with |
 /// |---|---|
 /// | one of the [limits](crate::RequestMany) is reached | no error; [`ended`](Self::ended) says which |
-/// | nobody listens, and there was no reply | [`NoResponders`](RequestError::NoResponders) |
+/// | no responders, and there was no reply | [`NoResponders`](RequestError::NoResponders) |
 /// | a reply without payload has a status | no error, [`RepliesEndReason::Status`]; the reply is not delivered |
 /// | the time is up, and there was no connection to send the request to | [`NotConnected`](RequestError::NotConnected) |
 /// | the subject may not be published to, or not with that reply subject | [`NotPermitted`](RequestError::NotPermitted) |
 /// | the server refuses the subscription for the replies | [`NoInbox`](RequestError::NoInbox) |
 /// | the connection is lost after it was sent | [`Disconnected`](RequestError::Disconnected), unless requests [outlive](crate::ConnectOptions::keep_requests_on_disconnect) connections |
 /// | the client drains, or is closed | the replies that came, and [`Draining`](RequestError::Draining) or [`Closed`](RequestError::Closed) |
-/// | a reply is longer than this client takes | it goes on: that one is passed over, and [`Oversized`](crate::Event::Oversized) tells |
+/// | a reply is longer than this client takes | it goes on: that one is skipped, and [`Oversized`](crate::Event::Oversized) says so |
 ///
 /// What waits is bounded by the [limits](crate::RequestMany::pending_limits) of a subscription; replies beyond
-/// them are [counted](Self::dropped). Times are looked at while somebody waits for a reply.
+/// them are [counted](Self::dropped). Times are checked while the stream is polled.
 ///
 /// Dropping it gives up the replies to come.
 pub struct Replies {
@@ -93,7 +93,7 @@ impl Replies {
         if request.ended().is_some() {
             return Ok(replies);
         }
-        // In the table first: whoever closes the client finds either that, or refuses the subscription.
+        // In the table first: closing the client either finds it there, or refuses the subscription.
         let ticket = Ticket::open(handle, subject)?;
         let mut memory = [0; MAX_INBOX];
         let mut text = SendBuf::new(&mut memory);
@@ -112,7 +112,7 @@ impl Replies {
     ///
     /// # Errors
     ///
-    /// [`RequestError`], once, if there was nobody to reply or it is not known whether these are all.
+    /// [`RequestError`], once, if there were no responders or it is not known whether these are all.
     /// Nothing comes after that.
     ///
     /// # Cancel safety
@@ -144,7 +144,7 @@ impl Replies {
         let Some(open) = &mut self.open else { return Poll::Pending };
         loop {
             match open.subscriber.poll_message(cx) {
-                // Nobody was asked.
+                // Nothing was sent.
                 Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(open.failure()),
                 Poll::Pending => break,
@@ -169,7 +169,7 @@ impl Replies {
         }
         let now = open.ticket.shared().now();
         if now >= self.deadline && !open.is_late {
-            // Else somebody who never stops would not be stopped.
+            // Otherwise a sender that never stops would not be stopped.
             open.is_late = true;
             open.subscriber.handle().unsubscribe();
         }

@@ -160,7 +160,7 @@ impl<'a> Request<'a> {
 
     /// Sends the request when there is room to.
     ///
-    /// With the requests locked, so that whoever loses the connection finds the number.
+    /// With the requests locked, so that the number is found if the connection is lost.
     #[inline]
     fn poll_send(
         &mut self,

@@ -104,7 +104,7 @@ impl<'a> RequestMany<'a> {
     }
 
     /// Ends the replies after so many in all. With zero they end at once, and nothing is sent. Replies
-    /// that were dropped or passed over do not count.
+    /// that were dropped or skipped do not count.
     pub const fn max_messages(mut self, max: u64) -> Self {
         self.limits = self.limits.max_messages(max);
         self
@@ -171,7 +171,7 @@ impl<'a> RequestMany<'a> {
             payload: payload.as_bytes(),
         };
         let mut wake = Vec::new();
-        // Under the lock, so that whoever loses the connection finds the number.
+        // Under the lock, so that the number is found if the connection is lost.
         let mut requests = lock(&shared.requests);
         let need = || message.encoded_len();
         let sent = turn.poll_locked(cx, need, &mut wake, |outbound, is_in_turn| {

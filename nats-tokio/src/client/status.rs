@@ -15,7 +15,7 @@ impl Client {
         lock(&self.handle.shared.control).status()
     }
 
-    /// How the connection stands, now and whenever that changes. What changes back before anybody
+    /// The state of the connection, now and whenever that changes. What changes back before a task
     /// looks is not seen; [`events`](Self::events) tell everything. Behind
     /// [`Closed`](ConnectionStatus::Closed) the channel ends: waiting for another status is an error
     /// then.

@@ -71,7 +71,7 @@ impl<'a> Subscribe<'a> {
     }
 
     /// Ends the subscription after so many messages in all: with zero, at once. Without this call
-    /// there is no maximum. Messages that were dropped or passed over count.
+    /// there is no maximum. Messages that were dropped or skipped count.
     pub const fn max_messages(mut self, max: u64) -> Self {
         self.max = Some(max);
         self
@@ -139,7 +139,7 @@ impl Future for Subscribe<'_> {
 /// A subscription: a stream of messages.
 ///
 /// It ends when it is unsubscribed, drained, or has got as many messages as it was to get, and when
-/// the connection is closed. Dropping it unsubscribes. Messages are handed over in the order in
+/// the connection is closed. Dropping it unsubscribes. Messages are delivered in the order in
 /// which the server sent them.
 ///
 /// ```no_run
@@ -201,7 +201,7 @@ impl Subscriber {
         self.taker.try_next(&self.subscription.queue)
     }
 
-    /// Ends the subscription now. What waits is dropped.
+    /// Unsubscribes; pending messages are dropped.
     pub fn unsubscribe(self) {}
 
     /// A handle that can end the subscription from elsewhere.
@@ -292,7 +292,7 @@ impl SubscriptionHandle {
 
     /// Ends the subscription after `max` messages in all, counted from its beginning; now, if it has
     /// got them already, or `max` is zero. What waits can still be taken. Can be repeated with lower
-    /// numbers, not with higher ones. Messages that were dropped or passed over count.
+    /// numbers, not with higher ones. Messages that were dropped or skipped count.
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -42,7 +42,7 @@ impl<'s> Turn<'s> {
         polled
     }
 
-    /// The same for somebody who holds a lock, and wakes the others later.
+    /// The same for a caller that holds a lock, and wakes the others later.
     pub(crate) fn poll_locked<T>(
         &mut self,
         cx: &Context<'_>,

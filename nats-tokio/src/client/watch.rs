@@ -8,7 +8,7 @@ use std::task::Poll;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// A place among those who are told of changes.
+/// A slot among the tasks that are told of changes.
 #[derive(Default)]
 pub(crate) struct Watch<'n>(Option<Pin<Box<Notified<'n>>>>);
 

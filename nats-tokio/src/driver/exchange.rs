@@ -77,8 +77,8 @@ impl Driver {
             if is_idle {
                 return Poll::Pending;
             }
-            // Whoever was given something runs before much more is read: on a thread that is
-            // shared, the reader would otherwise fill memory while nobody takes anything out.
+            // A subscriber that got messages runs before much more is read: on a thread that is
+            // shared, the reader would otherwise fill memory while no subscriber runs.
             // Most of the time there is nothing more, and nothing to give way for.
             if is_awaited {
                 // Tokio wakes us when everybody else had a turn, also the future that a runtime

@@ -71,14 +71,14 @@ pub(crate) struct Inbound {
     wake: Vec<Waker>,
 }
 
-/// Buffers that were read into, and will be again as soon as nobody has a message out of them any
+/// Buffers that were read into, and will be again as soon as no message refers to them any
 /// more. Memory that is new has to be cleared by the operating system, page by page, and is in no
 /// cache: that takes longer than reading into it.
 #[derive(Default)]
 struct Used(VecDeque<(BytesMut, usize)>);
 
 impl Used {
-    /// How many are kept. Whoever keeps messages for longer makes us take new memory.
+    /// How many are kept. If messages are held for longer, new memory is allocated.
     const MAX: usize = 4;
 
     /// An empty buffer for `len` bytes, and how much memory it lies in.
@@ -108,7 +108,7 @@ fn decoder(max_message: Option<usize>) -> Decoder<FromServer> {
 /// What a read brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Processed {
-    /// Somebody has so much to take that a rest may keep messages from being lost.
+    /// A subscriber is so far behind that a pause may keep messages from being lost.
     pub(crate) is_behind: bool,
     /// Something of the control plane happened.
     pub(crate) has_control: bool,
@@ -172,7 +172,7 @@ impl Inbound {
         }
     }
 
-    /// Deals with everything in the buffer. [`wake`](Self::wake) is to be called when nobody holds the
+    /// Deals with everything in the buffer. [`wake`](Self::wake) is to be called after unlocking the
     /// control plane any more.
     pub(crate) fn process(
         &mut self,

@@ -22,7 +22,7 @@ pub enum ConnectError {
     InvalidInboxPrefix(SubjectError),
     /// The inbox prefix is longer than 220 bytes.
     InboxPrefixTooLong,
-    /// The options' credentials are none. They are not shown.
+    /// The options' credentials are invalid. They are not shown.
     InvalidCredentials(CredentialsError),
     /// There is no server to connect to: no address, or empty ones.
     NoServers,
@@ -37,7 +37,7 @@ pub enum ConnectError {
     Unreachable(io::Error),
     /// The server did not answer in time.
     TimedOut,
-    /// The server was reached, and did not open a WebSocket; or its address is none for one.
+    /// The server was reached, and did not open a WebSocket; or its address is invalid for one.
     WebSocket(io::Error),
     /// A server was connected to and said nothing in time. NATS servers speak first, unless they are set
     /// to `handshake_first`: then [`tls_first`](crate::ConnectOptions::tls_first) is needed.
@@ -53,7 +53,7 @@ pub enum ConnectError {
     WebSocketUnsupported,
     /// This is no HTTP header, or none that can be chosen.
     InvalidWebSocketHeader(String),
-    /// The proxy's address is none. Credentials that it has are not shown.
+    /// The proxy's address is invalid. Credentials in it are not shown.
     #[cfg(feature = "proxy")]
     InvalidProxy(crate::error::ProxyUrlError),
     /// The server said no: other credentials, or another server, may help.
@@ -61,7 +61,7 @@ pub enum ConnectError {
     Refused {
         /// What it is about.
         kind: ErrorKind,
-        /// The server's words.
+        /// The text of the server.
         text: String,
     },
     /// The connection was lost before it was ready.

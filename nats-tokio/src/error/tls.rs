@@ -36,12 +36,12 @@ pub enum TlsError {
         /// Why.
         error: io::Error,
     },
-    /// A root certificate is malformed, or there is none in a file: where, and why.
+    /// A root certificate is malformed, or missing in a file: where, and why.
     RootCertificate(String),
     /// The client's certificate or its key is malformed or missing, or they do not belong
     /// together: where, and why.
     ClientCertificate(String),
-    /// The server sent something between INFO and the start of TLS. Whoever can listen in could
+    /// The server sent something between INFO and the start of TLS. An attacker on the path could
     /// have put it there.
     Injected,
 }

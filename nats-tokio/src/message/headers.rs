@@ -92,7 +92,7 @@ impl HeaderMap {
         self.as_headers().get_all(name)
     }
 
-    /// Every name and value, in order; those that are not UTF-8 are passed over, which
+    /// Every name and value, in order; those that are not UTF-8 are skipped, which
     /// [`Headers::iter_bytes`] does not do.
     #[must_use]
     pub fn iter(&self) -> HeadersIter<'_> {
@@ -157,7 +157,7 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> From<[(K, V); N]> for Header
 
 /// To change what a message came with. What is no well-formed header, and what this client would
 /// not publish, a value with half a line break in it, is left out, and so is the server's status.
-/// To pass headers on as they are, hand over [`Headers`] themselves.
+/// To forward headers unchanged, pass [`Headers`] themselves.
 impl From<Headers<'_>> for HeaderMap {
     fn from(headers: Headers<'_>) -> Self {
         let mut map = Self::new();

@@ -30,10 +30,10 @@ impl Names {
     }
 }
 
-/// A text that is to be a subject, a filter or a queue group's name, or the reason why it is none.
+/// A text that is to be a subject, a filter or a queue group's name, or the reason why it is invalid.
 ///
-/// What is borrowed is checked when it is handed over, and never again. What is owned is checked
-/// when it is used, which is once as well unless somebody has to wait.
+/// A borrowed text is checked when it is passed, and never again. An owned one is checked
+/// when it is used, which is once as well unless the call has to wait.
 #[derive(Clone)]
 #[expect(unnameable_types, reason = "nobody else implements the traits that have it")]
 pub enum Name<N> {

@@ -49,7 +49,7 @@ impl ConnectOptions {
 
     /// Logs in with a user's NKey, by signing the server's nonce. The seed (`SU...`) stays here.
     ///
-    /// A seed that is none is [`ConnectError::InvalidCredentials`](crate::ConnectError) when
+    /// An invalid seed is [`ConnectError::InvalidCredentials`](crate::ConnectError) when
     /// connecting. A server that has no nonce is not told anything, and given up.
     #[cfg(feature = "nkeys")]
     #[must_use]
@@ -64,7 +64,7 @@ impl ConnectOptions {
     /// `sign` runs in the connection's task, so it must not block, and it must not take longer than
     /// [`connect_timeout`](Self::connect_timeout). If it fails, the server is given up.
     ///
-    /// A public key that is none is [`ConnectError::InvalidCredentials`](crate::ConnectError) when
+    /// An invalid public key is [`ConnectError::InvalidCredentials`](crate::ConnectError) when
     /// connecting.
     #[must_use]
     pub fn nkey_with<F, S>(mut self, public_key: impl AsRef<str>, sign: F) -> Self

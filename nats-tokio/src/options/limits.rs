@@ -1,4 +1,4 @@
-//! How much may wait, and how long things may be.
+//! Limits: how much may wait, and how long messages may be.
 
 use crate::options::ConnectOptions;
 
@@ -95,7 +95,7 @@ impl Default for PendingLimits {
     }
 }
 
-/// How much is kept for the next connection while there is none.
+/// How much is kept for the next connection while there is no connection.
 ///
 /// ```
 /// use nats_tokio::ReconnectBuffer;
@@ -180,7 +180,7 @@ impl ConnectOptions {
     }
 
     /// The longest message that is taken, in bytes on the wire: control line, headers, payload and
-    /// line ends. A longer one is passed over, reported as
+    /// line ends. A longer one is skipped, reported as
     /// [`Event::Oversized`](crate::Event::Oversized), and counts as received.
     ///
     /// Default: headers and payload may be as long as the server says (`max_payload` in its INFO,

@@ -18,7 +18,7 @@ pub struct PoolServer {
     /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
     /// within 10 s.
     pub failures: u32,
-    /// Whether another server told of it.
+    /// Whether another server announced it.
     pub is_discovered: bool,
 }
 
@@ -135,7 +135,7 @@ impl ConnectOptions {
 
     /// After how many failed attempts in a row a server is given up; `None` is never, and zero is
     /// one. When none is left, the client is closed. A server that was given up comes back if another
-    /// one tells of it. A login is the end of a row, however soon the connection is lost. Before the
+    /// one announces it. A log-in is the end of a row, however soon the connection is lost. Before the
     /// first connection it counts with [`retry_on_initial_connect`](Self::retry_on_initial_connect); without,
     /// each server is tried once anyway. Default 60.
     ///

@@ -49,7 +49,7 @@ impl<T: Into<String>, const N: usize> IntoServers for [T; N] {
     }
 }
 
-/// Where a server is if nobody says otherwise.
+/// The default address.
 const DEFAULT_SERVER: &str = "nats://localhost:4222";
 
 /// All addresses in the lists, but for empty ones.

@@ -83,7 +83,7 @@ impl ConnectOptions {
 /// own, which this does not concern.
 impl ConnectOptions {
     /// Lets the operating system find out about a dead peer: it probes a connection on which nothing
-    /// came for so long, and ends it if nobody answers. How often it probes is up to the system.
+    /// came for that long, and ends it if there is no answer. How often it probes is up to the system.
     /// Rounded up to a second; the least is one. Default off: PINGs do the same, see
     /// [`ping_interval`](Self::ping_interval).
     ///

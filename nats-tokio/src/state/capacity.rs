@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use crate::sync::remember;
 
-/// Somebody's number in the order in which they came.
+/// A publisher's number in the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
@@ -46,7 +46,7 @@ impl Turns {
         self.waiting + self.called + self.looking == 0
     }
 
-    /// Whether somebody waits who was not called.
+    /// Whether a publisher waits that was not woken.
     pub(crate) const fn has_waiting(&self) -> bool {
         self.waiting > 0
     }
@@ -56,7 +56,7 @@ impl Turns {
         (self.called, self.called_bytes)
     }
 
-    /// Somebody comes who needs so much room.
+    /// A publisher arrives that needs that much room.
     pub(crate) fn enter(&mut self, need: usize) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);

@@ -65,7 +65,7 @@ pub(crate) struct Control {
     pub(crate) confirmations: Confirmations,
     /// The last one of them, when that was last asked.
     last_confirmed: u64,
-    /// What is to be done once nobody holds this.
+    /// What is to be done after unlocking.
     pub(crate) later: Later,
     /// State machines that stand above core NATS.
     pub(crate) extensions: Extensions,
@@ -227,7 +227,7 @@ impl Control {
 
     /// A server could not be connected to, and there was no connection before.
     fn note_first_failure(&mut self, server: &str, reason: DisconnectReason) {
-        // If it is tried again and again, somebody is told by events.
+        // If it is tried again and again, events say so.
         if !self.session.was_connected() && self.session.tries_once() {
             let (server, failure) = (server.to_owned(), self.failure.take());
             let error = ConnectError::from_lost(reason, failure);
@@ -359,7 +359,7 @@ impl Control {
         }
     }
 
-    /// Why there is no connection any more, if there is none.
+    /// Why the client is closed, if it is.
     pub(crate) fn stopped(&self) -> Option<CloseReason> {
         match self.session.phase() {
             Phase::Closed(stop) => Some(stop),

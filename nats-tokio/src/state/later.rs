@@ -1,7 +1,7 @@
 //! What follows from a change to the control plane, done once its lock is free.
 //!
-//! A waker may be anybody's: it may poll at once, and what it polls may use the client. So nobody is
-//! woken, and no listener told, while a lock is held. Whoever holds the control plane notes what is
+//! A waker may poll at once, and the task may use the client. So no task is
+//! woken, and no event emitted, while a lock is held. The holder of the control plane notes what is
 //! to be done, and letting go of it does it.
 
 use std::task::Waker;
@@ -24,7 +24,7 @@ impl Later {
         self.events.push(event);
     }
 
-    /// Wakes whoever waits for something to change.
+    /// Wakes tasks that wait for a change.
     pub(crate) const fn note_changed(&mut self) {
         self.has_changed = true;
     }

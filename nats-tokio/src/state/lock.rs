@@ -41,12 +41,12 @@ impl ControlLock {
     #[cold]
     fn run(&self, later: Later) {
         if later.has_new_status {
-            // Not what was true when it was noted: somebody else may be faster with what came then.
+            // Not what was true when it was noted: another thread may be faster with a later status.
             self.status.show(|| lock(&self.control).status());
         }
         for event in later.events {
             self.log.tell(&event);
-            // Nobody listens, most of the time.
+            // Most of the time there is no listener.
             let _ = self.events.send(event);
         }
         if later.has_changed {

@@ -53,7 +53,7 @@ impl Log {
             Event::ConnectFailed { server, reason, text } => {
                 warn!(parent: span, server, reason = %Chain(reason), text, "could not connect");
             }
-            // Somebody wanted it.
+            // The application asked for it.
             Event::Disconnected {
                 server,
                 reason: reason @ (DisconnectReason::LameDuckMode | DisconnectReason::Requested),

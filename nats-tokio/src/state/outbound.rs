@@ -1,4 +1,4 @@
-//! What is to be written: one queue of bytes, filled by whoever publishes, emptied by the driver.
+//! What is to be written: one queue of bytes, filled by publishers, emptied by the driver.
 //!
 //! ```text
 //!              ready ─▶ queued ─▶ the driver's batch ─▶ socket
@@ -43,7 +43,7 @@ pub(crate) struct Outbound {
     in_flight: usize,
     /// How much may wait.
     limit: usize,
-    /// How much may wait for now, if nobody is to be overtaken.
+    /// How much may wait for now, if no waiting publisher is to be overtaken.
     open_limit: usize,
     /// How much may wait for a connection.
     held_limit: ReconnectBuffer,
@@ -133,7 +133,7 @@ impl Outbound {
         }
     }
 
-    /// Queues a message, `publish` with `payload`, without overtaking anybody.
+    /// Queues a message, `publish` with `payload`, without overtaking a waiting publisher.
     #[inline]
     pub(crate) fn publish(
         &mut self,
@@ -157,7 +157,7 @@ impl Outbound {
         self.put(publish, payload)
     }
 
-    /// The same for somebody whose turn it is.
+    /// The same for a publisher whose turn it is.
     pub(crate) fn publish_in_turn(
         &mut self,
         publish: &Publish<'_>,
@@ -175,7 +175,7 @@ impl Outbound {
         self.put(publish, payload)
     }
 
-    /// Queues a message for somebody whose turn it is, or who overtakes nobody.
+    /// Queues a message for a publisher whose turn it is, or that overtakes no other.
     pub(crate) fn queue(
         &mut self,
         publish: &Publish<'_>,
@@ -242,7 +242,7 @@ impl Outbound {
         self.waiting == 0 || self.waiting.saturating_add(len) <= self.limit
     }
 
-    /// Whether so much fits without overtaking anybody.
+    /// Whether that much fits without overtaking a waiting publisher.
     #[cold]
     const fn admits(&self, len: usize) -> bool {
         self.waiting.saturating_add(len) <= self.open_limit
@@ -303,7 +303,7 @@ impl Outbound {
             self.open();
             self.call(true, wake);
         } else {
-            // It was handed over while the connection was ready.
+            // It was accepted while the connection was ready.
             let held = core::mem::take(&mut self.held);
             self.queued.append(held);
             self.turns.look(wake);

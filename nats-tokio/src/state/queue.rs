@@ -43,7 +43,7 @@ pub(crate) struct Queue {
     /// What the subscription was made for.
     pub(crate) names: Names,
     waiting: Mutex<Waiting>,
-    /// What the subscriber took, counted by nobody else.
+    /// What the subscriber took, which only the subscriber counts.
     taken_messages: AtomicU64,
     taken_bytes: AtomicU64,
     dropped: AtomicU64,
@@ -207,7 +207,7 @@ impl Queue {
 
     fn pending_of(&self, waiting: &Waiting) -> (u64, u64) {
         (
-            // Whoever sees that a message was taken sees that it is not dealt with, too.
+            // A reader of the counters that sees a message taken also sees that it is not handled yet.
             waiting.pushed_messages.saturating_sub(self.taken_messages.load(Acquire)),
             waiting.pushed_bytes.saturating_sub(self.taken_bytes.load(Relaxed)),
         )

@@ -70,7 +70,7 @@ impl RequestTable {
         Ok(id)
     }
 
-    /// A request with a subscription of its own for its replies. Whoever waits for them watches the
+    /// A request with a subscription of its own for its replies. The waiting stream watches the
     /// time.
     pub(crate) fn open_many(&mut self, subject: Subject<'_>) -> Result<RequestId, Full> {
         let waiting = Waiting::new(subject, None);
@@ -108,7 +108,7 @@ impl RequestTable {
         waiting.waker.take()
     }
 
-    /// Ends the requests that are late, and hands over those who wait for them. Without a
+    /// Ends the requests that are late, and returns their wakers. Without a
     /// connection, `handed_over` is the number of the last message that went to one.
     pub(crate) fn expire(&mut self, now: Instant, handed_over: Option<u64>, wake: &mut Vec<Waker>) {
         let is_connected = handed_over.is_none();
@@ -122,18 +122,18 @@ impl RequestTable {
         );
     }
 
-    /// Ends one request, and hands over who waits for it.
+    /// Ends one request, and returns its waker.
     pub(crate) fn end(&mut self, id: RequestId, outcome: Outcome) -> Option<Waker> {
         self.table.end(id, outcome)?.waker.take()
     }
 
-    /// Ends all requests, and hands over those who wait for them.
+    /// Ends all requests, and returns their wakers.
     pub(crate) fn end_all(&mut self, outcome: Outcome, wake: &mut Vec<Waker>) {
         let ids: Vec<_> = self.table.iter_mut().map(|(id, _)| id).collect();
         wake.extend(ids.into_iter().filter_map(|id| self.end(id, outcome)));
     }
 
-    /// Ends the requests whose replies come to this table, and hands over those who wait for them.
+    /// Ends the requests whose replies come to this table, and returns their wakers.
     pub(crate) fn handle_inbox_ended(&mut self, how: EndReason, wake: &mut Vec<Waker>) {
         self.table.handle_inbox_ended(how, told(wake));
     }

@@ -1,7 +1,7 @@
 //! What the handles of a connection and its driver have in common.
 //!
 //! Three locks, each held for moments, taken in this order where two are needed: `control` (the
-//! session), then `outbound` or `requests`. Publishing takes `outbound` alone. Nobody is woken while
+//! session), then `outbound` or `requests`. Publishing takes `outbound` alone. No task is woken while
 //! one of them is held: see [`Later`](crate::state::later::Later).
 
 mod events;
@@ -47,7 +47,7 @@ use crate::state::requests::RequestTable;
 use crate::state::status::Board;
 use crate::sync::lock;
 
-/// How often to look at what draining waits for. Whoever takes the last message tells; unless that
+/// How often to check what draining waits for. The task that takes the last message says so; unless that
 /// was taken at the very moment at which draining began.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -124,7 +124,7 @@ impl Shared {
         self.origin.checked_add(Duration::from_millis(instant.as_millis())).unwrap_or(far).min(far)
     }
 
-    /// Queues a message. Somebody has to wake the driver.
+    /// Queues a message. The caller has to wake the driver.
     #[inline]
     pub(crate) fn queue(
         &self,

@@ -16,7 +16,7 @@ impl Board {
         Self(Mutex::new(Some(watch::channel(ConnectionStatus::Connecting).0)))
     }
 
-    /// Shows what `now` returns. To be called without any lock: somebody may be woken.
+    /// Shows what `now` returns. To be called without any lock: it may wake tasks.
     pub(crate) fn show(&self, now: impl Fn() -> ConnectionStatus) {
         let Some(sender) = lock(&self.0).clone() else { return };
         sender.send_if_modified(|status| {
@@ -24,7 +24,7 @@ impl Board {
             std::mem::replace(status, now) != now
         });
         if *sender.borrow() == ConnectionStatus::Closed {
-            // Nothing will change any more: whoever waits for something else is told.
+            // Nothing will change any more: tasks that wait for another status are told.
             let last = lock(&self.0).take();
             drop(last);
         }

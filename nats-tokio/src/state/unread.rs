@@ -1,4 +1,4 @@
-//! Subscriptions that are over, and have messages that nobody has taken.
+//! Subscriptions that have ended, and have messages that were not taken.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use nats_proto::Sid;
 
 use crate::state::queue::Queue;
 
-/// What draining waits for. Never much longer than what is in it: whoever has taken everything, or is
+/// What draining waits for. Never much longer than what is in it: a queue that has been emptied, or is
 /// gone, is forgotten.
 #[derive(Default)]
 pub(crate) struct Unread {
@@ -16,7 +16,7 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    /// With fewer than these, nobody is looked for.
+    /// With fewer than these, the list is not searched.
     const FEW: usize = 16;
 
     /// Keeps the queue of a subscription that is over, if there is something in it.

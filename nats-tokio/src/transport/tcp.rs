@@ -1,4 +1,4 @@
-//! Connections over TCP: every address of a name, until one takes us.
+//! Connections over TCP: every address of a name, until one accepts the connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -50,7 +50,7 @@ impl Tcp {
         })
     }
 
-    /// Tries one address after the other; `None` if there is none.
+    /// Tries one address after the other; `None` if there is no address.
     async fn connect_to(
         self,
         addresses: &[SocketAddr],
@@ -107,7 +107,7 @@ async fn scope_of(zone: &str) -> Option<u32> {
 }
 
 /// How long the first of `count` addresses may take, so that one that hangs leaves time for the
-/// others. The last one has whatever is left, which somebody else watches.
+/// others. The last one has all that is left, which the connect time-out limits.
 fn fair_share(left: Duration, count: usize) -> Option<Duration> {
     (count > 1).then(|| left / u32::try_from(count).unwrap_or(u32::MAX))
 }
@@ -209,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_hangs_leaves_time_for_the_next() {
-        // Nobody accepts, and the queue of those who wait is full: the next one hangs.
+        // Nothing accepts, and the backlog is full: the next connection hangs.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let full = socket.listen(1).unwrap();

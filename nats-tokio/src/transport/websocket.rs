@@ -83,7 +83,7 @@ impl WebSocketOptions {
 
     fn request(&self, target: &Target) -> Result<Request, Error> {
         let Target { scheme, host, port, path } = target;
-        // A zone is nobody's concern at the other end.
+        // A zone has no meaning at the other end.
         let host = host.split('%').next().unwrap_or_default();
         let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
         // A URL without the port that its scheme has anyway is what servers expect in Host.
@@ -199,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
     }
 }
 
-/// Whoever answers, but not with a WebSocket, was reached.
+/// A server that answers, but not with a WebSocket, was reached.
 fn not_opened(error: Error) -> Broken {
     let reason = match error {
         Error::Http(_) | Error::HttpFormat(_) | Error::Url(_) => DisconnectReason::WebSocket,

@@ -96,7 +96,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`BatchError`], before anything is sent; [`PublishError::Full`] if too much is waiting to be
+    /// [`BatchError`], before anything is sent; [`PublishError::Full`] if too much waits to be
     /// written.
     pub fn try_publish_batch<'a>(
         &'a self,
@@ -150,7 +150,7 @@ impl PublishBatch<'_> {
     }
 }
 
-/// The messages, without those that are none: there are none of these, once that was checked.
+/// The messages, without invalid ones: there are none, once that was checked.
 fn parts<'m>(
     messages: &'m [Publish<'_>],
 ) -> impl Iterator<Item = (wire::Publish<'m>, &'m Payload<'m>)> + Clone {

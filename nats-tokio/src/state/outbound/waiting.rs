@@ -6,12 +6,12 @@ use super::Outbound;
 use crate::state::capacity::Ticket;
 
 /// How many of those who need all of the room are called at once when it is free. One would do, but
-/// for futures that nobody polls: when nothing waits to be written any more, nothing would happen
+/// for futures that are not polled: when nothing waits to be written any more, nothing would happen
 /// that could call the next one.
 const SPARE: usize = 4;
 
 impl Outbound {
-    /// Somebody who needs so much room comes to wait.
+    /// A publisher that needs that much room begins to wait.
     pub(crate) fn enter(&mut self, need: usize, wake: &mut Vec<Waker>) -> Ticket {
         let ticket = self.turns.enter(need);
         if self.is_ready && self.is_open {
@@ -21,19 +21,19 @@ impl Outbound {
         ticket
     }
 
-    /// Whether somebody may try now.
+    /// Whether the holder of the ticket may try now.
     pub(crate) fn is_turn_of(&self, ticket: Ticket) -> bool {
         let (is_called, may_look) = self.turns.is_called(ticket);
         is_called || (may_look && !(self.is_ready && self.owes))
     }
 
-    /// Somebody has to wait, or to wait on.
+    /// A publisher has to wait, or to go on waiting.
     pub(crate) fn wait(&mut self, ticket: Ticket, waker: &Waker, wake: &mut Vec<Waker>) {
         self.turns.wait(ticket, waker);
         self.call(false, wake);
     }
 
-    /// Somebody waits no more: what he waited for is done, or he gave up.
+    /// A publisher waits no more: its message is queued, or it gave up.
     pub(crate) fn leave(&mut self, ticket: Ticket, is_done: bool, wake: &mut Vec<Waker>) {
         self.turns.leave(ticket);
         self.call(false, wake);
@@ -44,9 +44,9 @@ impl Outbound {
 
     /// Calls those who wait longest, if there is room for them.
     ///
-    /// Not for each message that is written, but when half of the room is free: waking somebody
+    /// Not for each message that is written, but when half of the room is free: waking a publisher
     /// takes longer than copying a message. And not before those who were called last have come,
-    /// unless something was written: else whoever comes first would be called again and again.
+    /// unless something was written: otherwise the first one would be woken again and again.
     pub(super) fn call(&mut self, is_written: bool, wake: &mut Vec<Waker>) {
         if !self.is_ready || self.owes || !self.turns.has_waiting() {
             return;
@@ -64,7 +64,7 @@ impl Outbound {
         });
     }
 
-    /// Says how much may be published without waiting. Whoever has waited and published goes on
+    /// Sets how much may be published without waiting. A publisher that has waited and published goes on
     /// until his share of the room is used up, and then queues behind the others.
     pub(super) const fn open(&mut self) {
         let (called, bytes) = self.turns.called();

@@ -87,7 +87,7 @@ impl Taker {
         if let Some(taken) = queue.taken.get() {
             frame = taken.watch(frame);
         }
-        // Nobody else writes these, so there is nothing to be atomic about.
+        // Only this task writes these, so there is nothing to be atomic about.
         self.taken_messages += 1;
         self.taken_bytes += len as u64;
         queue.taken_bytes.store(self.taken_bytes, Relaxed);

@@ -115,7 +115,7 @@ fn a_lagging_subscriber_does_not_keep_whole_read_buffers() {
     let (bytes, mut entries, _) = block(&["mine", "another one's"]);
     let mine = entries.remove(0);
     entries.clear();
-    // Nothing waits, so this is handed over as it is.
+    // Nothing waits, so this is delivered as it is.
     queue.push(&bytes, &mut vec![mine], 17);
     assert!(!bytes.is_unique());
     // Something waits, so this is copied.

@@ -56,7 +56,7 @@ impl Shared {
         control.later.note_changed();
     }
 
-    /// The connection, or the attempt to make one, failed.
+    /// The connection, or the attempt to connect, failed.
     pub(crate) fn disconnect(
         &self,
         control: &mut Control,

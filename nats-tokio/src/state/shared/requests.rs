@@ -38,7 +38,7 @@ impl Shared {
     pub(crate) fn lock_requests(&self) -> Result<MutexGuard<'_, RequestTable>, RequestError> {
         loop {
             let requests = lock(&self.requests);
-            // Under the lock: whoever loses the subscription clears the flag, and then fails the
+            // Under the lock: the end of the subscription clears the flag, and then fails the
             // requests that are in the table.
             if self.has_inbox.load(Acquire) {
                 return Ok(requests);
@@ -66,7 +66,7 @@ impl Shared {
 
     /// The subscription for replies is over.
     pub(super) fn on_inbox_ended(&self, how: EndReason, wake: &mut Vec<Waker>) {
-        // First the flag, so that whoever is woken does not rely on it.
+        // First the flag, so that a woken task does not rely on it.
         self.refuse_requests();
         // Everything ends when the session does, and says why.
         if how != EndReason::Closed {

@@ -36,7 +36,7 @@ pub(super) async fn tunnel(
     stream.flush().await.map_err(ProxyError::Lost)?;
     let head = read_head(&mut stream).await?;
     let (code, reason) = status(&head)?;
-    // Nobody is to read the credentials because a proxy repeats them.
+    // The credentials must not be shown because a proxy repeats them.
     let is_told = |reason: &str| {
         let password = credentials.map(|credentials| credentials.password.as_str());
         let secrets = [secret.as_ref().map(|secret| secret.as_str()), password];
@@ -70,7 +70,7 @@ async fn read_head(stream: &mut Box<dyn Transport>) -> Result<Vec<u8>, ProxyErro
             return Err(ProxyError::TooLong);
         }
         head.push(stream.read_u8().await.map_err(ProxyError::Lost)?);
-        // Somebody else need not be listened to until there is an empty line.
+        // A peer that is no proxy need not be read until there is an empty line.
         if !b"HTTP/".starts_with(head.get(..5).unwrap_or(&head)) {
             return Err(ProxyError::Malformed);
         }

@@ -133,7 +133,7 @@ async fn request(options: ConnectOptions, url: &str, answer: &str) -> (String, i
     };
     let (upgraded, request) = tokio::join!(options.upgrade(Box::new(ours), &target), server);
     let failed = |Broken(reason, error): Broken| {
-        // Whoever answers was reached.
+        // A server that answers was reached.
         let expected = if answer.contains("403") {
             DisconnectReason::WebSocket
         } else {
