@@ -51,7 +51,7 @@ pub enum Event {
         server: String,
         /// Why.
         reason: DisconnectReason,
-        /// The text of the server, or of the operating system, if there is one. Not in those of
+        /// The text of the server, or of the operating system, if there is one; never that of
         /// a callback for credentials.
         text: Option<String>,
     },
