@@ -1,4 +1,4 @@
-//! What core NATS can do, step by step: `cargo run --example quickstart`.
+//! Core NATS, step by step: `cargo run --example quickstart`.
 //!
 //! Talks to the server at `NATS_URL`, or to a small broker in this process.
 

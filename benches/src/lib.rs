@@ -1,4 +1,4 @@
-//! What the benchmark programs have in common: arguments, clocks, the line of JSON.
+//! Shared by the benchmark programs: arguments, clocks, the line of JSON.
 
 pub mod frames;
 pub mod tls;

@@ -6,7 +6,7 @@
 //!
 //! One task for each client reads, and writes what the [router](Router) put into the client's mailbox. A
 //! client that does not read, and for which more than [`Options::max_pending`] waits, is disconnected at
-//! once, as by nats-server: `Slow Consumer`, if there is room to say so. Nobody else waits for it.
+//! once, as by nats-server: `Slow Consumer`, if there is room to say so. No other client waits for it.
 
 mod connection;
 mod mailbox;
@@ -69,7 +69,7 @@ impl Broker {
         self.listener.local_addr()
     }
 
-    /// Serves clients for ever.
+    /// Serves clients forever.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! What programs for a command line have in common: arguments, errors, signals.
+//! Shared by the command-line programs: arguments, errors, signals.
 
 use std::error::Error;
 use std::fmt;

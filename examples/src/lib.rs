@@ -1,4 +1,4 @@
-//! What the example programs have in common: a small broker, so that they need no server, and what a
+//! Shared by the example programs: a small broker, so that they need no server, and what a
 //! program for a command line needs.
 
 pub mod blocking;

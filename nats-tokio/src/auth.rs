@@ -1,4 +1,4 @@
-//! Who we are, and what proves it.
+//! Credentials and signatures.
 
 mod resolved;
 mod source;

@@ -1,4 +1,4 @@
-//! Why something did not work: one enum for each operation.
+//! Errors: one enum for each operation.
 //!
 //! Each says in its own words what it knows itself, and returns the rest as its source: a chain of
 //! texts has everything, and everything once.

@@ -1,4 +1,4 @@
-//! How to connect.
+//! Connect options.
 
 #[cfg(test)]
 mod tests;

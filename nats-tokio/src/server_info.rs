@@ -1,4 +1,4 @@
-//! What the server says about itself.
+//! The server's INFO.
 
 use nats_proto::wire;
 

@@ -1,4 +1,4 @@
-//! What the handles of a connection and its driver share, and what it consists of.
+//! The state that clients and the driver share, and its parts.
 
 pub(crate) mod batch;
 pub(crate) mod capacity;

@@ -1,4 +1,4 @@
-//! How a connection stands.
+//! The status of a connection.
 
 use std::fmt;
 

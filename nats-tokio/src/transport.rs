@@ -1,4 +1,4 @@
-//! How a connection is opened.
+//! Transports: how a connection is opened.
 
 pub(crate) mod dial;
 #[cfg(feature = "proxy")]

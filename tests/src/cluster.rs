@@ -160,7 +160,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Ports of the loopback interface that nobody uses at the moment.
+/// Unused ports of the loopback interface.
 fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<_> =
         (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();

@@ -1,4 +1,4 @@
-//! How often memory is asked for: never by the core, not per message by the Tokio client.
+//! Counts allocations: none by the core, not per message by the Tokio client.
 
 use std::alloc::GlobalAlloc;
 use std::alloc::Layout;

@@ -75,7 +75,7 @@ fn blocking_survives_a_restart() {
     let mut process = command.spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut lines = lines.map(Result::unwrap);
-    // It cannot be far ahead: nobody reads what it says.
+    // It cannot be far ahead: its output is not read.
     assert_eq!(lines.by_ref().take(100).last().as_deref(), Some("demo got hello"));
     let port = server.port();
     drop(server);
@@ -111,7 +111,7 @@ impl Drop for Broker {
     }
 }
 
-/// What a program says first. What it says later is read by nobody.
+/// What a program says first. Later output is not read.
 fn first_line(process: &mut Child) -> String {
     let mut line = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -139,7 +139,7 @@ fn talk(url: &str) {
     let sub = start("sub", &["a.*", "", "2"]);
     let queue = start("sub", &["a.*", "q", "2"]);
     let reply = start("reply", &["twice", "1"]);
-    // They take a moment to subscribe: ask until somebody answers.
+    // They take a moment to subscribe: ask until there is an answer.
     let begin = Instant::now();
     loop {
         let output = start("request", &["twice", "hello"]).wait_with_output().unwrap();

@@ -1,4 +1,4 @@
-//! What ended leaves no memory behind, however the connection stands.
+//! Ended subscriptions and requests leave no memory behind, in every state of the connection.
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
@@ -251,7 +251,7 @@ async fn subscribers_that_have_messages_left_when_they_end() {
         if round == 100 {
             before = USED.load(Relaxed);
         }
-        // Dropped with a message that nobody has taken.
+        // Dropped with a message that was not taken.
     }
     let grown = USED.load(Relaxed).saturating_sub(before);
     assert!(grown < 512 * KIB, "{} KiB more", grown / KIB);

@@ -1,4 +1,4 @@
-//! Firmware for boards that nobody has at hand: built, not run. The laptop runs.
+//! Firmware for boards: built, not run. The laptop runs.
 
 use crate::Outcome;
 use crate::firmware::build;

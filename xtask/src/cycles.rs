@@ -1,4 +1,4 @@
-//! How many instructions a message takes on a device: counted by QEMU, the same every time.
+//! Counts the instructions for a message on a device: counted by QEMU, the same every time.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! That the paths which DESIGN.md follows are those of the code: every function named there exists.
+//! Checks that every function that DESIGN.md names in its paths exists.
 
 #[cfg(test)]
 mod tests;

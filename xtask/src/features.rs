@@ -1,4 +1,4 @@
-//! That the table of features in each README says what `Cargo.toml` says of them, so there is one text to keep.
+//! Checks the table of features in each README against `Cargo.toml`, so there is one text to maintain.
 
 #[cfg(test)]
 mod tests;

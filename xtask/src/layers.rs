@@ -1,4 +1,4 @@
-//! That the folders of a crate are layers: no module imports one of a higher layer, and no modules
+//! Checks that the folders of a crate are layers: no module imports one of a higher layer, and no modules
 //! import each other in a circle.
 //!
 //! A module and what is inside of it count as one there. Tests do not count at all.

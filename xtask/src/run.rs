@@ -39,7 +39,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments);
     // What cargo told this program about itself: the build scripts of some dependencies watch it, and
-    // everything behind them would be built anew whenever somebody else calls.
+    // everything after them would be rebuilt whenever another program calls.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

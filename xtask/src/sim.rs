@@ -1,4 +1,4 @@
-//! Simulated lives.
+//! Simulated sessions.
 
 use crate::Outcome;
 use crate::run::cargo;

@@ -1,4 +1,4 @@
-//! How much flash and RAM a device needs, and that nothing in the core can panic: programs that are
+//! Measures how much flash and RAM a device needs, and that nothing in the core can panic: programs that are
 //! only linked, and looked at.
 
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! How fast a device in QEMU publishes and receives: with nats-embassy, with minimq, and without any client.
+//! Measures how fast a device in QEMU publishes and receives: with nats-embassy, with minimq, and without any client.
 
 mod device;
 mod flood;

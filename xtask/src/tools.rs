@@ -1,4 +1,4 @@
-//! What the tests need besides Rust, put under the target folder where it is missing.
+//! Obtains what the tests need besides Rust, under the target folder.
 
 use std::fs;
 use std::path::Path;

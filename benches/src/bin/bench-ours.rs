@@ -23,7 +23,7 @@ use nats_tokio::ConnectOptions;
 use nats_tokio::Payload;
 use nats_tokio::PendingLimits;
 
-/// From here on a payload is not copied if it is handed over.
+/// From here on an owned payload is not copied.
 const LONG: usize = 4096;
 
 fn main() {
@@ -73,7 +73,7 @@ async fn publish(client: &Client, count: usize, size: usize) {
     let payload = Bytes::from(vec![b'x'; size]);
     let meter = Meter::start();
     for _ in 0..count {
-        // What is long is handed over, as async-nats has it with everything.
+        // Long payloads are passed owned, as async-nats does with all of them.
         let payload = if size < LONG { Payload::from(&payload) } else { payload.clone().into() };
         client.publish(SUBJECT, payload).await.expect("published");
     }

@@ -1,4 +1,4 @@
-//! What the example devices do, whatever their chip: a sensor with a counter for a sensor.
+//! The application of all example devices: telemetry from a counter, commands, requests.
 //!
 //! | subject | what happens |
 //! |---|---|
@@ -134,14 +134,14 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
         }
     }
 
-    /// Answers a command, with the header by which somebody traces it.
+    /// Answers a command, with the header for tracing.
     async fn confirm(&self, command: &Message<'d, R>, payload: &[u8]) {
         let mut headers = HeaderBuf::<64>::new();
         if let Some(trace) = command.headers().get("Trace") {
             // One that is too long stays here.
             let _ = headers.append("Trace", trace);
         }
-        // Whoever gave the command may not want an answer, or be gone.
+        // The command may have no reply subject, or its sender may be gone.
         let Some(reply) = command.reply_subject() else { return };
         let headers = headers.as_headers();
         let answer = Publish { headers, payload, ..Publish::new(reply, &[]) };

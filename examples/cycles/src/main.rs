@@ -1,4 +1,4 @@
-//! How many instructions a message takes, decoded and encoded. `cargo xtask cycles` runs it in QEMU with
+//! Counts the instructions for a message, decoded and encoded. `cargo xtask cycles` runs it in QEMU with
 //! `-icount`, so the numbers are the same every time.
 #![no_std]
 #![no_main]

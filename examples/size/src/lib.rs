@@ -1,4 +1,4 @@
-//! What every program has: a device at an address, and a clock that stands still.
+//! Shared by the programs: a device at an address, and a clock that stands still.
 #![no_std]
 
 pub mod session;

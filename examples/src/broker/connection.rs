@@ -83,7 +83,7 @@ pub(super) async fn serve(
     client.router.forget(id);
 }
 
-/// Writes what comes into the mailbox, until it ends or nobody reads.
+/// Writes what comes into the mailbox, until it ends or the client stops reading.
 async fn write(mut writer: OwnedWriteHalf, mailbox: &Mailbox) -> io::Result<()> {
     while let Some(mut bytes) = mailbox.taken().await {
         while bytes.has_remaining() {

@@ -1,4 +1,4 @@
-//! What waits to be written to one client.
+//! The bytes that wait to be written to one client.
 
 use std::io::Cursor;
 use std::sync::Mutex;
@@ -76,7 +76,7 @@ impl Mailbox {
         if was_empty || content.is_over { Wake::Writer } else { Wake::Nobody }
     }
 
-    /// Wakes whoever writes: to be called with nothing locked.
+    /// Wakes the writer: to be called with nothing locked.
     pub(super) fn wake(&self) {
         let is_over = self.content().is_over;
         if is_over {

@@ -1,4 +1,4 @@
-//! Who gets which message.
+//! Routing: which client gets which message.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -89,7 +89,7 @@ impl Router {
     }
 
     /// Delivers a message to all who are to have it, and to one member of each queue group. Tells
-    /// the publisher of a request if there is nobody.
+    /// the publisher of a request if there are no recipients.
     pub(super) fn publish(&self, message: &Message<&[u8]>, publisher: Publisher) {
         let woken = {
             let mut subscriptions = lock(&self.subscriptions);

@@ -1,4 +1,4 @@
-//! What a program is to do: the arguments that the host gives.
+//! The job of a program: the arguments that the host gives.
 
 use semihosting::experimental::env::Args;
 use semihosting::experimental::env::args;

@@ -1,4 +1,4 @@
-//! What the programs have in common: what they are to do, the network, and how it is measured.
+//! Shared by the programs: their job, the network, and the measurement.
 #![no_std]
 
 pub mod executor;

@@ -1,4 +1,4 @@
-//! How long something takes.
+//! The measurement of time.
 
 use lm3s6965::clock;
 use semihosting::println;

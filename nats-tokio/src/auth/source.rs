@@ -1,4 +1,4 @@
-//! Where credentials come from.
+//! Sources of credentials: fixed ones, a file, a callback.
 
 use std::error::Error;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! How the connection stands, and what is known of it.
+//! Methods for the status of the connection and its server.
 
 use tokio::sync::watch;
 

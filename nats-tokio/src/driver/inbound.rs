@@ -1,4 +1,4 @@
-//! What is read: bytes into frames, frames to those they are for.
+//! The read side: bytes into frames, frames to their recipients.
 //!
 //! ```text
 //!   socket ─▶ buffer ─▶ Decoder ─▶ layouts, noted with each subscription     (one read, one lock)

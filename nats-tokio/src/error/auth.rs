@@ -1,4 +1,4 @@
-//! What may be wrong with credentials.
+//! Errors of credentials.
 
 use std::error::Error;
 use std::fmt;

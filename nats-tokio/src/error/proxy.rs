@@ -1,4 +1,4 @@
-//! Why a proxy did not help.
+//! Errors of proxies.
 
 use std::error::Error;
 use std::fmt;

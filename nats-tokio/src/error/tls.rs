@@ -1,4 +1,4 @@
-//! Why TLS cannot even begin.
+//! Errors of TLS before the handshake.
 
 use std::fmt;
 use std::io;

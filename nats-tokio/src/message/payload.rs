@@ -1,4 +1,4 @@
-//! What a message says.
+//! Payloads in any form.
 
 use std::borrow::Cow;
 

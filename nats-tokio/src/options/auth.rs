@@ -1,4 +1,4 @@
-//! How to log in.
+//! Options for credentials.
 
 use std::error::Error;
 use std::future::Future;

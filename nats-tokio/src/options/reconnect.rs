@@ -1,4 +1,4 @@
-//! What becomes of a client whose connection is lost.
+//! Options for reconnecting.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the documentation says of defaults is what the code does.
+//! Defaults in the documentation are those of the code.
 
 use nats_proto::session::Backoff;
 use nats_proto::session::ClientInfo;

@@ -1,4 +1,4 @@
-//! How a stream to a server is opened.
+//! Options of sockets and transports.
 
 use std::future::Future;
 use std::io;

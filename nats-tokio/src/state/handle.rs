@@ -1,4 +1,4 @@
-//! What keeps a connection.
+//! The handle that keeps a connection open.
 
 use std::sync::Arc;
 

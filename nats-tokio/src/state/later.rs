@@ -1,4 +1,4 @@
-//! What follows from a change to the control plane, done once its lock is free.
+//! The effects of a change to the control plane, done after unlocking it.
 //!
 //! A waker may poll at once, and the task may use the client. So no task is
 //! woken, and no event emitted, while a lock is held. The holder of the control plane notes what is

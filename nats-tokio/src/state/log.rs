@@ -1,4 +1,4 @@
-//! What happens to a connection, for `tracing`: a span for as long as there is a handle to it, and in it
+//! Events of a connection for `tracing`: a span for as long as there is a handle to it, and in it
 //! what [`Event`]s tell. Nothing is said of single messages.
 
 #[cfg(feature = "tracing")]

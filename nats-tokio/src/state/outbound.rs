@@ -1,4 +1,4 @@
-//! What is to be written: one queue of bytes, filled by publishers, emptied by the driver.
+//! The send buffer: one queue of bytes, filled by publishers, emptied by the driver.
 //!
 //! ```text
 //!              ready ─▶ queued ─▶ the driver's batch ─▶ socket

@@ -1,4 +1,4 @@
-//! What the handles of a connection and its driver have in common.
+//! The state that clients and the driver share.
 //!
 //! Three locks, each held for moments, taken in this order where two are needed: `control` (the
 //! session), then `outbound` or `requests`. Publishing takes `outbound` alone. No task is woken while

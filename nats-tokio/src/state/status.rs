@@ -1,4 +1,4 @@
-//! How a connection stands, for those who watch it.
+//! The connection's status for `watch_status`.
 
 use std::sync::Mutex;
 

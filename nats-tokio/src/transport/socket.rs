@@ -1,4 +1,4 @@
-//! What is set on a TCP socket.
+//! Options of a TCP socket.
 
 #[cfg(test)]
 mod tests;

@@ -215,7 +215,7 @@ async fn futures_that_borrow_nothing_without_a_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn next() {
-    // A message that comes while nobody polls is there for the next one who does.
+    // A message that arrives while no task polls is there for the next poll.
     let (client, mut peer) = connected(ConnectOptions::new(), 16).await;
     let mut subscriber = client.subscribe("a").await.unwrap();
     peer.expect(&["SUB a 1"]).await;
@@ -310,7 +310,7 @@ async fn connect() {
                 assert!(server.await.unwrap().ends_with(&["closed".to_owned()]));
                 return;
             }
-            // The server sees that nobody is there; a panic of its is of no interest.
+            // The server sees that the client is gone; a panic of its is of no interest.
             None => drop(tokio::time::timeout(Duration::from_secs(60), server).await.unwrap()),
         }
     }

@@ -1,4 +1,4 @@
-//! Everything that a program may have at hand, handed over as it is.
+//! Subjects, payloads and headers in every form that a program may have.
 
 use std::borrow::Cow;
 use std::sync::Arc;

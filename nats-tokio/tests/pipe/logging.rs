@@ -1,4 +1,4 @@
-//! What `tracing` is told of a connection's life.
+//! Events of a connection in `tracing`.
 
 use std::fmt::Debug;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! What becomes of a request: one test for each row of the table in the documentation. None waits for
+//! Outcomes of a request: one test for each row of the table in the documentation. None waits for
 //! the time-out when the outcome is known before.
 
 use std::time::Duration;
@@ -144,7 +144,7 @@ async fn the_subscription_for_replies_is_refused_and_asked_for_again() {
     for request in requests {
         assert_eq!(at_once(request).await, Err(RequestError::NoInbox));
     }
-    // Whoever is woken may ask again at once.
+    // A woken task may ask again at once.
     let again = tokio::spawn({
         let client = client.clone();
         async move {

@@ -451,7 +451,7 @@ async fn over_tcp() {
         let options = ConnectOptions::new().proxy(format!("{scheme}://{at}"));
         let relay = async {
             let (mut stream, _) = proxy.accept().await.unwrap();
-            // The name is the proxy's to look up: nobody else knows it.
+            // The proxy resolves the name: it is unknown elsewhere.
             if is_http {
                 let request = request(&mut stream).await;
                 assert!(request.starts_with(&format!("CONNECT nats.invalid:{port} ")), "{request}");

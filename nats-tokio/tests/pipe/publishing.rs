@@ -182,7 +182,7 @@ async fn flushing_waits_for_the_pong() {
     peer.send("PONG").await;
     flush.await.unwrap().unwrap();
 
-    // Nobody answers.
+    // There is no answer.
     let start = tokio::time::Instant::now();
     assert_eq!(client.flush().await, Err(FlushError::TimedOut));
     assert_eq!(start.elapsed().as_secs(), 10);

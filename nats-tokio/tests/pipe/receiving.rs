@@ -1,4 +1,4 @@
-//! How much is received, and what counts.
+//! Maximum numbers of messages, and which messages count.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What ended is over at once, whatever ended it, and however the connection stands.
+//! A subscription that ended is released at once, whatever ended it, in every state of the connection.
 
 use std::time::Duration;
 

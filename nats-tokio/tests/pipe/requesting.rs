@@ -110,7 +110,7 @@ async fn requests_are_late_each_in_its_own_time() {
     assert_eq!(request.await.unwrap(), Err(RequestError::TimedOut));
     assert_eq!(before.elapsed().as_secs(), 10);
 
-    // What comes later finds nobody, and does not answer another one's question.
+    // A late reply finds no request, and does not answer another one.
     inbox(&mut peer).await;
     let (late, _) = asked(&mut peer).await;
     for _ in 0..4 {

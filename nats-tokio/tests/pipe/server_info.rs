@@ -1,4 +1,4 @@
-//! What the server and the client tell each other about themselves.
+//! INFO and CONNECT.
 
 use nats_tokio::ConnectOptions;
 

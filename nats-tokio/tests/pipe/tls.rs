@@ -26,7 +26,7 @@ const INFO: &str = "INFO {\"tls_required\":true,\"headers\":true}\r\n";
 /// As the peer tells it.
 const TLS_REQUIRED: &str = r#"\"tls_required\":true"#;
 
-/// Somebody who can prove to be `a.example`, and options that believe it.
+/// A server with a certificate for `a.example`, and options that trust it.
 pub(crate) fn authority() -> (TlsAcceptor, ConnectOptions) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();

@@ -306,7 +306,7 @@ async fn who_waits_for_a_connection_goes_on_when_it_is_there() {
         // Nothing else happened that could have woken it.
         assert!(waiting.await.unwrap() - connected < Duration::from_millis(2));
     }
-    // And whoever waits then ends with the client.
+    // And tasks that wait then end with the client.
     drop(peer);
     while client.status() == ConnectionStatus::Connected {
         tokio::time::sleep(Duration::from_millis(1)).await;

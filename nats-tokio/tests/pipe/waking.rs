@@ -1,4 +1,4 @@
-//! Wakers that poll at once, on the stack of whoever wakes: nothing may be locked then.
+//! Wakers that poll at once, on the stack of the waking thread: nothing may be locked then.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use crate::peer::connected;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A future that is polled by whoever wakes it.
+/// A future that is polled by the waking thread.
 struct Inline {
     work: Mutex<Option<Work>>,
     is_woken: AtomicBool,

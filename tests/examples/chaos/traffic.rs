@@ -1,4 +1,4 @@
-//! What goes on meanwhile, and what came of it.
+//! The traffic during the faults, and its tally.
 
 use std::collections::HashMap;
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! What ends a step at once: a device that ended as it should not.
+//! Ends a step at once when a device ended unexpectedly.
 
 use std::sync::LazyLock;
 use std::time::Duration;

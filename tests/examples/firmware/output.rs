@@ -1,4 +1,4 @@
-//! What a device says: lines of text, or frames of `defmt`, which take the firmware to understand.
+//! The output of a device: lines of text, or frames of `defmt`, which take the firmware to understand.
 
 use std::io::BufRead;
 use std::io::BufReader;

@@ -1,4 +1,4 @@
-//! What has to be true, and how often that was looked at.
+//! The invariants, and how often each was checked.
 
 use std::fmt;
 

@@ -334,7 +334,7 @@ impl World<'_> {
             Input::Frame(Frame::Message { inbox, id, size, pin }) => {
                 self.counts[0] += 1;
                 if !self.driver.knows(inbox) {
-                    // Nobody gets it; the server notices that it is not acknowledged.
+                    // No client gets it; the server notices that it is not acknowledged.
                     return;
                 }
                 self.pulls.clear();

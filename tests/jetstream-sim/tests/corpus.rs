@@ -1,4 +1,4 @@
-//! What a fuzzer found interesting, or somebody wrote down, stays harmless.
+//! The fuzzer's corpus, as a regression test.
 
 #[test]
 fn the_corpus() {

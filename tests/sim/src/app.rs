@@ -1,4 +1,4 @@
-//! What the application asked for and what it got, written down in the simplest way.
+//! The application's view: what it asked for and what it got, in the simplest form.
 
 use std::collections::BTreeMap;
 
@@ -148,7 +148,7 @@ impl App {
         self.wanted.iter().filter(|wanted| wanted.is_live()).map(|wanted| wanted.sid).collect()
     }
 
-    /// All subscriptions are to end in good order, those that are on that link.
+    /// All subscriptions on that connection are to be drained.
     pub(crate) fn begin_to_drain(&mut self, link: u32) {
         self.wanted.iter_mut().for_each(|wanted| wanted.begin_to_drain(link));
     }
@@ -182,7 +182,7 @@ impl App {
         wanted.arrived = (link, before + 1);
     }
 
-    /// A message arrived, and the session knows of nobody who wants it.
+    /// A message arrived, and the session has no recipient for it.
     pub(crate) fn dropped(&self, sid: u64, checks: &mut Checks) {
         let wanted = self.by_sid(sid);
         checks.that(Invariant::DeliveredWhileLive, wanted.is_some_and(Wanted::is_over), || {

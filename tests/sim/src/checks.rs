@@ -1,4 +1,4 @@
-//! What has to be true, and how often that was looked at.
+//! The invariants, and how often each was checked.
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ invariants! {
     SubscribedBefore = "SUB comes before what was published after it";
     /// MSG and HMSG.
     DeliveredOnce = "what a server sends arrives: unchanged, in order, once, at its subscription";
-    /// Whether there is somebody to deliver to.
+    /// Whether there is a recipient.
     DeliveredWhileLive = "a subscription gets messages as long as it lasts, and no longer";
     /// The maximum.
     AtMostMax = "a subscription gets no more messages than its maximum";

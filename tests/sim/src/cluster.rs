@@ -8,13 +8,13 @@ use crate::server::Peer;
 /// How many servers there are.
 pub(crate) const COUNT: usize = 4;
 
-/// How a server takes somebody who connects.
+/// How a server treats a client that connects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mood {
     #[default]
     Accepts,
     Refuses,
-    /// Nobody answers.
+    /// There is no answer.
     Ignores,
     /// The credentials are wrong.
     Locks,
@@ -31,7 +31,7 @@ pub(crate) struct Server {
     pub(crate) shuts_down: Option<Instant>,
     /// How long its INFO is made.
     pub(crate) padding: usize,
-    /// Which servers it tells of: one bit each, and one for one that does not exist.
+    /// Which servers it announces: one bit each, and one for one that does not exist.
     pub(crate) tells_of: u8,
     pub(crate) max_payload: usize,
     /// How many subscriptions it takes.

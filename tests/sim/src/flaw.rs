@@ -9,7 +9,7 @@ pub enum Flaw {
     KeepsHalfWrittenFrames,
     /// The driver hands some messages over twice.
     DeliversTwice,
-    /// The driver hands some messages to nobody.
+    /// The driver drops some messages.
     DropsMessages,
     /// The driver does not collect routes.
     KeepsRoutes,
@@ -31,7 +31,7 @@ pub enum Flaw {
     AnswersTwice,
     /// The driver publishes whatever there is.
     IgnoresLimits,
-    /// The driver hands over what the session says is for nobody.
+    /// The driver delivers messages for which the session has no recipient.
     IgnoresEnds,
     /// The driver does not pass on INFO that comes again.
     IgnoresInfo,

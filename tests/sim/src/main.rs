@@ -70,7 +70,7 @@ fn tell(bytes: &[u8]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What came of lives: the counts, and the first seed that went wrong.
+/// The results of histories: the counts, and the first seed that went wrong.
 #[derive(Default)]
 struct Outcome {
     checks: Checks,

@@ -1,11 +1,11 @@
-//! What an application, a server or a link may do, as three bytes.
+//! Operations of an application, a server or a connection, as three bytes.
 
 use crate::wire::Direction;
 
 /// How many bytes an operation takes.
 pub(crate) const LEN: usize = 3;
 
-/// Something that somebody does.
+/// An operation of an application, a server or the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Subscribe {
@@ -20,7 +20,7 @@ pub(crate) enum Operation {
         subject: u8,
         count: u8,
     },
-    /// Somebody else publishes.
+    /// Another client publishes.
     Arrive {
         subject: u8,
         count: u8,

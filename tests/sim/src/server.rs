@@ -95,7 +95,7 @@ pub(crate) struct Peer {
     pub(crate) refused: BTreeSet<u64>,
     /// What it says behind the next PONG: too late.
     late: Vec<u64>,
-    /// Whether nobody is let in.
+    /// Whether it refuses all clients.
     pub(crate) is_locked: bool,
     pings: u32,
     pongs: u32,

@@ -1,4 +1,4 @@
-//! What a life begins with.
+//! The setup of a simulated history.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use nats_sim::Invariant;
 use nats_sim::bytes_of;
 use nats_sim::live;
 
-/// In how many lives a mistake has to show.
+/// In how many histories a mistake has to show.
 const SEEDS: u64 = 400;
 
 #[test]

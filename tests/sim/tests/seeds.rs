@@ -1,4 +1,4 @@
-//! Lives from seeds: a few of those that `cargo xtask sim` lives.
+//! Histories from seeds: a few of those that `cargo xtask sim` runs.
 
 use nats_sim::Checks;
 use nats_sim::Counts;

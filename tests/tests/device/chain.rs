@@ -157,7 +157,7 @@ async fn what_is_missing() {
     let error = Err(TlsError::Certificate { index: 0, error });
     assert_eq!(connect(&url(&server), &der(root.pem()), None).await, error);
     assert_eq!(connect(&url(&server), &der(between.pem()), None).await, Ok(()));
-    // The device trusts nobody.
+    // The device trusts no issuer.
     assert_eq!(connect(&url(&server), &[], None).await, Err(TlsError::NoIssuer));
     let error = TlsError::Issuer { index: 0, error: CertificateError::Malformed };
     assert_eq!(connect(&url(&server), root.pem().as_bytes(), None).await, Err(error));

@@ -60,7 +60,7 @@ async fn first_event<C: Connector>(url: &str, connector: C) -> Event {
     run(url, SESSION, connector, async |client| client.next_event().await.unwrap()).await
 }
 
-/// Publishes and receives as much as it can, at the same time, and leaves in good order.
+/// Publishes and receives as much as it can, at the same time, and drains.
 async fn talk<C: Connector>(
     url: &str,
     session: session::Config,

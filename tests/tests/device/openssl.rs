@@ -62,7 +62,7 @@ impl OpenSsl {
         Self { server, port }
     }
 
-    /// Welcomes whoever comes, and answers to every PING.
+    /// Accepts every client, and answers every PING.
     async fn welcome(&mut self) {
         let input = self.server.stdin.as_mut().unwrap();
         input.write_all(INFO).await.unwrap();

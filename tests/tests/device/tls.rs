@@ -139,7 +139,7 @@ async fn whose_certificates_do() {
     let url = url(&server);
     assert!(connects(&url, &issuer, Now).await);
     assert!(connects(&url, &issuer, NoClock).await);
-    // Nobody knows what time it is.
+    // The clock has no time.
     assert!(!connects(&url, &issuer, Unset).await);
     // Somebody else's signature.
     assert!(!connects(&url, &der(Authority::new().pem()), Now).await);

@@ -163,7 +163,7 @@ async fn a_jwt_that_expires() {
         }
         other => panic!("{other:?}"),
     }
-    // The same JWT does not help, and it is not tried for ever.
+    // The same JWT does not help, and it is not tried forever.
     assert!(matches!(
         soon(client.closed()).await,
         CloseReason::Disconnected(_) | CloseReason::NoServers
@@ -184,7 +184,7 @@ async fn a_jwt_that_expires_is_replaced_by_whoever_decides() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let options = options().auth_callback(move |_| {
-        // The first one is good for a while, the next one for ever.
+        // The first one is good for a while, the next one forever.
         let expires = (count.fetch_add(1, Relaxed) == 0).then_some(2);
         let text = jwt::credentials(&jwt::user(USER, expires, &json!({})), USER);
         async move { Ok(Auth::credentials(&text)?) }

@@ -1,4 +1,4 @@
-//! What becomes of requests and drains.
+//! Outcomes of requests and drains.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a dependency costs before anything runs: crates, and time to build them.
+//! The build cost of a dependency: crates, and time to build them.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a row tells of a run.
+//! The figure of a row: how it is computed from a run.
 
 use super::sample::Sample;
 

@@ -1,4 +1,4 @@
-//! What a row is to reach.
+//! The goal of a row.
 
 /// One of a row's goals.
 #[derive(Clone, Copy, Debug)]

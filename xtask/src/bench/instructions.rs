@@ -1,4 +1,4 @@
-//! How many instructions a message takes: the same on a noisy machine.
+//! Counts the instructions for a message: the same on a noisy machine.
 
 use std::fs;
 use std::path::Path;

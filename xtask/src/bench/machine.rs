@@ -1,4 +1,4 @@
-//! What the figures come from: the machine, and the versions of everything.
+//! The environment of the figures: the machine, and all versions.
 
 use std::fs;
 use std::process::Command;

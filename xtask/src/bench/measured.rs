@@ -1,4 +1,4 @@
-//! What came out for a row.
+//! The result of a row.
 
 use super::goal::Goal;
 use super::row::Client;

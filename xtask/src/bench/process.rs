@@ -1,4 +1,4 @@
-//! Programs that are measured, and servers: none runs for ever, and none outlives this one.
+//! Programs that are measured, and servers: none runs forever, and none outlives this one.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -49,7 +49,7 @@ impl Process {
         let stdout = child.stdout.take();
         std::thread::spawn(move || {
             for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
-                // Nobody listens any more once the process is dropped.
+                // The receiver is gone once the process is dropped.
                 let Ok(line) = line else { return };
                 if sender.send(line).is_err() {
                     return;

@@ -1,4 +1,4 @@
-//! What is written down: a page with tables, and its pictures.
+//! The report: a page with tables, and its pictures.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What is measured.
+//! The table of measurements.
 
 use super::figure::Figure;
 use super::goal::Goal::AtMost;

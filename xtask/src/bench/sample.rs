@@ -1,4 +1,4 @@
-//! What a program printed: one flat line of JSON.
+//! The output of a program: one flat line of JSON.
 
 /// One run's line.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! What was measured, as lines of a table.
+//! The results as lines of a table.
 
 use super::figure::Figure;
 use super::measured::Measured;

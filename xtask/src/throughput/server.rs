@@ -18,7 +18,7 @@ use crate::run::target;
 
 /// How long starting may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a server lives, in seconds, whatever becomes of this program.
+/// How long a server runs, in seconds, whatever happens to this program.
 const LIFE: &str = "1800";
 
 /// A server, stopped when it is dropped.

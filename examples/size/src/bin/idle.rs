@@ -1,4 +1,4 @@
-//! What every client here comes on top of: an executor, and a task that reads and writes.
+//! The baseline of all clients: an executor, and a task that reads and writes.
 #![no_std]
 #![no_main]
 

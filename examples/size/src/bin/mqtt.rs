@@ -1,4 +1,4 @@
-//! What a comparable client of MQTT takes: minimq, doing the same.
+//! A comparable MQTT client: minimq, doing the same.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What follows from the session's events: the only place where they have effects.
+//! The effects of the session's events: the only place where they have any.
 
 use nats_proto::Instant;
 use nats_proto::Refusal;

@@ -1,4 +1,4 @@
-//! What requests share: their table, the subscription for their replies, and the time.
+//! The shared state of requests: their table, the subscription to the inbox, the deadline.
 
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Acquire;

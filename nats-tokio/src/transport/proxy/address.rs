@@ -1,4 +1,4 @@
-//! Where a proxy is.
+//! The address of a proxy.
 
 #[cfg(test)]
 mod tests;

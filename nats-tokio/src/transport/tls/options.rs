@@ -1,4 +1,4 @@
-//! What TLS needs to know.
+//! Settings of TLS.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What has to be true of a consumer, its driver and its server.
+//! The invariants of a consumer, its driver and its server.
 
 use nats_proto::Instant;
 use nats_proto::jetstream::PullEndReason;

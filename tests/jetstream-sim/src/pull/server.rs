@@ -16,7 +16,7 @@ use crate::chance::Chance;
 const ACK_WAIT: u64 = 8000;
 /// How long the client that is pinned may be away.
 const PRIORITY_TIMEOUT: u64 = 3000;
-/// For how long a server with leaf nodes serves a pull that nobody listens to.
+/// For how long a server with leaf nodes serves a pull whose inbox has no subscriber.
 const YOUNG: u64 = 2000;
 
 /// What a server sends.
@@ -246,7 +246,7 @@ impl Server {
                 };
                 pull.bytes_left = Some(left);
                 if left == 0 {
-                    // The end that nobody is told of.
+                    // The end that is not announced.
                     pull.left = 1;
                 }
             }
@@ -350,7 +350,7 @@ impl Server {
         }
     }
 
-    /// The pulls are gone, and nobody says so.
+    /// The pulls are gone, and the server does not say so.
     pub(crate) fn forget(&mut self) {
         self.waiting.clear();
     }

@@ -1,4 +1,4 @@
-//! What differs from history to history.
+//! The setup of a history.
 
 use std::time::Duration;
 

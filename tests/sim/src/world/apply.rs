@@ -1,4 +1,4 @@
-//! What an operation does.
+//! The effects of operations.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -256,7 +256,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
         wanted.begin_to_drain(link);
     }
 
-    /// A subject that somebody listens to, most of the time.
+    /// A subject with a subscription, most of the time.
     fn wanted_subject(&self, number: usize) -> &'static str {
         let subjects = body::SUBJECTS.into_iter().filter(|subject| {
             let live = self.app.wanted.iter().filter(|wanted| !wanted.is_over());
@@ -268,7 +268,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
         wanted.get(index).copied().unwrap_or(any)
     }
 
-    /// Somebody else publishes.
+    /// Another client publishes.
     pub(crate) fn arrive(&mut self, subject: &'static str) {
         let is_open = self.link().is_some_and(|link| !link.peer.is_done && !link.is_silent);
         if is_open && body::is_permitted(subject) {

@@ -35,7 +35,7 @@ pub(super) struct Link {
     pub(super) peer: Peer,
     pub(super) up: Pipe,
     pub(super) down: Pipe,
-    /// Nothing arrives any more, and nobody says so.
+    /// Nothing arrives any more, and there is no error.
     pub(super) is_silent: bool,
     /// When the server closes it.
     pub(super) closes: Option<Instant>,
@@ -46,13 +46,13 @@ pub(super) struct Link {
 }
 
 impl<S: Store<Recipient = Recipient>> World<S> {
-    /// Somebody is being connected to.
+    /// A server is being connected to.
     pub(super) fn open(&mut self, host: &str, port: u16) {
         let at = self.now + Duration::from_millis(self.rng.below(self.conditions.delay + 1));
         let server = self.cluster.find(host, port);
         let mood = server.and_then(|index| self.cluster.get(index)).map(|server| server.mood);
         let is_ignored = mood == Some(Mood::Ignores);
-        // Whom nobody knows refuses.
+        // An unknown server refuses.
         let server = if is_ignored { None } else { Some(server.unwrap_or(usize::MAX)) };
         self.line = Line::Opening { server, at };
     }
@@ -255,7 +255,7 @@ impl<S: Store<Recipient = Recipient>> World<S> {
         }) && self.output.is_empty()
     }
 
-    /// Checks that a server was left in good order.
+    /// Checks that a server in lame duck mode was left without losses.
     pub(super) fn check_left(&mut self) {
         let Line::Open(link) = &self.line else { return };
         let missing = self.app.wanted.iter().find(|wanted| {

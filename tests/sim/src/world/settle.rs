@@ -1,4 +1,4 @@
-//! What has to be true, and when.
+//! The checks of invariants.
 
 use std::collections::BTreeMap;
 
