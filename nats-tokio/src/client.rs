@@ -276,7 +276,7 @@ impl Client {
         &self.handle.shared
     }
 
-    /// A subject that nobody else has, for replies: below the
+    /// A unique subject for replies: below the
     /// [inbox prefix](crate::ConnectOptions::inbox_prefix).
     ///
     /// ```no_run

@@ -277,7 +277,7 @@ impl Inbound {
         }
     }
 
-    /// Hands over what was noted. Returns whether somebody is behind.
+    /// Delivers what was noted. Returns whether a subscriber is behind.
     fn deliver(
         &mut self,
         shared: &Shared,
@@ -352,7 +352,7 @@ impl Inbound {
     }
 }
 
-/// Counts a message that was passed over as delivered, as the server does, and tells of it.
+/// Counts a skipped message as delivered, as the server does, and emits an event.
 fn note_oversized(shared: &Shared, control: &mut Control, message: &Oversized<'_>) {
     shared.counters.oversized_messages.add(1);
     match control.session.deliver(message.sid) {

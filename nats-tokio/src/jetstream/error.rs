@@ -47,7 +47,7 @@ pub struct ApiError {
     pub status: u16,
     /// Which error it is; zero if the server did not say.
     pub code: ErrorCode,
-    /// The server's words.
+    /// The text of the server.
     pub description: String,
 }
 

@@ -137,6 +137,6 @@ pub struct SourceError {
     pub code: u16,
     /// Which error it is.
     pub err_code: u16,
-    /// The server's words.
+    /// The text of the server.
     pub description: String,
 }
