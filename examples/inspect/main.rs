@@ -77,7 +77,7 @@ fn decode(mut options: &[&str]) -> Result<ExitCode, String> {
     let mut is_server = true;
     let mut chunk = usize::MAX;
     // INFO may be as long as the input.
-    let mut limits = Limits { info: usize::MAX / 2, ..Limits::DEFAULT };
+    let mut limits = Limits::DEFAULT.info(usize::MAX / 2);
     while let [option, value, rest @ ..] = options {
         let number = || match value.parse::<usize>() {
             Ok(number) if number > 0 => Ok(number),

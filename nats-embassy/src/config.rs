@@ -98,18 +98,16 @@ impl Config<'_> {
     /// 90 s that a server is gone that did not say so.
     ///
     /// All else is as in [`session::Config::DEFAULT`], but for the time that connecting may take: 5 s.
-    pub const SESSION: session::Config = session::Config {
-        connect_timeout: Duration::from_secs(5),
-        ping_interval: Duration::from_secs(30),
-        retry_on_initial_connect: true,
-        ignore_auth_error_abort: true,
-        max_reconnects: None,
-        backoff: Backoff::Exponential {
+    pub const SESSION: session::Config = session::Config::DEFAULT
+        .connect_timeout(Duration::from_secs(5))
+        .ping_interval(Duration::from_secs(30))
+        .retry_on_initial_connect(true)
+        .ignore_auth_error_abort(true)
+        .max_reconnects(None)
+        .backoff(Backoff::Exponential {
             min: Duration::from_millis(500),
             max: Duration::from_secs(30),
-        },
-        ..session::Config::DEFAULT
-    };
+        });
 }
 
 impl<'d> Config<'d> {

@@ -151,7 +151,7 @@ impl Event {
             session::Event::Connected => Self::Connected,
             session::Event::Reconnected => Self::Reconnected,
             session::Event::Resubscribed => Self::Resubscribed,
-            session::Event::Reconnecting { attempt } => Self::Reconnecting { attempt },
+            session::Event::Reconnecting { attempt, .. } => Self::Reconnecting { attempt },
             session::Event::ConnectFailed { reason, .. } => Self::ConnectFailed(reason),
             session::Event::Disconnected { reason, .. } => Self::Disconnected(reason),
             session::Event::ServerError(error) => Self::ServerError(error.kind()),

@@ -46,6 +46,7 @@ mod storage;
 mod ascii;
 mod error;
 mod rng;
+mod setters;
 mod time;
 
 pub use error::Full;

@@ -48,6 +48,7 @@ macro_rules! schemes {
         /// How a connection is made.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
         pub enum Scheme {
             $($(#[$doc])* $scheme,)*
         }

@@ -34,7 +34,6 @@ pub use decode::Decoder;
 pub use decode::FromClient;
 pub use decode::FromServer;
 pub use decode::Limits;
-pub use decode::Operations;
 pub use decode::Role;
 pub use encode::Deliver;
 pub use encode::EncodeError;

@@ -17,8 +17,6 @@ use nats_proto::wire::Role;
 use nats_proto::wire::ServerOp;
 
 /// Writes an operation down. INFO comes in parts, which are gathered in `info`.
-type Tell<R> = fn(<R as nats_proto::wire::Operations>::Op<'_>, info: &mut String) -> Option<String>;
-
 fn server(op: ServerOp<'_>, info: &mut String) -> Option<String> {
     Some(match op {
         ServerOp::Message(message) => tell(&message, "MSG"),
@@ -77,7 +75,11 @@ fn tell(message: &Message<&[u8]>, name: &str) -> String {
 }
 
 /// Decodes what comes in pieces that end at `cuts`.
-fn decode<R: Role>(input: &[u8], cuts: impl IntoIterator<Item = usize>, tell: Tell<R>) -> String {
+fn decode<R: Role>(
+    input: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+    tell: fn(R::Op<'_>, &mut String) -> Option<String>,
+) -> String {
     let mut decoder = Decoder::<R>::default();
     let mut told = String::new();
     let mut info = String::new();
@@ -98,7 +100,7 @@ fn decode<R: Role>(input: &[u8], cuts: impl IntoIterator<Item = usize>, tell: Te
     told
 }
 
-fn check<R: Role>(name: &str, tell: Tell<R>) {
+fn check<R: Role>(name: &str, tell: fn(R::Op<'_>, &mut String) -> Option<String>) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
     let input = std::fs::read(format!("{folder}/{name}")).unwrap();
     let expected = std::fs::read_to_string(format!("{folder}/{name}.txt")).unwrap();

@@ -47,17 +47,15 @@ static ARGUMENTS: StaticCell<semihosting::experimental::env::Args<256>> = Static
 
 /// Tests have no time: it pings and connects again sooner than by default. The first server is the
 /// nearest one.
-const SESSION: session::Config = session::Config {
-    connect_timeout: Duration::from_secs(2),
-    ping_interval: Duration::from_secs(1),
-    retain_servers_order: true,
-    lame_duck_jitter: Some(Duration::from_millis(500)),
-    backoff: Backoff::Exponential {
+const SESSION: session::Config = Config::SESSION
+    .connect_timeout(Duration::from_secs(2))
+    .ping_interval(Duration::from_secs(1))
+    .retain_servers_order(true)
+    .lame_duck_jitter(Some(Duration::from_millis(500)))
+    .backoff(Backoff::Exponential {
         min: Duration::from_millis(100),
         max: Duration::from_millis(800),
-    },
-    ..Config::SESSION
-};
+    });
 
 #[embassy_executor::main(entry = "riscv_rt::entry")]
 async fn main(spawner: Spawner) {

@@ -60,7 +60,7 @@ impl Options {
             user: None,
             password: None,
             max_message: 16 << 20,
-            config: Config { retry_on_initial_connect: true, ..Config::DEFAULT },
+            config: Config::DEFAULT.retry_on_initial_connect(true),
             on_notice: Box::new(|_| {}),
         }
     }

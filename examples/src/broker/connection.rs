@@ -103,16 +103,14 @@ async fn write(mut writer: OwnedWriteHalf, mailbox: &Mailbox) -> io::Result<()> 
 impl Client {
     fn greet(&self, address: SocketAddr) {
         let mut line = Vec::new();
-        let info = Info {
-            server_id: "NATS-EXAMPLE-BROKER",
-            server_name: "example-broker",
-            version: env!("CARGO_PKG_VERSION"),
-            client_id: self.publisher.client,
-            max_payload: u32::try_from(self.options.max_payload).unwrap_or(u32::MAX),
-            auth_required: self.options.user.is_some(),
-            port: address.port(),
-            ..Info::DEFAULT
-        };
+        let info = Info::DEFAULT
+            .server_id("NATS-EXAMPLE-BROKER")
+            .server_name("example-broker")
+            .version(env!("CARGO_PKG_VERSION"))
+            .client_id(self.publisher.client)
+            .max_payload(u32::try_from(self.options.max_payload).unwrap_or(u32::MAX))
+            .auth_required(self.options.user.is_some())
+            .port(address.port());
         // A vector takes what fits into memory.
         let _ = info.encode(&mut line);
         self.mailbox.put(&line);
@@ -121,7 +119,7 @@ impl Client {
     /// Reads until the client hangs up, or has to.
     async fn read(&mut self, mut reader: OwnedReadHalf) -> io::Result<()> {
         let frame = self.options.max_payload + Limits::DEFAULT.line + 4;
-        let mut decoder = Decoder::<FromClient>::new(Limits { frame, ..Limits::DEFAULT });
+        let mut decoder = Decoder::<FromClient>::new(Limits::DEFAULT.frame(frame));
         let mut buffer = BytesMut::with_capacity(32 * 1024);
         while reader.read_buf(&mut buffer).await? > 0 {
             if let Err(Goodbye(text)) = self.handle_all(&mut decoder, &mut buffer) {

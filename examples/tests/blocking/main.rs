@@ -124,7 +124,7 @@ fn timers_go_on_while_a_server_does_not_answer() {
 
 #[test]
 fn servers_that_cannot_be_reached_are_tried_in_turn_with_pauses() {
-    let (mut client, world) = scene(Config { max_reconnects: Some(3), ..Config::DEFAULT });
+    let (mut client, world) = scene(Config::DEFAULT.max_reconnects(Some(3)));
     world.borrow_mut().dial = Dial::Fails;
     let mut tries = 0;
     let stop = loop {

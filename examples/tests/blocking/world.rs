@@ -172,7 +172,7 @@ pub(crate) fn scene_at(servers: &str, config: Config) -> Scene {
         writes: 0,
     };
     let world = Rc::new(RefCell::new(world));
-    let config = Config { retain_servers_order: true, retry_on_initial_connect: true, ..config };
+    let config = config.retain_servers_order(true).retry_on_initial_connect(true);
     let network = Scripted(Rc::clone(&world));
     let client = Client::new(network, config, servers, Login::default(), RngSeed([7; 16])).unwrap();
     (client, world)

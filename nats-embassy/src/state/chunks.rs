@@ -53,7 +53,11 @@ impl<'d> Chunks<'d> {
 
     /// A message begins whose bytes are about to pass.
     pub(crate) fn begin(&mut self, oversized: &Oversized<'_>) {
-        let Oversized { sid, subject, size, headers } = *oversized;
+        let Oversized { sid, subject, size, headers, .. } = *oversized;
+        self.begin_message(sid, subject, size, headers);
+    }
+
+    fn begin_message(&mut self, sid: Sid, subject: &[u8], size: usize, headers: usize) {
         (self.sid, self.size, self.headers, self.offset) = (sid, size, headers, 0);
         self.pass_on(subject, &[]);
     }
@@ -73,7 +77,7 @@ impl<'d> Chunks<'d> {
         let layout = message.layout();
         let (sid, subject, size) = (message.sid(), message.subject_bytes(), layout.body_len());
         let headers = message.headers().as_bytes();
-        self.begin(&Oversized { sid, subject, size, headers: headers.len() });
+        self.begin_message(sid, subject, size, headers.len());
         self.pass(headers);
         self.pass(message.payload());
     }

@@ -10,7 +10,6 @@ use nats_embassy::Publish;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
 use nats_embassy::Subject;
-use nats_embassy::nats_proto::session;
 
 use crate::SECOND;
 use crate::peer::INFO;
@@ -129,7 +128,7 @@ fn it_is_bounded_and_requests_are_not_kept() {
 
 #[test]
 fn what_can_not_be_sent_any_more_counts() {
-    let session = session::Config { drain_timeout: SECOND, ..Config::SESSION };
+    let session = Config::SESSION.drain_timeout(SECOND);
     let peer = Peer::new(Script { listens: false, ..Script::default() });
     with_config(CONFIG.session(session), &peer, async |client| {
         client.publish("a", b"").await.unwrap();

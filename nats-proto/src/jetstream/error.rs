@@ -107,6 +107,7 @@ codes! {
 /// What kind of error it is, and so what one can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum ErrorClass {
     /// The request is wrong, or not allowed for this stream or consumer: change it.
     Invalid,

@@ -1,11 +1,20 @@
 //! How a session behaves.
 
+use crate::setters::setters;
 use core::time::Duration;
 
-/// How a [`Session`](super::Session) behaves. All of it has a default. Times are rounded up to whole
-/// milliseconds, and 49 days are for ever.
+/// How a [`Session`](super::Session) behaves. Every field has a default, and a method of its own
+/// that sets it. Times are rounded up to whole milliseconds; 49 days and more never end.
+///
+/// ```
+/// use core::time::Duration;
+/// use nats_proto::session::Config;
+///
+/// const CONFIG: Config = Config::DEFAULT.connect_timeout(Duration::from_secs(5)).reconnect(false);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Config {
     /// How long connecting to one server may take, from dialling to the first PONG. Default 2 s.
     pub connect_timeout: Duration,
@@ -57,6 +66,7 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// When to use TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Tls {
     /// If the scheme is `tls` or `wss`, or the server insists.
     #[default]
@@ -130,6 +140,26 @@ impl Config {
         lame_duck_jitter: Some(Duration::from_secs(5)),
         max_control_line: 4096,
     };
+}
+
+impl Config {
+    setters! {
+        connect_timeout: Duration,
+        ping_interval: Duration,
+        max_pings_out: u8,
+        drain_timeout: Duration,
+        flush_timeout: Duration,
+        tls: Tls,
+        retain_servers_order: bool,
+        reconnect: bool,
+        retry_on_initial_connect: bool,
+        backoff: Backoff,
+        max_reconnects: Option<u32>,
+        ignore_auth_error_abort: bool,
+        ignore_discovered_servers: bool,
+        lame_duck_jitter: Option<Duration>,
+        max_control_line: usize,
+    }
 }
 
 impl Default for Config {

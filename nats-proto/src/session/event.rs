@@ -44,11 +44,13 @@ pub enum Event<'b> {
     /// The server that was connected to last knows of all subscriptions now.
     Resubscribed,
     /// A server is being tried again.
+    #[non_exhaustive]
     Reconnecting {
         /// The number of the attempt since the connection was lost, from 1.
         attempt: u32,
     },
     /// A server could not be connected to.
+    #[non_exhaustive]
     ConnectFailed {
         /// Why.
         reason: DisconnectReason,
@@ -56,6 +58,7 @@ pub enum Event<'b> {
         error: Option<ServerError<'b>>,
     },
     /// The connection is lost.
+    #[non_exhaustive]
     Disconnected {
         /// Why.
         reason: DisconnectReason,
@@ -131,6 +134,7 @@ pub enum CloseReason {
 /// A subscription that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Released<R> {
     /// Its number.
     pub sid: Sid,

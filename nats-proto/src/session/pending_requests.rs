@@ -117,6 +117,8 @@ pub enum Outcome {
 }
 
 /// What becomes of the entry of a request that is over.
+///
+/// Exhaustive on purpose: there is no third way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Then {

@@ -22,6 +22,8 @@ impl FlushId {
 }
 
 /// How a flush stands.
+///
+/// Exhaustive on purpose: there is no fourth state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FlushState {

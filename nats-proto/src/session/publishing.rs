@@ -13,6 +13,8 @@ use crate::wire::PublishLimits;
 use crate::wire::Sink;
 
 /// Whether a message can be published now.
+///
+/// Exhaustive on purpose: a driver has to act on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Gate {
@@ -43,6 +45,8 @@ pub enum Offline {
 }
 
 /// What becomes of a message that is published now.
+///
+/// Exhaustive on purpose: a driver has to act on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Admission {

@@ -10,9 +10,15 @@ use crate::storage::FixedTable;
 use crate::storage::Slot;
 use crate::storage::Table;
 
+/// Keeps other crates from implementing [`Store`].
+trait Sealed {}
+
 /// Chooses where a [`Session`](crate::session::Session) keeps its subscriptions, servers and texts:
-/// [`Fixed`] without an allocator, [`Growable`] with one.
-pub trait Store {
+/// [`Fixed`] without an allocator, [`Growable`](crate::Growable) with one.
+///
+/// Sealed: the two are all there are. Only the recipients are of the caller's own type.
+#[expect(private_bounds, reason = "sealed")]
+pub trait Store: Sealed {
     /// Yours: what a subscription's messages are to be handed to. `()` will do.
     type Recipient;
     /// A filter and queue, a server's address, a nonce.
@@ -52,6 +58,11 @@ pub struct Fixed<
     const NOTE: usize = TEXT,
 >(PhantomData<R>);
 
+impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: usize> Sealed
+    for Fixed<R, SUBS, SERVERS, TEXT, NOTE>
+{
+}
+
 impl<R, const SUBS: usize, const SERVERS: usize, const TEXT: usize, const NOTE: usize> Store
     for Fixed<R, SUBS, SERVERS, TEXT, NOTE>
 {
@@ -71,6 +82,7 @@ mod growable {
     use alloc::vec::Vec;
 
     use super::PhantomData;
+    use super::Sealed;
     use super::Server;
     use super::Slot;
     use super::Store;
@@ -79,6 +91,8 @@ mod growable {
     /// Everything on the heap, as much as is needed.
     #[derive(Clone, Copy, Debug)]
     pub struct Growable<R>(PhantomData<R>);
+
+    impl<R> Sealed for Growable<R> {}
 
     impl<R> Store for Growable<R> {
         type Recipient = R;

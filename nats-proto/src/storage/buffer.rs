@@ -5,7 +5,7 @@ use crate::error::Full;
 /// A place for encoded bytes, filled all or nothing.
 ///
 /// An encoder reserves what it is going to write, in one go, and then cannot fail: no line is ever
-/// half-written.
+/// half-written. Implement it for buffers of your own.
 pub trait Sink {
     /// Makes sure that `len` more bytes fit.
     ///
@@ -29,6 +29,7 @@ pub(crate) fn put_all(parts: &[&[u8]], out: &mut dyn Sink) -> Result<(), Full> {
 }
 
 /// A [`Sink`] that can be looked at and cut: storage for texts, header blocks and messages.
+/// Implement it for buffers of your own.
 pub trait Buffer: Sink + AsRef<[u8]> + AsMut<[u8]> {
     /// Cuts the contents down to `len` bytes, if they are longer.
     fn truncate(&mut self, len: usize);

@@ -2,8 +2,14 @@
 
 use crate::error::Full;
 
+/// Keeps other crates from implementing [`Table`].
+trait Sealed {}
+
 /// A list that may have a limit.
-pub trait Table<T>: AsRef<[T]> + AsMut<[T]> {
+///
+/// Sealed: a session and its tables choose their storage by type aliases and by [`Store`](crate::Store).
+#[expect(private_bounds, reason = "sealed")]
+pub trait Table<T>: AsRef<[T]> + AsMut<[T]> + Sealed {
     /// Appends an item.
     ///
     /// # Errors
@@ -34,6 +40,8 @@ impl<T, const N: usize> Default for FixedTable<T, N> {
     }
 }
 
+impl<T, const N: usize> Sealed for heapless::Vec<T, N> {}
+
 impl<T, const N: usize> Table<T> for heapless::Vec<T, N> {
     fn push(&mut self, item: T) -> Result<(), Full> {
         self.push(item).map_err(|_| Full)
@@ -58,6 +66,8 @@ impl<T, const N: usize> AsMut<[T]> for FixedTable<T, N> {
     }
 }
 
+impl<T, const N: usize> Sealed for FixedTable<T, N> {}
+
 impl<T, const N: usize> Table<T> for FixedTable<T, N> {
     fn push(&mut self, item: T) -> Result<(), Full> {
         self.0.push(item).map_err(|_| Full)
@@ -76,7 +86,10 @@ mod growable {
     use alloc::vec::Vec;
 
     use super::Full;
+    use super::Sealed;
     use super::Table;
+
+    impl<T> Sealed for Vec<T> {}
 
     impl<T> Table<T> for Vec<T> {
         fn push(&mut self, item: T) -> Result<(), Full> {
@@ -116,6 +129,8 @@ mod growable {
             &mut self.items
         }
     }
+
+    impl<T> Sealed for Capped<T> {}
 
     impl<T> Table<T> for Capped<T> {
         fn push(&mut self, item: T) -> Result<(), Full> {

@@ -12,6 +12,7 @@ pub use view::ConnectView;
 use super::json::put_string;
 use crate::ascii::Decimal;
 use crate::error::Full;
+use crate::setters::setters;
 use crate::storage::Sink;
 use crate::storage::copy;
 
@@ -89,6 +90,27 @@ impl Connect<'static> {
         headers: true,
         no_responders: true,
     };
+}
+
+impl<'a> Connect<'a> {
+    setters! {
+        verbose: bool,
+        pedantic: bool,
+        tls_required: bool,
+        auth_token: Option<&'a str>,
+        user: Option<&'a str>,
+        pass: Option<&'a str>,
+        jwt: Option<&'a str>,
+        nkey: Option<&'a str>,
+        sig: Option<&'a str>,
+        name: Option<&'a str>,
+        lang: &'a str,
+        version: &'a str,
+        protocol: u8,
+        echo: bool,
+        headers: bool,
+        no_responders: bool,
+    }
 }
 
 impl Default for Connect<'static> {

@@ -15,7 +15,6 @@ use core::num::NonZeroUsize;
 pub use limits::Limits;
 pub use role::FromClient;
 pub use role::FromServer;
-pub use role::Operations;
 pub use role::Role;
 
 use self::long_line::LongLine;
@@ -95,6 +94,8 @@ enum State {
 }
 
 /// What [`Decoder::decode`] made of the input.
+///
+/// Exhaustive on purpose: a driver has to act on each.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -404,13 +404,20 @@ impl<E> From<Full> for EncodeError<E> {
     }
 }
 
-impl<E: fmt::Display> fmt::Display for EncodeError<E> {
+impl<E> fmt::Display for EncodeError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full => Full.fmt(f),
-            Self::Payload(error) => error.fmt(f),
+            Self::Payload(_) => f.write_str("the payload could not be made"),
         }
     }
 }
 
-impl<E: fmt::Debug + fmt::Display> core::error::Error for EncodeError<E> {}
+impl<E: core::error::Error + 'static> core::error::Error for EncodeError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Full => None,
+            Self::Payload(error) => Some(error),
+        }
+    }
+}

@@ -3,12 +3,14 @@
 use core::fmt;
 
 use super::encode::Publish;
+use crate::setters::setters;
 
 /// What the server takes, as far as it said so.
 ///
 /// A server answers a violation by closing the connection, so a client checks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct PublishLimits {
     /// The longest headers and payload together in bytes (`max_payload` of INFO).
     pub payload: usize,
@@ -69,6 +71,15 @@ pub enum PublishError {
 }
 
 impl PublishLimits {
+    /// Without a server: payloads of any length, lines of 4096 bytes, and headers.
+    pub const DEFAULT: Self = Self { payload: usize::MAX, line: 4096, headers: true };
+
+    setters! {
+        payload: usize,
+        line: usize,
+        headers: bool,
+    }
+
     /// Checks a message.
     ///
     /// # Errors

@@ -92,6 +92,7 @@ pub struct Unsubscribe {
 /// [over](crate::RequestInbox::handle_oversized).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Oversized<'b> {
     /// Its subscription; zero for a message that a client publishes.
     pub sid: Sid,

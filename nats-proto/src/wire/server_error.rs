@@ -143,6 +143,7 @@ kinds! {
 /// What a permissions violation was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Violation<'b> {
     /// What was not allowed.
     pub action: Action,

@@ -99,19 +99,17 @@ impl Info {
     /// The line, line end included.
     pub(crate) fn line(&self) -> Vec<u8> {
         let urls: Vec<_> = self.connect_urls.iter().map(String::as_str).collect();
-        let info = wire::Info {
-            server_id: &self.server_id,
-            server_name: &self.server_id,
-            version: &self.version,
-            max_payload: self.max_payload,
-            headers: self.headers,
-            auth_required: self.auth_required,
-            tls_required: self.tls_required,
-            lame_duck: self.lame_duck,
-            nonce: &self.nonce,
-            connect_urls: &urls,
-            ..wire::Info::DEFAULT
-        };
+        let info = wire::Info::DEFAULT
+            .server_id(&self.server_id)
+            .server_name(&self.server_id)
+            .version(&self.version)
+            .max_payload(self.max_payload)
+            .headers(self.headers)
+            .auth_required(self.auth_required)
+            .tls_required(self.tls_required)
+            .lame_duck(self.lame_duck)
+            .nonce(&self.nonce)
+            .connect_urls(&urls);
         let mut line = Vec::new();
         // A `Vec` always has room.
         let _ = info.encode(&mut line);

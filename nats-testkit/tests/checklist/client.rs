@@ -105,24 +105,22 @@ impl Client {
     pub(crate) fn new(network: &Network, clock: &Clock, options: &Options) -> Self {
         let pause = if has(Fault::Hammers) { Duration::ZERO } else { options.reconnect_wait };
         let jitter = Duration::from_millis(100);
-        let config = Config {
-            connect_timeout: options.connect_timeout,
-            ping_interval: if has(Fault::NeverPings) {
+        let config = Config::DEFAULT
+            .connect_timeout(options.connect_timeout)
+            .ping_interval(if has(Fault::NeverPings) {
                 Duration::ZERO
             } else {
                 options.ping_interval
-            },
-            max_pings_out: options.max_pings_out,
-            drain_timeout: options.drain_timeout,
-            flush_timeout: options.flush_timeout,
-            retain_servers_order: true,
-            retry_on_initial_connect: true,
-            backoff: Backoff::Fixed { wait: pause, jitter, jitter_tls: jitter },
-            max_reconnects: options.max_reconnects,
-            ignore_auth_error_abort: has(Fault::RetriesRefused),
-            lame_duck_jitter: (!has(Fault::StaysWithLameDuck)).then_some(Duration::from_secs(5)),
-            ..Config::DEFAULT
-        };
+            })
+            .max_pings_out(options.max_pings_out)
+            .drain_timeout(options.drain_timeout)
+            .flush_timeout(options.flush_timeout)
+            .retain_servers_order(true)
+            .retry_on_initial_connect(true)
+            .backoff(Backoff::Fixed { wait: pause, jitter, jitter_tls: jitter })
+            .max_reconnects(options.max_reconnects)
+            .ignore_auth_error_abort(has(Fault::RetriesRefused))
+            .lame_duck_jitter((!has(Fault::StaysWithLameDuck)).then_some(Duration::from_secs(5)));
         let mut session = Session::new(config, RngSeed([1; 16]));
         for server in &options.servers {
             session.add_server(&ServerUrl::new(server).unwrap()).unwrap();

@@ -102,7 +102,7 @@ impl Used {
 /// A decoder in front of a connection.
 fn decoder(max_message: Option<usize>) -> Decoder<FromServer> {
     let frame = max_message.unwrap_or(DEFAULT_MESSAGE + MAX_LINE);
-    Decoder::new(Limits { line: MAX_LINE, frame, ..Limits::DEFAULT })
+    Decoder::new(Limits::DEFAULT.line(MAX_LINE).frame(frame))
 }
 
 /// What a read brought.

@@ -119,7 +119,7 @@ impl Outbound {
             limit,
             open_limit: limit,
             held_limit,
-            limits: PublishLimits { payload: usize::MAX, line: 4096, headers: true },
+            limits: PublishLimits::DEFAULT,
             accepted: Accepted::default(),
             refused: Vec::new(),
             is_open: true,

@@ -33,7 +33,7 @@ impl Setup {
     pub const fn plain(seed: u64) -> Self {
         Self {
             seed,
-            config: Config { ping_interval: PING_INTERVAL, ..Config::DEFAULT },
+            config: Config::DEFAULT.ping_interval(PING_INTERVAL),
             servers: 2,
             variety: false,
             room: 4096,
@@ -48,18 +48,16 @@ impl Setup {
         let mut rng = Rng::new(seed);
         let exponential =
             Backoff::Exponential { min: Duration::from_millis(100), max: Duration::from_secs(8) };
-        let config = Config {
-            ping_interval: PING_INTERVAL,
-            retain_servers_order: rng.percent(30),
-            reconnect: !rng.percent(3),
-            retry_on_initial_connect: rng.percent(70),
-            backoff: if rng.percent(30) { exponential } else { Backoff::DEFAULT },
-            max_reconnects: rng.percent(20).then_some(3),
-            ignore_auth_error_abort: rng.percent(70),
-            ignore_discovered_servers: rng.percent(20),
-            lame_duck_jitter: (!rng.percent(20)).then_some(Duration::from_secs(5)),
-            ..Config::DEFAULT
-        };
+        let config = Config::DEFAULT
+            .ping_interval(PING_INTERVAL)
+            .retain_servers_order(rng.percent(30))
+            .reconnect(!rng.percent(3))
+            .retry_on_initial_connect(rng.percent(70))
+            .backoff(if rng.percent(30) { exponential } else { Backoff::DEFAULT })
+            .max_reconnects(rng.percent(20).then_some(3))
+            .ignore_auth_error_abort(rng.percent(70))
+            .ignore_discovered_servers(rng.percent(20))
+            .lame_duck_jitter((!rng.percent(20)).then_some(Duration::from_secs(5)));
         let rooms = [16, 24, 40, 100, 500, 4096];
         Self {
             seed: rng.next(),

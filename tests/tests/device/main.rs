@@ -26,13 +26,10 @@ use nats_embassy::nats_proto::session;
 type Nats<'d> = Resources<'d, NoopRawMutex, 1024, 1024, 4, 8, 256, 2>;
 
 /// Tests do not wait long.
-const SESSION: session::Config = session::Config {
-    backoff: session::Backoff::Exponential {
-        min: Duration::from_millis(10),
-        max: Duration::from_millis(100),
-    },
-    ..Config::SESSION
-};
+const SESSION: session::Config = Config::SESSION.backoff(session::Backoff::Exponential {
+    min: Duration::from_millis(10),
+    max: Duration::from_millis(100),
+});
 
 /// Runs `app` on a device.
 async fn run<C: Connector, T>(

@@ -9,7 +9,6 @@ use nats_embassy::Event;
 use nats_embassy::Tls;
 use nats_embassy::TlsConnector;
 use nats_embassy::TlsError;
-use nats_embassy::nats_proto::session;
 use nats_tests::certificates::Authority;
 use nats_tests::certificates::Certificate;
 use rcgen::KeyPair;
@@ -90,7 +89,7 @@ async fn connect(
 ) -> Result<(), TlsError> {
     let mut server = OpenSsl::start(certificate, chain, arguments).await;
     let url = format!("tls://127.0.0.1:{}", server.port);
-    let session = session::Config { tls: Tls::First, ..SESSION };
+    let session = SESSION.tls(Tls::First);
     let mut memory = Memory::new();
     let mut connector =
         TlsConnector::new(Network, issuers, Now, entropy, &mut memory).on_error(keep);

@@ -9,7 +9,6 @@ use nats_embassy::Tls;
 use nats_embassy::TlsClock;
 use nats_embassy::TlsConnector;
 use nats_embassy::TlsMemory;
-use nats_embassy::nats_proto::session;
 use nats_tests::NatsServer;
 use nats_tests::certificates::Authority;
 use nats_tokio::ConnectOptions;
@@ -102,7 +101,7 @@ async fn first_of_all() {
     let issuer = der(authority.pem());
     let mut memory = Memory::new();
     let connector = TlsConnector::new(Network, &issuer, Now, entropy, &mut memory);
-    let session = session::Config { tls: Tls::First, ..SESSION };
+    let session = SESSION.tls(Tls::First);
     let options = ConnectOptions::new().root_certificates(authority.path()).tls_first();
     let hub = options.connect(url(&server)).await.unwrap();
     talk(&url(&server), session, connector, &hub).await;

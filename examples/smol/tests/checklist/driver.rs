@@ -121,18 +121,16 @@ impl Driver for SmolDriver {
         let settings = nats_smol::Options {
             user: options.token.clone(),
             max_message: options.max_message + OVERHEAD,
-            config: Config {
-                retry_on_initial_connect: true,
-                retain_servers_order: true,
-                connect_timeout: options.connect_timeout,
-                ping_interval: options.ping_interval,
-                max_pings_out: options.max_pings_out,
-                drain_timeout: options.drain_timeout,
-                flush_timeout: options.flush_timeout,
-                max_reconnects: options.max_reconnects,
-                backoff,
-                ..Config::DEFAULT
-            },
+            config: Config::DEFAULT
+                .retry_on_initial_connect(true)
+                .retain_servers_order(true)
+                .connect_timeout(options.connect_timeout)
+                .ping_interval(options.ping_interval)
+                .max_pings_out(options.max_pings_out)
+                .drain_timeout(options.drain_timeout)
+                .flush_timeout(options.flush_timeout)
+                .max_reconnects(options.max_reconnects)
+                .backoff(backoff),
             on_notice: Box::new(move |notice| told.lock().unwrap().push(event(notice))),
             ..nats_smol::Options::new(&options.servers.join(","))
         };

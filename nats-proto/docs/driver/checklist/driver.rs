@@ -171,22 +171,20 @@ impl Driver for BlockingDriver {
 
     fn start(network: &Network, options: &Options) -> Self {
         let clock = Clock::new();
-        let config = Config {
-            connect_timeout: options.connect_timeout,
-            ping_interval: options.ping_interval,
-            max_pings_out: options.max_pings_out,
-            drain_timeout: options.drain_timeout,
-            flush_timeout: options.flush_timeout,
-            retain_servers_order: true,
-            retry_on_initial_connect: true,
-            backoff: Backoff::Fixed {
+        let config = Config::DEFAULT
+            .connect_timeout(options.connect_timeout)
+            .ping_interval(options.ping_interval)
+            .max_pings_out(options.max_pings_out)
+            .drain_timeout(options.drain_timeout)
+            .flush_timeout(options.flush_timeout)
+            .retain_servers_order(true)
+            .retry_on_initial_connect(true)
+            .backoff(Backoff::Fixed {
                 wait: options.reconnect_wait,
                 jitter: Duration::from_millis(100),
                 jitter_tls: Duration::from_millis(100),
-            },
-            max_reconnects: options.max_reconnects,
-            ..Config::DEFAULT
-        };
+            })
+            .max_reconnects(options.max_reconnects);
         let login = Login { user: options.token.clone(), ..Login::default() };
         let network = PipeNetwork::new(network.clone(), clock.clone());
         let client =

@@ -30,6 +30,8 @@ pub struct PublishAck<'a> {
 }
 
 /// What a stream says to a message.
+///
+/// Exhaustive on purpose: a response is an acknowledgement or an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PublishResponse<'a> {

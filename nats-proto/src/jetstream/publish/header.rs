@@ -70,6 +70,7 @@ pub struct PublishHeaders<'a> {
 /// How long a stream keeps a message (ADR-43). The stream has to allow it (`allow_msg_ttl`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Ttl {
     /// As long as it takes: also the stream's `max_age` does not remove the message.
     Never,
@@ -81,6 +82,7 @@ pub enum Ttl {
 /// What a message takes the place of. The stream has to allow it (`allow_rollup_hdrs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Rollup {
     /// All messages of its subject.
     Subject,

@@ -143,6 +143,7 @@ impl PublishHandle {
 /// A message that the window did not take: it is full, of messages or of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct NotAccepted<T> {
     /// What was handed in.
     pub data: T,

@@ -1,8 +1,11 @@
 //! Bounds of a decoder.
 
+use crate::setters::setters;
+
 /// How long things may be. Nothing a peer sends makes a decoder hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Limits {
     /// The longest control line in bytes, without its line end. A longer one is an error; INFO is
     /// exempt. Default 4096, nats-server's `max_control_line`; at most 65,000.
@@ -22,6 +25,14 @@ impl Limits {
     #[must_use]
     pub const fn for_buffer(len: usize) -> Self {
         Self { frame: len, ..Self::DEFAULT }
+    }
+}
+
+impl Limits {
+    setters! {
+        line: usize,
+        frame: usize,
+        info: usize,
     }
 }
 

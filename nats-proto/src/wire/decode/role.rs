@@ -16,11 +16,13 @@ use crate::wire::server_error::ServerError;
 
 /// The side whose bytes a [`Decoder`](super::Decoder) decodes: [`FromServer`] or [`FromClient`].
 ///
-/// Not to be implemented elsewhere.
+/// Sealed: there are these two, and no others. `R::Op` is what the side sends, borrowed from the input:
+/// [`ServerOp`] or [`ClientOp`].
 #[expect(private_bounds, reason = "sealed")]
 pub trait Role: Parse {}
 
 /// The operations that a side sends.
+#[expect(unnameable_types, reason = "part of a sealed trait")]
 pub trait Operations {
     /// One operation, borrowed from the input.
     type Op<'b>: Copy;

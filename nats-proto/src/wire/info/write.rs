@@ -2,6 +2,7 @@
 
 use crate::ascii::Decimal;
 use crate::error::Full;
+use crate::setters::setters;
 use crate::storage::Sink;
 use crate::wire::json::put_string;
 
@@ -12,12 +13,13 @@ use crate::wire::json::put_string;
 ///
 /// let mut memory = [0; 256];
 /// let mut out = SendBuf::new(&mut memory);
-/// Info { server_id: "S1", version: "0.1.0", ..Info::DEFAULT }.encode(&mut out)?;
+/// Info::DEFAULT.server_id("S1").version("0.1.0").encode(&mut out)?;
 /// assert!(out.as_ref().starts_with(br#"INFO {"server_id":"S1","#));
 /// # Ok::<(), nats_proto::Full>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Info<'a> {
     /// The server's unique id.
     pub server_id: &'a str,
@@ -67,6 +69,25 @@ impl Info<'static> {
         nonce: "",
         connect_urls: &[],
     };
+}
+
+impl<'a> Info<'a> {
+    setters! {
+        server_id: &'a str,
+        server_name: &'a str,
+        version: &'a str,
+        host: &'a str,
+        port: u16,
+        client_id: u64,
+        max_payload: u32,
+        proto: u8,
+        headers: bool,
+        auth_required: bool,
+        tls_required: bool,
+        lame_duck: bool,
+        nonce: &'a str,
+        connect_urls: &'a [&'a str],
+    }
 }
 
 impl Default for Info<'static> {

@@ -137,7 +137,7 @@ fn what_waits_is_limited() {
 #[test]
 fn refusals_leave_nothing_behind() {
     let mut outbound = ready(1000);
-    outbound.set_limits(PublishLimits { payload: 3, line: 10, headers: false }, &mut Vec::new());
+    outbound.set_limits(PublishLimits::DEFAULT.payload(3).line(10).headers(false), &mut Vec::new());
     let refused = |outbound: &mut Outbound, message: Publish<'_>| {
         matches!(outbound.publish(&message, &"".into()), Err(NotQueued::Refused(_)))
     };
@@ -297,7 +297,7 @@ fn what_a_server_does_not_take_is_dropped_alone() {
         }
         let mut refused = Vec::new();
         for (payload, headers) in limits {
-            let limits = PublishLimits { payload, line: 4096, headers };
+            let limits = PublishLimits::DEFAULT.payload(payload).headers(headers);
             refused.extend(outbound.set_limits(limits, &mut Vec::new()));
         }
         refused.sort_unstable_by_key(|one| one.number);

@@ -26,14 +26,14 @@ impl Shared {
                 control.later.tell(Event::Reconnected { server });
             }
             session::Event::Resubscribed => control.later.tell(Event::Resubscribed),
-            session::Event::Reconnecting { attempt } => {
+            session::Event::Reconnecting { attempt, .. } => {
                 let (server, attempt) = (control.server(), *attempt);
                 control.later.tell(Event::Reconnecting { server, attempt });
             }
-            session::Event::ConnectFailed { reason, error } => {
+            session::Event::ConnectFailed { reason, error, .. } => {
                 control.on_connect_failed(*reason, *error);
             }
-            session::Event::Disconnected { reason, error } => {
+            session::Event::Disconnected { reason, error, .. } => {
                 let unconfirmed = self.on_disconnect(control);
                 self.disconnect_extensions(control);
                 control.on_disconnected(*reason, *error, unconfirmed);

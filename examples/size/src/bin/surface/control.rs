@@ -104,23 +104,22 @@ fn config() -> Config {
         true => Backoff::Fixed { wait: time(), jitter: time(), jitter_tls: time() },
         false => Backoff::Exponential { min: time(), max: time() },
     };
-    Config {
-        connect_timeout: time(),
-        ping_interval: time(),
-        max_pings_out: input() as u8,
-        drain_timeout: time(),
-        flush_timeout: time(),
-        tls: if flag() { Tls::First } else { Tls::Required },
-        retain_servers_order: flag(),
-        reconnect: flag(),
-        retry_on_initial_connect: flag(),
-        backoff,
-        max_reconnects: flag().then(input),
-        ignore_auth_error_abort: flag(),
-        ignore_discovered_servers: flag(),
-        lame_duck_jitter: flag().then(time),
-        max_control_line: number(),
-    }
+    Config::DEFAULT
+        .connect_timeout(time())
+        .ping_interval(time())
+        .max_pings_out(input() as u8)
+        .drain_timeout(time())
+        .flush_timeout(time())
+        .tls(if flag() { Tls::First } else { Tls::Required })
+        .retain_servers_order(flag())
+        .reconnect(flag())
+        .retry_on_initial_connect(flag())
+        .backoff(backoff)
+        .max_reconnects(flag().then(input))
+        .ignore_auth_error_abort(flag())
+        .ignore_discovered_servers(flag())
+        .lame_duck_jitter(flag().then(time))
+        .max_control_line(number())
 }
 
 fn time() -> Duration {
@@ -152,7 +151,7 @@ fn receive<S: Store>(session: &mut Session<S>) {
 
 fn note(event: Option<Event<'_>>) {
     match event {
-        Some(Event::Reconnecting { attempt }) => output(attempt),
+        Some(Event::Reconnecting { attempt, .. }) => output(attempt),
         Some(Event::ServerError(error)) => put(error.as_bytes()),
         Some(Event::Disconnected { error: Some(error), .. }) => put(error.as_bytes()),
         _ => {}

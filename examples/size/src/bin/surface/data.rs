@@ -84,7 +84,7 @@ pub(super) fn from_client() {
 }
 
 fn limits() -> Limits {
-    Limits { line: number(), info: number(), ..Limits::for_buffer(number()) }
+    Limits::for_buffer(number()).line(number()).info(number())
 }
 
 fn look_at(message: Message<&[u8]>) {
@@ -130,7 +130,7 @@ pub(super) fn encode() {
     let reply = flag().then_some(subject);
     let headers = if flag() { Headers::from_bytes(payload) } else { Headers::NONE };
     let message = Publish { subject, reply, headers, payload };
-    let limits = PublishLimits { payload: number(), line: number(), headers: flag() };
+    let limits = PublishLimits::DEFAULT.payload(number()).line(number()).headers(flag());
     tell(limits.check(&message).is_ok());
     count(message.line_len() + message.encoded_len() + message.encoded_len_bound());
 

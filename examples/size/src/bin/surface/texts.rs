@@ -102,13 +102,8 @@ pub(super) fn info() {
     output(info.max_payload() + u32::from(info.proto()));
     let mut memory = [0; 16];
     let text = text(&mut memory);
-    let told = Info {
-        server_id: text,
-        nonce: text,
-        connect_urls: &[text, text],
-        client_id: long(),
-        ..Info::DEFAULT
-    };
+    let urls = [text, text];
+    let told = Info::DEFAULT.server_id(text).nonce(text).connect_urls(&urls).client_id(long());
     let mut out = Line::new();
     tell(told.encode(&mut out).is_ok());
     put(&out);

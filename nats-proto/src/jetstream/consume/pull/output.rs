@@ -76,6 +76,8 @@ impl Pull {
 }
 
 /// What to do with a message.
+///
+/// Exhaustive on purpose: a driver has to act on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]

@@ -11,6 +11,8 @@ use crate::status::StatusCode;
 use crate::storage::Buffer;
 
 /// What became of a message. Each has exactly one.
+///
+/// Exhaustive on purpose: a program has to tell these apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
@@ -98,6 +100,7 @@ impl Outcome {
 /// A message whose outcome is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Settled<T> {
     /// Its place among all messages of the window, from 1.
     pub number: u64,
@@ -110,6 +113,7 @@ pub struct Settled<T> {
 /// What came to a message's reply subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum PublishReply<'a> {
     /// A stream's answer.
     Response(PublishResponse<'a>),
