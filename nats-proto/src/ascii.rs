@@ -37,7 +37,7 @@ impl Decimal {
     /// How many digits a number has.
     #[inline]
     pub(crate) const fn len_of(number: u64) -> usize {
-        // The sizes of most messages are told from each other faster than their logarithms.
+        // For the sizes of most messages, comparisons are faster than logarithms.
         match number {
             0..10 => 1,
             10..100 => 2,
@@ -57,8 +57,8 @@ impl Decimal {
     #[inline]
     fn prepend(&mut self, digit: u32) {
         self.start = self.start.saturating_sub(1);
-        if let Some(place) = self.digits.get_mut(usize::from(self.start)) {
-            *place = b'0' + u8::try_from(digit).unwrap_or_default();
+        if let Some(first) = self.digits.get_mut(usize::from(self.start)) {
+            *first = b'0' + u8::try_from(digit).unwrap_or_default();
         }
     }
 

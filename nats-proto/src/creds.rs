@@ -9,7 +9,7 @@ use core::fmt;
 ///
 /// Read as nats.go and nats.rs do, and a little more leniently. A block is a line between two lines of
 /// dashes, three or more at either end, whatever stands between the dashes. Line ends may be CRLF,
-/// and a byte order mark, blanks and blank lines are passed over, like all other text. The lines of
+/// and a byte order mark, blanks and blank lines are skipped, like all other text. The lines of
 /// dashes may be missing: a JWT alone is one, and so is a seed. The first JWT and the first seed
 /// count.
 ///
@@ -43,9 +43,9 @@ pub struct Credentials<'a> {
 pub enum CredsParseError {
     /// There is neither a JWT nor a seed.
     Missing,
-    /// What stands where the JWT should be is none.
+    /// The text in place of the JWT is not a JWT.
     Jwt,
-    /// What stands where the seed should be is none.
+    /// The text in place of the seed is not a seed.
     Seed,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Credentials<'a> {
     ///
     /// # Errors
     ///
-    /// [`CredsParseError`] if there are none.
+    /// [`CredsParseError`] if they are missing or malformed.
     pub fn new(text: &'a str) -> Result<Self, CredsParseError> {
         let mut found = Self { jwt: None, seed: None };
         let mut block = Block::Outside;
@@ -133,7 +133,7 @@ fn is_jwt(line: &str) -> bool {
 }
 
 /// Base32 that begins as seeds do, and is not just a word. A seed that lost some letters is one:
-/// whoever reads it is to find the mistake, not to take the JWT for all there is.
+/// it is an error, so that it is not taken for a file with a JWT alone.
 fn is_seed(line: &str) -> bool {
     let is_in_seed = |c: u8| matches!(c, b'A'..=b'Z' | b'2'..=b'7');
     line.starts_with('S') && line.len() >= 32 && line.bytes().all(is_in_seed)

@@ -17,7 +17,7 @@ const VERSION: &[u8] = b"NATS/1.0";
 /// The headers of a message, as they stand on the wire.
 ///
 /// Nothing is parsed until it is asked for, order and case are kept, names may repeat, and look-ups
-/// are case-sensitive (ADR-4). A malformed line is passed over; [`as_bytes`](Self::as_bytes) still
+/// are case-sensitive (ADR-4). A malformed line is skipped; [`as_bytes`](Self::as_bytes) still
 /// has it. The block is what a publisher writes, too, so passing headers on is copying bytes.
 ///
 /// ```
@@ -68,7 +68,7 @@ impl<'a> Headers<'a> {
         Lines(lines).filter_map(pair)
     }
 
-    /// Every name and value, in order; those that are not UTF-8 are passed over.
+    /// Every name and value, in order; those that are not UTF-8 are skipped.
     ///
     /// ```
     /// let headers = nats_proto::Headers::from_bytes(b"NATS/1.0\r\nA: 1\r\nB: 2\r\n\r\n");
@@ -155,7 +155,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// The first line and what follows its CRLF; everything is the line if there is none.
+/// The first line and what follows its CRLF; everything is the line if there is no CRLF.
 fn split_line(block: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr::memchr_iter(b'\n', block)
         .find_map(|lf| block.get(..lf)?.strip_suffix(b"\r").map(|line| (line, lf + 1)));

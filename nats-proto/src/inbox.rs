@@ -1,4 +1,4 @@
-//! Where replies come to: one subscription for all requests, told apart by a token.
+//! Inboxes: one subscription for the replies to all requests, with an id in each reply subject.
 
 use core::fmt;
 
@@ -128,7 +128,7 @@ impl<T: Buffer> Inbox<T> {
     }
 }
 
-/// A name that nobody else has.
+/// A name that is unique.
 pub(crate) fn unique(seed: RngSeed) -> [u8; UNIQUE_LEN] {
     let mut rng = Rng::new(seed);
     core::array::from_fn(|_| ascii::base_62_digit(rng.below(62)))

@@ -22,8 +22,8 @@
 //!
 //! # What keeps going by itself
 //!
-//! Servers forget things: that a pull has ended, that it was refused, that a message was stored. Three
-//! state machines of time and input heal that, whatever is not said: [`PullConsumer`], [`Fetch`] and
+//! A server may not announce the end of a pull, its refusal, or that a message was stored. Three state
+//! machines of time and input recover from each of these: [`PullConsumer`], [`Fetch`] and
 //! [`PublishWindow`]. They are told what happens and asked what to do, and `tests/jetstream-sim` runs them
 //! against servers that forget, under a virtual clock.
 //!

@@ -26,7 +26,7 @@ impl fmt::Display for Sid {
 ///
 /// Its parts are slices of the frame. A subject or a header need not be UTF-8, since the server
 /// does not insist on it: the accessors that return text say what they do then, and the ones that
-/// return bytes always tell the truth.
+/// return bytes always return what was received.
 ///
 /// ```
 /// use nats_proto::wire::{Decoded, Decoder, FromServer, ServerOp};

@@ -1,6 +1,6 @@
 //! NKeys: Ed25519 keys in the text form of NATS, and signatures as CONNECT has them.
 //!
-//! A server that takes NKeys sends a nonce, which the client signs. Whoever keeps the key elsewhere,
+//! A server that takes NKeys sends a nonce, which the client signs. A program that keeps the key elsewhere,
 //! in a secure element for instance, needs [`PublicKey`] and [`SignatureText`] alone; feature `nkeys`
 //! adds `KeyPair`, which signs.
 
@@ -86,7 +86,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`NkeyError`] if it is none.
+    /// [`NkeyError`] if it is not one.
     pub fn new(text: &str) -> Result<Self, NkeyError> {
         let mut bytes = [0; 35];
         decode(text, &mut bytes)?;
@@ -191,7 +191,7 @@ impl fmt::Debug for PublicKey {
 }
 
 impl fmt::Debug for SignatureText {
-    /// Whoever has it could log in with it.
+    /// It is a secret: it is enough to log in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SignatureText(..)")
     }

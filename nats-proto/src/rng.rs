@@ -62,7 +62,7 @@ impl Rng {
     }
 }
 
-/// The finalizer of MurmurHash3, behind a step that no number survives as it is.
+/// The finalizer of MurmurHash3, after a step that changes every number.
 const fn mix(number: u32) -> u32 {
     let number = number.wrapping_add(0x9E37_79B9);
     let number = (number ^ (number >> 16)).wrapping_mul(0x85EB_CA6B);

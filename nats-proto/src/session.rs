@@ -14,7 +14,7 @@
 //! ```
 //!
 //! What the server knows is lost with the connection; what it should know is not. The next server
-//! is told of all subscriptions, with what remains of their maxima, before anything else.
+//! gets all subscriptions first, with what remains of their maxima.
 //!
 //! **After any call that takes `&mut Session`:** if [`connection`](Session::connection) has changed, or
 //! the phase is [`Closed`](Phase::Closed), drop the socket, what was read and what is to be written,
@@ -131,10 +131,10 @@ pub struct Session<S: Store> {
     attempts: u32,
     /// When the connection was ready.
     ready_at: Instant,
-    /// The PING behind the subscriptions that were made again.
+    /// The PING after the subscriptions that were made again.
     resubscribing: Option<u32>,
     /// How many connections were lost: what was begun on one is not finished on another.
-    link: u32,
+    epoch: u32,
     /// The last PING that was answered on the connection before.
     answered_before: u32,
     rng: Rng,
@@ -196,7 +196,7 @@ impl<S: Store> Session<S> {
             attempts: 0,
             ready_at: Instant::default(),
             resubscribing: None,
-            link: 0,
+            epoch: 0,
             answered_before: 0,
             rng: Rng::new(seed),
         }
@@ -211,7 +211,7 @@ impl<S: Store> Session<S> {
     /// that was left from another connection.
     pub fn handle_open(&mut self) {
         if matches!(self.state, State::Dialing) {
-            self.begin_link();
+            self.begin_connection();
         }
     }
 
@@ -359,7 +359,7 @@ impl<S: Store> Session<S> {
     /// before; `None` if there is no connection, or it is being left.
     fn flush(&mut self) -> Option<FlushId> {
         let is_possible = self.is_connected() && !self.is_leaving();
-        is_possible.then(|| FlushId { link: self.link, number: self.pings.request() })
+        is_possible.then(|| FlushId { epoch: self.epoch, number: self.pings.request() })
     }
 
     // What to do next ----------------------------------------------------------------------------

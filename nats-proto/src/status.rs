@@ -1,4 +1,4 @@
-//! The statuses that a server puts in front of a header block instead of a message.
+//! Statuses: a server sends them in the first line of a header block, instead of a message.
 
 use core::fmt;
 
@@ -39,13 +39,13 @@ impl<'a> Status<'a> {
         self.code
     }
 
-    /// What the server wrote behind the code, if it is UTF-8 and not empty.
+    /// The server's text after the code, if it is UTF-8 and not empty.
     #[must_use]
     pub fn description(self) -> Option<&'a str> {
         core::str::from_utf8(self.description).ok().filter(|text| !text.is_empty())
     }
 
-    /// What the server wrote behind the code, byte for byte.
+    /// The server's text after the code, byte for byte.
     #[must_use]
     pub const fn description_bytes(self) -> &'a [u8] {
         self.description
@@ -73,7 +73,7 @@ impl StatusCode {
     pub const PIN_ID_MISMATCH: Self = Self(423);
     /// 429: the server is too busy.
     pub const TOO_MANY_REQUESTS: Self = Self(429);
-    /// 503: nobody listens to the subject of a request.
+    /// 503: no responders: the subject of a request has no subscriber.
     pub const NO_RESPONDERS: Self = Self(503);
 
     /// The number, 0 to 999.

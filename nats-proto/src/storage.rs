@@ -1,4 +1,4 @@
-//! Where bytes and long-lived things are kept: in a fixed amount of memory, or on the heap.
+//! Buffers and tables, of a fixed size or on the heap.
 
 mod array_buf;
 mod bounded;

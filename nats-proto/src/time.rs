@@ -51,7 +51,7 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// A length of time in milliseconds. The longest one, 49 days, is for ever.
+/// A length of time in milliseconds. The longest one, 49 days, never ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Millis(pub(crate) u32);

@@ -1,4 +1,4 @@
-//! Where a server is: `nats://user:password@host:4222`.
+//! Addresses of servers: `nats://user:password@host:4222`.
 
 #[cfg(test)]
 mod tests;
@@ -18,9 +18,9 @@ use crate::storage::put_all;
 /// [`list`](Self::list) takes several, separated by commas.
 ///
 /// In a user's name, a password and a token, `/`, `?`, `#` and `,` are written `%2F`, `%3F`, `%23`
-/// and `%2C`. An address with an `@` behind its host is refused, as that is what becomes of such a
+/// and `%2C`. An address with an `@` after its host is refused, as that is what becomes of such a
 /// secret that is not escaped; in a path it is `%40`. A comma that is not escaped is the end of the
-/// address, and cannot be told from one between two.
+/// address, and cannot be distinguished from one between two.
 ///
 /// ```
 /// use nats_proto::{Scheme, ServerUrl};
@@ -110,16 +110,16 @@ pub struct PercentEncoded<'a>(&'a str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// The scheme is none of `nats`, `tls`, `ws` and `wss`.
+    /// The scheme is not `nats`, `tls`, `ws` or `wss`.
     Scheme,
     /// The host is missing, or is no name and no address.
     Host,
     /// The port is not a number from 1 to 65535.
     Port,
-    /// There is an `@` behind the host, as if a password or token had a `/`, `?` or `#` in it that
+    /// There is an `@` after the host, as if a password or token had a `/`, `?` or `#` in it that
     /// is not [escaped](ServerUrl).
     Unescaped,
-    /// One of the addresses in a list is none.
+    /// One of the addresses in a list is invalid.
     Entry {
         /// Which, from 1. Those that are empty count.
         number: usize,
@@ -133,7 +133,7 @@ impl<'a> ServerUrl<'a> {
     ///
     /// # Errors
     ///
-    /// [`UrlError`] if it is none.
+    /// [`UrlError`] if it is invalid.
     pub fn new(text: &'a str) -> Result<Self, UrlError> {
         let (scheme, text) = scheme(text.trim_ascii()).ok_or(UrlError::Scheme)?;
         let (authority, path) = split(text, |byte| matches!(byte, b'/' | b'?' | b'#'));
@@ -196,7 +196,7 @@ impl<'a> ServerUrl<'a> {
         Self { user: None, password: None, ..self }
     }
 
-    /// The same place, connected to in another way.
+    /// The same server, connected to in another way.
     #[must_use]
     pub(crate) const fn with_scheme(self, scheme: Scheme) -> Self {
         Self { scheme, ..self }
@@ -230,13 +230,13 @@ impl<'a> ServerUrl<'a> {
     }
 
     /// What follows the port, slash included: a WebSocket's path. There may be a secret in it,
-    /// behind a `?`.
+    /// after a `?`.
     #[must_use]
     pub const fn path(&self) -> &'a str {
         self.path
     }
 
-    /// The path without what stands behind `?` or `#`, which may be a secret.
+    /// The path without what follows `?` or `#`, which may be a secret.
     fn public_path(&self) -> &'a str {
         split(self.path, |byte| matches!(byte, b'?' | b'#')).0
     }
@@ -275,7 +275,7 @@ impl<'a> ServerUrl<'a> {
         self.host.bytes().any(|byte| byte == b':')
     }
 
-    /// Whether this is the same place as `other`, whatever the credentials.
+    /// Whether this is the same server as `other`, whatever the credentials.
     #[must_use]
     pub fn is_same_server(&self, other: &ServerUrl<'_>) -> bool {
         self.scheme == other.scheme
@@ -286,7 +286,7 @@ impl<'a> ServerUrl<'a> {
 }
 
 impl fmt::Display for ServerUrl<'_> {
-    /// Without credentials, and without what stands behind `?`.
+    /// Without credentials, and without what follows `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         let (scheme, host, port) = (self.scheme.as_str(), self.host, self.port());
@@ -353,10 +353,10 @@ impl fmt::Display for UrlError {
         f.write_str(match self {
             Self::Entry { number, .. } => return write!(f, "address {number} of the list"),
             Self::Unescaped => {
-                "there is an @ behind the host: in credentials, / ? # are written %2F %3F %23, and \
+                "there is an @ after the host: in credentials, / ? # are written %2F %3F %23, and \
                  in a path @ is written %40"
             }
-            Self::Scheme => "the scheme is none of nats, tls, ws and wss",
+            Self::Scheme => "the scheme is not nats, tls, ws or wss",
             Self::Host => "the host is missing or malformed",
             Self::Port => "the port is not a number from 1 to 65535",
         })
@@ -372,7 +372,7 @@ impl core::error::Error for UrlError {
     }
 }
 
-/// What stands in front of `://`, and the rest.
+/// The text before `://`, and the rest.
 fn scheme(text: &str) -> Option<(Scheme, &str)> {
     let (name, rest) = split(text, |byte| byte == b':');
     let Some(rest) = rest.strip_prefix("://") else {
@@ -426,7 +426,7 @@ fn port(digits: &[u8]) -> Option<u16> {
     (port > 0).then_some(port)
 }
 
-/// Splits in front of the first byte of that kind; if there is none, behind the end.
+/// Splits before the first byte of that kind; at the end if there is no such byte.
 ///
 /// Byte by byte: characters would bring their tables along, a pattern of the standard library its
 /// search, and both are larger than all this on a device.

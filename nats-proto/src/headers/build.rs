@@ -54,7 +54,7 @@ impl<B: Buffer + Default> HeaderBuf<B> {
 }
 
 impl<B: Buffer> HeaderBuf<B> {
-    /// Adds a header behind those there are, also behind one of the same name.
+    /// Adds a header after the existing ones, also after one of the same name.
     ///
     /// # Errors
     ///
@@ -116,9 +116,9 @@ impl<B: Buffer> HeaderBuf<B> {
         while let Some(line) = find_line(self.block.as_ref(), name, limit) {
             let len = self.block.as_ref().len();
             let cut = line.len();
-            let places = Cell::from_mut(self.block.as_mut()).as_slice_of_cells();
-            let behind = places.iter().skip(line.end);
-            places.iter().skip(line.start).zip(behind).for_each(|(to, from)| to.set(from.get()));
+            let bytes = Cell::from_mut(self.block.as_mut()).as_slice_of_cells();
+            let moved = bytes.iter().skip(line.end);
+            bytes.iter().skip(line.start).zip(moved).for_each(|(to, from)| to.set(from.get()));
             self.block.truncate(len - cut);
             limit = limit.saturating_sub(cut);
             removed = true;

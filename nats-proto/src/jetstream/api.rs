@@ -97,7 +97,7 @@ impl<'a> ApiSubject<'a> {
         stream_create(stream) = "STREAM.CREATE";
         /// Replaces a stream's configuration, all of it. Body: the configuration.
         stream_update(stream) = "STREAM.UPDATE";
-        /// A stream's configuration and state. Body: none, or what else to tell.
+        /// A stream's configuration and state. Body: empty, or options.
         stream_info(stream) = "STREAM.INFO";
         /// Deletes a stream. No body.
         stream_delete(stream) = "STREAM.DELETE";

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::ascii::parse_decimal;
 
-/// The number by which nats-server tells its errors apart (`err_code`, `errors.json`).
+/// The number of an error of nats-server (`err_code`, `errors.json`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ErrorCode(pub u16);
@@ -172,7 +172,7 @@ pub struct ApiError<'a> {
 }
 
 impl<'a> ApiError<'a> {
-    /// An error as a server tells it.
+    /// An error as a server reports it.
     #[must_use]
     pub const fn new(status: u16, code: ErrorCode, description: &'a str) -> Self {
         Self { status, code, description }
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(class(503, 10039), ErrorClass::NotEnabled);
         assert_eq!(class(409, 10158), ErrorClass::InProcess);
         assert_eq!(class(500, 10111), ErrorClass::Invalid);
-        // Codes that nobody knows yet.
+        // Codes that are not known yet.
         assert_eq!(class(404, 19999), ErrorClass::NotFound);
         assert_eq!(class(400, 19999), ErrorClass::Invalid);
         assert_eq!(class(429, 0), ErrorClass::TooBusy);

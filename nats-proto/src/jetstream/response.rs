@@ -15,7 +15,7 @@ use crate::wire::TokenKind;
 
 /// A payload that is not the response that was expected: not JSON, or without what has to be in it.
 ///
-/// Anybody who has subscribed to a subject can answer, also with `hello`.
+/// Any subscriber of a subject can answer, also with `hello`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ResponseError;
@@ -40,7 +40,7 @@ pub(super) trait Fields {
     fn value(&mut self, path: Path, value: Value<'_>);
 }
 
-/// The places in [`Fields::KEYS`] of the outermost two keys that lead to a value.
+/// The indices in [`Fields::KEYS`] of the outermost two keys that lead to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Path {
     keys: [u8; 2],

@@ -76,7 +76,7 @@ impl Timestamp {
         total.map(Self).ok_or(TimestampError::OutOfRange)
     }
 
-    /// The same, and `None` for `0001-01-01T00:00:00Z`, by which servers mean that there is none.
+    /// The same, and `None` for `0001-01-01T00:00:00Z`, by which servers mean no time.
     ///
     /// # Errors
     ///
@@ -130,9 +130,9 @@ impl Timestamp {
     }
 }
 
-/// A number with leading zeros, as wide as the place for it.
-fn put_digits(mut number: i64, place: &mut [u8]) {
-    for digit in place.iter_mut().rev() {
+/// A number with leading zeros, as wide as the slice.
+fn put_digits(mut number: i64, digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
         *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
         number /= 10;
     }
@@ -169,7 +169,7 @@ fn number(text: &[u8], digits: usize) -> Option<(i64, &[u8])> {
     Some((number, rest))
 }
 
-/// At least one digit behind the point, as nanoseconds.
+/// At least one digit after the point, as nanoseconds.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let len = text.iter().position(|byte| !byte.is_ascii_digit())?;
     let (digits, rest) = text.split_at_checked(len)?;
@@ -181,7 +181,7 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     (!digits.is_empty()).then_some((nanos, rest))
 }
 
-/// How many seconds a clock at that place is ahead of UTC.
+/// How many seconds a clock in that time zone is ahead of UTC.
 fn offset(text: &[u8]) -> Option<i64> {
     let (sign, rest) = match text {
         b"Z" | b"z" => return Some(0),

@@ -24,14 +24,14 @@ fn encode(bytes: &[u8], letters: &[u8], bits: u32, text: &mut [u8]) {
     let mut bytes = bytes.iter();
     let mut held: u32 = 0;
     let mut count = 0;
-    for place in text {
+    for letter in text {
         if count < bits {
             held = held << 8 | u32::from(bytes.next().copied().unwrap_or_default());
             count += 8;
         }
         count -= bits;
         let index = (held >> count) as usize % letters.len().max(1);
-        *place = letters.get(index).copied().unwrap_or_default();
+        *letter = letters.get(index).copied().unwrap_or_default();
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn decode_base32(text: &[u8], bytes: &mut [u8]) -> Result<(), NkeyErr
     if text.len() != (bytes.len() * 8).div_ceil(5) {
         return Err(NkeyError::Length);
     }
-    let mut places = bytes.iter_mut();
+    let mut bytes = bytes.iter_mut();
     let mut held: u32 = 0;
     let mut count = 0;
     for &letter in text {
@@ -53,8 +53,8 @@ pub(super) fn decode_base32(text: &[u8], bytes: &mut [u8]) -> Result<(), NkeyErr
         count += 5;
         if count >= 8 {
             count -= 8;
-            if let Some(place) = places.next() {
-                *place = (held >> count & 0xFF) as u8;
+            if let Some(byte) = bytes.next() {
+                *byte = (held >> count & 0xFF) as u8;
             }
         }
     }

@@ -38,7 +38,7 @@ impl KeyPair {
     ///
     /// # Errors
     ///
-    /// [`NkeyError`] if it is none.
+    /// [`NkeyError`] if it is not one.
     pub fn from_seed(seed: &str) -> Result<Self, NkeyError> {
         let mut bytes = Zeroizing::new([0; 36]);
         decode(seed, &mut bytes)?;

@@ -1,4 +1,4 @@
-//! Who the client is, and CONNECT made of it.
+//! The client's name and credentials, and CONNECT made of them.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! How a session behaves.
+//! The configuration of a session.
 
 use crate::setters::setters;
 use core::time::Duration;
@@ -48,7 +48,7 @@ pub struct Config {
     /// Whether to go on with a server that has refused the credentials twice for the same reason.
     /// Default false: it is given up.
     pub ignore_auth_error_abort: bool,
-    /// Whether to leave out the servers that a server tells of. Default false.
+    /// Whether to skip the servers that a server announces. Default false.
     pub ignore_discovered_servers: bool,
     /// Within what time to move to another server, if there is one, when a server is about to shut
     /// down; `None` is to wait for the end. Default 5 s: nats-server gives 10 s before it closes
@@ -79,11 +79,11 @@ pub enum Tls {
 
 /// How long to wait between two attempts at the same server, counted from the start of the first
 /// one, and at least 20 ms. A server that was not tried yet, or that kept a connection for longer
-/// than that, is tried at once; one that another server told of, no sooner than that one. So with
+/// than that, is tried at once; one that another server announced, no sooner than that one. So with
 /// several servers there is one wait for each round of them.
 ///
 /// A failure is an attempt that failed, and also a connection that was lost within [`STABLE_AFTER`]: a
-/// server that takes us and drops us is no better than one that does not.
+/// server that accepts the connection and drops it is no better than one that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

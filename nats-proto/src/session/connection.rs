@@ -1,4 +1,4 @@
-//! The life of one connection: what makes it, and what ends it.
+//! One connection, from dialling to its end.
 
 use super::CloseReason;
 use super::DisconnectReason;
@@ -70,7 +70,7 @@ impl<S: Store> Session<S> {
         if self.is_connected() {
             self.end_list();
         }
-        // Not what INFO said before this part of it: an earlier part may have told already.
+        // Not what INFO said before this part of it: an earlier part may have said it already.
         let was_lame_duck = core::mem::replace(&mut self.is_lame_duck, self.info.lame_duck());
         match self.state {
             State::AwaitingInfo { is_secure } => self.begin_login(is_secure, now),
@@ -83,7 +83,7 @@ impl<S: Store> Session<S> {
         }
     }
 
-    pub(super) fn begin_link(&mut self) {
+    pub(super) fn begin_connection(&mut self) {
         let scheme = self.pool.scheme();
         self.state = if self.settings.tls == Tls::First && !is_websocket(scheme) {
             State::Securing { has_info: false }
@@ -128,7 +128,7 @@ impl<S: Store> Session<S> {
         })
     }
 
-    /// What the server told of others is to be believed, now that it has let us in.
+    /// The servers that this one announces count, now that it has accepted the login.
     fn end_list(&mut self) {
         self.pool.end_list((!self.settings.retain_servers_order).then_some(&mut self.rng));
     }
@@ -141,7 +141,7 @@ impl<S: Store> Session<S> {
         self.ready_at = now;
         self.pool.note_success();
         self.attempts = 0;
-        self.subscriptions.link_up(&mut self.pings);
+        self.subscriptions.on_connected(&mut self.pings);
         if self.info.lame_duck() {
             self.plan_to_leave(now);
         }
@@ -199,12 +199,12 @@ impl<S: Store> Session<S> {
             (self.draining, was_ready),
             (Some(Drain::Subscriptions | Drain::Publishes { .. }), _) | (Some(_), true)
         );
-        self.forget_link(reason);
+        self.forget_connection(reason);
         if is_drain_cut {
             self.stop(CloseReason::Disconnected(reason));
         } else if was_ready {
             let has_lasted = now >= self.ready_at + Millis::from(STABLE_AFTER);
-            // Whoever leaves on purpose has nothing against the server.
+            // A connection that is left on purpose is no failure of the server.
             if has_lasted
                 || !matches!(reason, DisconnectReason::Requested | DisconnectReason::LameDuckMode)
             {
@@ -246,7 +246,7 @@ impl<S: Store> Session<S> {
     }
 
     /// What was begun on the connection is over with it.
-    fn forget_link(&mut self, reason: DisconnectReason) {
+    fn forget_connection(&mut self, reason: DisconnectReason) {
         self.end_link();
         self.state = State::Waiting;
         self.pings = Pings::default();
@@ -256,10 +256,10 @@ impl<S: Store> Session<S> {
         for timer in [Timer::Handshake, Timer::Ping, Timer::Leave] {
             self.timers.stop(timer);
         }
-        // Nothing that was on its way is missing from what was left in good order.
+        // A connection that was left gracefully has delivered all that was on its way.
         self.leaving = None;
         let is_left = reason == DisconnectReason::LameDuckMode;
-        self.subscriptions.link_down(if is_left {
+        self.subscriptions.on_disconnected(if is_left {
             EndReason::Drained
         } else {
             EndReason::Unsubscribed
@@ -268,7 +268,7 @@ impl<S: Store> Session<S> {
 
     /// What is begun from now on belongs to another connection.
     const fn end_link(&mut self) {
-        self.link = self.link.wrapping_add(1);
+        self.epoch = self.epoch.wrapping_add(1);
         self.answered_before = self.pings.answered();
     }
 

@@ -1,4 +1,4 @@
-//! Ending in good order: draining, closing, and at once.
+//! The end of a session: draining, closing gracefully, and aborting.
 //!
 //! ```text
 //!  drain ─▶ Subscriptions ─▶ Arrived ─▶ Closing ─▶ Publishes ─▶ Drained
@@ -77,14 +77,14 @@ impl<S: Store> Session<S> {
             if self.is_connected() {
                 self.draining = Some(Drain::Publishes { until: self.pings.request() });
             } else {
-                // Nothing is on its way to anybody.
+                // No message is on its way to a subscription.
                 self.stop(CloseReason::Drained);
             }
         }
         self.is_publishing_over()
     }
 
-    /// Closes the connection in good order: what was published is sent, and the session is over when
+    /// Closes the connection gracefully: what was published is sent, and the session is over when
     /// the server has it, or [`Config::flush_timeout`](super::Config::flush_timeout) has passed; so
     /// `CloseReason::Drained` is a good end of it, too. Nothing is published any more, and nobody is waited
     /// for who was to get messages.

@@ -1,4 +1,4 @@
-//! What a session asks for and tells.
+//! Events of a session, and its reasons.
 
 use core::fmt;
 
@@ -19,8 +19,8 @@ pub struct Challenge<'s> {
     pub nonce: &'s str,
     /// Whether the server insists on credentials.
     pub auth_required: bool,
-    /// Whether the server takes headers; without them there is no status for requests that nobody
-    /// answers.
+    /// Whether the server takes headers; without them there is no status for requests without
+    /// responders.
     pub headers: bool,
 }
 
@@ -97,7 +97,7 @@ pub enum DisconnectReason {
     /// The server does not offer TLS, and this client insists on it. The session says so by itself.
     TlsUnavailable,
     /// The WebSocket was not opened: it was closed before, the server answered otherwise, its address is
-    /// none for one, or the client has no WebSocket.
+    /// not valid for one, or the client has no WebSocket.
     WebSocket,
     /// The server does not speak the protocol: the decoder has an error.
     Protocol(DecodeError),
@@ -108,7 +108,7 @@ pub enum DisconnectReason {
     Auth,
     /// The server said so.
     Server(ErrorKind),
-    /// The server was about to shut down, and has been left in good order.
+    /// The server was about to shut down, and was left gracefully.
     LameDuckMode,
     /// The application wanted another connection.
     Requested,

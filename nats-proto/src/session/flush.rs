@@ -1,4 +1,4 @@
-//! What the server is known to have processed.
+//! Flushes: what the server has confirmed.
 
 use super::FlushId;
 use super::FlushState;
@@ -6,7 +6,7 @@ use super::Session;
 use super::State;
 use super::store::Store;
 
-/// A flush, from the moment that somebody wants one: it waits for a connection, if there is none.
+/// A flush, from the moment that it is requested: without a connection it waits for one.
 ///
 /// ```
 /// # use nats_proto::{Fixed, Instant, RngSeed};
@@ -43,10 +43,10 @@ impl<S: Store> Session<S> {
     /// Begins a flush as soon as that is possible, and says how it stands. It is done when the server
     /// has processed everything that was handed to the connection before it began.
     ///
-    /// `unsent` says whether messages are kept for a connection that belong to it: it begins behind
+    /// `unsent` says whether messages are kept for a connection that belong to it: it begins after
     /// them, so it is asked about again when they are on their way. Without a connection it is
     /// pending until there is one, or the session is over; a connection that is lost when it has
-    /// begun is the end of it. So it is never pending for ever, if it is asked about after every call
+    /// begun is the end of it. So it is never pending forever, if it is asked about after every call
     /// that may have changed something.
     pub fn poll_flush(&mut self, flush: &mut Flush, unsent: bool) -> FlushState {
         match flush.0 {
@@ -70,9 +70,9 @@ impl<S: Store> Session<S> {
 pub struct Confirmations {
     /// The PING that was seen last.
     seen: Option<FlushId>,
-    /// The first PING that is not answered, and the last message in front of it.
+    /// The first PING that is not answered, and the last message before it.
     oldest: Option<(FlushId, u64)>,
-    /// The last one behind it.
+    /// The last one after it.
     newest: Option<(FlushId, u64)>,
     confirmed: u64,
 }
@@ -84,7 +84,7 @@ impl Confirmations {
         Self { seen: None, oldest: None, newest: None, confirmed: 0 }
     }
 
-    /// To be called behind [`poll_transmit`](Session::poll_transmit), which may have written a PING:
+    /// To be called after [`poll_transmit`](Session::poll_transmit), which may have written a PING:
     /// `mark` is the number of the last message that was handed to the connection before.
     pub fn note_transmit<S: Store>(&mut self, session: &Session<S>, mark: u64) {
         let ping = session.last_ping();
@@ -97,8 +97,8 @@ impl Confirmations {
         *slot = Some((ping, mark));
     }
 
-    /// The number of the last message that the server is known to have processed. Changes behind
-    /// [`handle_control`](Session::handle_control), and is still known when that has told that the
+    /// The number of the last message that the server is known to have processed. Changes after
+    /// [`handle_control`](Session::handle_control), and is still known when that has returned that the
     /// connection is lost, or the session is over.
     pub fn confirmed<S: Store>(&mut self, session: &Session<S>) -> u64 {
         self.update(session);

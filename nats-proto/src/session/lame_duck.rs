@@ -1,4 +1,4 @@
-//! Leaving a server that is about to shut down, in good order (ADR-5).
+//! Lame duck mode: leaving a server that is about to shut down, without a lost message (ADR-5).
 //!
 //! ```text
 //!  INFO ldm ─▶ Planned ─▶ Unsubscribing ─▶ Flushing ─▶ lost on purpose, next server
@@ -78,10 +78,10 @@ impl<S: Store> Session<S> {
         if self.draining.is_none() {
             return self.lost(DisconnectReason::LameDuckMode, None, now);
         }
-        // Somebody wants to drain, and that has come as far now.
+        // A drain was started meanwhile, and has come as far now.
         self.leaving = None;
         self.timers.stop(Timer::Leave);
-        self.subscriptions.link_down(EndReason::Drained);
+        self.subscriptions.on_disconnected(EndReason::Drained);
         self.subscriptions.drain_all();
         None
     }

@@ -1,4 +1,4 @@
-//! What becomes of requests: each has one outcome, and never two.
+//! Requests in flight: each has exactly one outcome.
 //!
 //! ```text
 //!  open ─▶ waits to be sent ─▶ sent ─▶ over: Answered, NoResponders, ReplyTooLong
@@ -27,8 +27,8 @@ use crate::wire::Violation;
 /// [`FixedRequests`] without an allocator, [`GrowableRequests`] with one.
 ///
 /// Each request comes to one end, whatever happens afterwards: a reply that comes late, a second one,
-/// a refusal. Its [`Outcome`] is told once, together with the `R` that stands for whoever waits. The
-/// entry then stays until it is [closed](Self::close) by whoever asks for the
+/// a refusal. Its [`Outcome`] is reported once, together with its owner `R`. The
+/// entry then stays until it is [closed](Self::close) by the owner that asks for the
 /// [`outcome`](Self::outcome), or goes at once: that is for [`Then`] to say.
 ///
 /// ```
@@ -122,9 +122,9 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Then {
-    /// It stays until it is [closed](PendingRequests::close): somebody asks for its outcome later.
+    /// It stays until it is [closed](PendingRequests::close): its owner asks for the outcome later.
     Keep,
-    /// It goes: everybody has been told.
+    /// It goes: its owner knows the outcome.
     Remove,
 }
 

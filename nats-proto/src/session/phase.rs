@@ -1,4 +1,4 @@
-//! What a driver is to do now.
+//! The phase of a session: the driver's next step.
 
 use super::Challenge;
 use super::CloseReason;
@@ -46,7 +46,7 @@ impl<S: Store> Session<S> {
             // Its last server was given up, or removed.
             _ if !self.pool.has_current() => Phase::Wait,
             State::Idle | State::Waiting => Phase::Wait,
-            State::Dialing => Phase::Dial(self.link),
+            State::Dialing => Phase::Dial(self.epoch),
             State::Securing { .. } => Phase::Secure,
             State::LoggingIn { .. } => Phase::Login,
             State::AwaitingInfo { .. } | State::AwaitingPong { .. } | State::Ready => {
@@ -79,6 +79,6 @@ impl<S: Store> Session<S> {
     /// It changes when a connection, or an attempt, is over: what belongs to another number is to
     /// be dropped.
     pub const fn connection(&self) -> u32 {
-        self.link
+        self.epoch
     }
 }

@@ -10,7 +10,7 @@ use crate::wire::PONG;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct FlushId {
-    pub(super) link: u32,
+    pub(super) epoch: u32,
     pub(super) number: u32,
 }
 
@@ -35,7 +35,7 @@ pub enum FlushState {
     Lost,
 }
 
-/// The PINGs of one link in both directions. PONGs come in the order of the PINGs, so counting is
+/// The PINGs of one connection in both directions. PONGs come in the order of the PINGs, so counting is
 /// enough.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pings {
@@ -52,13 +52,13 @@ pub(super) struct Pings {
 }
 
 impl Pings {
-    /// Asks for a PING behind everything that was handed to the connection so far, and returns its
+    /// Asks for a PING after everything that was written to the connection so far, and returns its
     /// number. One that is not yet written serves all who ask.
     pub(super) const fn request(&mut self) -> u32 {
         if self.asked == self.written { self.request_another() } else { self.asked }
     }
 
-    /// Asks for a PING that nobody has asked for so far, and returns its number.
+    /// Asks for another PING than those that are due already, and returns its number.
     pub(super) const fn request_another(&mut self) -> u32 {
         self.asked = self.asked.wrapping_add(1);
         self.asked

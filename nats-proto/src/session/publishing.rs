@@ -1,4 +1,4 @@
-//! Whether something can be published now, and publishing it in the right order.
+//! Publishing: whether it is possible now, and in the right order.
 
 use core::fmt;
 
@@ -71,7 +71,7 @@ pub enum Refused {
     Offline,
     /// Nothing is published any more.
     Closed,
-    /// There is no room. What of the lines in front of it did fit is written.
+    /// There is no room. The lines before it that did fit are written.
     Full,
     /// The server would not take it.
     Limits(PublishError),
@@ -122,7 +122,7 @@ impl<S: Store> Session<S> {
         PublishLimits { payload, line, headers: self.info.headers() }
     }
 
-    /// Publishes a message: checks it, writes the lines that are due in front of it, and then the
+    /// Publishes a message: checks it, writes the lines that are due before it, and then the
     /// message, as far as there is room. For a driver that has the session and its output under one
     /// lock.
     ///

@@ -15,7 +15,7 @@ use crate::time::Millis;
 /// use core::time::Duration;
 /// use nats_proto::ReplyLimits;
 ///
-/// // Everybody who answers within two seconds, but nobody who takes 300 ms longer than the one before.
+/// // All replies within two seconds, until there is none for 300 ms.
 /// let limits = ReplyLimits::within(Duration::from_secs(2)).stall(Duration::from_millis(300));
 /// // The first three.
 /// let limits = limits.max_messages(3);
@@ -78,7 +78,7 @@ pub enum RepliesEndReason {
     Stalled,
     /// The whole time is over.
     TimedOut,
-    /// Nobody listens to the subject.
+    /// No responders: the subject has no subscriber.
     NoResponders,
     /// A reply without payload had this status in its headers.
     Status(StatusCode),
@@ -86,8 +86,7 @@ pub enum RepliesEndReason {
 
 /// A request with several replies, from when it is sent until it has got all of them.
 ///
-/// Like everything here, it has no clock: it is told the time, and says when it wants to be told
-/// again.
+/// It has no clock: it gets the time as an argument, and returns when it needs it next.
 ///
 /// ```
 /// use core::time::Duration;
@@ -169,7 +168,7 @@ impl RequestMany {
         true
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout); `None` if it is over, or waits for ever.
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` if it is over, or never times out.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let next = self.deadline.min(self.stalled);
@@ -188,7 +187,7 @@ impl RequestMany {
         }
     }
 
-    /// Why there are no more replies, if there are none.
+    /// Why there are no more replies, if it is over.
     #[must_use]
     pub const fn ended(&self) -> Option<RepliesEndReason> {
         self.ended

@@ -73,14 +73,14 @@ impl<S: Store> Session<S> {
     /// Which of the servers that were added the [`target`](Self::target) is, from 0: in the order of
     /// [`add_server`](Self::add_server), and those of [`add_servers`](Self::add_servers) one by one,
     /// since the beginning, or the last [`remove_servers`](Self::remove_servers). If the same server
-    /// was added twice, it is the first. `None` for one that another server told of.
+    /// was added twice, it is the first. `None` for a discovered one.
     ///
     /// So a driver finds what it knows of that server: credentials, a certificate.
     pub fn target_number(&self) -> Option<usize> {
         self.pool.current_number().map(usize::from)
     }
 
-    /// Starts to connect: to one server after the other, in random order, until one takes us.
+    /// Starts to connect: to one server after the other, in random order, until one accepts the connection.
     /// Each is tried once, unless [`retry_on_initial_connect`](super::Config::retry_on_initial_connect) says otherwise.
     ///
     /// Does nothing if the session has been started before.
@@ -127,15 +127,15 @@ impl<S: Store> Session<S> {
         self.pool.changes()
     }
 
-    /// How many servers others told of that there was no room for, or whose addresses were too
-    /// long for the table. Whatever the table, no more than 256 are kept that others told of.
+    /// How many discovered servers there was no room for, or whose addresses were too long for the
+    /// table. Whatever the table, no more than 256 discovered servers are kept.
     pub const fn servers_skipped(&self) -> u32 {
         self.pool.left_out()
     }
 
     /// Says when to try the server again whose connection was lost last, or that could not be
     /// connected to, in place of the [`backoff`](super::Config::backoff): after what `delay`
-    /// returns, which is told how many attempts in a row have failed, or led to a connection that did
+    /// returns, which gets how many attempts in a row have failed, or led to a connection that did
     /// not last. To be called while the session waits; does nothing if it was called since, or the
     /// application wanted to leave that server.
     ///

@@ -1,4 +1,4 @@
-//! What is true of a session.
+//! Getters of a session.
 
 use super::Drain;
 use super::EndReason;
@@ -30,7 +30,7 @@ impl<S: Store> Session<S> {
         sid: Sid,
         give: impl FnOnce(&mut S::Recipient) -> T,
     ) -> Option<T> {
-        // Whoever speaks before TLS and the login are done may be anybody.
+        // Before TLS and the login are done, the peer is not known.
         if self.is_connected() { self.subscriptions.deliver_with(sid, give) } else { None }
     }
 
@@ -40,7 +40,7 @@ impl<S: Store> Session<S> {
     }
 
     /// The same, and why no more messages come, if that is so: a subscription is handed back once
-    /// the server has been told of its end, which may take a while.
+    /// UNSUB is written, which may take a while.
     pub fn recipient_and_end_mut(
         &mut self,
         sid: Sid,
@@ -54,7 +54,7 @@ impl<S: Store> Session<S> {
     }
 
     /// The subscriptions of which the server has refused one or more, and did not say which: their
-    /// numbers, and `filter` or `filter queue`. To be asked behind an
+    /// numbers, and `filter` or `filter queue`. To be asked after an
     /// [`Event::ServerError`](super::Event::ServerError).
     ///
     /// Servers that have enough subscriptions do not say which one they refuse. As they refuse in
@@ -87,9 +87,9 @@ impl<S: Store> Session<S> {
     /// How a flush stands. What became of one is known until the next connection, or attempt to make
     /// one, is over as well; then it is taken for lost.
     pub(super) const fn flush_state(&self, id: FlushId) -> FlushState {
-        let is_current = id.link == self.link;
+        let is_current = id.epoch == self.epoch;
         let answered = if is_current { self.pings.answered() } else { self.answered_before };
-        let is_known = is_current || id.link.wrapping_add(1) == self.link;
+        let is_known = is_current || id.epoch.wrapping_add(1) == self.epoch;
         if is_known && is_reached(id.number, answered) {
             FlushState::Done
         } else if is_current {
@@ -102,7 +102,7 @@ impl<S: Store> Session<S> {
     /// The last PING written: what was handed to the connection before it has reached the server
     /// when [`flush_state`](Self::flush_state) says so.
     pub(super) const fn last_ping(&self) -> FlushId {
-        FlushId { link: self.link, number: self.pings.written() }
+        FlushId { epoch: self.epoch, number: self.pings.written() }
     }
 
     /// What the server said about itself last.
@@ -111,7 +111,7 @@ impl<S: Store> Session<S> {
     }
 
     /// The name that the server's certificate has to be made out to: the host in its address,
-    /// unless that is a mere IP address which another server told of. Then it is the name under
+    /// unless that is a mere IP address which another server announced. Then it is the name under
     /// which that one was known.
     pub fn tls_name(&self) -> &str {
         self.pool.tls_name()

@@ -1,4 +1,4 @@
-//! Where long-lived things live: in tables of fixed size, or in ones that grow.
+//! The storage of a session: tables of fixed size, or ones that grow.
 
 use core::marker::PhantomData;
 
@@ -19,18 +19,18 @@ trait Sealed {}
 /// Sealed: the two are all there are. Only the recipients are of the caller's own type.
 #[expect(private_bounds, reason = "sealed")]
 pub trait Store: Sealed {
-    /// Yours: what a subscription's messages are to be handed to. `()` will do.
+    /// The caller's value for each subscription: the recipient of its messages. `()` will do.
     type Recipient;
     /// A filter and queue, a server's address, a nonce.
     type Text: Buffer + Default;
-    /// A text of INFO that nothing depends on, like the server's version.
+    /// An informational string of INFO, like the server's version.
     type Note: Buffer + Default;
     /// The subscriptions.
     type Subscriptions: Table<Slot<Subscription<Self::Recipient, Self::Text>>> + Default;
     /// The servers.
     type Servers: Table<Server<Self::Text>> + Default;
     /// How many servers there is room for. With room for one, what a session does with others is not
-    /// compiled: those that a server tells of are passed over, and a server that is about to shut
+    /// compiled: those that a server announces are skipped, and a server that is about to shut
     /// down is not left before it does.
     const MAX_SERVERS: usize = usize::MAX;
 }

@@ -1,9 +1,9 @@
-//! The subscriptions: what the server should know of them, and what it knows.
+//! The subscriptions, and what the server knows of them.
 //!
-//! Nothing that is to be sent is queued. A subscription says itself what is due (`SUB`, `UNSUB`, or
-//! nothing), and chains through the table keep the work short: of those where something is due, of
-//! those that wait for the end of their draining, and of those that are over. Beside them goes the
-//! chain of those whose SUB was written, in which [refusals] look.
+//! Lines are not queued. Each subscription has the state from which its next line follows (`SUB`,
+//! `UNSUB`, or nothing). Intrusive lists through the table keep the work short: subscriptions with a
+//! line due, those that are draining, and those that are over. Another list has the subscriptions whose
+//! SUB was written, in their order, for [refusals].
 
 mod entry;
 mod refusals;
@@ -12,9 +12,9 @@ use core::num::NonZeroU64;
 
 pub use entry::Subscription;
 
-use self::entry::ChainName;
 use self::entry::Ending;
 use self::entry::Links;
+use self::entry::ListKind;
 use self::refusals::Doubts;
 use super::EndReason;
 use super::Released;
@@ -31,14 +31,14 @@ use crate::subject::Filter;
 use crate::subject::QueueGroup;
 use crate::wire::op::Unsubscribe;
 
-/// The first and the last of those in a chain.
+/// The first and the last entry of an intrusive list.
 #[derive(Clone, Copy, Debug, Default)]
-struct Chain {
+struct List {
     first: SlotIndex,
     last: SlotIndex,
 }
 
-impl Chain {
+impl List {
     const fn is_empty(&self) -> bool {
         self.first.is_none()
     }
@@ -46,20 +46,20 @@ impl Chain {
 
 pub(super) struct Subscriptions<S: Store> {
     table: SlotMap<Subscription<S::Recipient, S::Text>, S::Subscriptions>,
-    due: Chain,
-    draining: Chain,
-    over: Chain,
+    due: List,
+    draining: List,
+    over: List,
     /// In the order of their SUBs, in which servers refuse them.
-    written: Chain,
+    written: List,
     /// The first of those of which the server has not confirmed that it has read SUB.
     unconfirmed: SlotIndex,
     doubts: Doubts,
-    link: Link,
+    connection: Connection,
 }
 
 /// Whether there is a server to keep informed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
+enum Connection {
     Down,
     Up,
     /// There is one that is being left: it gets UNSUB for whatever it knows of from slot `at` on.
@@ -70,19 +70,19 @@ enum Link {
 }
 
 impl<S: Store> Subscriptions<S> {
-    /// Whether a server is ever left in good order: not if there is room for one only.
+    /// Whether a server in lame duck mode is left before it closes: not if there is room for one only.
     const IS_LEFT: bool = Pool::<S>::HAS_CHOICE;
 
     pub(super) fn new() -> Self {
         Self {
             table: SlotMap::new(S::Subscriptions::default()),
-            due: Chain::default(),
-            draining: Chain::default(),
-            over: Chain::default(),
-            written: Chain::default(),
+            due: List::default(),
+            draining: List::default(),
+            over: List::default(),
+            written: List::default(),
             unconfirmed: SlotIndex::NONE,
             doubts: Doubts::default(),
-            link: Link::Down,
+            connection: Connection::Down,
         }
     }
 
@@ -116,7 +116,7 @@ impl<S: Store> Subscriptions<S> {
             is_max_due: false,
             ending: None,
             until: 0,
-            chain: None,
+            list: None,
             links: Links::default(),
             confirmed_by: 0,
             has_ping: false,
@@ -190,20 +190,20 @@ impl<S: Store> Subscriptions<S> {
 
     /// Ends a subscription after the messages that are on their way.
     pub(super) fn drain(&mut self, sid: Sid) -> bool {
-        let link = self.link;
+        let connection = self.connection;
         let Some(subscription) = self.live(sid) else {
             return false;
         };
         if subscription.ending.is_some() {
             return true;
         }
-        match link {
-            Link::Up if subscription.is_sent => {
+        match connection {
+            Connection::Up if subscription.is_sent => {
                 subscription.ending = Some(Ending::Draining);
                 self.set_due(sid.0);
             }
             // It ends with the connection, and everything that is on its way comes before that.
-            Link::Leaving { .. } => subscription.ending = Some(Ending::Draining),
+            Connection::Leaving { .. } => subscription.ending = Some(Ending::Draining),
             // The server does not know of it: nothing is on its way.
             _ => self.end(sid.0, EndReason::Drained),
         }
@@ -223,8 +223,8 @@ impl<S: Store> Subscriptions<S> {
     }
 
     /// There is a connection: the server is to know everything.
-    pub(super) fn link_up(&mut self, pings: &mut Pings) {
-        self.link = Link::Up;
+    pub(super) fn on_connected(&mut self, pings: &mut Pings) {
+        self.connection = Connection::Up;
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
             if self.live(Sid(key)).is_some() {
@@ -234,13 +234,13 @@ impl<S: Store> Subscriptions<S> {
     }
 
     /// The connection is gone: no server knows anything.
-    pub(super) fn link_down(&mut self, how: EndReason) {
-        self.link = Link::Down;
-        self.due = Chain::default();
-        self.draining = Chain::default();
-        self.written = Chain::default();
+    pub(super) fn on_disconnected(&mut self, how: EndReason) {
+        self.connection = Connection::Down;
+        self.due = List::default();
+        self.draining = List::default();
+        self.written = List::default();
         self.unconfirmed = SlotIndex::NONE;
-        self.doubts.forget_link();
+        self.doubts.forget_connection();
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
             let Some(subscription) = self.table.get_mut(key) else {
@@ -249,10 +249,10 @@ impl<S: Store> Subscriptions<S> {
             subscription.is_sent = false;
             subscription.is_written = false;
             subscription.is_confirmed = false;
-            if subscription.chain == Some(ChainName::Over) {
+            if subscription.list == Some(ListKind::Over) {
                 continue;
             }
-            subscription.chain = None;
+            subscription.list = None;
             match subscription.ending {
                 Some(Ending::Over(how)) => self.end(key, how),
                 // What was on its way is lost.
@@ -264,10 +264,10 @@ impl<S: Store> Subscriptions<S> {
 
     /// The server is to be left: it is to know of nothing any more, and of nothing new.
     pub(super) fn leave(&mut self) {
-        self.link = Link::Leaving { at: 0, is_done: false };
+        self.connection = Connection::Leaving { at: 0, is_done: false };
         while let Some((key, subscription)) = self.table.at_mut(self.due.first) {
             let ending = subscription.ending;
-            self.unchain(ChainName::Due, key);
+            self.unlink(ListKind::Due, key);
             if let Some(Ending::Over(how)) = ending {
                 self.end(key, how);
             }
@@ -283,13 +283,14 @@ impl<S: Store> Subscriptions<S> {
                 Some(Ending::Over(how)) => how,
                 _ => EndReason::Drained,
             };
-            self.unchain(ChainName::Draining, key);
+            self.unlink(ListKind::Draining, key);
             self.end(key, how);
         }
     }
 
     pub(super) const fn has_transmit(&self) -> bool {
-        !self.due.is_empty() || matches!(self.link, Link::Leaving { is_done: false, .. })
+        !self.due.is_empty()
+            || matches!(self.connection, Connection::Leaving { is_done: false, .. })
     }
 
     /// Writes what is due, as many whole lines as fit.
@@ -299,7 +300,7 @@ impl<S: Store> Subscriptions<S> {
             match subscription.ending {
                 None if subscription.is_sent => {
                     subscription.transmit_max(Sid(key), out)?;
-                    self.unchain(ChainName::Due, key);
+                    self.unlink(ListKind::Due, key);
                 }
                 // What else is due of it follows.
                 None => {
@@ -316,7 +317,7 @@ impl<S: Store> Subscriptions<S> {
                         end.encode(out)?;
                         subscription.is_sent = false;
                     }
-                    self.unchain(ChainName::Due, key);
+                    self.unlink(ListKind::Due, key);
                     self.end(key, how);
                 }
                 Some(Ending::Draining | Ending::Flushing) => {
@@ -324,8 +325,8 @@ impl<S: Store> Subscriptions<S> {
                     subscription.is_sent = false;
                     subscription.ending = Some(Ending::Flushing);
                     subscription.until = pings.request();
-                    self.unchain(ChainName::Due, key);
-                    self.chain(ChainName::Draining, key);
+                    self.unlink(ListKind::Due, key);
+                    self.push_back(ListKind::Draining, key);
                 }
             }
         }
@@ -333,7 +334,9 @@ impl<S: Store> Subscriptions<S> {
     }
 
     fn transmit_leave(&mut self, out: &mut impl Sink) -> Result<(), Full> {
-        let (Link::Leaving { mut at, is_done: false }, true) = (self.link, Self::IS_LEFT) else {
+        let (Connection::Leaving { mut at, is_done: false }, true) =
+            (self.connection, Self::IS_LEFT)
+        else {
             return Ok(());
         };
         while let Some(key) = self.table.key_at_or_after(&mut at) {
@@ -344,16 +347,16 @@ impl<S: Store> Subscriptions<S> {
                 Unsubscribe { sid: Sid(key), max: None }.encode(out)?;
                 subscription.is_sent = false;
             }
-            self.link = Link::Leaving { at, is_done: false };
+            self.connection = Connection::Leaving { at, is_done: false };
         }
-        self.link = Link::Leaving { at, is_done: true };
+        self.connection = Connection::Leaving { at, is_done: true };
         Ok(())
     }
 
     /// Takes one that is over out of the table.
     pub(super) fn release(&mut self) -> Option<Released<S::Recipient>> {
         let (key, _) = self.table.at_mut(self.over.first)?;
-        self.unchain(ChainName::Over, key);
+        self.unlink(ListKind::Over, key);
         self.forget_written(key);
         let subscription = self.table.remove(key)?;
         let ended = match subscription.ending {
@@ -365,7 +368,7 @@ impl<S: Store> Subscriptions<S> {
 
     /// Everything is over.
     pub(super) fn end_all(&mut self) {
-        self.link_down(EndReason::Closed);
+        self.on_disconnected(EndReason::Closed);
         let mut at = 0;
         while let Some(key) = self.table.key_at_or_after(&mut at) {
             if self.live(Sid(key)).is_some() {
@@ -380,33 +383,33 @@ impl<S: Store> Subscriptions<S> {
         (!matches!(subscription.ending, Some(Ending::Over(_)))).then_some(subscription)
     }
 
-    /// Stops delivery. The place is free once the server has been told, if it has to be.
+    /// Stops delivery. The slot is free once UNSUB is written, if it has to be.
     fn end(&mut self, key: u64, how: EndReason) {
-        let is_linked = self.link == Link::Up;
+        let is_connected = self.connection == Connection::Up;
         let Some(subscription) = self.table.get_mut(key) else {
             return;
         };
         subscription.ending = Some(Ending::Over(how));
-        let is_told = !(is_linked && subscription.is_sent);
-        match (subscription.chain, is_told) {
-            (Some(ChainName::Over), _) | (Some(ChainName::Due), false) => return,
-            // Nothing is due of it any more, and no PONG will tell anything.
-            (Some(name), _) => self.unchain(name, key),
+        let is_known = !(is_connected && subscription.is_sent);
+        match (subscription.list, is_known) {
+            (Some(ListKind::Over), _) | (Some(ListKind::Due), false) => return,
+            // No line is due any more, and no PONG matters.
+            (Some(name), _) => self.unlink(name, key),
             (None, _) => {}
         }
-        self.chain(if is_told { ChainName::Over } else { ChainName::Due }, key);
+        self.push_back(if is_known { ListKind::Over } else { ListKind::Due }, key);
     }
 
     fn set_due(&mut self, key: u64) {
-        let is_chained = self.table.get_mut(key).is_none_or(|entry| entry.chain.is_some());
-        if self.link == Link::Up && !is_chained {
-            self.chain(ChainName::Due, key);
+        let is_in_list = self.table.get_mut(key).is_none_or(|entry| entry.list.is_some());
+        if self.connection == Connection::Up && !is_in_list {
+            self.push_back(ListKind::Due, key);
         }
     }
 
-    /// SUB is due, and perhaps a PING of its own behind it.
+    /// SUB is due, and perhaps a PING of its own after it.
     fn set_sub_due(&mut self, key: u64, pings: &mut Pings) {
-        if self.link == Link::Up
+        if self.connection == Connection::Up
             && let Some(subscription) = self.table.get_mut(key)
         {
             subscription.has_ping = self.doubts.confirms_each();
@@ -417,45 +420,45 @@ impl<S: Store> Subscriptions<S> {
         self.set_due(key);
     }
 
-    const fn chain_mut(&mut self, name: ChainName) -> &mut Chain {
-        match name {
-            ChainName::Due => &mut self.due,
-            ChainName::Draining => &mut self.draining,
-            ChainName::Over => &mut self.over,
-            ChainName::Written => &mut self.written,
+    const fn list_mut(&mut self, kind: ListKind) -> &mut List {
+        match kind {
+            ListKind::Due => &mut self.due,
+            ListKind::Draining => &mut self.draining,
+            ListKind::Over => &mut self.over,
+            ListKind::Written => &mut self.written,
         }
     }
 
-    /// Puts one at the end of a chain.
-    fn chain(&mut self, name: ChainName, key: u64) {
-        let place = SlotIndex::of(key);
-        let before = core::mem::replace(&mut self.chain_mut(name).last, place);
+    /// Appends a subscription to a list.
+    fn push_back(&mut self, kind: ListKind, key: u64) {
+        let index = SlotIndex::of(key);
+        let prev = core::mem::replace(&mut self.list_mut(kind).last, index);
         if let Some(subscription) = self.table.get_mut(key) {
-            subscription.note_chain(name, true);
-            *subscription.links_mut(name) = Links { before, behind: SlotIndex::NONE };
+            subscription.note_list(kind, true);
+            *subscription.links_mut(kind) = Links { prev, next: SlotIndex::NONE };
         }
-        self.set_behind(name, before, place);
+        self.set_next(kind, prev, index);
     }
 
-    /// Takes one out of the chain that it is in.
-    fn unchain(&mut self, name: ChainName, key: u64) {
+    /// Removes a subscription from a list.
+    fn unlink(&mut self, kind: ListKind, key: u64) {
         let Some(subscription) = self.table.get_mut(key) else {
             return;
         };
-        subscription.note_chain(name, false);
-        let Links { before, behind } = *subscription.links_mut(name);
-        self.set_behind(name, before, behind);
-        match self.table.at_mut(behind) {
-            Some((_, subscription)) => subscription.links_mut(name).before = before,
-            None => self.chain_mut(name).last = before,
+        subscription.note_list(kind, false);
+        let Links { prev, next } = *subscription.links_mut(kind);
+        self.set_next(kind, prev, next);
+        match self.table.at_mut(next) {
+            Some((_, subscription)) => subscription.links_mut(kind).prev = prev,
+            None => self.list_mut(kind).last = prev,
         }
     }
 
-    /// Says what follows a subscription in a chain, or the chain's beginning.
-    fn set_behind(&mut self, name: ChainName, place: SlotIndex, behind: SlotIndex) {
-        match self.table.at_mut(place) {
-            Some((_, subscription)) => subscription.links_mut(name).behind = behind,
-            None => self.chain_mut(name).first = behind,
+    /// Sets the entry after `index`, or the first one of the list.
+    fn set_next(&mut self, kind: ListKind, index: SlotIndex, next: SlotIndex) {
+        match self.table.at_mut(index) {
+            Some((_, subscription)) => subscription.links_mut(kind).next = next,
+            None => self.list_mut(kind).first = next,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a session waits for, and until when.
+//! The timers of a session.
 
 use crate::time::Instant;
 

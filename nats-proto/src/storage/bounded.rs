@@ -30,7 +30,7 @@ pub struct Bounded<'b, B> {
 }
 
 impl<'b, B: Buffer> Bounded<'b, B> {
-    /// Writes behind what is in `buffer`, until there are `max` bytes in all.
+    /// Writes after what is in `buffer`, until there are `max` bytes in all.
     pub const fn new(buffer: &'b mut B, max: usize) -> Self {
         Self { buffer, max }
     }

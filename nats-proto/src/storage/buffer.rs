@@ -1,8 +1,8 @@
-//! Buffers: where encoded bytes go, and where texts and messages are kept.
+//! Destinations of encoded bytes, and storage of texts and messages.
 
 use crate::error::Full;
 
-/// A place for encoded bytes, filled all or nothing.
+/// A destination for encoded bytes, filled all or nothing.
 ///
 /// An encoder reserves what it is going to write, in one go, and then cannot fail: no line is ever
 /// half-written. Implement it for buffers of your own.

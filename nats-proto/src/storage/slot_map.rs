@@ -1,4 +1,4 @@
-//! Slots that are used again, and keys that are not.
+//! A slot map: slots are reused, keys are not.
 
 use core::marker::PhantomData;
 
@@ -9,8 +9,8 @@ use crate::error::Full;
 const INDEX_BITS: u32 = 24;
 const NO_SLOT: u32 = u32::MAX;
 
-/// A table of `T` in which every entry has a key of its own for ever: a key of an entry that is
-/// gone never finds the one that took its place.
+/// A table of `T` in which every entry has a key that is never reused: the key of a removed
+/// entry does not find the entry that reuses its slot.
 ///
 /// Keys start at 1 and are small as long as slots are not reused, which keeps subscription numbers
 /// short on the wire. Everything takes constant time.
@@ -39,7 +39,7 @@ impl SlotIndex {
     }
 }
 
-/// A place in an arena's table.
+/// A slot in the table of a slot map.
 #[derive(Clone, Debug)]
 pub struct Slot<T> {
     generation: u32,
@@ -102,11 +102,11 @@ impl<T, L: Table<Slot<T>>> SlotMap<T, L> {
         }
     }
 
-    /// The entry in a place, and its key.
-    pub(crate) fn at(&self, place: SlotIndex) -> Option<(u64, &T)> {
+    /// The entry in a slot, and its key.
+    pub(crate) fn at(&self, index: SlotIndex) -> Option<(u64, &T)> {
         #[cfg(test)]
         visits::add();
-        let index = place.0.checked_sub(1)?;
+        let index = index.0.checked_sub(1)?;
         let slot = self.slots.as_ref().get(index as usize)?;
         match &slot.content {
             Content::Entry(entry) => Some((key(index, slot.generation), entry)),
@@ -115,10 +115,10 @@ impl<T, L: Table<Slot<T>>> SlotMap<T, L> {
     }
 
     /// The same, to be changed.
-    pub(crate) fn at_mut(&mut self, place: SlotIndex) -> Option<(u64, &mut T)> {
+    pub(crate) fn at_mut(&mut self, index: SlotIndex) -> Option<(u64, &mut T)> {
         #[cfg(test)]
         visits::add();
-        let index = place.0.checked_sub(1)?;
+        let index = index.0.checked_sub(1)?;
         let slot = self.slots.as_mut().get_mut(index as usize)?;
         match &mut slot.content {
             Content::Entry(entry) => Some((key(index, slot.generation), entry)),
@@ -152,7 +152,7 @@ impl<T, L: Table<Slot<T>>> SlotMap<T, L> {
         })
     }
 
-    /// The key of the first entry at or behind slot `at`, which is moved behind it.
+    /// The key of the first entry in slot `at` or a later one; `at` becomes the slot after it.
     pub(crate) fn key_at_or_after(&self, at: &mut u32) -> Option<u64> {
         loop {
             #[cfg(test)]

@@ -17,7 +17,7 @@ pub trait Table<T>: AsRef<[T]> + AsMut<[T]> + Sealed {
     /// [`Full`] if there is no room; the item is dropped then.
     fn push(&mut self, item: T) -> Result<(), Full>;
 
-    /// Removes the item at `index`, and moves those behind it up.
+    /// Removes the item at `index`, and moves those after it up.
     fn remove(&mut self, index: usize) -> Option<T>;
 }
 

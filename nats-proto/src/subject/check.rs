@@ -1,4 +1,4 @@
-//! What a subject, a filter or the name of a queue group may consist of.
+//! The rules for subjects, filters and names of queue groups.
 
 use super::SubjectError;
 
@@ -28,7 +28,7 @@ const fn is_plain(text: &[u8]) -> bool {
     if !is_tidy {
         return false;
     }
-    // A dot at the start is like one behind another.
+    // A dot at the start is like one after another.
     let mut before = 1;
     let mut rest = text;
     while let Some((word, behind)) = rest.split_first_chunk() {
@@ -82,7 +82,7 @@ const fn check_each(text: &[u8], wildcards: bool) -> Result<(), SubjectError> {
         }
         let is_last = behind.is_empty();
         if *byte == b'.' {
-            // `at` is behind the dot, `start` at the token in front of it.
+            // `at` is after the dot, `start` at the token before it.
             if start + 1 == at {
                 return Err(SubjectError::EmptyToken { at: start });
             }

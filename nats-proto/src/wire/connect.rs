@@ -1,4 +1,4 @@
-//! What a client says about itself: CONNECT.
+//! CONNECT: a client's credentials and options.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ use crate::setters::setters;
 use crate::storage::Sink;
 use crate::storage::copy;
 
-/// CONNECT: who we are, and how we want to be talked to.
+/// CONNECT: the client's credentials and options.
 ///
 /// The texts are borrowed: a session keeps no secrets. What is `None` is left out; the truth values
 /// are always sent, because nats-server's own default for `verbose` and `pedantic` is *on*.
@@ -65,7 +65,7 @@ pub struct Connect<'a> {
     pub echo: bool,
     /// Whether messages may have headers. Default true.
     pub headers: bool,
-    /// Whether a request to which nobody listens is answered with status 503. Needs headers.
+    /// Whether a request without responders is answered with status 503. Needs headers.
     /// Default true.
     pub no_responders: bool,
 }
@@ -201,7 +201,7 @@ fn put_flag(key: &str, value: bool, out: &mut impl Sink) {
     out.put(if value { b"true" } else { b"false" });
 }
 
-/// Lets through what stands behind the first `skip` bytes, as far as it fits.
+/// A sink that keeps the bytes after the first `skip`, as far as they fit.
 struct Window<'o> {
     skip: usize,
     out: &'o mut [u8],

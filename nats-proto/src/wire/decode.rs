@@ -32,7 +32,7 @@ use crate::message::Sid;
 ///
 /// The bytes stay the caller's. The decoder remembers how far it got: bytes are searched once, and
 /// a control line is parsed once, however slowly its message arrives. In the table, everything
-/// before the bar is gone over again by nobody:
+/// before the bar is not read again:
 ///
 /// ```text
 /// MSG a.b 7 5␍␊hel|lo␍␊        decode → Partial { need: 4 }   (the layout is remembered)
@@ -67,7 +67,7 @@ pub struct Decoder<R> {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// In front of a control line, whose first `scanned` bytes hold no line feed.
+    /// Before a control line, whose first `scanned` bytes hold no line feed.
     Line {
         scanned: usize,
     },
@@ -93,7 +93,7 @@ enum State {
     Failed(DecodeError),
 }
 
-/// What [`Decoder::decode`] made of the input.
+/// The result of [`Decoder::decode`].
 ///
 /// Exhaustive on purpose: a driver has to act on each.
 #[must_use]
@@ -107,7 +107,7 @@ pub enum Decoded<Op> {
         /// How many bytes of the input it takes.
         len: usize,
     },
-    /// The input ends inside a frame. Call again with the same bytes and more behind them.
+    /// The input ends inside a frame. Call again with the same bytes followed by more.
     Partial {
         /// How many more bytes are needed, at the least.
         need: NonZeroUsize,
@@ -120,7 +120,7 @@ pub enum Decoded<Op> {
 }
 
 impl<R: Role> Decoder<R> {
-    /// A decoder in front of the first byte of a connection.
+    /// A decoder at the first byte of a connection.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
         // `Layout` keeps a line's length in 16 bits.
@@ -137,7 +137,7 @@ impl<R: Role> Decoder<R> {
     /// frame then: close the connection. Every later call returns the same error.
     #[inline]
     pub fn decode<'b>(&mut self, input: &'b [u8]) -> Result<Decoded<R::Op<'b>>, DecodeError> {
-        // A whole message as everybody writes it; the state stays as it is.
+        // A whole message in the usual form; the state stays as it is.
         if let State::Line { scanned: 0 } = self.state
             && let Some((kind, start)) = R::canonical_kind(input)
             && let Some((sid, layout)) = fast::message(self.window(input), start, kind)
@@ -151,7 +151,7 @@ impl<R: Role> Decoder<R> {
         self.decode_any(input)
     }
 
-    /// Where a control line must end. A line end behind it comes too late: two more than the limit
+    /// Where a control line must end. A line end after it comes too late: two more than the limit
     /// are the line end's own, and more than a frame is not held. So nothing depends on how much is
     /// there already.
     #[inline]

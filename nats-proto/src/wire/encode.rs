@@ -94,7 +94,7 @@ impl<'a> Publish<'a> {
         Self { subject, reply: None, headers: Headers::NONE, payload }
     }
 
-    /// The length of everything in front of the headers and the payload in bytes, line end
+    /// The length of everything before the headers and the payload in bytes, line end
     /// included. A server limits it (`max_control_line`).
     #[must_use]
     #[inline]
@@ -142,7 +142,7 @@ impl<'a> Publish<'a> {
         self.head().put_frame(self.headers, self.payload, out)
     }
 
-    /// Writes everything in front of the payload, for a vectored write of head, payload and
+    /// Writes everything before the payload, for a vectored write of head, payload and
     /// [`Publish::TAIL`].
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl<'a> Publish<'a> {
     /// Writes the frame with a payload that `payload` makes in place, up to `max` bytes, and says
     /// how long it is. [`Publish::payload`] does not count.
     ///
-    /// The length stands in front of the payload and is filled in afterwards, behind as many
+    /// The length precedes the payload and is filled in afterwards, after as many
     /// blanks as `max` has digits more: nats-server takes a run of blanks for one.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
-//! How a peer can break the protocol.
+//! Errors of the protocol.
 
 use core::fmt;
 
-/// How the peer broke the protocol. The connection cannot be used any more.
+/// A violation of the protocol by the peer. The connection cannot be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! What a server says about itself, read as it arrives.
+//! INFO: a server's state and options, read as it arrives.
 
 #[cfg(test)]
 mod tests;
@@ -274,7 +274,7 @@ impl<T: Buffer + Default> Default for InfoScanner<T> {
 }
 
 impl<T: Buffer, N: Buffer> ServerInfo<T, N> {
-    /// The challenge to be signed with an NKey; empty if there is none.
+    /// The challenge to be signed with an NKey; empty if the server sent no challenge.
     #[must_use]
     pub fn nonce(&self) -> &str {
         core::str::from_utf8(self.nonce.as_ref()).unwrap_or_default()
@@ -325,7 +325,7 @@ impl Flags {
     }
 }
 
-/// Puts `text` in place of what was there, and says whether it fits.
+/// Replaces the text, and returns whether the new one fits.
 fn replace(field: &mut impl Buffer, text: Option<&[u8]>) -> bool {
     field.truncate(0);
     let Some(text) = text.filter(|text| field.reserve(text.len()).is_ok()) else { return false };

@@ -24,7 +24,7 @@ pub(crate) struct Scanner<T> {
     /// One bit for each open bracket, the innermost lowest: set for an object.
     objects: u64,
     depth: u8,
-    /// The four digits behind `\u`, as far as they are read.
+    /// The four digits after `\u`, as far as they are read.
     unit: u16,
     /// The first half of a surrogate pair.
     high: Option<u16>,
@@ -146,7 +146,7 @@ impl<T: Buffer> Scanner<T> {
                 return Ok(None);
             }
             State::Number => {
-                // Nothing but what follows a number tells that it has ended.
+                // A number ends only at the byte that follows it.
                 let token = self.token(TokenKind::Number);
                 self.state = State::CommaOrEnd;
                 self.structure(byte)?;
@@ -333,7 +333,7 @@ impl<T: Buffer> Scanner<T> {
     }
 }
 
-/// What stands behind a backslash, and what for.
+/// The characters after a backslash, and their values.
 const ESCAPES: &[(u8, u8)] = &[
     (b'"', b'"'),
     (b'\\', b'\\'),
@@ -358,13 +358,13 @@ pub(crate) fn put_string(text: &str, out: &mut (impl Sink + ?Sized)) {
     out.put(b"\"");
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
-        let (plain, behind) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        let (plain, escaped) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         out.put(plain);
-        let Some((&byte, behind)) = behind.split_first() else {
+        let Some((&byte, after)) = escaped.split_first() else {
             break;
         };
         put_escape(byte, out);
-        rest = behind;
+        rest = after;
     }
     out.put(rest);
     out.put(b"\"");

@@ -1,11 +1,11 @@
-//! What may be published: checked before anything is sent.
+//! Limits of a server for published messages, checked before anything is sent.
 
 use core::fmt;
 
 use super::encode::Publish;
 use crate::setters::setters;
 
-/// What the server takes, as far as it said so.
+/// The server's limits, as far as they are known.
 ///
 /// A server answers a violation by closing the connection, so a client checks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct PublishLimits {
     /// The longest headers and payload together in bytes (`max_payload` of INFO).
     pub payload: usize,
     /// The longest control line in bytes without its line end (nats-server's `max_control_line`,
-    /// which INFO does not tell).
+    /// which is not in INFO).
     pub line: usize,
     /// Whether headers are allowed.
     pub headers: bool,

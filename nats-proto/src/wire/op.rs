@@ -1,4 +1,4 @@
-//! What a decoder finds: the operations of either side.
+//! The operations of either side, as a decoder returns them.
 
 use core::num::NonZeroU64;
 
@@ -83,10 +83,10 @@ pub struct Unsubscribe {
     pub max: Option<NonZeroU64>,
 }
 
-/// A message that was passed over because it is longer than a frame may be.
+/// A message that is skipped because it is longer than a frame may be.
 ///
 /// What [`Decoded::Skip`](super::Decoded::Skip) says to drop from here on are its headers, its
-/// payload and its line end, in pieces: whoever can make use of pieces need not drop them.
+/// payload and its line end, in chunks: a program that can use chunks need not drop them.
 ///
 /// It counts as [delivered](crate::session::Session::deliver), and a request that it replies to is
 /// [over](crate::RequestInbox::handle_oversized).

@@ -1,4 +1,4 @@
-//! What a server means by -ERR.
+//! -ERR: its kinds, and their consequences.
 
 #[cfg(test)]
 mod tests;
@@ -83,7 +83,7 @@ kinds! {
     InvalidPublishSubject = "invalid_publish_subject", Continues, ["invalid publish subject"];
     /// The account or the user may have no more subscriptions.
     MaximumSubscriptions = "maximum_subscriptions", Continues, ["maximum subscriptions exceeded"];
-    /// Neither of us has heard of the other for too long.
+    /// The server closed a stale connection.
     StaleConnection = "stale_connection", Reconnect, ["stale connection"];
     /// This client reads too slowly.
     SlowConsumer = "slow_consumer", Reconnect, ["slow consumer"];
@@ -162,7 +162,7 @@ pub struct Violation<'b> {
 pub enum Action {
     /// To publish to the subject.
     Publish,
-    /// To publish with the subject as the place for replies.
+    /// To publish with the subject as the reply subject.
     PublishReply,
     /// To subscribe.
     Subscribe,
@@ -270,7 +270,7 @@ impl<'b> Quoted<'b> {
         text.is_empty()
     }
 
-    /// The text's bytes, with what is escaped as it is meant; they end at an escape that is none.
+    /// The text's bytes, with escapes resolved; they end at an invalid escape.
     pub fn unquoted(self) -> impl Iterator<Item = u8> + 'b {
         let (mut rest, mut unit, mut at) = (self.0, None::<Utf8>, 0);
         core::iter::from_fn(move || {

@@ -1,6 +1,6 @@
 //! Characters as bytes, one at a time.
 
-/// One character in UTF-8, or one byte that is none.
+/// One character in UTF-8, or one byte that is not a character.
 #[derive(Clone, Copy)]
 pub(super) struct Utf8 {
     /// The bytes, at the end.

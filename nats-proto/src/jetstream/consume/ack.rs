@@ -1,4 +1,4 @@
-//! How a message is acknowledged.
+//! Acknowledgements of messages.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::jetstream::time::nanos;
 use crate::storage::Sink;
 use crate::storage::put_all;
 
-/// What to tell a consumer about a message: the body of a publish to the message's reply subject.
+/// An acknowledgement of a message: the body of a publish to the message's reply subject.
 ///
 /// With a reply subject of its own, an acknowledgement is confirmed by an empty message. That says
 /// that the consumer exists and has read it, not that it came in time or was understood: also a second
@@ -45,7 +45,7 @@ pub enum AckKind<'a> {
 }
 
 impl AckKind<'_> {
-    /// Whether nothing can be told about this delivery afterwards.
+    /// Whether this is final: no other acknowledgement of the delivery has an effect afterwards.
     #[must_use]
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::InProgress)

@@ -1,4 +1,4 @@
-//! What a consumer says about a message that it delivers.
+//! A consumer's metadata of a message that it delivers.
 
 use core::str;
 
@@ -42,7 +42,7 @@ impl<'a> DeliveryInfo<'a> {
     /// Reads the reply subject of a message; `None` if it is not that of a consumer's message.
     ///
     /// There are two forms: nine tokens, and since ADR-15 eleven or more, with the domain (`_` for
-    /// none) and the account's hash behind `$JS.ACK`.
+    /// none) and the account's hash after `$JS.ACK`.
     #[must_use]
     pub fn parse(reply: &'a [u8]) -> Option<Self> {
         let mut tokens = reply.strip_prefix(PREFIX)?.split(|byte| *byte == b'.');
@@ -72,7 +72,7 @@ impl<'a> DeliveryInfo<'a> {
     }
 
     /// Whether a reply subject begins like that of a consumer's message. A look at eight bytes, to
-    /// tell messages from statuses.
+    /// distinguish messages from statuses.
     #[must_use]
     pub fn is_reply(reply: &[u8]) -> bool {
         reply.starts_with(PREFIX)

@@ -27,7 +27,7 @@ const MARGIN: u32 = 250;
 /// For how long a pull that was given up is listened to, so that what comes is given back at once.
 const LINGER: Millis = Millis(500);
 /// The same where a message is delivered only so many times: a server with leaf nodes serves a pull
-/// that is younger though nobody listens.
+/// that is younger without a subscriber.
 const LINGER_LIMITED: Millis = Millis(2_000);
 /// How many pulls that were given up are listened to.
 const LINGERING: usize = 2;
@@ -390,7 +390,7 @@ impl Fetch {
         Millis(left.saturating_sub(MARGIN.min(left / 10)).max(1))
     }
 
-    /// Gives up the pull and its inbox, as messages of the next pull could not be told from its own.
+    /// Gives up the pull and its inbox, as messages of the next pull could not be distinguished from its own.
     fn abandon(&mut self, now: Instant) {
         let left = self.slot.left;
         self.slot.close();

@@ -1,4 +1,4 @@
-//! Where a consumer's messages and statuses come to.
+//! The inboxes for a consumer's messages and statuses.
 
 use crate::error::Full;
 use crate::inbox::RequestId;
@@ -14,7 +14,7 @@ use crate::subject::Subject;
 ///
 /// A [`PullConsumer`](crate::jetstream::PullConsumer) or [`Fetch`](crate::jetstream::Fetch) says which to subscribe to. Each
 /// pull has a reply subject of its own in its inbox, whose last token is the pull's number: so messages
-/// are told apart by their subscription, and statuses by their subject.
+/// are distinguished by their subscription, and statuses by their subject.
 ///
 /// ```
 /// use nats_proto::jetstream::{InboxId, PullId, PullInbox};
@@ -32,7 +32,7 @@ use crate::subject::Subject;
 /// ```
 #[derive(Clone, Debug)]
 pub struct PullInbox<T> {
-    /// The prefix and the unique token, with a dot behind each.
+    /// The prefix and the unique token, each followed by a dot.
     start: T,
 }
 

@@ -1,4 +1,4 @@
-//! What a server says about a consumer.
+//! A consumer's state, as a server reports it.
 
 use core::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct ConsumerInfo<'a> {
     pub is_paused: bool,
 }
 
-/// A place in a stream, as a consumer sees it.
+/// A position in a stream, as a consumer sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

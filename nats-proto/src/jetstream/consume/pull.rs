@@ -1,4 +1,4 @@
-//! What keeps messages coming from a consumer: a state machine of time and input.
+//! Keeps messages coming from a consumer: a state machine of time and input.
 
 mod ask;
 mod config;
@@ -36,7 +36,7 @@ const MAX_PAUSE: u32 = 30_000;
 ///
 /// It counts what was asked for, what came and what the application is done with, and asks for more in
 /// time. It never has more than [`PullConfig::new`]'s messages under way or with the application. The
-/// end of a pull may be told, told twice, told late, or not at all: then it is noticed by the absence of
+/// end of a pull may be announced, announced twice, late, or not at all: then it is noticed by the absence of
 /// heartbeats, and another pull is made.
 ///
 /// `SLOTS` is how many pulls are open at the most. With two, one can be made while the last messages of
@@ -115,7 +115,7 @@ pub struct PullConsumer<const SLOTS: usize> {
     too_small: u32,
     info: Info,
     wants_probe: bool,
-    told: Told,
+    notices: Notices,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ enum Phase {
     Running,
     Leaving(Leaving),
     Ended(PullEndReason),
-    /// The end was told.
+    /// The end was emitted.
     Over,
 }
 
@@ -144,27 +144,27 @@ enum Info {
     Forbidden,
 }
 
-/// What the application is to be told, and what it knows.
+/// Events for the application, each emitted once until its cause is over.
 #[derive(Clone, Copy, Debug, Default)]
-struct Told {
-    stalled: Tell,
-    too_large: Tell,
-    held_up: Tell,
-    batch: Tell,
-    bytes: Tell,
-    expires: Tell,
+struct Notices {
+    stalled: Notice,
+    too_large: Notice,
+    held_up: Notice,
+    batch: Notice,
+    bytes: Notice,
+    expires: Notice,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Tell {
+enum Notice {
     #[default]
     Nothing,
     Due,
     Done,
 }
 
-impl Tell {
-    /// Something happened that is told once.
+impl Notice {
+    /// Something happened that is emitted once.
     fn note(&mut self) {
         if *self == Self::Nothing {
             *self = Self::Due;
@@ -206,7 +206,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             too_small: 0,
             info: Info::Idle,
             wants_probe: false,
-            told: Told::default(),
+            notices: Notices::default(),
         })
     }
 
@@ -246,8 +246,8 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         }
         self.pauses.reset();
         self.too_small = 0;
-        self.told.too_large = Tell::Nothing;
-        self.told.held_up = Tell::Nothing;
+        self.notices.too_large = Notice::Nothing;
+        self.notices.held_up = Notice::Nothing;
         let is_wanted = match &mut self.phase {
             Phase::Running => true,
             Phase::Leaving(leaving) => leaving.handle_message(),
@@ -289,7 +289,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 self.hold = if self.is_absent { NO_HOLD } else { self.hold.min(now + ABSENCE) };
                 self.is_absent = false;
                 if reached_max_ack_pending {
-                    self.told.held_up.note();
+                    self.notices.held_up.note();
                 }
             }
             ConsumerState::NotFound => self.handle_absence(now),
@@ -388,7 +388,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         self.slots.iter().fold(0, |sum, slot| slot.left.saturating_add(sum))
     }
 
-    /// Whether nothing is asked for any more, and the end was told.
+    /// Whether nothing is asked for any more, and the end was emitted.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over
@@ -396,26 +396,26 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
 
     fn poll_event(&mut self) -> Option<PullEvent> {
         let Caps { messages, bytes, expires, .. } = self.caps;
-        let told = &mut self.told;
+        let notices = &mut self.notices;
         let table = [
-            (&mut told.stalled, PullEvent::Stalled),
-            (&mut told.too_large, PullEvent::MessageTooLarge),
-            (&mut told.held_up, PullEvent::MaxAckPending),
-            (&mut told.batch, PullEvent::Limited(PullLimit::Batch(messages))),
-            (&mut told.bytes, PullEvent::Limited(PullLimit::Bytes(bytes))),
-            (&mut told.expires, PullEvent::Limited(PullLimit::ExpiresMillis(expires.0))),
+            (&mut notices.stalled, PullEvent::Stalled),
+            (&mut notices.too_large, PullEvent::MessageTooLarge),
+            (&mut notices.held_up, PullEvent::MaxAckPending),
+            (&mut notices.batch, PullEvent::Limited(PullLimit::Batch(messages))),
+            (&mut notices.bytes, PullEvent::Limited(PullLimit::Bytes(bytes))),
+            (&mut notices.expires, PullEvent::Limited(PullLimit::ExpiresMillis(expires.0))),
         ];
-        table.into_iter().find_map(|(tell, event)| tell.take().then_some(event))
+        table.into_iter().find_map(|(notice, event)| notice.take().then_some(event))
     }
 
     /// A sign that the server has not forgotten us.
     const fn handle_sign(&mut self) {
-        self.told.stalled = Tell::Nothing;
+        self.notices.stalled = Notice::Nothing;
     }
 
     /// Nothing was heard of a pull for too long.
     fn handle_stall(&mut self, now: Instant) {
-        self.told.stalled.note();
+        self.notices.stalled.note();
         self.want_info();
         self.wants_probe = true;
         let pause = self.pauses.after_stall(self.caps.heartbeat);

@@ -74,7 +74,7 @@ impl<'a> PullRequest<'a> {
         Self { expires: after.into(), ..self }
     }
 
-    /// The server tells after so long without a message that it is alive. At most half of
+    /// The server sends a heartbeat after so long without a message. At most half of
     /// [`expires`](Self::expires), which has to be set.
     #[must_use]
     pub fn heartbeat(self, interval: Duration) -> Self {

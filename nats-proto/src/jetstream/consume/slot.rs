@@ -75,7 +75,7 @@ impl Slot {
         self.last_sign + Millis(self.heartbeat.0.saturating_mul(2).max(GRACE.0))
     }
 
-    /// When a pull is given up whose end was not told.
+    /// When a pull is given up whose end was not announced.
     pub(super) fn ends_at(&self) -> Instant {
         self.asked_at + self.expires + GRACE
     }

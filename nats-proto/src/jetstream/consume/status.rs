@@ -1,4 +1,4 @@
-//! What a server says about a pull instead of a message.
+//! The statuses that a server sends for a pull instead of a message.
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +29,7 @@ pub enum PullStatus<'a> {
     RequestTimeout,
     /// 408: older pulls want all that is there, for a pull that does not wait.
     RequestsPending,
-    /// 408: nobody listened to the reply subject any more.
+    /// 408: the reply subject had no subscriber any more.
     InterestExpired,
     /// 409: the next message does not fit into what is left of `max_bytes`.
     MessageTooLarge,
@@ -185,7 +185,7 @@ fn digits(text: &[u8]) -> &[u8] {
 
 /// What of a pull was not delivered, as the status that ends it says.
 ///
-/// Only a check: [`PullConsumer`](crate::jetstream::PullConsumer) counts by itself, since many ends are not told at
+/// Only a check: [`PullConsumer`](crate::jetstream::PullConsumer) counts by itself, since many ends are not announced at
 /// all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -214,7 +214,7 @@ impl Undelivered {
 pub struct Heartbeat {
     /// The number of the last delivery. More than has come means that something was lost.
     pub consumer_sequence: u64,
-    /// The sequence number of the last message delivered, or passed over.
+    /// The sequence number of the last message delivered, or skipped.
     pub stream_sequence: u64,
 }
 

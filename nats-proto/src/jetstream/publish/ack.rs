@@ -67,7 +67,7 @@ impl<'a> PublishResponse<'a> {
     ///
     /// # Errors
     ///
-    /// [`ResponseError`] if it is neither an acknowledgement nor an error: somebody else has
+    /// [`ResponseError`] if it is neither an acknowledgement nor an error: another subscriber has
     /// answered, and what became of the message is not known.
     pub fn read<T: Buffer, N: Buffer>(
         payload: &'a [u8],

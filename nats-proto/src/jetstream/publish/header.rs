@@ -30,7 +30,7 @@ pub const EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT: &str =
 pub const EXPECTED_LAST_MESSAGE_ID: &str = "Nats-Expected-Last-Msg-Id";
 /// How long the message is kept.
 pub const TTL: &str = "Nats-TTL";
-/// Whether the message takes the place of those before it.
+/// Whether the message replaces those before it.
 pub const ROLLUP: &str = "Nats-Rollup";
 /// The id of the client that a consumer's messages go to, in a message.
 pub const PIN_ID: &str = "Nats-Pin-Id";
@@ -79,7 +79,7 @@ pub enum Ttl {
     After(Duration),
 }
 
-/// What a message takes the place of. The stream has to allow it (`allow_rollup_hdrs`).
+/// The messages that a message replaces. The stream has to allow it (`allow_rollup_hdrs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -265,7 +265,7 @@ impl Ttl {
         let number = Decimal::new(number);
         let bytes = number.as_bytes().iter().chain(unit.as_bytes());
         let len = number.as_bytes().len() + unit.len();
-        text.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+        text.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
         Ok(text.get(..len).unwrap_or_default())
     }
 }

@@ -37,7 +37,7 @@ use crate::time::Instant;
 /// A message has exactly one outcome, no later than its deadline, and it is true: `Stored` is in the
 /// stream, `NotStored` and `NotSent` are not and will not be, and everything else is `MayBeStored`. A
 /// message with an id is sent again after a lost connection, without an answer and after a reply that is
-/// none; one without an id only if it is certain that nobody has it. So at most one copy is stored of
+/// none; one without an id only if it is certain that no stream has it. So at most one copy is stored of
 /// either.
 ///
 /// `T` is the caller's value for each message: the message to send again, and the task to notify. `L`
@@ -83,8 +83,8 @@ use crate::time::Instant;
 ///
 /// Unless they are [independent](WindowConfig::independent), messages are sent in order, and are in the
 /// stream in order as long as nothing fails. A lost connection keeps the order of those with ids: all that
-/// were not acknowledged are sent again, in order. What breaks it are refusals of single messages (nobody
-/// listens, too busy) and acknowledgements that get lost: those behind may have been stored. What keeps it
+/// were not acknowledged are sent again, in order. What breaks it are refusals of single messages (no
+/// responders, too busy) and acknowledgements that get lost: those after may have been stored. What keeps it
 /// in any case is a window of one message; or, for the only publisher of a stream, the chain: each message
 /// expects that the last one is its [predecessor](Transmit::predecessor), and a stream's refusal goes to
 /// [`handle_chain_conflict`](Self::handle_chain_conflict).
@@ -99,12 +99,12 @@ pub struct PublishWindow<T, L> {
     last_stored: Option<u64>,
     /// How many are sent and not answered.
     sent: u32,
-    /// No message in front of this one waits to be sent.
+    /// No message before this one waits to be sent.
     cursor: u32,
     /// Nothing is due earlier than this.
     earliest: Instant,
     pace: Pace,
-    /// How many bits of a token say which place it is.
+    /// How many bits of a request id are the index of the slot.
     index_bits: u8,
     _data: core::marker::PhantomData<T>,
 }
@@ -116,9 +116,9 @@ pub type FixedPublishWindow<T, const N: usize> = PublishWindow<T, FixedTable<Win
 #[cfg(feature = "alloc")]
 pub type GrowablePublishWindow<T> = PublishWindow<T, alloc::vec::Vec<WindowSlot<T>>>;
 
-/// How many bits a place has, out of so many.
-fn index_bits(places: u32) -> u8 {
-    u8::try_from(u32::BITS - places.saturating_sub(1).leading_zeros()).unwrap_or_default()
+/// How many bits the index of one of so many slots has.
+fn index_bits(slots: u32) -> u8 {
+    u8::try_from(u32::BITS - slots.saturating_sub(1).leading_zeros()).unwrap_or_default()
 }
 
 /// Later than any time that matters.
@@ -133,7 +133,7 @@ pub struct PublishHandle {
 }
 
 impl PublishHandle {
-    /// Its place among all messages of the window, from 1.
+    /// Its number among all messages of the window, from 1.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.number
@@ -157,9 +157,9 @@ pub struct NotAccepted<T> {
 pub struct Transmit<'w, T> {
     /// What its reply subject is made of. It differs from attempt to attempt.
     pub request_id: RequestId,
-    /// Its place among all messages of the window, from 1.
+    /// Its number among all messages of the window, from 1.
     pub number: u64,
-    /// For a chain: the number of the message in front of it, the last one that is under way or stored.
+    /// For a chain: the number of the message before it, the last one that is under way or stored.
     /// Its id belongs into
     /// [`PublishHeaders::expected_last_message_id`](crate::jetstream::PublishHeaders::expected_last_message_id).
     pub predecessor: Option<u64>,
@@ -297,7 +297,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         }
     }
 
-    /// Gives a message up: it is not sent any more, and its outcome is not told. `None` if it is settled
+    /// Gives a message up: it is not sent any more, and its outcome is not reported. `None` if it is settled
     /// already.
     pub fn cancel(&mut self, handle: PublishHandle) -> Option<T> {
         self.get_mut(handle)?;

@@ -1,4 +1,4 @@
-//! The servers: which of them to connect to next, and when.
+//! The server pool: the next server to connect to, and the time.
 //!
 //! The first one in the list is the one that is connected to, or tried, or to be tried next.
 
@@ -19,8 +19,8 @@ use crate::url::Scheme;
 use crate::url::ServerUrl;
 use crate::wire::ErrorKind;
 
-/// How many servers are kept that others told of. nats-server tells of every address of every server
-/// in its cluster.
+/// How many discovered servers are kept. nats-server announces every address of every server in its
+/// cluster.
 pub(in crate::session) const MAX_DISCOVERED: usize = 256;
 /// The longest name that such a server may have: there are no longer ones in DNS.
 const MAX_HOST: usize = 255;
@@ -31,7 +31,7 @@ pub(in crate::session) struct Pool<S: Store> {
     name: S::Text,
     /// How often servers were added or removed.
     changes: u32,
-    /// How many servers that others told of there was no room for.
+    /// How many discovered servers there was no room for.
     left_out: u32,
     /// How many servers the application has added.
     added: u16,
@@ -187,8 +187,8 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    /// Has the server that was lost last wait for as long as `delay` says, which is told how often
-    /// that has happened in a row.
+    /// Has the server that was lost last wait for as long as `delay` says, which gets how often that has
+    /// happened in a row.
     pub(in crate::session) fn delay_last(
         &mut self,
         delay: impl FnOnce(u32) -> Millis,
@@ -209,7 +209,7 @@ impl<S: Store> Pool<S> {
         first.map_or(at, |first| at.max(first.not_before.min(now + MIN_DELAY)))
     }
 
-    /// Puts the server that can be tried soonest first, and says when; `None` if there is none.
+    /// Puts the server that can be tried soonest first, and returns when; `None` without one.
     pub(in crate::session) fn choose(&mut self, now: Instant) -> Option<Instant> {
         let mut soonest = None;
         for (index, server) in self.servers.as_ref().iter().enumerate() {
@@ -238,7 +238,7 @@ impl<S: Store> Pool<S> {
         true
     }
 
-    /// Moves a server to another place, past all those in between: smaller than a rotation.
+    /// Moves a server to another position, past all those in between: smaller than a rotation.
     fn shift(&mut self, mut from: usize, to: usize) {
         while Self::HAS_CHOICE && from != to {
             let next = if from < to { from + 1 } else { from - 1 };
@@ -249,9 +249,9 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    // What servers tell --------------------------------------------------------------------------
+    // Discovered servers -------------------------------------------------------------------------
 
-    /// The INFO that is being read tells of a server: `host:port`.
+    /// The INFO that is being read lists a server: `host:port`.
     pub(in crate::session) fn list(&mut self, address: &str) {
         if !Self::HAS_CHOICE {
             return;
@@ -292,9 +292,9 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    /// INFO has ended. Discovered servers that it does not tell of are gone; new ones come at a
-    /// random place. Only where the server has let us in: servers that do not, and tell of
-    /// different others, would make us forget how often each of them has failed.
+    /// INFO has ended. Discovered servers that it does not list are gone; new ones come at a
+    /// random position. Only of a server that has accepted the login: servers that refuse it, and list
+    /// different others, would reset how often each of them has failed.
     pub(in crate::session) fn end_list(&mut self, shuffle: Option<&mut Rng>) {
         if !Self::HAS_CHOICE || !self.servers.as_ref().iter().any(|server| server.is_listed) {
             return;
@@ -313,7 +313,7 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    /// Makes room for a server in place of one that INFO did not tell of so far.
+    /// Makes room for a server in place of one that INFO did not list so far.
     fn remove_unlisted(&mut self) -> bool {
         self.remove_last(|server| !server.is_listed && (server.is_discovered || server.is_given_up))
     }
@@ -335,7 +335,7 @@ impl<S: Store> Pool<S> {
         }
     }
 
-    // What is true -------------------------------------------------------------------------------
+    // Getters ------------------------------------------------------------------------------------
 
     pub(in crate::session) fn current(&self) -> Option<ServerUrl<'_>> {
         let first = self.servers.as_ref().first();
@@ -357,7 +357,7 @@ impl<S: Store> Pool<S> {
     }
 
     /// Whom the first server's certificate has to be made out to. Where all that is known is the
-    /// address that another server told of, that is the name under which that one was known.
+    /// address that another server announced, that is the name under which that one was known.
     pub(in crate::session) fn tls_name(&self) -> &str {
         let Some(server) = self.current() else {
             return "";
@@ -412,10 +412,10 @@ impl<S: Store> Pool<S> {
     fn push(&mut self, url: &ServerUrl<'_>, is_discovered: bool) -> Result<(), AddServerError> {
         let mut address = S::Text::default();
         url.encode(&mut address).map_err(|_| AddServerError::AddressTooLong)?;
-        // Servers that tell of each other by turns, and let nobody in, are not to be tried by turns
-        // without a pause: one that was told of waits as long as the one that told.
-        let teller = self.servers.as_ref().first().filter(|_| is_discovered);
-        let not_before = teller.map(|teller| teller.not_before).unwrap_or_default();
+        // Servers that announce each other, and accept no login, are not to be tried in a circle
+        // without a pause: a discovered server waits as long as the one that announced it.
+        let announcer = self.servers.as_ref().first().filter(|_| is_discovered);
+        let not_before = announcer.map(|announcer| announcer.not_before).unwrap_or_default();
         let server = Server {
             address,
             hash: hash(url),

@@ -23,7 +23,7 @@ pub struct Server<T> {
     pub(super) is_discovered: bool,
     /// Which of those that the application has added it is; [`NO_NUMBER`] for a discovered one.
     pub(super) number: u16,
-    /// Whether the INFO that is being read tells of it.
+    /// Whether the INFO that is being read lists it.
     pub(super) is_listed: bool,
     /// Whether it was lost last, and the application may say when to try it again.
     pub(super) is_left: bool,
@@ -32,7 +32,7 @@ pub struct Server<T> {
     /// Whether the application does not want it any more. It goes with its connection.
     pub(super) is_unwanted: bool,
     /// Whether it is tried no more. It is remembered until there is a connection to another one, so
-    /// that those who tell of it do not bring it back.
+    /// that the servers that list it do not bring it back.
     pub(super) is_given_up: bool,
 }
 
@@ -49,7 +49,7 @@ pub struct PoolServer<'s> {
     /// How many attempts in a row to connect to it have failed, or led to a connection that was lost
     /// within [`STABLE_AFTER`](crate::session::STABLE_AFTER).
     pub failures: u32,
-    /// Whether another server told of it.
+    /// Whether another server announced it.
     pub is_discovered: bool,
 }
 

@@ -1,4 +1,4 @@
-//! One subscription: what it is, what is known of it, and its lines.
+//! One subscription: its state, and its lines.
 
 use core::num::NonZeroU64;
 
@@ -30,27 +30,27 @@ pub struct Subscription<R, T> {
     /// Whether the server does not yet know `max`.
     pub(super) is_max_due: bool,
     pub(super) ending: Option<Ending>,
-    /// The PING behind its UNSUB, if it is draining.
+    /// The PING after its UNSUB, if it is draining.
     pub(super) until: u32,
-    /// The PING behind its SUB: at that PONG it is known what became of it.
+    /// The PING after its SUB: at that PONG it is known whether the server took it.
     pub(super) confirmed_by: u32,
-    /// Whether that PING is behind no other's.
+    /// Whether that PING is of this SUB alone.
     pub(super) has_ping: bool,
-    /// The chain of work it is in, and its neighbours there.
-    pub(super) chain: Option<ChainName>,
+    /// The list it is in, and its neighbours there.
+    pub(super) list: Option<ListKind>,
     pub(super) links: Links,
     /// Whether the server is known to have read SUB.
     pub(super) is_confirmed: bool,
-    /// Whether SUB was written on this connection, and the neighbours in the chain of those.
+    /// Whether SUB was written on this connection, and the neighbours in the list of those.
     pub(super) is_written: bool,
     pub(super) written: Links,
 }
 
-/// Who is before and behind a subscription in a chain.
+/// The neighbours of a subscription in a list.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Links {
-    pub(super) before: SlotIndex,
-    pub(super) behind: SlotIndex,
+    pub(super) prev: SlotIndex,
+    pub(super) next: SlotIndex,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(super) enum Ending {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ChainName {
+pub(super) enum ListKind {
     Due,
     Draining,
     Over,
@@ -92,22 +92,22 @@ impl<R, T: Buffer> Subscription<R, T> {
         Ok(())
     }
 
-    /// Notes whether it is in a chain.
-    pub(super) const fn note_chain(&mut self, name: ChainName, is_in: bool) {
-        match name {
-            ChainName::Written => self.is_written = is_in,
-            _ => self.chain = if is_in { Some(name) } else { None },
+    /// Notes whether it is in a list.
+    pub(super) const fn note_list(&mut self, kind: ListKind, is_in: bool) {
+        match kind {
+            ListKind::Written => self.is_written = is_in,
+            _ => self.list = if is_in { Some(kind) } else { None },
         }
     }
 
-    pub(super) const fn links_mut(&mut self, name: ChainName) -> &mut Links {
-        match name {
-            ChainName::Written => &mut self.written,
+    pub(super) const fn links_mut(&mut self, kind: ListKind) -> &mut Links {
+        match kind {
+            ListKind::Written => &mut self.written,
             _ => &mut self.links,
         }
     }
 
-    /// Whether it has the names of which a violation tells.
+    /// Whether a violation names its filter and queue group.
     pub(super) fn is_of(&self, violation: &Violation<'_>) -> bool {
         let text = self.text.as_ref();
         // Neither has blanks.

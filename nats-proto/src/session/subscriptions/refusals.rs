@@ -1,14 +1,13 @@
 //! Subscriptions that a server refuses.
 //!
-//! A server reads SUBs in their order, and refuses them in that order, in between its PONGs. Where it
-//! says which one it means, that one is found in constant time: one with a number at once, one with
-//! a name as the first of those that are not confirmed. Where it does not say, it means one between
-//! two PINGs. If there is one only, that is it. If there are several, it is known at the PONG at the
-//! latest whether all of them are meant; and from then on a PING follows every SUB, so that it is
-//! always known.
+//! A server reads SUBs in their order, and refuses them in that order, between its PONGs. A refusal with
+//! a sid names its subscription; one with a filter means the first unconfirmed subscription with that
+//! filter. Both are found in constant time. Any other refusal means a subscription between two PINGs. If
+//! there is only one, that is it. If there are several, the PONG shows whether all of them were refused;
+//! from then on a PING follows every SUB, so that the subscription is always known.
 
 use super::Subscriptions;
-use super::entry::ChainName;
+use super::entry::ListKind;
 use crate::message::Sid;
 use crate::session::EndReason;
 use crate::session::pings::Pings;
@@ -20,9 +19,9 @@ use crate::wire::Violation;
 /// What is not known about refusals.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Doubts {
-    /// How many refusals there were since the last PONG of which it is not known whom they mean.
+    /// How many refusals since the last PONG did not say which subscription they mean.
     count: u32,
-    /// The PING behind the last SUB whose subscription was forgotten before it was confirmed: that
+    /// The PING after the last SUB whose subscription was forgotten before it was confirmed: that
     /// may be the one that is meant.
     forgotten: Option<u32>,
     /// Whether a PING follows every SUB.
@@ -31,7 +30,7 @@ pub(super) struct Doubts {
 
 impl Doubts {
     /// What is to be known of the next connection begins anew. That servers refuse does not.
-    pub(super) const fn forget_link(&mut self) {
+    pub(super) const fn forget_connection(&mut self) {
         self.count = 0;
         self.forgotten = None;
     }
@@ -44,7 +43,7 @@ impl Doubts {
 impl<S: Store> Subscriptions<S> {
     /// SUB was written.
     pub(super) fn note_written(&mut self, key: u64) {
-        self.chain(ChainName::Written, key);
+        self.push_back(ListKind::Written, key);
         if self.unconfirmed.is_none() {
             self.unconfirmed = SlotIndex::of(key);
         }
@@ -52,18 +51,18 @@ impl<S: Store> Subscriptions<S> {
 
     /// A subscription is about to leave the table.
     pub(super) fn forget_written(&mut self, key: u64) {
-        let place = SlotIndex::of(key);
+        let index = SlotIndex::of(key);
         let Some(subscription) = self.table.get_mut(key).filter(|one| one.is_written) else {
             return;
         };
-        let (number, behind) = (subscription.confirmed_by, subscription.written.behind);
+        let (number, next) = (subscription.confirmed_by, subscription.written.next);
         if !subscription.is_confirmed {
             self.doubts.forgotten = Some(number);
         }
-        if self.unconfirmed == place {
-            self.unconfirmed = behind;
+        if self.unconfirmed == index {
+            self.unconfirmed = next;
         }
-        self.unchain(ChainName::Written, key);
+        self.unlink(ListKind::Written, key);
     }
 
     /// The server refused a subscription for want of a permission.
@@ -83,25 +82,25 @@ impl<S: Store> Subscriptions<S> {
     /// The first one of that name of which it is not known that the server took it. Otherwise one
     /// that it took, and does not permit any more.
     fn find_refused(&mut self, violation: &Violation<'_>) -> Option<u64> {
-        let mut place = self.unconfirmed;
-        while let Some((key, subscription)) = self.table.at_mut(place) {
+        let mut index = self.unconfirmed;
+        while let Some((key, subscription)) = self.table.at_mut(index) {
             if subscription.is_of(violation) {
-                // Those in front were read before, and not refused like this.
-                self.settle(|_, at| at == place);
+                // Those before it were read before, and not refused like this.
+                self.settle(|_, at| at == index);
                 self.confirm_first();
                 return Some(key);
             }
-            place = subscription.written.behind;
+            index = subscription.written.next;
         }
         if self.doubts.forgotten.is_some() {
             return None;
         }
-        place = self.written.first;
-        while let Some((key, subscription)) = self.table.at_mut(place) {
+        index = self.written.first;
+        while let Some((key, subscription)) = self.table.at_mut(index) {
             if subscription.is_sent && subscription.is_of(violation) {
                 return Some(key);
             }
-            place = subscription.written.behind;
+            index = subscription.written.next;
         }
         None
     }
@@ -139,10 +138,10 @@ impl<S: Store> Subscriptions<S> {
 
     /// Those that are not confirmed, and will be by the PONG of that PING.
     fn between_pings(&self, awaited: u32) -> impl Iterator<Item = u64> {
-        let mut place = self.unconfirmed;
+        let mut index = self.unconfirmed;
         core::iter::from_fn(move || {
-            let (key, subscription) = self.table.at(place)?;
-            place = subscription.written.behind;
+            let (key, subscription) = self.table.at(index)?;
+            index = subscription.written.next;
             (subscription.confirmed_by == awaited).then_some(key)
         })
     }
@@ -155,14 +154,14 @@ impl<S: Store> Subscriptions<S> {
         }
     }
 
-    /// The server has read the SUBs in front of the first one that is `behind`. If as many were
+    /// The server has read the SUBs before the first one for which `is_after` is true. If as many were
     /// refused as there are, all of them were.
-    fn settle(&mut self, is_behind: impl Fn(u32, SlotIndex) -> bool) {
+    fn settle(&mut self, is_after: impl Fn(u32, SlotIndex) -> bool) {
         let doubts = core::mem::take(&mut self.doubts.count);
         let from = self.unconfirmed;
         let mut count = 0;
         while let Some((_, subscription)) = self.table.at(self.unconfirmed)
-            && !is_behind(subscription.confirmed_by, self.unconfirmed)
+            && !is_after(subscription.confirmed_by, self.unconfirmed)
         {
             self.confirm_first();
             count += 1;
@@ -170,11 +169,11 @@ impl<S: Store> Subscriptions<S> {
         if count == 0 || count > doubts || self.doubts.forgotten.is_some() {
             return;
         }
-        let mut place = from;
-        while place != self.unconfirmed
-            && let Some((key, subscription)) = self.table.at_mut(place)
+        let mut index = from;
+        while index != self.unconfirmed
+            && let Some((key, subscription)) = self.table.at_mut(index)
         {
-            place = subscription.written.behind;
+            index = subscription.written.next;
             self.end_refused(key, EndReason::Refused);
         }
     }
@@ -193,7 +192,7 @@ impl<S: Store> Subscriptions<S> {
     fn confirm_first(&mut self) {
         if let Some((_, subscription)) = self.table.at_mut(self.unconfirmed) {
             subscription.is_confirmed = true;
-            self.unconfirmed = subscription.written.behind;
+            self.unconfirmed = subscription.written.next;
         }
     }
 }

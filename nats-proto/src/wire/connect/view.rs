@@ -1,4 +1,4 @@
-//! CONNECT as a server sees it.
+//! CONNECT as a server reads it.
 
 use crate::ascii::parse_decimal;
 use crate::storage::ArrayBuf;

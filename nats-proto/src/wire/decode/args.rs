@@ -100,7 +100,7 @@ pub(super) fn subscribe(rest: &[u8]) -> Result<SubscribeArgs<'_>, DecodeError> {
     Ok(SubscribeArgs { subject, queue, sid: Sid(sid) })
 }
 
-/// `UNSUB <sid> [max]`; a maximum of zero is none, as for the server.
+/// `UNSUB <sid> [max]`; a maximum of zero means no maximum, as for the server.
 pub(super) fn unsubscribe(rest: &[u8]) -> Result<Unsubscribe, DecodeError> {
     let ((sid, max, ()), _) = finish((number, opt(number), end).parse_complete(rest))?;
     Ok(Unsubscribe { sid: Sid(sid), max: max.and_then(NonZeroU64::new) })
@@ -126,7 +126,7 @@ fn size(input: &[u8]) -> Parsed<'_, u32> {
     }
 }
 
-/// A decimal number behind blanks.
+/// A decimal number after blanks.
 #[inline]
 fn number(input: &[u8]) -> Parsed<'_, u64> {
     let digits = take_while1(|byte| byte.is_ascii_digit());
@@ -140,7 +140,7 @@ fn number(input: &[u8]) -> Parsed<'_, u64> {
     }
 }
 
-/// Any argument behind blanks.
+/// Any argument after blanks.
 #[inline]
 fn argument(input: &[u8]) -> Parsed<'_, &[u8]> {
     preceded(take_while1(is_blank), take_while1(|byte| !is_blank(byte))).parse_complete(input)
@@ -194,7 +194,7 @@ impl ParseError<&[u8]> for Fault {
         other
     }
 
-    /// Of two ways in which a line is wrong, a number that is too large tells more.
+    /// Of two errors, a number that is too large is the more specific one.
     fn or(self, other: Self) -> Self {
         if self.0 == DecodeError::Overflow { self } else { other }
     }

@@ -1,8 +1,8 @@
-//! The first line of a message as every server and client in the field writes it.
+//! The fast path for the first line of a message, in the form that all servers and clients write.
 //!
 //! One pass, no search for the line's end first, no combinators: a third of the time of the general
-//! way through memchr and `args::message`, which is taken whenever this one sees anything unusual,
-//! and which a property test holds it to.
+//! parser with memchr and `args::message`. Anything else falls back to that one; a property test
+//! compares the two.
 
 use core::slice::Iter;
 
@@ -11,7 +11,7 @@ use crate::message::Layout;
 use crate::message::Sid;
 use crate::message::Span;
 
-/// Longer numbers are left to the general way, which knows what overflows.
+/// Longer numbers are left to the general parser, which detects an overflow.
 const SIZE_DIGITS: usize = 9;
 const SID_DIGITS: usize = 19;
 /// How many bytes are looked at together.
@@ -48,7 +48,7 @@ impl Reader<'_> {
         self.len - self.rest.len()
     }
 
-    /// A word and the one blank behind it.
+    /// A word and the one blank after it.
     #[inline]
     fn word(&mut self) -> Option<Span> {
         let start = u16::try_from(self.at()).ok()?;
@@ -92,7 +92,7 @@ impl Reader<'_> {
         u32::try_from(self.number(SIZE_DIGITS, end)?).ok()
     }
 
-    /// A number of up to `digits` digits, and `end` behind it.
+    /// A number of up to `digits` digits, and `end` after it.
     #[inline]
     fn number(&mut self, digits: usize, end: u8) -> Option<u64> {
         let before = self.rest.len();

@@ -2,7 +2,7 @@
 
 use crate::setters::setters;
 
-/// How long things may be. Nothing a peer sends makes a decoder hold more.
+/// Bounds of lengths. Nothing a peer sends makes a decoder hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -11,7 +11,7 @@ pub struct Limits {
     /// exempt. Default 4096, nats-server's `max_control_line`; at most 65,000.
     pub line: usize,
     /// The longest frame in bytes that the caller can hold, line ends included. A longer message
-    /// is passed over and reported. Default 64 MiB and a line: nats-server advises against more.
+    /// is skipped and reported. Default 64 MiB and a line: nats-server advises against more.
     pub frame: usize,
     /// The longest INFO in bytes. Default 1 MiB, thousands of servers.
     pub info: usize,

@@ -2,7 +2,7 @@
 //!
 //! A publisher may choose a subject as long as the server's control line. A device with a small
 //! buffer must get over it: from the line only the numbers are kept, so that the message can be
-//! passed over. This is the streaming twin of `args::message`.
+//! skipped. This is the streaming counterpart of `args::message`.
 
 use super::args::MessageKind;
 use super::args::is_blank;
@@ -67,7 +67,7 @@ impl LongLine {
                     Ok(Progress::End { oversized: self.end()?, len: at + 1 })
                 };
             }
-            // A CR belongs to the line unless the line ends behind it.
+            // A CR belongs to the line unless the line ends after it.
             if self.ends_in_cr {
                 self.argument_byte(b'\r');
             }

@@ -61,7 +61,7 @@ pub(super) trait Parse: Operations {
     /// Parses a control line without its end.
     fn parse(line: &[u8]) -> Result<Line<Self::Op<'_>>, DecodeError>;
 
-    /// Which message operation the line starts with, in capitals and with one blank behind it,
+    /// Which message operation the line starts with, in capitals and followed by one blank,
     /// and how long that is.
     fn canonical_kind(line: &[u8]) -> Option<(MessageKind, usize)>;
 

@@ -1,4 +1,4 @@
-//! How a fetch ends.
+//! The end of a fetch.
 
 use crate::jetstream::consume::pull::PullLimit;
 use crate::jetstream::consume::status::PullStatus;
@@ -14,7 +14,7 @@ pub enum FetchEndReason {
     NoMoreMessages,
     /// The server did not say a word in time. So do old servers where there is no such consumer, and all
     /// of them for a fetch that does not wait, where the consumer waits for acknowledgements:
-    /// CONSUMER.INFO tells.
+    /// CONSUMER.INFO says which.
     TimedOut,
     /// The connection was lost, or there was none.
     Disconnected,
@@ -36,7 +36,7 @@ pub enum FetchEndReason {
     Unsupported,
     /// Another client is pinned.
     NotPinned,
-    /// There is no such consumer, or it has no leader at present: CONSUMER.INFO tells.
+    /// There is no such consumer, or it has no leader at present: CONSUMER.INFO says which.
     NoResponders,
     /// The server said something that is not known here.
     Other,

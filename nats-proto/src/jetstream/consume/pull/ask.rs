@@ -1,4 +1,4 @@
-//! When to ask, and for how much.
+//! The next pull: its time and its size.
 
 use super::ABSENCE;
 use super::INFO_TIMEOUT;

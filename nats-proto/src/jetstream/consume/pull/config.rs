@@ -1,4 +1,4 @@
-//! How much a consumer asks for.
+//! The configuration of a pull consumer.
 
 use core::fmt;
 use core::time::Duration;
@@ -88,7 +88,7 @@ impl PullConfig {
 
     /// How often the server says that it is alive where there are no messages; after twice as long, and
     /// at least a second, a pull is given up. At most half of [`expires`](Self::expires). Default 5 s, instead of the 15 s
-    /// of ADR-37, so that the end of a consumer that nobody tells of is noticed after 10 s.
+    /// of ADR-37, so that the end of a consumer is noticed after 10 s even if the server does not announce it.
     #[must_use]
     pub fn heartbeat(self, interval: Duration) -> Self {
         Self { heartbeat: interval.into(), ..self }
@@ -104,7 +104,7 @@ impl PullConfig {
     /// The consumer delivers a message as often as it takes (`max_deliver` is -1), so that stopping
     /// need not wait for it.
     ///
-    /// Where a server has leaf nodes, it serves a pull of the last two seconds though nobody listens to
+    /// Where a server has leaf nodes, it serves a pull of the last two seconds without a subscriber to
     /// its replies any more. That uses up deliveries, so a pull that young is not left alone unless this
     /// is set.
     #[must_use]

@@ -1,4 +1,4 @@
-//! How to stop without leaving messages behind that nobody gets for a while.
+//! Stopping without messages that stay with a pull which is not read any more.
 
 use super::Phase;
 use super::PullConsumer;
@@ -11,7 +11,7 @@ use crate::time::Millis;
 const PATIENCE: Millis = Millis(500);
 /// How many round trips with messages to wait for.
 const MAX_ROUNDS: u8 = 4;
-/// For how long a server with leaf nodes serves a pull though nobody listens to its replies.
+/// For how long a server with leaf nodes serves a pull whose replies have no subscriber.
 const YOUNG: Millis = Millis(2_000);
 
 /// On the way to unsubscribing.

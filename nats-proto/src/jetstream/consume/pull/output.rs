@@ -1,4 +1,4 @@
-//! What the machines for pulls ask for and tell.
+//! The outputs and events of the state machines for pulls.
 
 use crate::jetstream::consume::inbox::InboxId;
 use crate::jetstream::consume::inbox::PullId;
@@ -27,9 +27,9 @@ pub enum PullOutput {
     /// Ask for the consumer's state (CONSUMER.INFO), and pass the answer to
     /// [`handle_info`](super::PullConsumer::handle_info). No answer is fine.
     RequestInfo,
-    /// Tell the application.
+    /// Pass the event to the application.
     Event(PullEvent),
-    /// Nothing will be asked for any more. What was delivered is still good. Told once, as the last.
+    /// Nothing will be asked for any more. What was delivered is still good. Emitted once, as the last output.
     End(PullEndReason),
 }
 
@@ -94,16 +94,16 @@ pub enum Handling {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PullEvent {
-    /// Nothing came for twice the heartbeat, so another pull was made. Told once, until something
+    /// Nothing came for twice the heartbeat, so another pull was made. Emitted once, until something
     /// comes.
     Stalled,
-    /// The next message is larger than all the bytes that may wait. It is asked for every 4 s. Told
+    /// The next message is larger than all the bytes that may wait. It is asked for every 4 s. Emitted
     /// once, until something comes.
     MessageTooLarge,
-    /// The consumer allows less than was asked for, and from now on no more is. Told once for each kind
+    /// The consumer allows less than was asked for, and from now on no more is. Emitted once for each kind
     /// and value.
     Limited(PullLimit),
-    /// The consumer delivers nothing until messages are acknowledged (`max_ack_pending`). Told once,
+    /// The consumer delivers nothing until messages are acknowledged (`max_ack_pending`). Emitted once,
     /// until something comes.
     MaxAckPending,
 }

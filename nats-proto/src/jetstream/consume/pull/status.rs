@@ -1,10 +1,10 @@
-//! What follows from what a server says about a pull.
+//! Effects of the statuses that a server sends for a pull.
 
 use super::MAX_PAUSE;
+use super::Notice;
 use super::Phase;
 use super::PullConsumer;
 use super::PullEndReason;
-use super::Tell;
 use crate::jetstream::consume::inbox::InboxId;
 use crate::jetstream::consume::slot::Slot;
 use crate::jetstream::consume::status::PullStatus;
@@ -103,7 +103,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 let is_news = 0 < most && most < asked.left;
                 if is_news {
                     self.caps.messages = most;
-                    self.told.batch = Tell::Due;
+                    self.notices.batch = Notice::Due;
                 }
                 self.handle_limit(is_news, now);
             }
@@ -112,7 +112,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 if is_news {
                     self.caps.bytes = most;
                     self.too_small = 0;
-                    self.told.bytes = Tell::Due;
+                    self.notices.bytes = Notice::Due;
                 }
                 self.handle_limit(is_news, now);
             }
@@ -121,7 +121,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 if is_news {
                     self.caps.expires = Millis(most);
                     self.caps.heartbeat = Millis(self.caps.heartbeat.0.min(most / 2));
-                    self.told.expires = Tell::Due;
+                    self.notices.expires = Notice::Due;
                 }
                 self.handle_limit(is_news, now);
             }
@@ -130,13 +130,13 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 let pause = self.pauses.after_refusal(500, most);
                 self.hold = now + self.pauses.jitter.spread(pause);
             }
-            // Without an id, nobody is refused because of it.
+            // Without an id, no pull is refused because of it.
             PullStatus::PinIdMismatch if asked.is_pinned => self.is_pinned = false,
             PullStatus::ConsumerDeleted => self.handle_absence(now),
             PullStatus::PushBased => self.end(PullEndReason::PushBased),
             PullStatus::BadRequest(_) => self.end(PullEndReason::BadRequest),
             PullStatus::RequiredApiLevel => self.end(PullEndReason::Unsupported),
-            // No leader at present, or no such consumer; or what nobody knows, which may be anything.
+            // No leader at present, or no such consumer; or a status that is not known, which may mean anything.
             _ => {
                 let pause = self.pauses.after_refusal(250, 1_000);
                 self.hold = now + pause;
@@ -166,7 +166,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             // It may fit when there is more room.
             self.too_small = asked.asked_bytes;
         } else {
-            self.told.too_large.note();
+            self.notices.too_large.note();
             self.hold = now + TOO_LARGE_PAUSE;
         }
     }

@@ -1,4 +1,4 @@
-//! How messages are published, and sent again.
+//! The configuration of a window, and of a message in it.
 
 use core::time::Duration;
 
@@ -65,7 +65,7 @@ impl WindowConfig {
     }
 
     /// The messages have nothing to do with each other: each has its own pauses, and one that waits does
-    /// not hold up those behind it.
+    /// not hold up those after it.
     ///
     /// By default, all are for one stream: they are sent in order, and when the stream has no leader or
     /// its server is too busy, all wait.
@@ -92,7 +92,7 @@ impl Default for WindowConfig {
     }
 }
 
-/// A message to publish. `T` is the caller's: what is to be sent, and whom to tell.
+/// A message to publish. `T` is the caller's: the message to send, and the task to notify.
 #[derive(Clone, Copy, Debug)]
 pub struct WindowMessage<T> {
     pub(super) data: T,
@@ -103,7 +103,7 @@ pub struct WindowMessage<T> {
 }
 
 impl<T> WindowMessage<T> {
-    /// A message of so many bytes, whose outcome is told at `deadline` at the latest. That covers all
+    /// A message of so many bytes, whose outcome is known at `deadline` at the latest. That covers all
     /// of it: waiting for a connection, every attempt, and the answer.
     ///
     /// It is sent once, and not again if it is refused.
@@ -118,7 +118,7 @@ impl<T> WindowMessage<T> {
         Self { has_id: true, ..self }
     }
 
-    /// How often to send the message again after the servers have refused it for now: nobody listens,
+    /// How often to send the message again after the servers have refused it for now: no responders,
     /// there is no leader, or too much to do. The first two times after 250 ms (ADR-22 has that as its
     /// default), then after up to a second. 255 is as often as the deadline allows.
     ///

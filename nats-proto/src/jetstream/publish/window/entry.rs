@@ -53,7 +53,7 @@ pub(super) enum Verdict {
     Settled(Outcome),
     /// It is sent again, but not before this.
     Again(Instant),
-    /// It is sent again after a pause, since nobody can take it at present; how often that was so before.
+    /// It is sent again after a pause, since no stream takes it at present; how often that was so before.
     Refused { is_jam: bool, before: u8 },
 }
 
@@ -106,7 +106,7 @@ impl Entry {
     pub(super) fn send(&mut self, position: u64, config: &WindowConfig, now: Instant) -> Instant {
         let until = now + config.ack_wait;
         self.state = State::Sent { until, position };
-        // A copy that nobody has does not count for the stream's duplicate window.
+        // A copy that reached no stream does not count for the stream's duplicate window.
         if !self.is_clouded {
             self.first_sent = now;
         }
@@ -217,7 +217,7 @@ impl Entry {
         }
     }
 
-    /// Nobody has this copy of the message, and nobody can take it at present.
+    /// This copy reached no stream, and no stream can take it at present.
     const fn refuse(&mut self, refusal: NotStored) -> Verdict {
         let before = self.refused;
         if self.retries < u8::MAX && before >= self.retries {

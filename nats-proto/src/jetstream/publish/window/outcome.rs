@@ -1,4 +1,4 @@
-//! What became of a message that was published.
+//! The outcome of a message that was published.
 
 use core::fmt;
 
@@ -10,9 +10,9 @@ use crate::message::Message;
 use crate::status::StatusCode;
 use crate::storage::Buffer;
 
-/// What became of a message. Each has exactly one.
+/// The outcome of a message. Each has exactly one.
 ///
-/// Exhaustive on purpose: a program has to tell these apart.
+/// Exhaustive on purpose: a program has to distinguish these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
@@ -20,7 +20,7 @@ pub enum Outcome {
     Stored {
         /// Its sequence number.
         sequence: u64,
-        /// Whether it was there already, by its id: sent by an earlier attempt, or by somebody else.
+        /// Whether it was there already, by its id: sent by an earlier attempt, or by another publisher.
         is_duplicate: bool,
     },
     /// The message is not in the stream, and will not be.
@@ -70,13 +70,13 @@ pub enum MayBeStored {
     Closed,
     /// A message with the same id was being stored.
     InProcess,
-    /// Somebody has answered, and not as a stream does.
+    /// There was an answer, and not that of a stream.
     NotAnAck,
     /// The last attempt was refused with this error, and what became of an earlier one is not known. An
     /// [expectation](crate::jetstream::ErrorClass::Expectation) may have failed because the earlier one
     /// was stored.
     Rejected(ErrorCode),
-    /// The last attempt was refused as nobody listens, and what became of an earlier one is not known.
+    /// The last attempt had no responders, and the outcome of an earlier one is not known.
     NoResponders,
     /// The time in which the stream knows an id again is over.
     WindowOver,
@@ -102,7 +102,7 @@ impl Outcome {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Settled<T> {
-    /// Its place among all messages of the window, from 1.
+    /// Its number among all messages of the window, from 1.
     pub number: u64,
     /// What was handed in.
     pub data: T,
@@ -117,7 +117,7 @@ pub struct Settled<T> {
 pub enum PublishReply<'a> {
     /// A stream's answer.
     Response(PublishResponse<'a>),
-    /// 503: nobody listens to the subject.
+    /// 503: no responders.
     NoResponders,
     /// 429: the server has too much to do.
     TooManyRequests,
@@ -157,11 +157,11 @@ impl<'a> PublishReply<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum LastMessage {
-    /// It has no id, or there is none: the stream was purged.
+    /// It has no id, or there is no last message: the stream was purged.
     WithoutId,
     /// It is the message of this number.
     Own(u64),
-    /// Somebody else has published to the stream.
+    /// Another publisher has published to the stream.
     Foreign,
 }
 

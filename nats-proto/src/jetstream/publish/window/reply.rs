@@ -1,4 +1,4 @@
-//! What follows for a window from replies and from their absence.
+//! Effects of replies on a window, and of their absence.
 
 use super::ANY_TIME;
 use super::LastMessage;
@@ -83,7 +83,7 @@ impl Pace {
         }
     }
 
-    /// Nobody can take messages at present.
+    /// The stream cannot take messages at present.
     fn handle_refusal(&mut self, is_jam: bool, now: Instant) {
         let count = if is_jam {
             self.limit = (self.limit / 2).max(1);
@@ -101,7 +101,7 @@ impl Pace {
 
 impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// A reply came to the reply subject made of `request_id`. `None` if it settles nothing: the message is
-    /// sent again later, or the token is nobody's any more.
+    /// sent again later, or the id is not that of a message any more.
     pub fn handle_reply(
         &mut self,
         request_id: RequestId,
@@ -119,7 +119,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// ([`ErrorCode::WRONG_LAST_MESSAGE_ID`](crate::jetstream::ErrorCode::WRONG_LAST_MESSAGE_ID)).
     ///
     /// That settles nothing if the predecessor is still under way, or was not stored: the message is sent
-    /// again, behind the right one, when that is known or after a pause of 20 ms, doubling to a second.
+    /// again, after the right one, when that is known or after a pause of 20 ms, doubling to a second.
     pub fn handle_chain_conflict(
         &mut self,
         request_id: RequestId,

@@ -28,7 +28,7 @@ use crate::time::Instant;
 /// publish.start(WindowMessage::new((), 100, now + Duration::from_secs(5)).with_id().retries(2));
 /// let request_id = publish.poll_transmit(1, now).unwrap(); // send it with Inbox::reply(request_id)
 ///
-/// // Nobody listens at present: again in a moment.
+/// // No responders at present: again in a moment.
 /// assert_eq!(publish.handle_reply(request_id, PublishReply::NoResponders, now), None);
 /// assert_eq!(publish.poll_transmit(2, now), None);
 /// assert!(publish.poll_timeout(now).unwrap() <= now + Duration::from_millis(250));
@@ -102,7 +102,7 @@ impl SinglePublish {
         self.settle(outcome)
     }
 
-    /// Gives the message up: it is not sent any more, and its outcome is not told. What it would be if
+    /// Gives the message up: it is not sent any more, and its outcome is not reported. What it would be if
     /// nothing else were heard; `None` if there is no message.
     pub fn cancel(&mut self) -> Option<Outcome> {
         self.entry.take().map(|entry| entry.outcome_in_time())

@@ -6,16 +6,16 @@ use crate::storage::Table;
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A place for a message in a [`PublishWindow`](super::PublishWindow).
+/// A slot for a message in a [`PublishWindow`](super::PublishWindow).
 #[derive(Clone, Debug)]
 #[expect(unnameable_types, reason = "part of a window's storage, which is sealed")]
 pub struct WindowSlot<T> {
-    /// `None` if the place is free.
+    /// `None` if the slot is free.
     pub(super) data: Option<T>,
     pub(super) number: u64,
-    /// How many attempts were made at this place, by whatever message: what tells replies apart.
+    /// How many attempts were made from this slot, by whatever message: it distinguishes their replies.
     pub(super) generation: u32,
-    /// The neighbours in order of numbers; `next` is also the next free place.
+    /// The neighbours in order of numbers; `next` is also the next free slot.
     prev: u32,
     next: u32,
     pub(super) size: u32,
@@ -63,7 +63,7 @@ impl<L> Slots<L> {
         self.table.as_mut().get_mut(at as usize).filter(|slot| slot.data.is_some())
     }
 
-    /// The one behind `at`.
+    /// The one after `at`.
     pub(super) fn after<T>(&self, at: u32) -> u32
     where
         L: Table<WindowSlot<T>>,
@@ -71,7 +71,7 @@ impl<L> Slots<L> {
         self.get(at).map_or(NONE, |slot| slot.next)
     }
 
-    /// The one in front of `at`.
+    /// The one before `at`.
     pub(super) fn before<T>(&self, at: u32) -> Option<&WindowSlot<T>>
     where
         L: Table<WindowSlot<T>>,
@@ -97,9 +97,9 @@ impl<L> Slots<L> {
                 return Err(data);
             }
         }
-        let Some(place) = self.table.as_mut().get_mut(at as usize) else { return Err(data) };
+        let Some(free) = self.table.as_mut().get_mut(at as usize) else { return Err(data) };
         slot.data = Some(data);
-        *place = slot;
+        *free = slot;
         match self.get_mut(self.last) {
             Some(last) => last.next = at,
             None => self.first = at,
