@@ -45,10 +45,10 @@ pub struct ServerUrl<'a> {
 /// WebSocket and asks for TLS.
 macro_rules! schemes {
     ($($(#[$doc:meta])* $scheme:ident = $name:literal: $port:literal, websocket: $websocket:literal, tls: $tls:literal;)*) => {
-        /// How a connection is made.
+        /// The way a connection is made. Exhaustive on purpose: a driver has a transport for each, or
+        /// refuses it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-        #[non_exhaustive]
         pub enum Scheme {
             $($(#[$doc])* $scheme,)*
         }

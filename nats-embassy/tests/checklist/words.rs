@@ -8,7 +8,6 @@ use nats_embassy::Config;
 use nats_embassy::FlushError;
 use nats_embassy::PublishError;
 use nats_embassy::RequestError;
-use nats_embassy::SessionConfig;
 use nats_testkit::Event;
 use nats_testkit::Failure;
 use nats_testkit::Message;
@@ -20,22 +19,20 @@ pub(crate) fn leak<T: ?Sized>(value: Box<T>) -> &'static mut T {
 }
 
 pub(crate) fn config(options: &Options) -> Config<'static> {
-    let session = SessionConfig {
-        connect_timeout: options.connect_timeout,
-        ping_interval: options.ping_interval,
-        max_pings_out: options.max_pings_out,
-        drain_timeout: options.drain_timeout,
-        flush_timeout: options.flush_timeout,
-        retain_servers_order: true,
-        ignore_auth_error_abort: false,
-        max_reconnects: options.max_reconnects,
-        backoff: Backoff::Fixed {
+    let session = Config::SESSION
+        .connect_timeout(options.connect_timeout)
+        .ping_interval(options.ping_interval)
+        .max_pings_out(options.max_pings_out)
+        .drain_timeout(options.drain_timeout)
+        .flush_timeout(options.flush_timeout)
+        .retain_servers_order(true)
+        .ignore_auth_error_abort(false)
+        .max_reconnects(options.max_reconnects)
+        .backoff(Backoff::Fixed {
             wait: options.reconnect_wait,
             jitter: Duration::from_millis(100),
             jitter_tls: Duration::from_millis(100),
-        },
-        ..Config::SESSION
-    };
+        });
     let config = Config::new(leak(options.servers.join(",").into_boxed_str())).session(session);
     match &options.token {
         Some(token) => config.auth(Auth::Token(leak(token.clone().into_boxed_str()))),
