@@ -44,6 +44,7 @@ mod storage;
 
 // The base.
 mod ascii;
+mod checked_text;
 mod error;
 mod rng;
 mod setters;

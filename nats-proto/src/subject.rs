@@ -10,6 +10,8 @@ use core::fmt;
 use check::check;
 pub use matching::{covers, matches};
 
+use crate::checked_text::checked_texts;
+
 /// A subject a message can be published to: tokens separated by dots, no wildcards.
 ///
 /// Tokens are not empty and hold neither blanks nor control characters; anything else, UTF-8
@@ -80,85 +82,10 @@ pub enum SubjectError {
     },
 }
 
-macro_rules! names {
-    ($($name:ident: $what:literal, $wildcards:literal;)*) => {$(
-        impl<'a> $name<'a> {
-            #[doc = concat!("Checks that `text` is a ", $what, ".")]
-            ///
-            /// # Errors
-            ///
-            /// The first rule that `text` breaks.
-            #[inline]
-            pub const fn new(text: &'a str) -> Result<Self, SubjectError> {
-                match check(text.as_bytes(), $wildcards) {
-                    Ok(()) => Ok(Self(text)),
-                    Err(error) => Err(error),
-                }
-            }
-
-            #[doc = concat!("A ", $what, " known when the program is written.")]
-            ///
-            /// # Panics
-            ///
-            #[doc = concat!("If `text` is not a ", $what, ". In a constant that is an error of the compiler.")]
-            #[must_use]
-            pub const fn from_static(text: &'static str) -> $name<'static> {
-                match check(text.as_bytes(), $wildcards) {
-                    Ok(()) => $name(text),
-                    Err(_) => panic!(concat!("not a valid ", $what)),
-                }
-            }
-
-            /// The text.
-            #[must_use]
-            pub const fn as_str(self) -> &'a str {
-                self.0
-            }
-
-            /// The text's bytes.
-            #[must_use]
-            pub const fn as_bytes(self) -> &'a [u8] {
-                self.0.as_bytes()
-            }
-        }
-
-        impl<'a> TryFrom<&'a str> for $name<'a> {
-            type Error = SubjectError;
-
-            #[inline]
-            fn try_from(text: &'a str) -> Result<Self, SubjectError> {
-                Self::new(text)
-            }
-        }
-
-        #[cfg(feature = "alloc")]
-        impl<'a> TryFrom<&'a alloc::string::String> for $name<'a> {
-            type Error = SubjectError;
-
-            #[inline]
-            fn try_from(text: &'a alloc::string::String) -> Result<Self, SubjectError> {
-                Self::new(text)
-            }
-        }
-
-        impl fmt::Display for $name<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.0)
-            }
-        }
-
-        impl AsRef<str> for $name<'_> {
-            fn as_ref(&self) -> &str {
-                self.0
-            }
-        }
-    )*};
-}
-
-names! {
-    Subject: "subject", false;
-    Filter: "filter", true;
-    QueueGroup: "queue name", false;
+checked_texts! {
+    Subject: "subject", SubjectError, |text| check(text.as_bytes(), false);
+    Filter: "filter", SubjectError, |text| check(text.as_bytes(), true);
+    QueueGroup: "queue name", SubjectError, |text| check(text.as_bytes(), false);
 }
 
 impl<'a> Subject<'a> {

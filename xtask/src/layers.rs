@@ -36,7 +36,10 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "nats-proto",
         layers: &[
-            Layer { name: "base", modules: &["error", "time", "rng", "ascii"] },
+            Layer {
+                name: "base",
+                modules: &["error", "time", "rng", "ascii", "checked_text", "setters"],
+            },
             Layer { name: "storage", modules: &["storage"] },
             Layer {
                 name: "values",

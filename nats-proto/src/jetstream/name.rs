@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::checked_text::checked_texts;
+
 /// The name of a stream.
 ///
 /// It is one token of a subject (ADR-6): not empty, at most 255 bytes, and without blanks, control
@@ -43,66 +45,9 @@ pub enum NameError {
 /// The longest name in bytes that nats-server takes (`JSMaxNameLen`).
 pub const MAX_NAME_LEN: usize = 255;
 
-macro_rules! names {
-    ($($name:ident: $what:literal;)*) => {$(
-        impl<'a> $name<'a> {
-            #[doc = concat!("Checks that `text` may name a ", $what, ".")]
-            ///
-            /// # Errors
-            ///
-            /// The first rule that `text` breaks.
-            pub const fn new(text: &'a str) -> Result<Self, NameError> {
-                match check(text) {
-                    Ok(()) => Ok(Self(text)),
-                    Err(error) => Err(error),
-                }
-            }
-
-            #[doc = concat!("The name of a ", $what, " known when the program is written.")]
-            ///
-            /// # Panics
-            ///
-            /// If it is invalid. In a constant that is an error of the compiler.
-            #[must_use]
-            pub const fn from_static(text: &'static str) -> $name<'static> {
-                match check(text) {
-                    Ok(()) => $name(text),
-                    Err(_) => panic!(concat!("not a valid name of a ", $what)),
-                }
-            }
-
-            /// The text.
-            #[must_use]
-            pub const fn as_str(self) -> &'a str {
-                self.0
-            }
-        }
-
-        impl<'a> TryFrom<&'a str> for $name<'a> {
-            type Error = NameError;
-
-            fn try_from(text: &'a str) -> Result<Self, NameError> {
-                Self::new(text)
-            }
-        }
-
-        impl fmt::Display for $name<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.0)
-            }
-        }
-
-        impl AsRef<str> for $name<'_> {
-            fn as_ref(&self) -> &str {
-                self.0
-            }
-        }
-    )*};
-}
-
-names! {
-    StreamName: "stream";
-    ConsumerName: "consumer";
+checked_texts! {
+    StreamName: "name of a stream", NameError, |text| check(text);
+    ConsumerName: "name of a consumer", NameError, |text| check(text);
 }
 
 /// Checks a name: of a stream, a consumer or a domain.
