@@ -258,7 +258,7 @@ impl<N: Network> Driver<N> {
 
 impl<S> Connection<S> {
     fn new(number: u32, options: &Options) -> Self {
-        let limits = Limits { frame: options.max_message, ..Limits::DEFAULT };
+        let limits = Limits::DEFAULT.frame(options.max_message);
         Self {
             number,
             link: Link::None,
