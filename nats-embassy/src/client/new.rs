@@ -4,11 +4,11 @@ use core::cell::Cell;
 
 use nats_proto::Inbox;
 use nats_proto::RngSeed;
+use nats_proto::ServerUrl;
 use nats_proto::Store;
 use nats_proto::session::AddServerError;
 use nats_proto::session::ClientInfo;
 use nats_proto::session::Session;
-use nats_proto::session::UserInfo;
 use nats_proto::wire::Sink;
 
 use super::Client;
@@ -73,10 +73,14 @@ fn halves(entropy: [u8; 32]) -> (RngSeed, RngSeed) {
 
 /// Adds servers, separated by commas.
 fn add_servers<S: Store>(session: &mut Session<S>, servers: &str) -> Result<(), ConfigError> {
-    session.add_servers(servers, UserInfo::Refuse).map_err(|error| match error {
-        AddServerError::Url(error) => error.into(),
-        AddServerError::UserInfo => ConfigError::CredentialsInUrl,
-        AddServerError::AddressTooLong => ConfigError::AddressTooLong,
-        _ => ConfigError::TooManyServers,
-    })
+    // One by one: nothing is left of a session that did not get all of them.
+    for url in ServerUrl::list(servers) {
+        session.add_server(&url?).map_err(|error| match error {
+            AddServerError::Url(error) => error.into(),
+            AddServerError::UserInfo => ConfigError::CredentialsInUrl,
+            AddServerError::AddressTooLong => ConfigError::AddressTooLong,
+            _ => ConfigError::TooManyServers,
+        })?;
+    }
+    Ok(())
 }

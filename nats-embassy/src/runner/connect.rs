@@ -46,6 +46,10 @@ impl<'d, R: Sizes<'d>, C: Connector, A: LogIn> Runner<'d, R, C, A> {
         shared.lock(|state| state.session.handle_open());
         let stop = loop {
             match phase(shared) {
+                // What came before TLS may have been injected.
+                Phase::Secure if memory.inbound.len() > 0 => {
+                    disconnect(shared, DisconnectReason::Tls);
+                }
                 Phase::Secure => secure(shared, &mut memory.inbound, &mut connection).await,
                 Phase::Login => log_in(shared, &mut connection, memory, signer).await,
                 Phase::Exchange => exchange(shared, &mut connection, memory).await,
@@ -114,25 +118,23 @@ async fn secure<'d, R: Sizes<'d>>(
     inbound: &mut Inbound<'d>,
     connection: &mut impl Transport,
 ) {
-    let unread = inbound.len();
-    // The session hangs up if there is something: it may have been injected.
-    if unread == 0 {
-        let name = inbound.write_text(|out| {
-            shared.lock(|state| {
-                let name = state.session.tls_name().as_bytes();
-                out.reserve(name.len()).map(|()| out.put(name)).is_ok()
-            })
-        });
-        let securing = pin!(connection.start_tls(name.unwrap_or_default()));
-        match unless_changed(shared, Phase::Secure, securing).await {
-            Some(Ok(())) => {}
-            Some(Err(_)) => return disconnect(shared, DisconnectReason::Tls),
-            None => return,
-        }
-    }
-    let now = now();
-    shared.lock(|state| {
-        let event = state.session.handle_secured(unread, now);
-        state.handle_events(event);
+    let name = inbound.write_text(|out| {
+        shared.lock(|state| {
+            let name = state.session.tls_name().as_bytes();
+            out.reserve(name.len()).map(|()| out.put(name)).is_ok()
+        })
     });
+    let securing = pin!(connection.start_tls(name.unwrap_or_default()));
+    match unless_changed(shared, Phase::Secure, securing).await {
+        Some(Ok(())) => {
+            let now = now();
+            shared.lock(|state| {
+                // Nothing was left unread.
+                let event = state.session.handle_secured(0, now);
+                state.handle_events(event);
+            });
+        }
+        Some(Err(_)) => disconnect(shared, DisconnectReason::Tls),
+        None => {}
+    }
 }
