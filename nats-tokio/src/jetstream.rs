@@ -11,6 +11,7 @@ pub mod consumer;
 mod context;
 mod error;
 mod fetch;
+mod idle;
 mod json;
 mod machine;
 mod message;

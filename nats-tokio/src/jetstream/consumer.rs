@@ -30,7 +30,7 @@ pub use list::ConsumerNames;
 
 use super::context::Context;
 use super::error::Error;
-use super::fetch::Idle;
+use super::idle::Idle;
 
 /// A consumer, by its name and its stream's. Cheap to clone; it knows nothing of the consumer's state.
 #[derive(Clone)]

@@ -7,7 +7,6 @@ use std::future::IntoFuture;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use nats_proto::jetstream::FetchConfig;
 use nats_proto::jetstream::FetchEndReason;
 
 use super::consumer::Consumer;
+use super::idle::Idle;
 use super::machine::End;
 use super::machine::Machine;
 use super::message::Message;
@@ -24,19 +24,6 @@ use super::pulling::Pulling;
 use super::pulling::Taken;
 use super::pulling::Waiting;
 use crate::entropy::seed;
-use crate::sync::lock;
-
-/// Fetches that are not in use: each has a subscription that the next one uses.
-#[derive(Debug, Default)]
-pub(super) struct Idle(Mutex<Vec<Arc<Pulling>>>);
-
-impl Drop for Idle {
-    fn drop(&mut self) {
-        for pulling in lock(&self.0).drain(..) {
-            pulling.stop(&mut VecDeque::new(), true);
-        }
-    }
-}
 
 /// Fetches messages, made by [`Consumer::fetch`]: awaited, it gives them.
 ///
@@ -175,7 +162,7 @@ impl Running {
         let consumer = fetch.consumer;
         let names = consumer.pull_names(&fetch.priority)?;
         let idle = Arc::clone(&consumer.idle);
-        let known = lock(&idle.0).pop();
+        let known = idle.take();
         let pulling = match known {
             Some(pulling) => pulling,
             None => {
@@ -202,7 +189,7 @@ impl Drop for Running {
         if !self.is_finished {
             self.pulling.stop(&mut self.came, false);
         }
-        lock(&self.idle.0).push(Arc::clone(&self.pulling));
+        self.idle.put(Arc::clone(&self.pulling));
     }
 }
 
