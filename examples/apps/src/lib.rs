@@ -20,15 +20,15 @@ use embassy_futures::select::Either;
 use embassy_futures::select::select;
 use embassy_time::Timer;
 use nats_embassy::Client;
+use nats_embassy::CloseReason;
 use nats_embassy::Event;
+use nats_embassy::HeaderBuf;
 use nats_embassy::Memory;
 use nats_embassy::Message;
 use nats_embassy::PendingLimits;
-use nats_embassy::SubscribeError;
-use nats_embassy::HeaderBuf;
-use nats_embassy::Subject;
-use nats_embassy::CloseReason;
 use nats_embassy::Publish;
+use nats_embassy::Subject;
+use nats_embassy::SubscribeError;
 
 /// How many subscriptions a device takes of its resources, the one for replies included.
 pub const SUBSCRIPTIONS: usize = 5;

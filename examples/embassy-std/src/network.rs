@@ -12,9 +12,9 @@ use embedded_io_async::ErrorType;
 use embedded_io_async::Read;
 use embedded_io_async::Write;
 use nats_embassy::Connector;
+use nats_embassy::ServerUrl;
 use nats_embassy::Transport;
 use nats_embassy::TransportError;
-use nats_embassy::ServerUrl;
 
 pub struct Network;
 

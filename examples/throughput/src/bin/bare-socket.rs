@@ -5,10 +5,10 @@
 use embassy_net::tcp::TcpSocket;
 use embedded_io_async::Write as _;
 use nats_embassy::Headers;
+use nats_embassy::Publish;
 use nats_embassy::Sid;
 use nats_embassy::Subject;
 use nats_embassy::nats_proto::wire::Deliver;
-use nats_embassy::Publish;
 use nats_embassy::nats_proto::wire::SendBuf;
 use throughput::BUFFER;
 use throughput::Job;
