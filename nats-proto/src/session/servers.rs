@@ -11,6 +11,7 @@ pub use server::PoolServer;
 pub use server::Server;
 
 #[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 pub(super) use pool::MAX_DISCOVERED;
 pub(super) use pool::Pool;
 

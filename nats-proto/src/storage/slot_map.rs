@@ -194,7 +194,6 @@ pub(crate) mod visits {
         COUNT.set(COUNT.get() + 1);
     }
 
-    #[cfg(feature = "alloc")]
     pub(crate) fn take() -> u64 {
         COUNT.replace(0)
     }

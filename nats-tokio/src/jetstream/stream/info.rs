@@ -65,10 +65,10 @@ pub struct State {
     pub num_subjects: u64,
     /// How many messages between the first and the last were deleted.
     pub num_deleted: u64,
-    /// Their sequence numbers, if they were [asked for](super::InfoRequest::deleted).
+    /// Their sequence numbers, if they were [asked for](super::Stream::info_with_deleted).
     #[serde(deserialize_with = "null_as_default")]
     pub deleted: Vec<u64>,
-    /// How many messages each subject has, if that was [asked for](super::InfoRequest::subjects).
+    /// How many messages each subject has, if that was [asked for](super::Stream::info_with_subjects).
     #[serde(deserialize_with = "null_as_default")]
     pub subjects: BTreeMap<String, u64>,
 }
