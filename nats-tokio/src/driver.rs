@@ -167,12 +167,11 @@ impl Driver {
         } else {
             shared.end_released(&mut control);
         }
-        shared.poll_due_extensions(&mut control, now);
+        let extensions = shared.poll_due_extensions(&mut control, now);
         let look = shared.poll_drained(&mut control, now);
         self.exchange.is_connected = control.session.is_connected();
         turn.is_over = control.session.phase() != phase;
         let deadline = control.session.poll_timeout().map(|(deadline, _)| deadline);
-        let extensions = control.extensions.due();
         drop(control);
         self.timers.set(now, [deadline, extensions, look]);
         turn.has_woken = self.inbound.wake();

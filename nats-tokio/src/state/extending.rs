@@ -38,17 +38,23 @@ impl Shared {
         }
     }
 
-    /// Polls those whose time has come.
-    pub(crate) fn poll_due_extensions(&self, control: &mut Control, now: Instant) {
+    /// Polls those whose time has come, and returns when the next one's does.
+    pub(crate) fn poll_due_extensions(
+        &self,
+        control: &mut Control,
+        now: Instant,
+    ) -> Option<Instant> {
+        let due = control.extensions.due();
         if control.extensions.take_wants_all() {
-            return self.poll_extensions(control);
+            self.poll_extensions(control);
+        } else if due.is_some_and(|due| due <= now) {
+            for id in control.extensions.due_until(now) {
+                self.poll_extension(control, id);
+            }
+        } else {
+            return due;
         }
-        if control.extensions.due().is_none_or(|due| due > now) {
-            return;
-        }
-        for id in control.extensions.due_until(now) {
-            self.poll_extension(control, id);
-        }
+        control.extensions.due()
     }
 
     /// Polls those who wait for a PONG, as one has come.
