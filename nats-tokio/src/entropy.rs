@@ -31,3 +31,10 @@ pub(crate) fn seed() -> RngSeed {
     };
     RngSeed(entropy().unwrap_or_else(|_| fallback()))
 }
+
+/// Where the pauses of a state machine with that seed begin to differ from those of others.
+#[cfg(feature = "jetstream")]
+pub(crate) const fn jitter(seed: &RngSeed) -> u32 {
+    let [a, b, c, d, ..] = seed.0;
+    u32::from_le_bytes([a, b, c, d])
+}

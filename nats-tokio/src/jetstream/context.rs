@@ -197,7 +197,7 @@ impl Context {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<T, Error> {
         let value = self.call_raw(subject, body).await?;
-        serde_json::from_value(value).map_err(|error| Error::InvalidResponse(error.to_string()))
+        serde_json::from_value(value).map_err(Error::invalid_response)
     }
 
     /// The same, with the answer as JSON.
@@ -211,7 +211,7 @@ impl Context {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Value, Error> {
         let body = body.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| Error::InvalidResponse(error.to_string()))?;
+        let body = body.map_err(Error::invalid_response)?;
         let reply = self.ask(subject, body.unwrap_or_default()).await?;
         read(&reply)
     }
@@ -219,8 +219,7 @@ impl Context {
 
 /// The answer's JSON, unless it is an error.
 fn read(reply: &Message) -> Result<Value, Error> {
-    let value: Value = serde_json::from_slice(reply.payload())
-        .map_err(|error| Error::InvalidResponse(error.to_string()))?;
+    let value: Value = serde_json::from_slice(reply.payload()).map_err(Error::invalid_response)?;
     match value.get("error") {
         None | Some(Value::Null) => Ok(value),
         Some(error) => Err(Error::Api(api_error(error))),

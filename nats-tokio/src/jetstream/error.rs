@@ -85,6 +85,11 @@ impl fmt::Display for ApiError {
 impl StdError for ApiError {}
 
 impl Error {
+    /// What came is not what it should be, for this reason.
+    pub(super) fn invalid_response(reason: impl fmt::Display) -> Self {
+        Self::InvalidResponse(reason.to_string())
+    }
+
     /// What kind of error it is, and so what can be done about it.
     #[must_use]
     pub fn class(&self) -> ErrorClass {

@@ -25,6 +25,7 @@ use super::pulling::Pulling;
 use super::pulling::Taken;
 use super::pulling::Waiting;
 use super::pulling::is_wanted;
+use crate::entropy::jitter;
 use crate::entropy::seed;
 
 /// How messages of a consumer are asked for, made by [`Consumer::messages`]: awaited, it gives the
@@ -234,8 +235,7 @@ impl MessagesBuilder<'_> {
 
     async fn start(self) -> Result<Messages, MessagesError> {
         let seed = seed();
-        let jitter = u32::from_le_bytes([seed.0[0], seed.0[1], seed.0[2], seed.0[3]]);
-        let machine = PullConsumer::new(self.config.seed(jitter));
+        let machine = PullConsumer::new(self.config.seed(jitter(&seed)));
         let machine = machine.map_err(MessagesError::InvalidConfig)?;
         let names = self.consumer.pull_names(&self.names).ok_or(MessagesError::Closed)?;
         let shared = self.consumer.context.shared();

@@ -66,8 +66,8 @@ impl<T: DeserializeOwned + Unpin> Pages<T> {
         let total = answer.get("total").and_then(Value::as_u64).unwrap_or_default();
         let page = answer.get_mut(key).map(Value::take).unwrap_or_default();
         // An empty list is `null`.
-        let page: Option<VecDeque<T>> = serde_json::from_value(page)
-            .map_err(|error| Error::InvalidResponse(error.to_string()))?;
+        let page: Option<VecDeque<T>> =
+            serde_json::from_value(page).map_err(Error::invalid_response)?;
         self.entries = page.unwrap_or_default();
         self.offset += u64::try_from(self.entries.len()).unwrap_or_default();
         self.is_over = self.entries.is_empty() || self.offset >= total;

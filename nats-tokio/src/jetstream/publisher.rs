@@ -11,6 +11,7 @@ use super::publish::PublishInWindow;
 use super::window::Window;
 use crate::IntoSubject;
 use crate::Payload;
+use crate::entropy::jitter;
 use crate::entropy::seed;
 
 /// How many messages, and how many bytes of them, are under way at once by default.
@@ -115,8 +116,7 @@ impl PublisherBuilder {
     pub fn build(self) -> Publisher {
         let Self { context, config, timeout, retries } = self;
         let seed = seed();
-        let jitter = u32::from_le_bytes([seed.0[0], seed.0[1], seed.0[2], seed.0[3]]);
-        let window = Window::start(context.shared(), config.seed(jitter), seed);
+        let window = Window::start(context.shared(), config.seed(jitter(&seed)), seed);
         Publisher { window, timeout, retries }
     }
 }

@@ -145,11 +145,11 @@ impl Stream {
         let name = self.checked_name()?;
         let mut info = self.context.call_raw(ApiSubject::stream_info(name), None::<&()>).await?;
         let mut whole = info.get_mut("config").map(Value::take).unwrap_or_default();
-        let invalid = |error: serde_json::Error| Error::InvalidResponse(error.to_string());
-        let mut config: Config = serde_json::from_value(whole.clone()).map_err(invalid)?;
-        let before = serde_json::to_value(&config).map_err(invalid)?;
+        let mut config: Config =
+            serde_json::from_value(whole.clone()).map_err(Error::invalid_response)?;
+        let before = serde_json::to_value(&config).map_err(Error::invalid_response)?;
         change(&mut config);
-        let after = serde_json::to_value(&config).map_err(invalid)?;
+        let after = serde_json::to_value(&config).map_err(Error::invalid_response)?;
         let original = whole.clone();
         json::apply_changes(&mut whole, &before, &after);
         // A server may have more to change than it was told: sealing a stream lifts limits, too.

@@ -129,7 +129,8 @@ impl Stream {
         change: impl FnOnce(&mut Config) + Send,
     ) -> Result<Info, Error> {
         let mut whole = self.consumer_as_json(name).await?;
-        let mut config: Config = serde_json::from_value(whole.clone()).map_err(invalid)?;
+        let mut config: Config =
+            serde_json::from_value(whole.clone()).map_err(Error::invalid_response)?;
         let before = to_json(&config)?;
         change(&mut config);
         let after = to_json(&config)?;
@@ -144,7 +145,7 @@ impl Stream {
         json::apply_changes(&mut whole, &before, &after);
         let asked = json::changed_fields(&original, &whole);
         let answer = self.send_json(&config, &whole, &asked, Action::Update).await?;
-        serde_json::from_value(answer).map_err(invalid)
+        serde_json::from_value(answer).map_err(Error::invalid_response)
     }
 
     /// Deletes a consumer.
@@ -232,10 +233,5 @@ impl Stream {
 }
 
 fn to_json(config: &Config) -> Result<Value, Error> {
-    serde_json::to_value(config).map_err(invalid)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "map_err passes it so")]
-fn invalid(error: serde_json::Error) -> Error {
-    Error::InvalidResponse(error.to_string())
+    serde_json::to_value(config).map_err(Error::invalid_response)
 }

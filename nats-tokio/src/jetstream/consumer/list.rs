@@ -1,6 +1,8 @@
 //! All consumers of a stream, a page at a time.
 
 use nats_proto::jetstream::ApiSubject;
+use nats_proto::jetstream::StreamName;
+use serde::de::DeserializeOwned;
 
 use super::Info;
 use crate::jetstream::page::Pages;
@@ -18,15 +20,20 @@ pages! {
 impl Stream {
     /// The names of all its consumers.
     pub fn consumer_names(&self) -> ConsumerNames {
-        let subject = self.checked_name().map(ApiSubject::consumer_names);
-        let subject = subject.map(|subject| self.context.subject(subject)).unwrap_or_default();
-        ConsumerNames(Pages::new(self.context.clone(), subject))
+        ConsumerNames(self.pages(ApiSubject::consumer_names))
     }
 
     /// All its consumers' configurations and states.
     pub fn consumers(&self) -> ConsumerInfos {
-        let subject = self.checked_name().map(ApiSubject::consumer_list);
-        let subject = subject.map(|subject| self.context.subject(subject)).unwrap_or_default();
-        ConsumerInfos(Pages::new(self.context.clone(), subject))
+        ConsumerInfos(self.pages(ApiSubject::consumer_list))
+    }
+
+    fn pages<'a, T: DeserializeOwned + Unpin>(
+        &'a self,
+        list: impl FnOnce(StreamName<'a>) -> ApiSubject<'a>,
+    ) -> Pages<T> {
+        // The name was checked when the handle was made.
+        let subject = self.checked_name().map(|name| self.context.subject(list(name)));
+        Pages::new(self.context.clone(), subject.unwrap_or_default())
     }
 }

@@ -129,7 +129,7 @@ impl Context {
 }
 
 fn to_json(config: &Config) -> Result<Value, Error> {
-    serde_json::to_value(config).map_err(|error| Error::InvalidResponse(error.to_string()))
+    serde_json::to_value(config).map_err(Error::invalid_response)
 }
 
 /// Sends a whole configuration, and looks whether the server has taken what was asked for in it.
@@ -144,5 +144,5 @@ pub(super) async fn send(
     if let Some(field) = json::missing_field(asked, echo) {
         return Err(Error::Unsupported { field });
     }
-    serde_json::from_value(answer).map_err(|error| Error::InvalidResponse(error.to_string()))
+    serde_json::from_value(answer).map_err(Error::invalid_response)
 }

@@ -196,7 +196,7 @@ impl Stream {
             }
             None => {
                 let body = serde_json::to_vec(&which);
-                let body = body.map_err(|error| Error::InvalidResponse(error.to_string()))?;
+                let body = body.map_err(Error::invalid_response)?;
                 self.context.ask(ApiSubject::direct_get(name), body).await?
             }
         };
@@ -221,7 +221,7 @@ impl PercentEncoded {
     fn decode(self) -> Result<StoredMessage, Error> {
         let decode = |text: &str| {
             let bytes = BASE64.decode(text.as_bytes());
-            bytes.map_err(|error| Error::InvalidResponse(error.to_string()))
+            bytes.map_err(Error::invalid_response)
         };
         let headers = decode(&self.hdrs)?;
         Ok(StoredMessage {
@@ -247,7 +247,7 @@ fn read_direct(reply: &Message) -> Result<StoredMessage, Error> {
     let subject = server("Nats-Subject")?.to_owned();
     let sequence = server("Nats-Sequence")?.parse().map_err(|_| missing("Nats-Sequence"))?;
     let time = Timestamp::parse(server("Nats-Time-Stamp")?);
-    let time = time.map_err(|error| Error::InvalidResponse(error.to_string()))?;
+    let time = time.map_err(Error::invalid_response)?;
     let mut own: Vec<_> = reply.headers().iter().collect();
     for name in ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"] {
         if let Some(at) = own.iter().rposition(|(key, _)| *key == name) {
