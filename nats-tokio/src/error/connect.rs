@@ -39,8 +39,9 @@ pub enum ConnectError {
     TimedOut,
     /// The server was reached, and did not open a WebSocket; or its address is invalid for one.
     WebSocket(io::Error),
-    /// A server was connected to and said nothing in time. NATS servers speak first, unless they are set
-    /// to `handshake_first`: then [`tls_first`](crate::ConnectOptions::tls_first) is needed.
+    /// A server was connected to and said nothing, in time or before it closed the connection. NATS
+    /// servers speak first, unless they are set to `handshake_first`: then
+    /// [`tls_first`](crate::ConnectOptions::tls_first) is needed.
     NoInfo,
     /// TLS failed: the certificates do not do, or the server does not speak it. What is inside may
     /// be a [`TlsError`](crate::TlsError) or rustls's `Error`.
@@ -102,7 +103,9 @@ impl ConnectError {
                 Self::Refused { kind, text }
             }
             (DisconnectReason::Auth, Some(Failure::Login(error))) => Self::Auth(error),
-            (DisconnectReason::TimedOut, Some(Failure::NoInfo)) => Self::NoInfo,
+            (DisconnectReason::TimedOut | DisconnectReason::Closed, Some(Failure::NoInfo)) => {
+                Self::NoInfo
+            }
             (DisconnectReason::TimedOut, _) => Self::TimedOut,
             (DisconnectReason::Tls, Some(Failure::Io(error))) => Self::Tls(error),
             (DisconnectReason::TlsUnavailable, _) => Self::TlsUnavailable,

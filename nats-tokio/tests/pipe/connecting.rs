@@ -194,7 +194,7 @@ async fn what_is_no_nats_server() {
     let (ours, theirs) = tokio::io::duplex(4096);
     drop(theirs);
     let error = ConnectOptions::new().connect_stream(ours).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Disconnected(DisconnectReason::Closed)), "{error}");
+    assert!(matches!(error, ConnectError::NoInfo), "{error}");
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ impl Shared {
         failure: Option<Failure>,
         now: Instant,
     ) {
-        control.failure = failure;
+        // That nothing was said so far tells more than that the connection was closed.
+        control.failure = failure.or(control.failure.take());
         if let Some(event) = control.session.handle_disconnected(reason, now) {
             self.apply(control, &event);
         }
