@@ -72,7 +72,7 @@ const TASKS: &[Task] = &[
         about: "each package on the oldest compiler that it declares, which rustup obtains",
         run: msrv::msrv,
     },
-    Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::build },
+    Task { name: "targets", about: "the core for microcontrollers and wasm", run: targets::check },
     Task {
         name: "firmware",
         about: "firmware in QEMU, which it obtains, against real servers; [BOARD]",

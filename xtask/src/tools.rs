@@ -182,8 +182,11 @@ fn cargo_install(name: &str, version: &str) -> Outcome<PathBuf> {
     let path = folder.join("bin").join(name);
     if !path.is_file() {
         println!("{name} {version} is missing: building it");
-        run(cargo(&["install", "--quiet", "--locked", "--version", version, name, "--root"])
-            .arg(&folder))?;
+        // Optimizing it would take longer than it ever runs.
+        run(cargo(&["install", "--quiet", "--debug", "--locked", "--version", version, name])
+            .arg("--root")
+            .arg(&folder)
+            .env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
     }
     Ok(path)
 }
