@@ -1,5 +1,6 @@
 //! JetStream against a real server.
 
+mod cluster;
 mod consumers;
 mod consuming;
 mod publishing;
