@@ -90,6 +90,15 @@ pub fn chain(error: &dyn Error) -> String {
 /// If there is no connection.
 pub async fn connect() -> Result<Client, nats_tokio::ConnectError> {
     let url = std::env::var("NATS_URL").unwrap_or_else(|_| "nats://127.0.0.1:4222".to_owned());
+    connect_to(&url).await
+}
+
+/// The same with other servers.
+///
+/// # Errors
+///
+/// If there is no connection.
+pub async fn connect_to(url: &str) -> Result<Client, nats_tokio::ConnectError> {
     let options = ConnectOptions::new().flush_timeout(PATIENCE).drain_timeout(PATIENCE);
     let client = options.connect(url).await?;
     let mut events = client.events();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::Group;
 use crate::NatsServer;
 use crate::known_servers;
 use crate::new_folder;
@@ -15,6 +16,7 @@ use crate::new_folder;
 pub struct Cluster {
     nodes: Vec<Node>,
     routes: String,
+    group: Group,
     /// Where the servers keep what outlives them.
     folder: PathBuf,
 }
@@ -57,6 +59,20 @@ impl Cluster {
     /// If there is no nats-server, or they do not start, or do not find each other.
     #[must_use]
     pub fn start_with(size: usize, config: impl Fn(Ports) -> String) -> Self {
+        Self::start_in(Group::Ours, size, config)
+    }
+
+    /// Starts servers that Ctrl-C in a terminal does not reach: they end when the cluster is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If there is no nats-server, or they do not start, or do not find each other.
+    #[must_use]
+    pub fn start_apart(size: usize, config: &str) -> Self {
+        Self::start_in(Group::Own, size, |_| config.to_owned())
+    }
+
+    fn start_in(group: Group, size: usize, config: impl Fn(Ports) -> String) -> Self {
         let nodes: Vec<_> = free_ports(size * 3)
             .chunks_exact(3)
             .map(|ports| Ports { client: ports[0], route: ports[1], leaf: ports[2] })
@@ -64,7 +80,7 @@ impl Cluster {
             .collect();
         let routes: Vec<_> =
             nodes.iter().map(|node| format!("\"nats://127.0.0.1:{}\"", node.ports.route)).collect();
-        let mut cluster = Self { nodes, routes: routes.join(","), folder: new_folder() };
+        let mut cluster = Self { nodes, routes: routes.join(","), group, folder: new_folder() };
         for number in 0..size {
             cluster.start_node(number);
         }
@@ -88,7 +104,7 @@ impl Cluster {
                 .replace("$STORE", &format!("{:?}", self.folder.join(number.to_string())))
         );
         let node = &mut self.nodes[number];
-        node.server = Some(NatsServer::start_on(Some(node.ports.client), &config));
+        node.server = Some(NatsServer::start_in(self.group, Some(node.ports.client), &config));
     }
 
     /// Kills a server.

@@ -38,6 +38,15 @@ pub struct NatsServer {
     port: u16,
 }
 
+/// Which processes Ctrl-C in a terminal ends together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// The server with the program that started it.
+    Ours,
+    /// The server alone.
+    Own,
+}
+
 impl NatsServer {
     /// Starts a server whose configuration has these lines besides the address.
     ///
@@ -56,8 +65,13 @@ impl NatsServer {
     /// If there is no nats-server, or it does not start.
     #[must_use]
     pub fn start_on(port: Option<u16>, config: &str) -> Self {
+        Self::start_in(Group::Ours, port, config)
+    }
+
+    /// The same in a group of processes.
+    fn start_in(group: Group, port: Option<u16>, config: &str) -> Self {
         let folder = new_folder();
-        Self::launch(&folder, port, config).unwrap_or_else(|error| {
+        Self::launch(&folder, group, port, config).unwrap_or_else(|error| {
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             // The log tells what the folder was kept for.
             let _ = fs::remove_dir_all(&folder);
@@ -65,15 +79,16 @@ impl NatsServer {
         })
     }
 
-    fn launch(folder: &Path, port: Option<u16>, config: &str) -> io::Result<Self> {
+    fn launch(folder: &Path, group: Group, port: Option<u16>, config: &str) -> io::Result<Self> {
         let file = folder.join("server.conf");
         fs::write(&file, configuration(folder, port, config))?;
-        let process = Command::new(program())
-            .arg("--config")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+        let mut command = Command::new(program());
+        command.arg("--config").arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if group == Group::Own {
+            set_apart(&mut command);
+        }
+        let process = command
             .spawn()
             .map_err(|error| io::Error::other(format!("{}: {error}", program().display())))?;
         let mut server = Self { process, folder: folder.to_owned(), port: 0 };
@@ -103,7 +118,7 @@ impl NatsServer {
     pub fn restart(&mut self, config: &str) {
         self.process.kill().expect("the server runs");
         self.process.wait().expect("the server ends");
-        let next = Self::launch(&self.folder, Some(self.port), config);
+        let next = Self::launch(&self.folder, Group::Ours, Some(self.port), config);
         let mut next = next.expect("the server starts again");
         std::mem::swap(&mut self.process, &mut next.process);
         // The folder is still in use, and the process is reaped.
@@ -224,19 +239,38 @@ pub fn version() -> (u32, u32, u32) {
 /// If there is none.
 #[must_use]
 pub fn program() -> PathBuf {
+    find_program().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same for those who want to say so themselves if there is none.
+///
+/// # Errors
+///
+/// If there is none, in words.
+pub fn find_program() -> Result<PathBuf, String> {
     let program = match std::env::var_os("NATS_SERVER") {
         Some(path) => PathBuf::from(path),
         None => {
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/nats-server/2.15.1/nats-server")
         }
     };
-    assert!(
-        program.is_file(),
-        "there is no nats-server at {}: set NATS_SERVER, or run `cargo xtask test`",
-        program.display()
-    );
-    program
+    if program.is_file() {
+        return Ok(program);
+    }
+    let program = program.display();
+    Err(format!("there is no nats-server at {program}: set NATS_SERVER, or run `cargo xtask test`"))
 }
+
+/// Has Ctrl-C in a terminal not reach a program.
+#[cfg(unix)]
+fn set_apart(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+}
+
+/// Has Ctrl-C in a terminal not reach a program: only where there are groups of processes.
+#[cfg(not(unix))]
+fn set_apart(_: &mut Command) {}
 
 /// How many addresses of servers there are in the INFO of the server on this port.
 fn known_servers(port: u16) -> usize {

@@ -164,12 +164,16 @@ fn talk(url: &str) {
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Tells a program to end, by this signal, and waits until it has.
-fn stop(mut process: Child, signal: &str) -> Output {
+fn stop(process: Child, signal: &str) -> Output {
+    stop_within(PATIENCE, process, signal)
+}
+
+fn stop_within(patience: Duration, mut process: Child, signal: &str) -> Output {
     let status = Command::new("kill").args(["-s", signal, &process.id().to_string()]).status();
     assert!(status.unwrap().success());
     let begin = Instant::now();
     while process.try_wait().unwrap().is_none() {
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > patience {
             let _ = process.kill();
             panic!("it does not end with SIG{signal}");
         }
@@ -221,7 +225,9 @@ fn a_signal_ends_programs_that_listen_to_a_server_that_hangs_or_is_gone() {
 
 #[test]
 fn programs_explain_themselves() {
-    for name in ["pub", "sub", "request", "reply", "quickstart", "blocking", "broker", "inspect"] {
+    for name in
+        ["pub", "sub", "request", "reply", "quickstart", "blocking", "broker", "inspect", "worker"]
+    {
         for help in ["--help", "-h"] {
             let shown = text(&example(name).arg(help).output().unwrap());
             assert!(shown.starts_with(&format!("usage: {name}")), "{shown}");
@@ -238,6 +244,10 @@ fn programs_explain_themselves() {
         ("blocking", &["now"]),
         ("broker", &["a", "b"]),
         ("inspect", &["what"]),
+        ("worker", &["many"]),
+        ("worker", &["0"]),
+        ("worker", &["1", "0"]),
+        ("worker", &["1", "1", "1"]),
     ] {
         let output = example(name).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{name} {arguments:?}");
@@ -264,6 +274,7 @@ fn programs_say_what_went_wrong_and_keep_passwords_to_themselves() {
             ("reply", &["a", "1"]),
             ("quickstart", &[]),
             ("blocking", &[]),
+            ("worker", &["1"]),
         ] {
             if is_right && !matches!(name, "pub" | "quickstart" | "blocking") {
                 continue;
@@ -277,6 +288,49 @@ fn programs_say_what_went_wrong_and_keep_passwords_to_themselves() {
             assert_eq!(said.contains("error: "), !is_right, "{said}");
             assert!(!said.contains('{'), "{said}");
         }
+    }
+}
+
+const JETSTREAM: &str = "jetstream { store_dir: $STORE, max_mem: 64M, max_file: 256M }";
+
+#[test]
+fn jobs_survive_servers_that_are_killed() {
+    let output = text(&example("worker").arg("40").output().unwrap());
+    assert_shows(&output, &["killing node0", "killing node1", "killing node2"]);
+    assert_shows(&output, &["published:      40 of 40 jobs", "worked on:      40\n"]);
+    assert!(output.ends_with("missing:        none\n"), "{output}");
+}
+
+#[test]
+fn jobs_with_a_server() {
+    let server = NatsServer::start(JETSTREAM);
+    let output = example("worker").args(["10", "2"]).env("NATS_URL", server.url()).output();
+    let output = text(&output.unwrap());
+    assert_shows(&output, &["published:      10 of 10 jobs", "worked on:      10\n"]);
+    assert!(output.ends_with("missing:        none\n"), "{output}");
+    assert!(!output.contains("killing"), "{output}");
+
+    let server = NatsServer::start("");
+    let output = example("worker").arg("1").env("NATS_URL", server.url()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("error: "));
+}
+
+/// It finishes what it is at, and says what it leaves.
+#[test]
+fn a_signal_ends_the_worker() {
+    let server = NatsServer::start(JETSTREAM);
+    for signal in ["INT", "TERM"] {
+        let mut command = example("worker");
+        command.arg("100000").env("NATS_URL", server.url()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.starts_with("100000 jobs")), "it has begun");
+        let output = stop_within(Duration::from_secs(60), process, signal);
+        assert!(output.status.success(), "{output:?}");
+        let rest: Vec<_> = lines.collect();
+        let last = rest.last().map(String::as_str);
+        assert!(last.is_some_and(|line| line.starts_with("left to do:")), "{rest:?}");
     }
 }
 

@@ -65,7 +65,7 @@ impl Shared {
         now: Instant,
     ) {
         // That nothing was said so far tells more than that the connection was closed.
-        control.failure = failure.or(control.failure.take());
+        control.failure = failure.or_else(|| control.failure.take());
         if let Some(event) = control.session.handle_disconnected(reason, now) {
             self.apply(control, &event);
         }
