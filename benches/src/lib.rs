@@ -1,6 +1,7 @@
 //! Shared by the benchmark programs: arguments, clocks, the line of JSON.
 
 pub mod frames;
+pub mod jetstream;
 pub mod tls;
 
 use std::fs;

@@ -19,7 +19,7 @@ pub(super) enum Figure {
     Peak,
     /// Resident memory, in MB.
     Resident,
-    /// What of the memory every subscription adds, in bytes.
+    /// What of the memory every subscription or consumer adds, in bytes.
     PerSubscription,
 }
 

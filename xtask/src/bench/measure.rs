@@ -39,7 +39,8 @@ impl Laboratory {
         let mut make = command(&program("bench-null"), None);
         make.arg("certificates").arg("--tls").arg(&certificates);
         Process::start(make)?.finish()?;
-        let needs_server = rows.iter().any(|row| row.server == Server::Real);
+        let is_real = |row: &Row| matches!(row.server, Server::Real | Server::JetStream);
+        let needs_server = rows.iter().any(is_real);
         let nats_server = if needs_server { Some(tools::server()?) } else { None };
         Ok(Self { certificates, nats_server, cpu: first_cpu()?, wrapper: Vec::new() })
     }
@@ -56,13 +57,16 @@ impl Laboratory {
         let start = |name: &str, options: &[&str]| {
             let mut command = self.client(row, client);
             command.arg(name).args(["--size", &row.size.to_string()]);
-            let counted = if name == "idle" { "--subs" } else { "--count" };
+            let counted = if name.ends_with("idle") { "--subs" } else { "--count" };
             command.args([counted, &row.count.to_string()]).args(options);
             if let Some((_, url)) = &server {
                 command.args(["--url", url]);
             }
             if let Some((_, url)) = &next {
                 command.args(["--next", url]);
+            }
+            if row.server == Server::JetStream {
+                command.args(["--create", "1"]);
             }
             if row.is_tls {
                 command.arg("--ca").arg(self.certificates.join("ca.pem"));
@@ -106,7 +110,7 @@ impl Laboratory {
         let mode = match row.server {
             Server::None => return Ok(None),
             Server::Null(mode) | Server::Pair(mode) => mode,
-            Server::Real => return self.nats_server(row).map(Some),
+            Server::Real | Server::JetStream => return self.nats_server(row).map(Some),
         };
         let mut command = command(&program("bench-null"), self.cpu(row));
         let (count, size) = (row.count.to_string(), row.size.to_string());
@@ -127,6 +131,10 @@ impl Laboratory {
             let (certificate, key) =
                 (self.certificates.join("server.pem"), self.certificates.join("server.key"));
             config += &format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}\n");
+        }
+        if row.server == Server::JetStream {
+            let store = folder.join("jetstream");
+            config += &format!("jetstream {{ store_dir: {store:?}, max_memory_store: 4GB }}\n");
         }
         let file = folder.join("server.conf");
         fs::write(&file, config).map_err(|error| error.to_string())?;

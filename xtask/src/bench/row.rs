@@ -50,6 +50,8 @@ pub(super) enum Server {
     Pair(&'static str),
     /// nats-server.
     Real,
+    /// nats-server with JetStream: programs make the stream themselves.
+    JetStream,
 }
 
 /// One line of a table.

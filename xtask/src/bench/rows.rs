@@ -17,6 +17,9 @@ const SINK: Server = Server::Null("sink");
 const FLOOD: Server = Server::Null("flood");
 const ECHO: Server = Server::Null("echo");
 const FAN: Server = Server::Null("fan");
+const ACKNOWLEDGE: Server = Server::Null("js-ack");
+const DELIVER: Server = Server::Null("js-deliver");
+const IDLE: Server = Server::Null("js-idle");
 
 /// A table with a title.
 pub(super) struct Section {
@@ -28,6 +31,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { title: "Over TCP", rows: TCP },
     Section { title: "Over TLS", rows: TLS },
     Section { title: "More", rows: MORE },
+    Section { title: "JetStream", rows: JETSTREAM },
 ];
 
 const TCP: &[Row] = &[
@@ -138,6 +142,66 @@ const MORE: &[Row] = &[
         .figure(Figure::PerSubscription),
     row("memory per subscription, 1,000,000", "idle", SINK, 1_000_000, 0)
         .figure(Figure::PerSubscription),
+];
+
+const ONE: &[&str] = &["--inflight", "1"];
+const WINDOW_64: &[&str] = &["--inflight", "64"];
+const WINDOW_1024: &[&str] = &["--inflight", "1024"];
+
+const JETSTREAM: &[Row] = &[
+    row("JetStream: publish, one CPU", "jspub", ACKNOWLEDGE, 20_000, 16)
+        .figure(Figure::Latency)
+        .options(ONE)
+        .pinned()
+        .goals(&[OverRaw(3.0)]),
+    row("JetStream: publish, window 64", "jspub", ACKNOWLEDGE, 500_000, 16)
+        .options(WINDOW_64)
+        .goals(&[TimesPeer(2.5)]),
+    row("JetStream: publish, window 1024", "jspub", ACKNOWLEDGE, 2_000_000, 16)
+        .options(WINDOW_1024)
+        .goals(&[TimesPeer(3.0), Cpu(250.0)]),
+    row("JetStream: consume, ack each", "jssub", DELIVER, 2_000_000, 16)
+        .goals(&[TimesPeer(3.0), Cpu(200.0)]),
+    row("JetStream: fetch 100, ack all", "jsfetch", DELIVER, 500_000, 16).goals(&[TimesPeer(2.0)]),
+    row("JetStream: publish, nats-server", "jspub", Server::JetStream, 10_000, 16)
+        .figure(Figure::Latency)
+        .options(ONE)
+        .goals(&[TimesPeer(1.2)]),
+    row("JetStream: publish, window 64, nats-server", "jspub", Server::JetStream, 200_000, 16)
+        .options(WINDOW_64)
+        .goals(&[TimesPeer(1.5), OfRaw(0.85)]),
+    row("JetStream: publish, window 1024, nats-server", "jspub", Server::JetStream, 400_000, 16)
+        .options(WINDOW_1024)
+        .goals(&[TimesPeer(1.5), OfRaw(0.8)]),
+    row("JetStream: consume, ack each, nats-server", "jssub", Server::JetStream, 200_000, 16)
+        .goals(&[TimesPeer(1.3)]),
+    row("JetStream: fetch 100, ack all, nats-server", "jsfetch", Server::JetStream, 100_000, 16)
+        .goals(&[TimesPeer(1.2)]),
+    row("JetStream: memory per idle consumer, 1,000", "jsidle", IDLE, 1_000, 0)
+        .figure(Figure::PerSubscription)
+        .goals(&[TimesPeer(3.0)]),
+    row("JetStream: memory per idle consumer, 10,000", "jsidle", IDLE, 10_000, 0)
+        .figure(Figure::PerSubscription)
+        .goals(&[TimesPeer(3.0)]),
+    row(
+        "JetStream: peak memory, 1,000,000 through a window of 1024",
+        "jspub",
+        ACKNOWLEDGE,
+        1_000_000,
+        16,
+    )
+    .figure(Figure::Peak)
+    .options(WINDOW_1024),
+    row(
+        "JetStream: peak memory, 10,000,000 through a window of 1024",
+        "jspub",
+        ACKNOWLEDGE,
+        10_000_000,
+        16,
+    )
+    .figure(Figure::Peak)
+    .options(WINDOW_1024)
+    .clients(&[Client::Ours, Client::Raw]),
 ];
 
 /// All rows, or those whose names contain one of the texts.

@@ -1,6 +1,9 @@
 //! A server that costs next to nothing: `sink` takes messages, `flood` sends prebuilt ones to
 //! whoever subscribes, `echo` answers requests, `fan` sends a client what it publishes. Prints
-//! `LISTEN PORT` once it listens. `certificates` makes some for TLS.
+//! `LISTEN PORT` once it listens. `js-ack`, `js-deliver` and `js-idle` are a null JetStream.
+//! `certificates` makes some for TLS.
+
+mod jetstream;
 
 use std::io::Read;
 use std::io::Result;
@@ -24,6 +27,8 @@ use nats_proto::wire::FromClient;
 use nats_proto::wire::PONG;
 use tokio_rustls::rustls::ServerConfig;
 
+use self::jetstream::Mode;
+
 const BLOCK: usize = 256 * 1024;
 
 fn main() {
@@ -42,12 +47,16 @@ fn main() {
         let (arguments, tls) = (arguments.clone(), tls.clone());
         std::thread::spawn(move || {
             socket.set_nodelay(true).expect("no delay");
+            let size = arguments.number("size", 16);
             // A client that hangs up ends its thread.
             let _ = greet(socket, tls).and_then(|stream| match arguments.command.as_str() {
                 "sink" => sink(stream),
                 "flood" => flood(stream, &arguments),
                 "echo" => echo(stream),
                 "fan" => fan(stream),
+                "js-ack" => jetstream::serve(stream, Mode::Acknowledge, size),
+                "js-deliver" => jetstream::serve(stream, Mode::Deliver, size),
+                "js-idle" => jetstream::serve(stream, Mode::Idle, size),
                 other => panic!("there is no {other}"),
             });
         });

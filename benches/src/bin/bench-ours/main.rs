@@ -1,5 +1,7 @@
 //! nats-tokio, measured.
 
+mod jetstream;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -52,6 +54,9 @@ fn main() {
             "req" => request(&client, count, size, &arguments.text("subject", "service")).await,
             "reqc" => requests(client, count, size, &arguments).await,
             "idle" => idle(&client, arguments.number("subs", 10_000)).await,
+            name if name.starts_with("js") => {
+                jetstream::run(&client, count, size, &arguments).await;
+            }
             other => panic!("there is no {other}"),
         }
     });

@@ -1,5 +1,7 @@
 //! No client at all: prebuilt bytes, reads and writes of 64 KiB. The most that the machine can do.
 
+mod jetstream;
+
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
@@ -41,6 +43,7 @@ fn main() {
         "req" => request(&mut socket, count, size, &arguments.text("subject", "service")),
         "reqc" => requests(&mut socket, count, size, &arguments),
         "idle" => idle(&mut socket, arguments.number("subs", 10_000)),
+        name if name.starts_with("js") => jetstream::run(&mut socket, count, size, &arguments),
         other => panic!("there is no {other}"),
     }
 }
@@ -115,10 +118,15 @@ impl Socket {
 
     /// Finds the frames that are there, and calls `frame` with each.
     fn frames(&mut self, mut frame: impl FnMut(&[u8], usize)) {
+        self.messages(|line, payload| frame(line, payload.len()));
+    }
+
+    /// The same with the payloads.
+    fn messages(&mut self, mut message: impl FnMut(&[u8], &[u8])) {
         loop {
             let rest = &self.buffer[self.start..self.end];
             let Some((line, size)) = frames::first(rest) else { return };
-            frame(&rest[..line], size);
+            message(&rest[..line], &rest[line..line + size]);
             self.start += line + size + 2;
         }
     }
