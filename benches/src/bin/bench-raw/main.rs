@@ -125,6 +125,12 @@ impl Socket {
     fn messages(&mut self, mut message: impl FnMut(&[u8], &[u8])) {
         loop {
             let rest = &self.buffer[self.start..self.end];
+            // nats-server sends INFO and PING now and then.
+            if let Some(b'I' | b'P') = rest.first() {
+                let Some(end) = memchr::memchr(b'\n', rest) else { return };
+                self.start += end + 1;
+                continue;
+            }
             let Some((line, size)) = frames::first(rest) else { return };
             message(&rest[..line], &rest[line..line + size]);
             self.start += line + size + 2;
