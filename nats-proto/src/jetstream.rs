@@ -127,10 +127,11 @@ pub use publish::header::PublishHeaderError;
 pub use publish::header::PublishHeaders;
 pub use publish::header::Rollup;
 pub use publish::header::Ttl;
+pub use publish::window::ChainIds;
+pub use publish::window::ExpectedLast;
 pub use publish::window::FixedPublishWindow;
 #[cfg(feature = "alloc")]
 pub use publish::window::GrowablePublishWindow;
-pub use publish::window::LastMessage;
 pub use publish::window::MayBeStored;
 pub use publish::window::NotAccepted;
 pub use publish::window::NotSent;

@@ -11,7 +11,6 @@ use crate::jetstream::FetchOutput;
 use crate::jetstream::GrowablePublishWindow;
 use crate::jetstream::Handling;
 use crate::jetstream::InboxId;
-use crate::jetstream::LastMessage;
 use crate::jetstream::Outcome;
 use crate::jetstream::PublishReply;
 use crate::jetstream::PublishResponse;
@@ -196,6 +195,9 @@ pub fn jetstream_window(data: &[u8]) {
     let config = WindowConfig::new(1 + input.number() % 8).max_bytes(500);
     let config = if input.byte() & 1 == 1 { config.independent() } else { config };
     let mut window = GrowablePublishWindow::<u8>::new(config);
+    if input.byte() & 1 == 1 {
+        window.start_chain(input.number().into(), input.number().into());
+    }
     let mut scanner = PublishScanner::<Vec<u8>>::default();
     let mut deadlines = HashMap::<u64, u64>::new();
     let (mut now, mut position, mut request_ids) = (0, 0, Vec::<RequestId>::new());
@@ -242,14 +244,28 @@ pub fn jetstream_window(data: &[u8]) {
                 settled.extend(window.handle_reply(request_id, reply, time));
             }
             10 => {
-                let last = match input.byte() {
-                    0..100 => LastMessage::Own(input.number().into()),
-                    100..200 => LastMessage::WithoutId,
-                    _ => LastMessage::Foreign,
+                let payload: &[u8] = match input.byte() % 4 {
+                    0 => br#"{"error":{"err_code":10070,"description":"wrong last msg ID: "}}"#,
+                    1 => br#"{"error":{"err_code":10070,"description":"wrong last msg ID: m"}}"#,
+                    2 => br#"{"error":{"err_code":10071,"description":"wrong last sequence: 1"}}"#,
+                    _ => br#"{"stream":"S","seq":1}"#,
                 };
-                settled.extend(window.handle_chain_conflict(request_id, last, time));
+                if let Ok(response) = PublishResponse::read(payload, &mut scanner) {
+                    let number = Some(input.number().into()).filter(|_| input.byte() & 1 == 1);
+                    let reply = PublishReply::Response(response);
+                    settled.extend(window.handle_chain_reply(request_id, reply, |_| number, time));
+                }
             }
             11 => window.close(|one| settled.push(one)),
+            12 => settled.extend(window.handle_too_large(request_id)),
+            13 => {
+                let odd = |data: &u8| data & 1 == 1;
+                let count = window.count_sent(odd);
+                let before = settled.len();
+                window.handle_not_permitted(odd, |one| settled.push(one));
+                assert_eq!(settled.len() - before, count as usize);
+            }
+            14 => window.handle_inbox_not_permitted(|one| settled.push(one)),
             _ => {}
         }
         window.handle_timeout(time, |one| settled.push(one));

@@ -66,6 +66,8 @@ invariants! {
     WithinWindow = "no more messages and bytes are under way than the window has";
     /// Publishes: the chain.
     ChainIsOrdered = "a chain is in the stream in order";
+    /// Publishes: the chain, and another publisher.
+    ChainEnds = "nothing of a chain is stored after another publisher's message";
     /// Publishes: a server that forgets nothing.
     AllStored = "where nothing goes wrong, everything is stored";
 }

@@ -37,6 +37,10 @@ pub enum Flaw {
     TrustsTheWindowTooLong,
     /// Every attempt has the same reply subject.
     ReusesReplySubjects,
+    /// Messages of a chain are sent without the id that they expect.
+    ForgetsThePredecessor,
+    /// Messages of a chain are sent without the sequence number that they expect.
+    ForgetsTheSequence,
 }
 
 impl Flaw {
@@ -59,5 +63,7 @@ impl Flaw {
         Self::ForgetsWhatWasSent,
         Self::TrustsTheWindowTooLong,
         Self::ReusesReplySubjects,
+        Self::ForgetsThePredecessor,
+        Self::ForgetsTheSequence,
     ];
 }

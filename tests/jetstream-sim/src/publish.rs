@@ -1,5 +1,6 @@
 //! Publishes: a window, a driver that does what it says, and a stream that forgets.
 
+mod judge;
 mod server;
 mod setup;
 
@@ -8,9 +9,8 @@ use std::collections::VecDeque;
 
 use nats_proto::Instant;
 use nats_proto::RequestId;
-use nats_proto::jetstream::ErrorCode;
+use nats_proto::jetstream::ExpectedLast;
 use nats_proto::jetstream::GrowablePublishWindow;
-use nats_proto::jetstream::LastMessage;
 use nats_proto::jetstream::Outcome;
 use nats_proto::jetstream::PublishReply;
 use nats_proto::jetstream::PublishScanner;
@@ -69,6 +69,10 @@ enum Event {
     Busy,
     Hang,
     Mute,
+    /// Another publisher publishes, with an id or without one.
+    Foreign,
+    /// What is stored is removed, and the server restarted.
+    Forget,
     Abandon {
         number: u64,
     },
@@ -135,9 +139,12 @@ pub(crate) fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> History {
     if trace {
         eprintln!("{setup:?}");
     }
-    let window =
-        GrowablePublishWindow::new(setup.config(flaw == Some(Flaw::TrustsTheWindowTooLong)));
     let stream = Stream::new(&setup);
+    let trusts = flaw == Some(Flaw::TrustsTheWindowTooLong);
+    let mut window = GrowablePublishWindow::new(setup.config(trusts));
+    if setup.is_chained {
+        window.start_chain(setup.earlier, setup.earlier);
+    }
     let mut world = World {
         setup,
         flaw,
@@ -179,15 +186,17 @@ impl World<'_> {
             let at = self.chance.below(TROUBLE);
             self.schedule.at(at, Event::Cut);
         }
-        if self.setup.faults > 0 {
-            for event in [Event::Down, Event::Down, Event::Busy, Event::Hang, Event::Mute] {
-                let at = self.chance.below(TROUBLE);
-                self.schedule.at(at, event);
-            }
+        let Setup { faults, has_foreigner, forgets, closes, .. } = self.setup;
+        let mut events = Vec::new();
+        if faults > 0 {
+            events.extend([Event::Down, Event::Down, Event::Busy, Event::Hang, Event::Mute]);
         }
-        if self.setup.closes {
+        events.extend(has_foreigner.then_some(Event::Foreign));
+        events.extend(forgets.then_some(Event::Forget));
+        events.extend(closes.then_some(Event::Close));
+        for event in events {
             let at = self.chance.below(TROUBLE);
-            self.schedule.at(at, Event::Close);
+            self.schedule.at(at, event);
         }
     }
 
@@ -254,6 +263,8 @@ impl World<'_> {
             Event::Down => self.stream.down_until = now + self.chance.below(5_000),
             Event::Busy => self.stream.busy_until = now + self.chance.below(3_000),
             Event::Hang => self.stream.hangs_until = now + self.chance.below(self.setup.hang),
+            Event::Foreign => self.stream.receive_foreign(self.chance.percent(50)),
+            Event::Forget => self.stream.forget(),
             Event::Mute => self.mute_until = now + self.chance.below(TROUBLE),
             Event::Abandon { number } => {
                 if let Some(accepted) = self.accepted.get_mut(&number) {
@@ -315,7 +326,11 @@ impl World<'_> {
         while let Some(transmit) = self.window.poll_transmit(self.position + 1, instant(now)) {
             self.position += 1;
             let number = transmit.number;
-            let expected = transmit.predecessor.filter(|_| self.setup.is_chained);
+            let expected = match (transmit.expected, self.flaw) {
+                (ExpectedLast::Message(_), Some(Flaw::ForgetsThePredecessor))
+                | (ExpectedLast::Sequence(_), Some(Flaw::ForgetsTheSequence)) => ExpectedLast::Any,
+                (expected, _) => expected,
+            };
             transmit.data.request_id = transmit.request_id;
             let copy = Copy { number, has_id: transmit.data.has_id, expected };
             self.sent.push((number, transmit.request_id));
@@ -412,20 +427,11 @@ impl World<'_> {
             reply => reply,
         };
         let request_id = self.flawed(request_id);
-        let error = reply.error().filter(|error| {
-            self.setup.is_chained && error.code == ErrorCode::WRONG_LAST_MESSAGE_ID
-        });
-        let settled = match error {
-            Some(error) => {
-                let id = error.last_message_id().unwrap_or_default();
-                let last = match id.strip_prefix('m').map(str::parse) {
-                    Some(Ok(number)) => LastMessage::Own(number),
-                    _ if id.is_empty() => LastMessage::WithoutId,
-                    _ => LastMessage::Foreign,
-                };
-                self.window.handle_chain_conflict(request_id, last, instant(now))
-            }
-            None => self.window.handle_reply(request_id, reply, instant(now)),
+        let number_of = |id: &str| id.strip_prefix('m')?.parse().ok();
+        let settled = if self.setup.is_chained {
+            self.window.handle_chain_reply(request_id, reply, number_of, instant(now))
+        } else {
+            self.window.handle_reply(request_id, reply, instant(now))
         };
         self.settle(settled.into_iter().collect());
     }
@@ -486,44 +492,5 @@ impl World<'_> {
             self.timer = timeout.max(now);
             self.schedule.at(self.timer, Event::Timer(self.timer));
         }
-    }
-
-    /// When everything has come that may still come.
-    fn judge(&mut self) {
-        let mut copies = HashMap::<u64, u32>::new();
-        for number in &self.stream.stored {
-            *copies.entry(*number).or_default() += 1;
-        }
-        let is_calm = self.setup.is_calm();
-        let mut accepted: Vec<_> = self.accepted.iter().collect();
-        accepted.sort_unstable_by_key(|(number, _)| **number);
-        for (number, accepted) in accepted {
-            let stored = copies.get(number).copied().unwrap_or_default();
-            let Some(outcome) = accepted.outcome else {
-                self.checks.that(Invariant::OneOutcome, accepted.is_abandoned, || {
-                    format!("{number} has none")
-                });
-                continue;
-            };
-            let has_id = accepted.has_id;
-            self.checks.that(Invariant::StoredOnce, stored <= 1, || {
-                format!("{number} is stored {stored} times, id: {has_id}")
-            });
-            self.checks.that(Invariant::StoredIsStored, stored > 0 || !outcome.is_stored(), || {
-                format!("{number} is not")
-            });
-            let is_not = matches!(outcome, Outcome::NotStored(_) | Outcome::NotSent(_));
-            self.checks.that(Invariant::NotStoredIsNot, !is_not || stored == 0, || {
-                format!("{number} is stored, and told: {outcome}")
-            });
-            self.checks.that(Invariant::AllStored, !is_calm || outcome.is_stored(), || {
-                format!("{number}: {outcome}")
-            });
-        }
-        let is_in_order = self.stream.stored.is_sorted();
-        let is_kept = self.setup.is_chained || (is_calm && self.setup.is_ordered);
-        self.checks.that(Invariant::ChainIsOrdered, is_in_order || !is_kept, || {
-            format!("{:?}", self.stream.stored)
-        });
     }
 }

@@ -44,5 +44,7 @@ const fn expected(flaw: Flaw) -> (Kind, Invariant) {
         Flaw::ForgetsWhatWasSent => (Kind::Publish, Invariant::NotStoredIsNot),
         Flaw::TrustsTheWindowTooLong => (Kind::Publish, Invariant::StoredOnce),
         Flaw::ReusesReplySubjects => (Kind::Publish, Invariant::StoredOnce),
+        Flaw::ForgetsThePredecessor => (Kind::Publish, Invariant::ChainIsOrdered),
+        Flaw::ForgetsTheSequence => (Kind::Publish, Invariant::ChainEnds),
     }
 }

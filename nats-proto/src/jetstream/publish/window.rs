@@ -1,5 +1,6 @@
 //! Messages that were published and not acknowledged yet: a state machine of time and input.
 
+mod chain;
 mod config;
 mod entry;
 mod outcome;
@@ -9,11 +10,13 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
+use chain::Chain;
+pub use chain::ChainIds;
+pub use chain::ExpectedLast;
 pub use config::WindowConfig;
 pub use config::WindowMessage;
 use entry::ANY_TIME;
 use entry::Entry;
-pub use outcome::LastMessage;
 pub use outcome::MayBeStored;
 pub use outcome::NotSent;
 pub use outcome::NotStored;
@@ -85,9 +88,8 @@ use crate::time::Instant;
 /// stream in order as long as nothing fails. A lost connection keeps the order of those with ids: all that
 /// were not acknowledged are sent again, in order. What breaks it are refusals of single messages (no
 /// responders, too busy) and acknowledgements that get lost: those after may have been stored. What keeps it
-/// in any case is a window of one message; or, for the only publisher of a stream, the chain: each message
-/// expects that the last one is its [predecessor](Transmit::predecessor), and a stream's refusal goes to
-/// [`handle_chain_conflict`](Self::handle_chain_conflict).
+/// in any case is a window of one message; or, for the only publisher of a stream, a
+/// [chain](Self::start_chain).
 #[derive(Clone, Debug)]
 pub struct PublishWindow<T, L> {
     config: WindowConfig,
@@ -95,8 +97,7 @@ pub struct PublishWindow<T, L> {
     bytes: u64,
     is_connected: bool,
     last_number: u64,
-    /// The number of the last message that is known to be in the stream.
-    last_stored: Option<u64>,
+    chain: Option<Chain>,
     /// How many are sent and not answered.
     sent: u32,
     /// No message before this one waits to be sent.
@@ -159,10 +160,8 @@ pub struct Transmit<'w, T> {
     pub request_id: RequestId,
     /// Its number among all messages of the window, from 1.
     pub number: u64,
-    /// For a chain: the number of the message before it, the last one that is under way or stored.
-    /// Its id belongs into
-    /// [`PublishHeaders::expected_last_message_id`](crate::jetstream::PublishHeaders::expected_last_message_id).
-    pub predecessor: Option<u64>,
+    /// What the stream's last message has to be, in a [chain](PublishWindow::start_chain).
+    pub expected: ExpectedLast,
     /// What was handed in.
     pub data: &'w mut T,
 }
@@ -177,7 +176,7 @@ impl<T, L: Table<WindowSlot<T>> + Default> PublishWindow<T, L> {
             bytes: 0,
             is_connected: false,
             last_number: 0,
-            last_stored: None,
+            chain: None,
             sent: 0,
             cursor: NONE,
             earliest: NEVER,
@@ -297,6 +296,61 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         }
     }
 
+    /// The message that [`poll_transmit`](Self::poll_transmit) returned with this id was not written: it
+    /// is longer than the server that the client is connected to now takes.
+    pub fn handle_too_large(&mut self, request_id: RequestId) -> Option<Settled<T>> {
+        let at = self.find(request_id)?;
+        let outcome = self.slots.get(at)?.entry.outcome_unsent(NotSent::TooLarge);
+        self.settled(at, outcome)
+    }
+
+    /// How many messages are sent and not answered, of those for which `is_it` holds.
+    ///
+    /// Takes time in proportion to the window.
+    pub fn count_sent(&self, is_it: impl Fn(&T) -> bool) -> u32 {
+        let (mut count, mut at) = (0, self.slots.first());
+        while let Some(slot) = self.slots.get(at) {
+            let counts = slot.entry.is_sent() && slot.data.as_ref().is_some_and(&is_it);
+            count += u32::from(counts);
+            at = self.slots.after(at);
+        }
+        count
+    }
+
+    /// The server did not permit those of the messages that are sent and not answered for which `is_it`
+    /// holds. `settle` gets them.
+    ///
+    /// Takes time in proportion to the window.
+    pub fn handle_not_permitted(
+        &mut self,
+        is_it: impl Fn(&T) -> bool,
+        mut settle: impl FnMut(Settled<T>),
+    ) {
+        let mut at = self.slots.first();
+        while at != NONE {
+            let this = at;
+            at = self.slots.after(this);
+            let Some(slot) = self.slots.get(this) else { break };
+            if slot.entry.is_sent() && slot.data.as_ref().is_some_and(&is_it) {
+                let outcome = slot.entry.outcome_not_permitted();
+                self.settle(this, outcome, &mut settle);
+            }
+        }
+    }
+
+    /// The server does not permit the subscription to the inbox, so that no answer will come. `settle`
+    /// gets all messages.
+    pub fn handle_inbox_not_permitted(&mut self, mut settle: impl FnMut(Settled<T>)) {
+        while let Some(slot) = self.slots.get(self.slots.first()) {
+            let outcome = if slot.entry.is_sent() {
+                Outcome::MayBeStored(MayBeStored::InboxNotPermitted)
+            } else {
+                slot.entry.outcome_unsent(NotSent::InboxNotPermitted)
+            };
+            self.settle(self.slots.first(), outcome, &mut settle);
+        }
+    }
+
     /// Gives a message up: it is not sent any more, and its outcome is not reported. `None` if it is settled
     /// already.
     pub fn cancel(&mut self, handle: PublishHandle) -> Option<T> {
@@ -328,7 +382,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
             return None;
         }
         let at = self.next_due(now)?;
-        let predecessor = self.slots.before(at).map_or(self.last_stored, |slot| Some(slot.number));
+        let expected = self.expected_before(at);
         if self.cursor == at {
             self.cursor = self.slots.after(at);
         }
@@ -340,7 +394,19 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         self.earliest = self.earliest.min(until);
         let request_id = RequestId(u64::from(slot.generation) << self.index_bits | u64::from(at));
         let (number, data) = (slot.number, slot.data.as_mut()?);
-        Some(Transmit { request_id, number, predecessor, data })
+        Some(Transmit { request_id, number, expected, data })
+    }
+
+    /// The number of the last message that was taken; zero if there was none.
+    #[must_use]
+    pub const fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// The number of the first message that has no outcome yet.
+    #[must_use]
+    pub fn first_open(&self) -> Option<u64> {
+        self.slots.get(self.slots.first()).map(|slot| slot.number)
     }
 
     /// How many messages have no outcome yet.

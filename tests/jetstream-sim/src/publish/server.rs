@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use nats_proto::jetstream::ExpectedLast;
+
 use super::setup::Setup;
 use crate::chance::Chance;
 
@@ -10,9 +12,11 @@ use crate::chance::Chance;
 pub(super) struct Copy {
     pub(super) number: u64,
     pub(super) has_id: bool,
-    /// The number whose id is expected to be the last one.
-    pub(super) expected: Option<u64>,
+    pub(super) expected: ExpectedLast,
 }
+
+/// The number of messages of other publishers.
+pub(super) const FOREIGN: u64 = 0;
 
 /// What the stream does with it.
 #[derive(Clone, Debug)]
@@ -32,10 +36,15 @@ pub(super) struct Stream {
     /// The numbers of the messages, in order.
     pub(super) stored: Vec<u64>,
     /// By id: sequence number, and when it was stored.
-    ids: HashMap<u64, (usize, u64)>,
+    ids: HashMap<u64, (u64, u64)>,
     /// By id: until when it is in process.
     in_process: HashMap<u64, u64>,
-    last_id: Option<u64>,
+    /// Empty if the last message has none, or it is forgotten.
+    last_id: String,
+    /// How many messages there were before.
+    earlier: u64,
+    /// Whether the expected sequence number comes before the id (nats-server 2.15, without replicas).
+    checks_sequence_first: bool,
     /// No leader before; too busy before; says and does nothing before.
     pub(super) down_until: u64,
     pub(super) busy_until: u64,
@@ -52,7 +61,9 @@ impl Stream {
             stored: Vec::new(),
             ids: HashMap::new(),
             in_process: HashMap::new(),
-            last_id: None,
+            last_id: String::new(),
+            earlier: setup.earlier,
+            checks_sequence_first: setup.checks_sequence_first,
             down_until: 0,
             busy_until: 0,
             hangs_until: 0,
@@ -87,6 +98,12 @@ impl Stream {
             let payload = error(429, 10167, "too many requests");
             return Answer::Reply { headers, payload, late: 0 };
         }
+        let last = self.earlier + self.stored.len() as u64;
+        let is_wrong = matches!(copy.expected, ExpectedLast::Sequence(number) if number != last);
+        let wrong_sequence = error(400, 10071, &format!("wrong last sequence: {last}"));
+        if is_wrong && self.checks_sequence_first {
+            return reply(wrong_sequence);
+        }
         if copy.has_id {
             let known = self.ids.get(&number).copied();
             if let Some((sequence, _)) = known.filter(|(_, at)| now <= at + self.duplicate_window) {
@@ -96,9 +113,13 @@ impl Stream {
                 return reply(error(409, 10158, "duplicate message id is in process"));
             }
         }
-        if copy.expected.is_some() && copy.expected != self.last_id {
-            let last = self.last_id.map_or_else(String::new, |last| format!("m{last}"));
-            return reply(error(400, 10070, &format!("wrong last msg ID: {last}")));
+        if is_wrong {
+            return reply(wrong_sequence);
+        }
+        if let ExpectedLast::Message(number) = copy.expected
+            && format!("m{number}") != self.last_id
+        {
+            return reply(error(400, 10070, &format!("wrong last msg ID: {}", self.last_id)));
         }
         if self.stored.len() >= self.capacity {
             return reply(error(503, 10077, "maximum messages exceeded"));
@@ -112,19 +133,36 @@ impl Stream {
         let is_garbled = self.faults > 0 && chance.below(500) == 0;
         if !is_garbled || chance.percent(50) {
             self.stored.push(number);
+            self.last_id.clear();
             if copy.has_id {
-                self.ids.insert(number, (self.stored.len(), now));
-                self.last_id = Some(number);
-            } else {
-                self.last_id = None;
+                self.ids.insert(number, (self.sequence(), now));
+                self.last_id = format!("m{number}");
             }
         }
         if is_garbled {
             return reply("hello".into());
         }
         let late = if self.faults > 0 && chance.percent(10) { chance.below(50) } else { 0 };
-        let payload = format!(r#"{{"stream":"S", "seq":{}}}"#, self.stored.len());
+        let payload = format!(r#"{{"stream":"S", "seq":{}}}"#, self.sequence());
         Answer::Reply { headers: "", payload, late }
+    }
+
+    /// Another publisher's message is stored.
+    pub(super) fn receive_foreign(&mut self, has_id: bool) {
+        self.stored.push(FOREIGN);
+        self.last_id = if has_id { "other.1".into() } else { String::new() };
+    }
+
+    /// What is stored is removed, and the server restarted: all ids are forgotten, and the sequence number
+    /// is not.
+    pub(super) fn forget(&mut self) {
+        self.ids.clear();
+        self.last_id.clear();
+    }
+
+    /// The last message's sequence number.
+    const fn sequence(&self) -> u64 {
+        self.earlier + self.stored.len() as u64
     }
 }
 

@@ -15,6 +15,11 @@ pub(super) struct Setup {
     /// How many messages have an id, in percent.
     pub(super) ids: u64,
     pub(super) is_chained: bool,
+    /// How many messages there were before, all the publisher's own.
+    pub(super) earlier: u64,
+    pub(super) checks_sequence_first: bool,
+    pub(super) has_foreigner: bool,
+    pub(super) forgets: bool,
     pub(super) ack_wait: u64,
     pub(super) duplicate_window: u64,
     /// For how long a leader may hang.
@@ -44,6 +49,10 @@ impl Setup {
             is_ordered,
             ids: if is_chained { 100 } else { chance.of(&[0, 100, 100, 50]) },
             is_chained,
+            earlier: if is_chained { chance.of(&[0, 17]) } else { 0 },
+            checks_sequence_first: is_chained && chance.percent(50),
+            has_foreigner: is_chained && chance.percent(30),
+            forgets: is_chained && chance.percent(30),
             ack_wait: chance.of(&[1_000, 5_000]),
             duplicate_window,
             hang: (duplicate_window / 2).min(8_000) - 500,
@@ -73,6 +82,10 @@ impl Setup {
 
     /// Whether nothing goes wrong at all.
     pub(super) const fn is_calm(&self) -> bool {
-        self.faults == 0 && self.cuts == 0 && self.capacity == usize::MAX && !self.closes
+        self.faults == 0
+            && self.cuts == 0
+            && self.capacity == usize::MAX
+            && !self.closes
+            && !self.has_foreigner
     }
 }

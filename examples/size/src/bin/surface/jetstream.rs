@@ -12,18 +12,19 @@ use nats_proto::jetstream::AckKind;
 use nats_proto::jetstream::ApiError;
 use nats_proto::jetstream::ApiPrefix;
 use nats_proto::jetstream::ApiSubject;
+use nats_proto::jetstream::ChainIds;
 use nats_proto::jetstream::ConsumerName;
 use nats_proto::jetstream::ConsumerScanner;
 use nats_proto::jetstream::ConsumerState;
 use nats_proto::jetstream::DeliveryInfo;
 use nats_proto::jetstream::ErrorCode;
+use nats_proto::jetstream::ExpectedLast;
 use nats_proto::jetstream::Fetch;
 use nats_proto::jetstream::FetchConfig;
 use nats_proto::jetstream::FetchOutput;
 use nats_proto::jetstream::FixedPublishWindow;
 use nats_proto::jetstream::Heartbeat;
 use nats_proto::jetstream::InboxId;
-use nats_proto::jetstream::LastMessage;
 use nats_proto::jetstream::Outcome;
 use nats_proto::jetstream::PublishHeaders;
 use nats_proto::jetstream::PublishReply;
@@ -302,6 +303,7 @@ pub(super) fn window() {
     let config = if flag() { config.independent() } else { config };
     let mut window = FixedPublishWindow::<u8, 4>::new(config);
     let mut scanner = PublishScanner::<Line, Line>::default();
+    let ids = ChainIds::<Line>::new("name", RngSeed([input() as u8; 16]));
     loop {
         match input() {
             0 => window.handle_connected(),
@@ -321,17 +323,35 @@ pub(super) fn window() {
                 window.handle_reply(RequestId(long()), reply, now()).into_iter().for_each(settle);
             }),
             4 => {
-                let last = if flag() { LastMessage::Own(long()) } else { LastMessage::Foreign };
-                let settled = window.handle_chain_conflict(RequestId(long()), last, now());
-                settled.into_iter().for_each(settle);
+                with_message(|message| {
+                    let reply = PublishReply::read(message, &mut scanner);
+                    let number_of = |id: &str| ids.as_ref().ok()?.number(id);
+                    let settled =
+                        window.handle_chain_reply(RequestId(long()), reply, number_of, now());
+                    settled.into_iter().for_each(settle);
+                });
             }
+            7 => window.start_chain(long(), long()),
+            8 => window.handle_too_large(RequestId(long())).into_iter().for_each(settle),
+            9 => {
+                output(window.count_sent(|data| *data == 1));
+                window.handle_not_permitted(|data| *data == 1, settle);
+            }
+            10 => window.handle_inbox_not_permitted(settle),
             5 => window.handle_timeout(now(), settle),
             6 => window.close(settle),
             _ => break,
         }
         if let Some(transmit) = window.poll_transmit(long(), now()) {
             count_long(transmit.request_id.0 + transmit.number);
-            count_long(transmit.predecessor.unwrap_or_default());
+            match (transmit.expected, &ids) {
+                (ExpectedLast::Message(number), Ok(ids)) => {
+                    let id = ids.put(number, &mut Line::new()).map_or(0, str::len);
+                    count(id + ids.max_len());
+                }
+                (ExpectedLast::Sequence(number), _) => count_long(number),
+                _ => {}
+            }
             output((*transmit.data).into());
         }
         count_long(window.poll_timeout().unwrap_or_default().as_millis());

@@ -217,6 +217,20 @@ impl Entry {
         }
     }
 
+    /// The outcome of a message that cannot be sent any more, and is not under way.
+    pub(super) const fn outcome_unsent(&self, reason: NotSent) -> Outcome {
+        match self.refusal {
+            _ if self.is_clouded => Outcome::MayBeStored(MayBeStored::Disconnected),
+            Some(refusal) => Outcome::NotStored(refusal),
+            None => Outcome::NotSent(reason),
+        }
+    }
+
+    /// The outcome of a message whose last attempt was not permitted.
+    pub(super) const fn outcome_not_permitted(&self) -> Outcome {
+        self.refused_for_good(NotStored::NotPermitted)
+    }
+
     /// This copy reached no stream, and no stream can take it at present.
     const fn refuse(&mut self, refusal: NotStored) -> Verdict {
         let before = self.refused;
@@ -247,6 +261,7 @@ impl Entry {
         }
         Outcome::MayBeStored(match refusal {
             NotStored::NoResponders => MayBeStored::NoResponders,
+            NotStored::NotPermitted => MayBeStored::NotPermitted,
             NotStored::TooBusy => MayBeStored::Rejected(ErrorCode::TOO_MANY_REQUESTS),
             NotStored::Unavailable(code) | NotStored::Rejected(code) => MayBeStored::Rejected(code),
         })

@@ -40,6 +40,8 @@ pub enum NotStored {
     NoResponders,
     /// The server has too much to do.
     TooBusy,
+    /// The user may not publish to the subject.
+    NotPermitted,
     /// The stream, or the servers, cannot at present.
     Unavailable(ErrorCode),
     /// The stream refuses the message.
@@ -55,6 +57,10 @@ pub enum NotSent {
     TimedOut,
     /// The client was closed.
     Closed,
+    /// It is longer than the server takes that the client is connected to now (`max_payload`).
+    TooLarge,
+    /// The user may not subscribe to the inbox, so that no acknowledgement can come.
+    InboxNotPermitted,
 }
 
 /// Why it is not known what became of a message.
@@ -76,6 +82,10 @@ pub enum MayBeStored {
     /// [expectation](crate::jetstream::ErrorClass::Expectation) may have failed because the earlier one
     /// was stored.
     Rejected(ErrorCode),
+    /// The last attempt was not permitted, and the outcome of an earlier one is not known.
+    NotPermitted,
+    /// The user may not subscribe to the inbox, so that no acknowledgement can come.
+    InboxNotPermitted,
     /// The last attempt had no responders, and the outcome of an earlier one is not known.
     NoResponders,
     /// The time in which the stream knows an id again is over.
@@ -152,18 +162,7 @@ impl<'a> PublishReply<'a> {
     }
 }
 
-/// The last message of a stream, by its id, as a stream says that refuses a message because another one
-/// was expected there ([`ApiError::last_message_id`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum LastMessage {
-    /// It has no id, or there is no last message: the stream was purged.
-    WithoutId,
-    /// It is the message of this number.
-    Own(u64),
-    /// Another publisher has published to the stream.
-    Foreign,
-}
+const INBOX_NOT_PERMITTED: &str = "the subscription to the inbox is not permitted";
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,6 +181,7 @@ impl fmt::Display for NotStored {
         match self {
             Self::NoResponders => f.write_str("no responders"),
             Self::TooBusy => f.write_str("too many requests"),
+            Self::NotPermitted => f.write_str("not permitted"),
             Self::Unavailable(code) => write!(f, "JetStream is unavailable ({code})"),
             Self::Rejected(code) => write!(f, "the stream rejected the message ({code})"),
         }
@@ -193,6 +193,8 @@ impl fmt::Display for NotSent {
         f.write_str(match self {
             Self::TimedOut => "timed out",
             Self::Closed => "the client was closed",
+            Self::TooLarge => "longer than the server takes",
+            Self::InboxNotPermitted => INBOX_NOT_PERMITTED,
         })
     }
 }
@@ -211,6 +213,8 @@ impl fmt::Display for MayBeStored {
                     "an earlier attempt may have been, the last was refused ({code})"
                 );
             }
+            Self::NotPermitted => "an earlier attempt may have been, the last was not permitted",
+            Self::InboxNotPermitted => INBOX_NOT_PERMITTED,
             Self::NoResponders => "an earlier attempt may have been, the last had no responders",
             Self::WindowOver => "the stream's duplicate window has passed",
         })

@@ -1,7 +1,6 @@
 //! Effects of replies on a window, and of their absence.
 
 use super::ANY_TIME;
-use super::LastMessage;
 use super::NONE;
 use super::Outcome;
 use super::PublishReply;
@@ -14,7 +13,6 @@ use super::entry::Verdict;
 use super::entry::pause;
 use crate::inbox::RequestId;
 use crate::jetstream::pause::Jitter;
-use crate::jetstream::pause::doubled;
 use crate::storage::Table;
 use crate::time::Instant;
 
@@ -115,40 +113,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         self.follow(at, was_sent, verdict, now)
     }
 
-    /// A stream refused a message of a chain since its last message is another one than expected
-    /// ([`ErrorCode::WRONG_LAST_MESSAGE_ID`](crate::jetstream::ErrorCode::WRONG_LAST_MESSAGE_ID)).
-    ///
-    /// That settles nothing if the predecessor is still under way, or was not stored: the message is sent
-    /// again, after the right one, when that is known or after a pause of 20 ms, doubling to a second.
-    pub fn handle_chain_conflict(
-        &mut self,
-        request_id: RequestId,
-        last: LastMessage,
-        now: Instant,
-    ) -> Option<Settled<T>> {
-        let at = self.find(request_id)?;
-        let number = self.slots.get(at).filter(|slot| slot.entry.is_sent())?.number;
-        let follows_another = self.slots.before(at).is_some();
-        let is_ours = match last {
-            _ if follows_another => last != LastMessage::Foreign,
-            LastMessage::WithoutId => {
-                self.last_stored = None;
-                true
-            }
-            LastMessage::Own(last) if last < number => {
-                self.last_stored = Some(last);
-                true
-            }
-            LastMessage::Own(_) | LastMessage::Foreign => false,
-        };
-        let slot = self.slots.get_mut(at)?;
-        let again = now + doubled(20, slot.conflicts, 1_000);
-        slot.conflicts = slot.conflicts.saturating_add(1);
-        let verdict = slot.entry.conflict(is_ours.then_some(again), &self.config, now);
-        self.follow(at, true, verdict, now)
-    }
-
-    fn follow(
+    pub(super) fn follow(
         &mut self,
         at: u32,
         was_sent: bool,
@@ -208,18 +173,20 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
         None
     }
 
-    fn find(&self, RequestId(request_id): RequestId) -> Option<u32> {
+    pub(super) fn find(&self, RequestId(request_id): RequestId) -> Option<u32> {
         let at = u32::try_from(request_id & (1_u64 << self.index_bits).wrapping_sub(1)).ok()?;
         let slot = self.slots.get(at)?;
         (slot.has_attempt && u64::from(slot.generation) == request_id >> self.index_bits)
             .then_some(at)
     }
 
-    fn settled(&mut self, at: u32, outcome: Outcome) -> Option<Settled<T>> {
+    pub(super) fn settled(&mut self, at: u32, outcome: Outcome) -> Option<Settled<T>> {
         let number = self.slots.get(at)?.number;
-        if outcome.is_stored() {
+        if let Outcome::Stored { sequence, .. } = outcome {
             self.pace.handle_ack();
-            self.last_stored = self.last_stored.max(Some(number));
+            if let Some(chain) = self.chain.as_mut() {
+                chain.handle_stored(number, sequence);
+            }
         }
         let data = self.remove(at)?;
         Some(Settled { number, data, outcome })

@@ -23,6 +23,8 @@ pub struct WindowSlot<T> {
     pub(super) has_attempt: bool,
     /// How often in a row it came before its predecessor.
     pub(super) conflicts: u8,
+    /// Whether it asks for the last message's id by expecting itself.
+    pub(super) asks: bool,
     pub(super) entry: Entry,
 }
 
@@ -145,6 +147,7 @@ impl<T> WindowSlot<T> {
             size,
             has_attempt: false,
             conflicts: 0,
+            asks: false,
             entry,
         }
     }

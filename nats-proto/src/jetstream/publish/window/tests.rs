@@ -13,6 +13,9 @@ use crate::wire::Decoder;
 use crate::wire::FromServer;
 use crate::wire::ServerOp;
 
+mod chain;
+mod refusals;
+
 type Window = FixedPublishWindow<u8, 4>;
 
 const fn at(millis: u64) -> Instant {
@@ -389,39 +392,6 @@ fn closing_settles_everything() {
     ];
     assert_eq!(settled, expected);
     assert!(window.is_empty() && window.poll_timeout().is_none());
-}
-
-#[test]
-fn a_chain_knows_its_predecessors() {
-    let mut window = window(WindowConfig::new(4));
-    let predecessors = |window: &mut Window, now| {
-        let mut found = Vec::new();
-        while let Some(transmit) = window.poll_transmit(1, at(now)) {
-            found.push((transmit.number, transmit.predecessor, transmit.request_id));
-        }
-        found
-    };
-    for data in 1..4 {
-        window.publish(message(data).with_id()).unwrap();
-    }
-    let sent = predecessors(&mut window, 0);
-    let numbers: Vec<_> = sent.iter().map(|(number, before, _)| (*number, *before)).collect();
-    assert_eq!(numbers, [(1, None), (2, Some(1)), (3, Some(2))]);
-    let [first, second, third] = [0, 1, 2].map(|at| sent[at].2);
-    // The third has overtaken the second.
-    assert_eq!(window.handle_chain_conflict(third, LastMessage::Own(1), at(1)), None);
-    assert!(reply(&mut window, first, ACK, 1).is_some());
-    assert_eq!(predecessors(&mut window, 10), [], "it waits");
-    assert!(reply(&mut window, second, ACK, 11).is_some());
-    let [(3, Some(2), third)] = predecessors(&mut window, 11)[..] else { panic!("at once") };
-    // The second was removed in the meantime.
-    assert_eq!(window.handle_chain_conflict(third, LastMessage::Own(1), at(12)), None);
-    let [(3, Some(1), third)] = predecessors(&mut window, 52)[..] else { panic!() };
-    assert_eq!(window.handle_chain_conflict(third, LastMessage::WithoutId, at(60)), None);
-    let [(3, None, third)] = predecessors(&mut window, 140)[..] else { panic!() };
-    let settled = window.handle_chain_conflict(third, LastMessage::Foreign, at(150)).unwrap();
-    let rejected = NotStored::Rejected(ErrorCode::WRONG_LAST_MESSAGE_ID);
-    assert_eq!((settled.number, settled.outcome), (3, Outcome::NotStored(rejected)));
 }
 
 proptest! {
