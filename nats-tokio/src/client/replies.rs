@@ -65,6 +65,9 @@ pub struct Replies {
     /// Until the replies have ended.
     open: Option<Open>,
     has_any: bool,
+    /// The reply without payload that has ended them by its status.
+    #[cfg(feature = "jetstream")]
+    status: Option<Message>,
     /// How many were dropped, once they have ended.
     dropped: u64,
 }
@@ -89,7 +92,15 @@ impl Replies {
         let now = shared.now();
         let request = RequestMany::new(limits, now);
         let deadline = now + limits.total;
-        let mut replies = Self { request, deadline, open: None, has_any: false, dropped: 0 };
+        let mut replies = Self {
+            request,
+            deadline,
+            open: None,
+            has_any: false,
+            #[cfg(feature = "jetstream")]
+            status: None,
+            dropped: 0,
+        };
         if request.ended().is_some() {
             return Ok(replies);
         }
@@ -134,6 +145,12 @@ impl Replies {
         self.open.as_ref().map_or(self.dropped, |open| open.subscriber.dropped())
     }
 
+    /// The reply without payload that has ended them by its status, for its headers.
+    #[cfg(feature = "jetstream")]
+    pub(crate) const fn take_status(&mut self) -> Option<Message> {
+        self.status.take()
+    }
+
     /// Which request it is, and where the replies are to go to; `None` if none is wanted.
     pub(crate) fn address(&self) -> Option<(RequestId, &str)> {
         self.open.as_ref().map(|open| (open.ticket.request_id, open.subscriber.subject()))
@@ -161,7 +178,10 @@ impl Replies {
         })
     }
 
-    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, RequestError>>> {
+    pub(crate) fn poll_reply(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, RequestError>>> {
         let Some(open) = &mut self.open else { return Poll::Ready(None) };
         if !coop::has_budget_remaining() {
             // Without any, replies that wait would look like none.
@@ -178,6 +198,10 @@ impl Replies {
                 let status = reply.status().map(|status| status.code());
                 let is_wanted = self.request.handle_reply(reply.payload().is_empty(), status, now);
                 self.has_any |= is_wanted;
+                #[cfg(feature = "jetstream")]
+                if !is_wanted && status.is_some() {
+                    self.status = Some(reply.clone());
+                }
                 is_wanted.then_some(Ok(reply))
             }
             Poll::Ready(_) if open.is_late => {

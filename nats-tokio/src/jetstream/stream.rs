@@ -2,11 +2,13 @@
 
 mod config;
 mod create;
+mod direct;
 mod info;
 mod list;
 mod message;
 mod purge;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ pub use config::SourceConsumer;
 pub use config::StorageType;
 pub use config::SubjectTransform;
 pub(in crate::jetstream) use config::choices;
+pub use direct::DirectBatch;
+pub use direct::DirectLast;
 pub use info::ClusterInfo;
 pub use info::Info;
 pub use info::PeerInfo;
@@ -95,24 +99,33 @@ impl Stream {
     ///
     /// Nothing is changed by asking.
     pub async fn info_with_subjects(&self, filter: &str) -> Result<Info, Error> {
+        let mut info = self.info_from(filter, 0).await?;
+        let mut subjects = std::mem::take(&mut info.state.subjects);
+        let mut offset = page_len(&subjects);
+        let mut is_last = offset < PAGE;
+        while !is_last {
+            info = self.info_from(filter, offset).await?;
+            let more = std::mem::take(&mut info.state.subjects);
+            is_last = page_len(&more) < PAGE;
+            offset += page_len(&more);
+            subjects.extend(more);
+        }
+        info.state.subjects = subjects;
+        Ok(info)
+    }
+
+    /// The subjects that the filter matches, from the one at that place of the list on, as many as an
+    /// answer has.
+    async fn subjects_from(&self, filter: &str, offset: u64) -> Result<Vec<String>, Error> {
+        let info = self.info_from(filter, offset).await?;
+        Ok(info.state.subjects.into_keys().collect())
+    }
+
+    async fn info_from(&self, filter: &str, offset: u64) -> Result<Info, Error> {
         nats_proto::Filter::new(filter)?;
         let subject = ApiSubject::stream_info(self.checked_name()?);
-        let mut whole: Option<Info> = None;
-        let mut offset = 0;
-        loop {
-            let body = serde_json::json!({ "subjects_filter": filter, "offset": offset });
-            let mut page: Info = self.context.call(subject, Some(&body)).await?;
-            let subjects = std::mem::take(&mut page.state.subjects);
-            offset += u64::try_from(subjects.len()).unwrap_or(PAGE);
-            let is_last = u64::try_from(subjects.len()).unwrap_or(PAGE) < PAGE;
-            let known = whole.take().map(|info| info.state.subjects);
-            page.state.subjects = known.unwrap_or_default();
-            page.state.subjects.extend(subjects);
-            if is_last {
-                return Ok(page);
-            }
-            whole = Some(page);
-        }
+        let body = serde_json::json!({ "subjects_filter": filter, "offset": offset });
+        self.context.call(subject, Some(&body)).await
     }
 
     /// The same, with the sequence numbers of messages that were deleted: [`State::deleted`].
@@ -203,4 +216,8 @@ impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+fn page_len(subjects: &BTreeMap<String, u64>) -> u64 {
+    u64::try_from(subjects.len()).unwrap_or(PAGE)
 }

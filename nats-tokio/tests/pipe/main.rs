@@ -23,6 +23,8 @@ mod closing;
 mod connecting;
 mod draining;
 mod forms;
+#[cfg(feature = "jetstream")]
+mod jetstream;
 #[cfg(feature = "tracing")]
 mod logging;
 mod many;

@@ -3,6 +3,7 @@
 mod cluster;
 mod consumers;
 mod consuming;
+mod direct;
 mod publishing;
 mod streams;
 

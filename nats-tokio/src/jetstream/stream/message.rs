@@ -200,7 +200,7 @@ impl Stream {
                 self.context.ask(ApiSubject::direct_get(name), body).await?
             }
         };
-        read_direct(&reply)
+        Ok(read_direct(&reply)?.message)
     }
 }
 
@@ -234,31 +234,45 @@ impl PercentEncoded {
     }
 }
 
-/// A message as it was stored, with headers of the server's behind its own.
-fn read_direct(reply: &Message) -> Result<StoredMessage, Error> {
-    if let Some(status) = reply.status().filter(|_| reply.headers().get("Nats-Sequence").is_none())
-    {
-        return Err(Error::Api(status_error(status)));
-    }
-    let missing = |name: &str| Error::InvalidResponse(format!("no header `{name}`"));
-    // The last of each is the server's.
-    let server =
-        |name: &'static str| reply.headers().get_all(name).last().ok_or_else(|| missing(name));
-    let subject = server("Nats-Subject")?.to_owned();
-    let sequence = server("Nats-Sequence")?.parse().map_err(|_| missing("Nats-Sequence"))?;
-    let time = Timestamp::parse(server("Nats-Time-Stamp")?);
-    let time = time.map_err(Error::invalid_response)?;
-    let mut own: Vec<_> = reply.headers().iter().collect();
-    for name in ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"] {
-        if let Some(at) = own.iter().rposition(|(key, _)| *key == name) {
-            own.remove(at);
-        }
-    }
-    let headers = own.into_iter().collect();
-    Ok(StoredMessage { subject, sequence, time, headers, payload: reply.payload_bytes() })
+/// The reply to a direct get.
+pub(super) struct Direct {
+    pub(super) message: StoredMessage,
+    /// How many more follow, if the server knows that many were asked for.
+    pub(super) pending: Option<u64>,
+    /// The sequence number of the one before it; zero for the first.
+    pub(super) last_sequence: Option<u64>,
 }
 
-fn status_error(status: Status<'_>) -> ApiError {
+/// Reads a message as it was stored, with the server's headers behind its own.
+pub(super) fn read_direct(reply: &Message) -> Result<Direct, Error> {
+    let headers: Vec<_> = reply.headers().iter().collect();
+    let Some(at) = headers.iter().rposition(|(name, _)| *name == "Nats-Stream") else {
+        return Err(match reply.status() {
+            Some(status) => Error::Api(status_error(status)),
+            None => missing("Nats-Stream"),
+        });
+    };
+    let (own, added) = headers.split_at(at);
+    let find = |name: &str| added.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
+    let number = |name: &str| find(name).and_then(|value| value.parse().ok());
+    let text = |name: &str| find(name).ok_or_else(|| missing(name));
+    let time = Timestamp::parse(text("Nats-Time-Stamp")?);
+    let message = StoredMessage {
+        subject: text("Nats-Subject")?.to_owned(),
+        sequence: number("Nats-Sequence").ok_or_else(|| missing("Nats-Sequence"))?,
+        time: time.map_err(Error::invalid_response)?,
+        headers: own.iter().copied().collect(),
+        payload: reply.payload_bytes(),
+    };
+    let pending = number("Nats-Num-Pending");
+    Ok(Direct { message, pending, last_sequence: number("Nats-Last-Sequence") })
+}
+
+fn missing(header: &str) -> Error {
+    Error::InvalidResponse(format!("no header `{header}`"))
+}
+
+pub(super) fn status_error(status: Status<'_>) -> ApiError {
     let description = String::from_utf8_lossy(status.description_bytes()).into_owned();
     let code = status.code().get();
     let is_missing = code == 404;

@@ -1,0 +1,3 @@
+//! JetStream with a server that does what a test says.
+
+mod direct;
