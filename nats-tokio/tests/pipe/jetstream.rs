@@ -1,3 +1,4 @@
 //! JetStream with a server that does what a test says.
 
 mod direct;
+mod updating;

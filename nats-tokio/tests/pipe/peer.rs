@@ -73,6 +73,18 @@ impl Peer {
         message.await.expect("a message")
     }
 
+    /// The subject, the reply subject and the payload of the request that the client sends next.
+    pub(crate) async fn take_request(&mut self) -> (String, String, Vec<u8>) {
+        let request = self.next_op(|op| match op {
+            ClientOp::Publish(message) => {
+                let reply = message.reply().expect("a request").to_owned();
+                (message.subject().to_owned(), reply, message.payload().to_vec())
+            }
+            other => panic!("{other:?}"),
+        });
+        request.await.expect("a request")
+    }
+
     async fn next_op<T>(&mut self, tell: impl Fn(ClientOp<'_>) -> T) -> Option<T> {
         loop {
             match self.decoder.decode(&self.buffer).expect("a protocol error of the client") {

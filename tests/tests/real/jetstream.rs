@@ -4,6 +4,7 @@ mod cluster;
 mod consumers;
 mod consuming;
 mod direct;
+mod echo;
 mod publishing;
 mod streams;
 
