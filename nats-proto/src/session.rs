@@ -314,6 +314,18 @@ impl<S: Store> Session<S> {
         }
     }
 
+    /// Something above the session has reason to doubt the connection: PING is sent at once, and unless a
+    /// PONG comes within 5 s, the connection is [stale](DisconnectReason::Stale). Until then, another doubt
+    /// changes nothing.
+    ///
+    /// Any PONG will do, also the answer to an earlier PING. Does nothing without a connection.
+    #[cfg(feature = "jetstream")]
+    pub fn probe(&mut self, now: Instant) {
+        if self.is_connected() && self.pings.probe() {
+            self.timers.set(Timer::Ping, now + crate::time::Millis(5_000));
+        }
+    }
+
     // What the application wants -----------------------------------------------------------------
 
     /// Subscribes to `filter`, now and on every connection to come. `recipient` is what

@@ -167,6 +167,16 @@ pub fn jetstream_fetch(data: &[u8]) {
             }
             12 => fetch.cancel(time),
             13 => fetch.handle_pin(),
+            14 => match input.byte() % 5 {
+                0 => fetch.handle_info(ConsumerState::NotFound, time),
+                1 => fetch.handle_info(ConsumerState::Unknown, time),
+                2 => fetch.handle_info(ConsumerState::NotPermitted, time),
+                3 => fetch.handle_not_permitted(time),
+                _ => {
+                    let state = ConsumerState::Exists { reached_max_ack_pending: false };
+                    fetch.handle_info(state, time);
+                }
+            },
             _ => fetch.handle_timeout(time),
         }
         let mut outputs = 0;
@@ -180,6 +190,7 @@ pub fn jetstream_fetch(data: &[u8]) {
                 }
                 FetchOutput::Subscribe(_) => open += 1,
                 FetchOutput::Unsubscribe(_) => open -= 1,
+                FetchOutput::RequestInfo => assert!(fetch.is_active()),
                 FetchOutput::End(_) => assert!(!fetch.is_active()),
             }
         }

@@ -82,6 +82,18 @@ impl Pings {
         before
     }
 
+    /// Asks for a PING whose answer is the last chance that the server has. Returns whether it is news: a
+    /// second one waits for the first.
+    #[cfg(feature = "jetstream")]
+    pub(super) const fn probe(&mut self) -> bool {
+        if self.unanswered == u8::MAX {
+            return false;
+        }
+        self.unanswered = u8::MAX;
+        self.request();
+        true
+    }
+
     /// A PING came: it is to be answered.
     pub(super) const fn handle_ping(&mut self) {
         self.owed = self.owed.saturating_add(1);

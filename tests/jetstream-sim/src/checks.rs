@@ -40,6 +40,8 @@ invariants! {
     TooLargeIsRare = "a message that is too large is asked for 24 times in a minute at the most";
     /// Pulls: stalled.
     StalledRightly = "a server that forgets nothing never stalls";
+    /// Pulls: a server that withholds a kind of status.
+    SoonAskedFor = "messages wait without a pull for the time of a pull and two heartbeats at the most";
     /// Pulls: leaf nodes.
     NothingWasted = "nothing is delivered to an inbox that was left";
     /// Pulls: the end.
@@ -52,6 +54,8 @@ invariants! {
     FetchInTime = "a fetch takes no longer than its time, and brings no more than was asked for";
     /// Fetches: a server that forgets nothing.
     FetchFinds = "a fetch that nothing goes wrong with brings what is there";
+    /// Fetches: a consumer that is gone.
+    NoEmptySuccess = "a fetch from a consumer that is gone is never told that there is nothing";
     /// Publishes: outcomes.
     OneOutcome = "every message has one outcome";
     /// Publishes: deadlines.

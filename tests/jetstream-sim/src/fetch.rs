@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use nats_proto::Instant;
+use nats_proto::jetstream::ConsumerState;
 use nats_proto::jetstream::Fetch;
 use nats_proto::jetstream::FetchConfig;
 use nats_proto::jetstream::FetchEndReason;
@@ -57,6 +58,7 @@ enum Input {
     Frame(Frame),
     /// UNSUB is done.
     Left(InboxId),
+    Info(ConsumerState),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +66,7 @@ enum Line {
     Subscribe(InboxId),
     Unsubscribe(InboxId),
     Pull(Pull),
+    Info,
     Ack(u64),
     Nak(u64),
 }
@@ -87,6 +90,8 @@ struct World<'b> {
     number: u64,
     batch: u32,
     due: u64,
+    /// Whether there was no consumer all the time.
+    is_in_vain: bool,
     /// Whether something was there when it began, that it should bring.
     finds: bool,
     was_cancelled: bool,
@@ -134,6 +139,7 @@ pub(crate) fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> History {
         number: 0,
         batch: 0,
         due: 0,
+        is_in_vain: false,
         finds: false,
         was_cancelled: false,
         abandoned: Vec::new(),
@@ -277,7 +283,10 @@ impl World<'_> {
                 let after = self.chance.below(20_000);
                 self.schedule.at(now + after, Event::Recreate);
             }
-            Event::Recreate => self.server.is_deleted = false,
+            Event::Recreate => {
+                self.server.is_deleted = false;
+                self.is_in_vain = false;
+            }
             Event::Calm => {
                 self.server.faults = 0;
                 self.server.dead_until = now;
@@ -291,6 +300,7 @@ impl World<'_> {
         self.batch = self.chance.of(&[1, 2, 10, 100]).min(self.max_batch).max(1);
         let wait = self.chance.of(&[0, 500, 2_000, 15_000]).min(self.max_wait);
         let limit = if wait > 0 { wait } else { 1000 };
+        self.is_in_vain = self.server.is_deleted;
         self.due = now + limit;
         let is_enough = limit > 4 * self.setup.latency + 2 * TICK;
         let is_alone = !self.was_cancelled && self.setup.is_calm() && !self.setup.deletes;
@@ -337,6 +347,11 @@ impl World<'_> {
             Input::Left(inbox) => {
                 self.inboxes.remove(&inbox);
             }
+            Input::Info(state) => {
+                // It may give its pull up.
+                self.note_abandoned();
+                self.fetch.handle_info(state, instant(now));
+            }
         }
     }
 
@@ -359,6 +374,10 @@ impl World<'_> {
         let is_refused = matches!(end, FetchEndReason::Limited(_) | FetchEndReason::MaxWaiting);
         self.checks.that(Invariant::FetchFinds, !finds || is_refused || received > 0, || {
             format!("{end:?} at {now} ms, and nothing")
+        });
+        let is_empty_success = end == FetchEndReason::NoMoreMessages && received == 0;
+        self.checks.that(Invariant::NoEmptySuccess, !self.is_in_vain || !is_empty_success, || {
+            format!("{end:?} at {now} ms from no consumer")
         });
         match end {
             FetchEndReason::Limited(PullLimit::Batch(most)) => self.max_batch = most,
@@ -386,6 +405,7 @@ impl World<'_> {
                 self.send_to_client(Input::Left(inbox), 0);
             }
             Line::Pull(pull) => self.pull(&pull),
+            Line::Info => self.inform(),
         }
         self.server.serve(now, &mut self.chance);
         self.deliver();
@@ -405,6 +425,20 @@ impl World<'_> {
             self.server.end_pull(pull.id, &mut self.chance);
         }
         self.deliver();
+    }
+
+    fn inform(&mut self) {
+        let is_silent = self.schedule.now() < self.server.dead_until && !self.setup.says_nobody;
+        if is_silent || self.chance.percent(self.server.faults / 4) {
+            return;
+        }
+        let reached_max_ack_pending = self.server.unacked.len() >= self.setup.max_ack_pending;
+        let state = if self.server.is_deleted && self.flaw != Some(Flaw::MistakesAbsence) {
+            ConsumerState::NotFound
+        } else {
+            ConsumerState::Exists { reached_max_ack_pending }
+        };
+        self.send_to_client(Input::Info(state), 0);
     }
 
     fn deliver(&mut self) {
@@ -446,6 +480,7 @@ impl World<'_> {
                 }
                 FetchOutput::Unsubscribe(inbox) => self.send(Line::Unsubscribe(inbox)),
                 FetchOutput::Pull(pull) => self.send(Line::Pull(pull)),
+                FetchOutput::RequestInfo => self.send(Line::Info),
                 FetchOutput::End(end) => self.end(end),
                 _ => {}
             }

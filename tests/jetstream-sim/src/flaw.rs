@@ -25,6 +25,10 @@ pub enum Flaw {
     ForgetsToRelease,
     /// An inbox is left without UNSUB.
     ForgetsToUnsubscribe,
+    /// A consumer is said to be there that is gone.
+    MistakesAbsence,
+    /// Timers are only looked at when something is read.
+    WaitsForTheServer,
     /// A reply is taken for one to the message that was sent first.
     SettlesTheOldest,
     /// Messages without an id are said to have one.
@@ -57,6 +61,8 @@ impl Flaw {
         Self::LosesNumbers,
         Self::ForgetsToRelease,
         Self::ForgetsToUnsubscribe,
+        Self::MistakesAbsence,
+        Self::WaitsForTheServer,
         Self::SettlesTheOldest,
         Self::ResendsWithoutId,
         Self::TakesAnythingForNoResponders,

@@ -101,6 +101,8 @@ struct World<'b> {
     pulls: Vec<u64>,
     /// Pulls since a message that is too large is the next, at their times.
     large_pulls: Vec<u64>,
+    /// Since when messages wait, and the server has no pull that would bring them.
+    waits_since: Option<u64>,
     deleted_at: Option<u64>,
     left_at: Option<u64>,
     /// Whether a connection was lost after the application ended it.
@@ -140,6 +142,7 @@ pub(crate) fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> History {
         stored: 0,
         pulls: Vec::new(),
         large_pulls: Vec::new(),
+        waits_since: None,
         deleted_at: None,
         left_at: None,
         was_cut_since: false,
@@ -175,6 +178,12 @@ impl World<'_> {
         for _ in 0..self.setup.cuts {
             let at = within(self, 7);
             self.schedule.at(at, Event::Cut);
+        }
+        if self.setup.withheld.is_some() {
+            for _ in 0..3 {
+                let at = within(self, 7);
+                self.schedule.at(at, Event::ChangeLeader);
+            }
         }
         if self.setup.faults > 0 {
             let table = [
@@ -212,7 +221,8 @@ impl World<'_> {
         let recovery = 2 * (2 * heartbeat).max(expires + 1000) + 70_000;
         // A pull that is refused in silence is only noticed at its end, as long as messages come by
         // another.
-        let is_refused = self.setup.max_waiting < self.setup.slots as usize;
+        let is_refused = self.setup.max_waiting < self.setup.slots as usize
+            || self.setup.withheld.is_some();
         let refusal = if is_refused { expires + 1000 } else { 0 };
         let work = (service * 2 + 4 * latency + TICK + refusal) * (self.setup.messages + 70);
         let end = calm + recovery + work;
@@ -248,7 +258,9 @@ impl World<'_> {
             }
             Event::ToServer { epoch, line } => self.serve(epoch, line),
             Event::Timer(at) => {
-                if at == self.timer {
+                if self.flaw == Some(Flaw::WaitsForTheServer) {
+                    self.timer = u64::MAX;
+                } else if at == self.timer {
                     self.timer = u64::MAX;
                     self.spins = if self.timed_at == now { self.spins + 1 } else { 0 };
                     self.timed_at = now;
@@ -266,6 +278,7 @@ impl World<'_> {
                 self.server.tick(now, &mut self.chance);
                 self.deliver();
                 self.check_end(now);
+                self.check_wait(now);
                 self.schedule.at(now + TICK, Event::Tick);
             }
             Event::Store { id, size } => {
@@ -436,6 +449,7 @@ impl World<'_> {
             Line::Info => self.inform(),
             Line::Pull(pull, pin) => {
                 self.counts[2] += 1;
+                self.waits_since = None;
                 self.count_pull(now);
                 self.server.pull(&pull, pin, now, &mut self.chance);
                 self.deliver();
@@ -498,7 +512,7 @@ impl World<'_> {
             if self.trace {
                 eprintln!("{now:>8}   {output:?}");
             }
-            if let PullOutput::Event(nats_proto::jetstream::PullEvent::Stalled) = output {
+            if output == PullOutput::Probe {
                 let is_rightly = !self.setup.is_calm() || self.deleted_at.is_some();
                 let slow = 4 * self.setup.latency + SLACK >= self.setup.heartbeat;
                 // A refusal at `max_waiting` is silent.

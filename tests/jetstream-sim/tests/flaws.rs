@@ -38,6 +38,8 @@ const fn expected(flaw: Flaw) -> (Kind, Invariant) {
         Flaw::LosesNumbers => (Kind::Pull, Invariant::StalledRightly),
         Flaw::ForgetsToRelease => (Kind::Pull, Invariant::AllDelivered),
         Flaw::ForgetsToUnsubscribe => (Kind::Pull, Invariant::OpenWithinMaximum),
+        Flaw::MistakesAbsence => (Kind::Fetch, Invariant::NoEmptySuccess),
+        Flaw::WaitsForTheServer => (Kind::Pull, Invariant::SoonAskedFor),
         Flaw::SettlesTheOldest => (Kind::Publish, Invariant::StoredIsStored),
         Flaw::ResendsWithoutId => (Kind::Publish, Invariant::StoredOnce),
         Flaw::TakesAnythingForNoResponders => (Kind::Publish, Invariant::NotStoredIsNot),

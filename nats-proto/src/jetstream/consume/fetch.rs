@@ -1,5 +1,6 @@
 //! A number of messages at once: a state machine of time and input.
 
+mod doubt;
 mod end;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,9 @@ use core::time::Duration;
 
 use super::inbox::InboxId;
 use super::inbox::PullId;
+use super::pull::ConsumerState;
 use super::pull::Handling;
+use super::pull::Info;
 use super::pull::Pull;
 use super::slot::Slot;
 use super::status::PullStatus;
@@ -19,9 +22,9 @@ use crate::time::Millis;
 
 /// How long a fetch that does not wait takes at most.
 const NO_WAIT: Millis = Millis(1_000);
-/// From which time on a fetch asks for heartbeats, and how often.
-const WITH_HEARTBEAT: u32 = 10_000;
-const HEARTBEAT: Millis = Millis(5_000);
+/// From which time on a fetch asks for heartbeats, and how often at least.
+const WITH_HEARTBEAT: u32 = 1_000;
+const MAX_HEARTBEAT: u32 = 5_000;
 /// How much sooner than the caller's time the server's ends at most.
 const MARGIN: u32 = 250;
 /// For how long a pull that was given up is listened to, so that what comes is given back at once.
@@ -37,6 +40,11 @@ const LINGERING: usize = 2;
 ///
 /// All batches use one subscription, unless one is given up in the middle. Nothing is asked for that
 /// is not waited for.
+///
+/// That there is nothing is only said if the server says so. If it says nothing, CONSUMER.INFO is
+/// [asked for](FetchOutput::RequestInfo): the consumer may be gone, or its leader, which an old server does not
+/// tell, or wait for acknowledgements, which no server tells a fetch that does not wait. Without an answer to
+/// that either, the fetch has [timed out](FetchEndReason::TimedOut).
 ///
 /// It is driven like a [`PullConsumer`](crate::jetstream::PullConsumer): `handle_*` when something has happened,
 /// then [`poll_output`](Self::poll_output), and [`poll_timeout`](Self::poll_timeout) says when to be back.
@@ -70,6 +78,15 @@ pub struct Fetch {
     deadline: Instant,
     /// Whether the server may wait for a first message.
     waits: bool,
+    info: Info,
+    /// Whether the server has said that the consumer is there, since the last pull.
+    is_alive: bool,
+    /// Whether CONSUMER.INFO was asked for because of the last pull.
+    was_doubted: bool,
+    /// No pull goes out before.
+    hold: Instant,
+    /// How many pulls in a row nobody answered for.
+    refusals: u8,
     last_inbox: u32,
     last_number: u32,
     lingering: [Lingering; LINGERING],
@@ -160,6 +177,9 @@ pub enum FetchOutput {
     Unsubscribe(InboxId),
     /// Send the pull.
     Pull(Pull),
+    /// Ask for the consumer's state (CONSUMER.INFO), and pass the answer to
+    /// [`handle_info`](Fetch::handle_info). A driver that cannot ask passes [`ConsumerState::Unknown`].
+    RequestInfo,
     /// The fetch is over, and the next one may start.
     End(FetchEndReason),
 }
@@ -177,6 +197,11 @@ impl Fetch {
             received: 0,
             deadline: Instant::from_millis(0),
             waits: false,
+            info: Info::Idle,
+            is_alive: false,
+            was_doubted: false,
+            hold: Instant::from_millis(0),
+            refusals: 0,
             last_inbox: 0,
             last_number: 0,
             lingering: [Lingering::NONE; LINGERING],
@@ -193,6 +218,7 @@ impl Fetch {
         self.received = 0;
         self.waits = config.max_wait.0 > 0;
         self.deadline = now + if self.waits { config.max_wait } else { NO_WAIT };
+        self.begin();
         self.phase = Phase::Due;
     }
 
@@ -219,7 +245,7 @@ impl Fetch {
         self.slot.forget();
         self.lingering = [Lingering::NONE; LINGERING];
         self.displaced = None;
-        if self.phase == Phase::Open {
+        if self.phase == Phase::Open || self.refusals > 0 && self.phase == Phase::Due {
             self.phase = Phase::Ended(FetchEndReason::Disconnected);
         }
     }
@@ -272,9 +298,16 @@ impl Fetch {
         }
         self.slot.last_sign = now;
         if status == PullStatus::Heartbeat {
+            self.is_alive = true;
+            self.was_doubted = false;
             return;
         }
         self.slot.close();
+        if matches!(status, PullStatus::NoResponders | PullStatus::TooManyRequests)
+            && self.received == 0
+        {
+            return self.handle_no_responders(now);
+        }
         if status == PullStatus::PinIdMismatch {
             self.is_pinned = false;
         }
@@ -289,33 +322,27 @@ impl Fetch {
 
     /// It is time, at [`poll_timeout`](Self::poll_timeout) or later.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let is_stalled = self.slot.heartbeat.0 > 0 && self.slot.stalls_at() <= now;
-        match self.phase {
-            Phase::Open if is_stalled || self.deadline <= now => {
-                self.abandon(now);
-                self.phase = Phase::Ended(FetchEndReason::TimedOut);
-            }
-            Phase::Due if self.deadline <= now => {
-                let end = if self.is_connected {
-                    FetchEndReason::TimedOut
-                } else {
-                    FetchEndReason::Disconnected
-                };
-                self.phase = Phase::Ended(end);
-            }
-            _ => {}
+        if matches!(self.phase, Phase::Open | Phase::Due) && self.deadline <= now {
+            return self.give_up(now);
         }
+        self.doubt_in_time(now);
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_output`](Self::poll_output)
     /// again, if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let stalls = (self.slot.heartbeat.0 > 0).then(|| self.slot.stalls_at());
         let fetch = match self.phase {
+            Phase::Due if self.is_connected && self.refusals > 0 => {
+                Some(self.deadline.min(self.hold))
+            }
             Phase::Due => Some(self.deadline),
-            Phase::Open => Some(self.deadline.min(stalls.unwrap_or(self.deadline))),
+            Phase::Open => Some(self.deadline.min(self.doubts_at().unwrap_or(self.deadline))),
             Phase::Idle | Phase::Ended(_) => None,
+        };
+        let fetch = match (fetch, self.info) {
+            (Some(fetch), Info::Asked { until }) => Some(fetch.min(until)),
+            _ => fetch,
         };
         let lingering = self.lingering.iter().filter(|old| old.inbox.is_some());
         [fetch, lingering.map(|old| old.until).min()].into_iter().flatten().min()
@@ -332,8 +359,11 @@ impl Fetch {
         if let Some(old) = self.lingering.iter_mut().find(is_over) {
             return old.inbox.take().map(FetchOutput::Unsubscribe);
         }
+        if let Some(output) = self.poll_doubt(now) {
+            return Some(output);
+        }
         match self.phase {
-            Phase::Due if self.is_connected => Some(self.poll_pull(now)),
+            Phase::Due if self.is_connected && self.hold <= now => Some(self.poll_pull(now)),
             Phase::Ended(end) => {
                 self.phase = Phase::Idle;
                 Some(FetchOutput::End(end))
@@ -372,8 +402,14 @@ impl Fetch {
             // A second one waits until it is its turn.
             no_wait: self.waits || max_wait.0 == 0,
             expires,
-            heartbeat: if expires.0 >= WITH_HEARTBEAT { HEARTBEAT } else { Millis(0) },
+            heartbeat: if expires.0 >= WITH_HEARTBEAT {
+                Millis(MAX_HEARTBEAT.min(expires.0 / 3))
+            } else {
+                Millis(0)
+            },
         };
+        self.is_alive = false;
+        self.was_doubted = false;
         self.slot.open(&pull, now);
         self.phase = Phase::Open;
         FetchOutput::Pull(pull)

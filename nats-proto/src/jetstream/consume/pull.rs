@@ -26,7 +26,7 @@ use crate::time::Instant;
 use crate::time::Millis;
 
 /// How long to wait for the answer to CONSUMER.INFO.
-const INFO_TIMEOUT: Millis = Millis(2_000);
+pub(super) const INFO_TIMEOUT: Millis = Millis(2_000);
 /// How often to ask whether a consumer that was deleted is there again.
 const ABSENCE: Millis = Millis(1_000);
 /// The longest pause after pulls that nothing came for.
@@ -115,6 +115,8 @@ pub struct PullConsumer<const SLOTS: usize> {
     too_small: u32,
     info: Info,
     wants_probe: bool,
+    /// Whether nothing is heard of the consumer, and the answer to CONSUMER.INFO will say why.
+    is_suspect: bool,
     notices: Notices,
 }
 
@@ -136,8 +138,9 @@ struct Caps {
     heartbeat: Millis,
 }
 
+/// Whether CONSUMER.INFO is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Info {
+pub(super) enum Info {
     Idle,
     Wanted,
     Asked { until: Instant },
@@ -148,6 +151,7 @@ enum Info {
 #[derive(Clone, Copy, Debug, Default)]
 struct Notices {
     stalled: Notice,
+    absent: Notice,
     too_large: Notice,
     held_up: Notice,
     batch: Notice,
@@ -206,6 +210,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             too_small: 0,
             info: Info::Idle,
             wants_probe: false,
+            is_suspect: false,
             notices: Notices::default(),
         })
     }
@@ -224,6 +229,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         self.is_connected = false;
         self.slots.iter_mut().for_each(Slot::forget);
         self.wants_probe = false;
+        self.is_suspect = false;
         if self.info != Info::Forbidden {
             self.info = Info::Idle;
         }
@@ -248,6 +254,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         self.too_small = 0;
         self.notices.too_large = Notice::Nothing;
         self.notices.held_up = Notice::Nothing;
+        self.notices.absent = Notice::Nothing;
         let is_wanted = match &mut self.phase {
             Phase::Running => true,
             Phase::Leaving(leaving) => leaving.handle_message(),
@@ -288,17 +295,19 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
                 // The consumer may have no leader all the same, so a pause is not cut too short.
                 self.hold = if self.is_absent { NO_HOLD } else { self.hold.min(now + ABSENCE) };
                 self.is_absent = false;
+                self.notices.absent = Notice::Nothing;
                 if reached_max_ack_pending {
                     self.notices.held_up.note();
                 }
             }
-            ConsumerState::NotFound => self.handle_absence(now),
+            ConsumerState::NotFound => return self.handle_absence(now),
             ConsumerState::Unknown => {}
             ConsumerState::NotPermitted => {
                 self.info = Info::Forbidden;
                 self.is_absent = false;
             }
         }
+        self.confirm_stall();
     }
 
     /// The server has refused a pull as one that the client may not send. Nothing will ever come.
@@ -315,6 +324,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         }
         if matches!(self.info, Info::Asked { until } if until <= now) {
             self.info = Info::Idle;
+            self.confirm_stall();
         }
         if let Phase::Leaving(_) = self.phase {
             return self.leave_in_time(now);
@@ -323,6 +333,10 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         for slot in self.slots.iter_mut().filter(|slot| slot.is_open()) {
             let stalls = slot.stalls_at() <= now;
             is_stalled |= stalls;
+            if stalls && slot.is_pinned {
+                // A server that does not say that the id is not the pin any more never answers to it.
+                self.is_pinned = false;
+            }
             if stalls || slot.ends_at() <= now {
                 // The server has forgotten to say what became of the pull.
                 slot.retire();
@@ -396,10 +410,12 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
 
     fn poll_event(&mut self) -> Option<PullEvent> {
         let Caps { messages, bytes, expires, .. } = self.caps;
+        let max_bytes = self.config.max_bytes.min(bytes);
         let notices = &mut self.notices;
         let table = [
             (&mut notices.stalled, PullEvent::Stalled),
-            (&mut notices.too_large, PullEvent::MessageTooLarge),
+            (&mut notices.absent, PullEvent::ConsumerDeleted),
+            (&mut notices.too_large, PullEvent::MessageTooLarge { max_bytes }),
             (&mut notices.held_up, PullEvent::MaxAckPending),
             (&mut notices.batch, PullEvent::Limited(PullLimit::Batch(messages))),
             (&mut notices.bytes, PullEvent::Limited(PullLimit::Bytes(bytes))),
@@ -410,16 +426,28 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
 
     /// A sign that the server has not forgotten us.
     const fn handle_sign(&mut self) {
+        self.is_suspect = false;
         self.notices.stalled = Notice::Nothing;
     }
 
     /// Nothing was heard of a pull for too long.
     fn handle_stall(&mut self, now: Instant) {
-        self.notices.stalled.note();
-        self.want_info();
         self.wants_probe = true;
         let pause = self.pauses.after_stall(self.caps.heartbeat);
-        self.hold = self.hold.max(now + pause);
+        // Without a pull for no longer than a pull lasts.
+        self.hold = self.hold.max(now + pause.min(self.caps.expires));
+        self.is_suspect = true;
+        self.want_info();
+        if self.info == Info::Forbidden {
+            self.confirm_stall();
+        }
+    }
+
+    /// Nothing was heard of the consumer, and that it was deleted is not why.
+    fn confirm_stall(&mut self) {
+        if core::mem::replace(&mut self.is_suspect, false) {
+            self.notices.stalled.note();
+        }
     }
 
     fn want_info(&mut self) {
@@ -434,6 +462,8 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
             return self.end(PullEndReason::ConsumerDeleted);
         }
         self.hold = now + ABSENCE;
+        self.is_suspect = false;
+        self.notices.absent.note();
         // Without an answer to that, pulls are all that can find out.
         self.is_absent = self.info != Info::Forbidden;
     }

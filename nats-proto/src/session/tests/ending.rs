@@ -234,3 +234,42 @@ fn calls_out_of_turn_change_nothing() {
     assert_eq!(world.session.phase(), Phase::Exchange);
     assert_eq!(world.sent(), "");
 }
+
+#[cfg(feature = "jetstream")]
+#[test]
+fn a_connection_in_doubt_is_stale_after_five_seconds() {
+    let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
+    world.session.probe(world.now);
+    assert_eq!(world.sent(), "", "there is no connection");
+    world.connect();
+    world.session.probe(world.now);
+    let began = world.now;
+    assert_eq!(world.sent(), "PING");
+    // Another doubt does not put it off.
+    world.now = world.now + crate::time::Millis(3_000);
+    world.session.probe(world.now);
+    assert_eq!(world.sent(), "");
+    let event = Event::Disconnected { reason: DisconnectReason::Stale, error: None };
+    assert_eq!(world.wait(), (Timer::Ping, Some(event)));
+    assert_eq!(world.now.since(began), Duration::from_secs(5));
+}
+
+#[cfg(feature = "jetstream")]
+#[test]
+fn a_connection_in_doubt_is_alive_when_a_pong_comes() {
+    for interval in [Duration::ZERO, Duration::from_secs(120)] {
+        let config = Config { ping_interval: interval, ..Config::DEFAULT };
+        let mut world = World::<Small>::new(config, &["a"]);
+        world.connect();
+        for _ in 0..3 {
+            world.session.probe(world.now);
+            assert_eq!(world.sent(), "PING");
+            world.receive("PONG");
+        }
+        assert_eq!(world.wait(), (Timer::Ping, None));
+        assert_eq!(world.sent(), "PING");
+        world.receive("PONG");
+        assert_eq!(world.session.poll_timeout().is_some(), interval > Duration::ZERO);
+        assert_eq!(world.session.phase(), Phase::Exchange);
+    }
+}

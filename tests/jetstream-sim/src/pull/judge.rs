@@ -5,6 +5,7 @@ use nats_proto::jetstream::PullEndReason;
 
 use super::Event;
 use super::SLACK;
+use super::Setup;
 use super::World;
 use crate::checks::Invariant;
 
@@ -57,6 +58,26 @@ impl World<'_> {
             self.timer = timeout;
             self.schedule.at(timeout, Event::Timer(timeout));
         }
+    }
+
+    /// Whatever the server does not say, it is not without a pull for long while it has messages.
+    pub(super) fn check_wait(&mut self, now: u64) {
+        let Setup { expires, heartbeat, latency, max_messages, max_bytes, .. } = self.setup;
+        let machine = &mut self.driver.machine;
+        let is_running =
+            self.driver.is_connected && self.driver.end.is_none() && self.left_at.is_none();
+        // What is in bytes may wait for the application.
+        let may_ask = is_running && max_bytes == 0 && machine.buffered() < max_messages;
+        let is_bound = self.setup.withheld.is_some() && may_ask && self.server.has_waiting(now);
+        if !is_bound || self.server.open() > 0 {
+            self.waits_since = None;
+            return;
+        }
+        let since = *self.waits_since.get_or_insert(now);
+        let most = expires + 2 * heartbeat + 4 * latency + SLACK;
+        self.checks.that(Invariant::SoonAskedFor, now <= since + most, || {
+            format!("no pull since {since} ms, and it is {now} ms")
+        });
     }
 
     /// What has to be true of an end.

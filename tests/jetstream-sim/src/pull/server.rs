@@ -10,6 +10,7 @@ use nats_proto::jetstream::PullId;
 use nats_proto::jetstream::PullStatus;
 
 use super::setup::Setup;
+use super::setup::WITHHELD;
 use crate::chance::Chance;
 
 /// How long the server waits for an acknowledgement.
@@ -57,6 +58,7 @@ pub(crate) struct Server {
     has_leaves: bool,
     is_pinned: bool,
     pub(crate) faults: u64,
+    withheld: Option<PullStatus<'static>>,
     pub(crate) max_batch: u32,
     pub(crate) max_bytes: u32,
     pub(crate) max_expires: u64,
@@ -89,6 +91,7 @@ impl Server {
             has_leaves: setup.has_leaves,
             is_pinned: setup.is_pinned,
             faults: setup.faults,
+            withheld: setup.withheld.and_then(|kind| WITHHELD.get(kind)).copied(),
             max_batch: u32::MAX,
             max_bytes: u32::MAX,
             max_expires: u64::MAX,
@@ -114,6 +117,13 @@ impl Server {
         mine.map(|pull| pull.left).sum()
     }
 
+    /// Whether something would be delivered to a pull.
+    pub(crate) fn has_waiting(&self, now: u64) -> bool {
+        let is_there = now >= self.dead_until && now >= self.paused_until && !self.is_deleted;
+        let is_free = self.unacked.len() < self.max_ack_pending;
+        is_there && is_free && !self.stream.is_empty()
+    }
+
     fn hears(&self, pull: &Waiting) -> bool {
         pull.epoch == self.epoch && self.subscribed.contains(&pull.inbox)
     }
@@ -129,7 +139,7 @@ impl Server {
 
     /// Says something about a pull, unless it forgets to, or says it twice, or late.
     fn say(&mut self, pull: &Waiting, status: PullStatus<'static>, chance: &mut Chance<'_>) {
-        if pull.epoch != self.epoch || self.fault(chance, 30) {
+        if pull.epoch != self.epoch || self.withheld == Some(status) || self.fault(chance, 30) {
             return;
         }
         let frame = Frame::Status { inbox: pull.inbox, number: pull.number, status };
@@ -305,9 +315,10 @@ impl Server {
             }
             if pull.beats_at <= now {
                 pull.beats_at = now + pull.heartbeat;
-                if pull.epoch == self.epoch && !self.fault(chance, 20) {
+                let status = PullStatus::Heartbeat;
+                let is_withheld = self.withheld == Some(status);
+                if pull.epoch == self.epoch && !is_withheld && !self.fault(chance, 20) {
                     let (inbox, number) = (pull.inbox, pull.number);
-                    let status = PullStatus::Heartbeat;
                     self.out.push((Frame::Status { inbox, number, status }, 0));
                 }
             }
@@ -343,7 +354,8 @@ impl Server {
                     number: pull.number,
                     status: PullStatus::LeadershipChange,
                 };
-                if pull.epoch == self.epoch {
+                let is_withheld = self.withheld == Some(PullStatus::LeadershipChange);
+                if pull.epoch == self.epoch && !is_withheld {
                     self.out.push((frame, self.dead_until - now));
                 }
             }

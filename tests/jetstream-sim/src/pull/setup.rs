@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nats_proto::jetstream::PullConfig;
+use nats_proto::jetstream::PullStatus;
 
 use crate::chance::Chance;
 
@@ -39,7 +40,24 @@ pub(crate) struct Setup {
     /// Whether the application ends it in the middle.
     pub(crate) leaves: bool,
     pub(crate) drains: bool,
+    /// A kind of status that the server never sends, while nothing else goes wrong.
+    pub(crate) withheld: Option<usize>,
 }
+
+/// Kinds of statuses that a server may withhold.
+pub(crate) const WITHHELD: &[PullStatus<'static>] = &[
+    PullStatus::Heartbeat,
+    PullStatus::NoMessages,
+    PullStatus::RequestTimeout,
+    PullStatus::MessageTooLarge,
+    PullStatus::BatchCompleted,
+    PullStatus::LeadershipChange,
+    PullStatus::ServerShutdown,
+    PullStatus::ConsumerDeleted,
+    PullStatus::MaxWaiting,
+    PullStatus::PinIdMismatch,
+    PullStatus::NoResponders,
+];
 
 impl Setup {
     pub(crate) fn new(chance: &mut Chance<'_>) -> Self {
@@ -54,7 +72,7 @@ impl Setup {
             if heartbeat > 1000 { 30_000 } else { 5000 },
         ]);
         let length = chance.of(&[60_000, 200_000]);
-        Self {
+        let mut setup = Self {
             max_messages: if max_bytes > 0 { max_messages.max(10) } else { max_messages },
             max_bytes,
             expires: expires.max(1000),
@@ -77,7 +95,13 @@ impl Setup {
             deletes: chance.percent(15),
             leaves: chance.percent(30),
             drains: chance.percent(30),
+            withheld: None,
+        };
+        if setup.faults == 0 && chance.percent(50) {
+            let kind = chance.below(WITHHELD.len() as u64);
+            setup.withheld = usize::try_from(kind).ok();
         }
+        setup
     }
 
     pub(crate) fn config(&self, unlimited: bool) -> PullConfig {
@@ -98,6 +122,6 @@ impl Setup {
 
     /// Whether nothing goes wrong that the server does not say.
     pub(crate) const fn is_calm(&self) -> bool {
-        self.faults == 0 && self.cuts == 0
+        self.faults == 0 && self.cuts == 0 && self.withheld.is_none()
     }
 }

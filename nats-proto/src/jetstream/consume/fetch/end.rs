@@ -12,9 +12,7 @@ pub enum FetchEndReason {
     Full,
     /// There are no more messages, or none came in time.
     NoMoreMessages,
-    /// The server did not say a word in time. So do old servers where there is no such consumer, and all
-    /// of them for a fetch that does not wait, where the consumer waits for acknowledgements:
-    /// CONSUMER.INFO says which.
+    /// The server did not say a word in time: neither about the pull, nor whether there is such a consumer.
     TimedOut,
     /// The connection was lost, or there was none.
     Disconnected,
@@ -36,7 +34,10 @@ pub enum FetchEndReason {
     Unsupported,
     /// Another client is pinned.
     NotPinned,
-    /// There is no such consumer, or it has no leader at present: CONSUMER.INFO says which.
+    /// The client may not ask for messages, or not subscribe to where they come.
+    NotPermitted,
+    /// Nobody answers for the consumer: it has no leader at present, or there is none and CONSUMER.INFO is
+    /// not answered either.
     NoResponders,
     /// The server said something that is not known here.
     Other,

@@ -36,7 +36,7 @@ fn say(fetch: &mut Fetch, pull: Pull, status: PullStatus<'_>, now: u64) {
 fn a_fetch_ends_when_all_is_there() {
     let (mut fetch, pull) = started(config(2, 5_000));
     assert_eq!((pull.batch, pull.no_wait, pull.expires), (2, true, Millis(4_750)));
-    assert_eq!(pull.heartbeat, Millis(0));
+    assert_eq!(pull.heartbeat, Millis(1_583));
     for now in 1..3 {
         assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(now)), Handling::Deliver);
     }
@@ -113,7 +113,7 @@ fn a_fetch_behind_others_waits_for_its_turn() {
 fn time_is_up() {
     for (told, timer) in [(Some(4_900), 5_000), (Some(5_000), 5_000), (None, 5_000)] {
         let (mut fetch, pull) = started(config(10, 5_000));
-        assert_eq!(fetch.poll_timeout(), Some(at(5_000)));
+        assert_eq!(fetch.poll_timeout(), Some(at(3_166)), "two heartbeats are missing");
         if let Some(now) = told {
             say(&mut fetch, pull, PullStatus::RequestTimeout, now);
         }
@@ -155,7 +155,142 @@ fn a_long_fetch_has_heartbeats() {
     fetch.handle_timeout(at(14_999));
     assert_eq!(outputs(&mut fetch, 14_999), []);
     fetch.handle_timeout(at(15_000));
-    assert_eq!(outputs(&mut fetch, 15_000), [FetchOutput::End(FetchEndReason::TimedOut)]);
+    assert_eq!(outputs(&mut fetch, 15_000), [FetchOutput::RequestInfo]);
+    assert_eq!(fetch.poll_timeout(), Some(at(17_000)));
+    fetch.handle_timeout(at(17_000));
+    assert_eq!(outputs(&mut fetch, 17_000), [FetchOutput::End(FetchEndReason::TimedOut)]);
+    // With something in hand, nobody is asked.
+    let (mut fetch, pull) = started(config(10, 60_000));
+    assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(1)), Handling::Deliver);
+    fetch.handle_timeout(at(10_001));
+    assert_eq!(outputs(&mut fetch, 10_001), [FetchOutput::End(FetchEndReason::TimedOut)]);
+}
+
+const EXISTS: ConsumerState = ConsumerState::Exists { reached_max_ack_pending: false };
+
+/// A fetch that nothing is heard of until it asks for the consumer's state.
+fn doubting(config: FetchConfig, expected: u64) -> (Fetch, Pull) {
+    let (mut fetch, pull) = started(config);
+    assert_eq!(fetch.poll_timeout(), Some(at(expected)));
+    fetch.handle_timeout(at(expected));
+    assert_eq!(outputs(&mut fetch, expected), [FetchOutput::RequestInfo]);
+    (fetch, pull)
+}
+
+/// Old servers say nothing to a pull of a consumer that is gone (nats-io/nats.net#628).
+#[test]
+fn silence_is_never_an_empty_success() {
+    // How long it waits, and when it begins to doubt.
+    for (max_wait, doubts) in [(30_000, 10_000), (5_000, 3_166), (1_000, 950), (100, 95), (0, 500)] {
+        let (mut fetch, _) = doubting(config(10, max_wait), doubts);
+        fetch.handle_info(ConsumerState::NotFound, at(doubts + 1));
+        let end = FetchOutput::End(FetchEndReason::ConsumerDeleted);
+        assert_eq!(outputs(&mut fetch, doubts + 1), [end], "{max_wait}");
+
+        let (mut fetch, _) = doubting(config(10, max_wait), doubts);
+        let mut now = doubts;
+        while fetch.is_active() {
+            now = fetch.poll_timeout().unwrap().as_millis();
+            fetch.handle_timeout(at(now));
+            let end = FetchOutput::End(FetchEndReason::TimedOut);
+            assert!([&[][..], &[end]].contains(&&outputs(&mut fetch, now)[..]), "{max_wait}");
+        }
+        assert!(now <= if max_wait > 0 { max_wait } else { 1_000 });
+    }
+}
+
+#[test]
+fn a_consumer_that_waits_for_acknowledgements_says_nothing() {
+    let (mut fetch, pull) = doubting(config(10, 0), 500);
+    fetch.handle_info(ConsumerState::Exists { reached_max_ack_pending: true }, at(501));
+    assert_eq!(outputs(&mut fetch, 501), [FetchOutput::End(FetchEndReason::NoMoreMessages)]);
+    // The server keeps the pull, which is listened to until it is unsubscribed from.
+    assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(502)), Handling::Nak);
+}
+
+#[test]
+fn a_pull_that_was_forgotten_is_made_anew() {
+    let (mut fetch, first) = doubting(config(10, 30_000), 10_000);
+    fetch.handle_info(EXISTS, at(10_001));
+    let found = outputs(&mut fetch, 10_001);
+    let [FetchOutput::Subscribe(_), FetchOutput::Pull(second)] = found[..] else {
+        panic!("{found:?}")
+    };
+    assert_ne!(first.id.inbox, second.id.inbox);
+    assert_eq!(second.expires, Millis(19_749));
+    say(&mut fetch, second, PullStatus::NoMessages, 10_002);
+    assert_eq!(outputs(&mut fetch, 10_002), [FetchOutput::End(FetchEndReason::NoMoreMessages)]);
+}
+
+#[test]
+fn heartbeats_are_an_answer() {
+    let (mut fetch, pull) = started(config(10, 5_000));
+    for now in [1_583, 3_166] {
+        say(&mut fetch, pull, PullStatus::Heartbeat, now);
+    }
+    // The end of the pull is lost.
+    fetch.handle_timeout(at(5_000));
+    assert_eq!(outputs(&mut fetch, 5_000), [FetchOutput::End(FetchEndReason::NoMoreMessages)]);
+}
+
+#[test]
+fn an_election_is_waited_for() {
+    let (mut fetch, mut pull) = started(config(10, 5_000));
+    let mut now = 0;
+    for pause in [250, 500, 1_000, 1_000] {
+        say(&mut fetch, pull, PullStatus::NoResponders, now);
+        assert_eq!(outputs(&mut fetch, now), [FetchOutput::RequestInfo]);
+        fetch.handle_info(EXISTS, at(now));
+        assert_eq!(fetch.poll_timeout(), Some(at(now + pause)));
+        now += pause;
+        let [FetchOutput::Pull(next)] = outputs(&mut fetch, now)[..] else { panic!() };
+        pull = next;
+    }
+    assert_eq!(fetch.handle_message(pull.id.inbox, 9, at(now)), Handling::Deliver);
+    say(&mut fetch, pull, PullStatus::NoMessages, now);
+    assert_eq!(outputs(&mut fetch, now), [FetchOutput::End(FetchEndReason::NoMoreMessages)]);
+    // Who does not wait is told at once.
+    let (mut fetch, pull) = started(config(10, 0));
+    say(&mut fetch, pull, PullStatus::NoResponders, 1);
+    assert_eq!(outputs(&mut fetch, 1), [FetchOutput::RequestInfo]);
+    fetch.handle_info(EXISTS, at(2));
+    assert_eq!(outputs(&mut fetch, 2), [FetchOutput::End(FetchEndReason::NoResponders)]);
+}
+
+#[test]
+fn nobody_answers_for_a_consumer_that_is_gone() {
+    for (state, end) in [
+        (ConsumerState::NotFound, FetchEndReason::ConsumerDeleted),
+        (ConsumerState::Unknown, FetchEndReason::NoResponders),
+        (ConsumerState::NotPermitted, FetchEndReason::NoResponders),
+    ] {
+        for max_wait in [0, 5_000] {
+            let (mut fetch, pull) = started(config(10, max_wait));
+            say(&mut fetch, pull, PullStatus::NoResponders, 1);
+            assert_eq!(outputs(&mut fetch, 1), [FetchOutput::RequestInfo]);
+            fetch.handle_info(state, at(2));
+            assert_eq!(outputs(&mut fetch, 2), [FetchOutput::End(end)], "{state:?}");
+            fetch.start(config(10, max_wait), at(3));
+            let [FetchOutput::Pull(pull)] = outputs(&mut fetch, 3)[..] else { panic!() };
+            say(&mut fetch, pull, PullStatus::NoResponders, 4);
+            let asks = outputs(&mut fetch, 4) == [FetchOutput::RequestInfo];
+            assert_eq!(asks, state != ConsumerState::NotPermitted);
+        }
+    }
+    // The connection goes while it waits for the next attempt.
+    let (mut fetch, pull) = started(config(10, 5_000));
+    say(&mut fetch, pull, PullStatus::NoResponders, 1);
+    fetch.handle_disconnected();
+    assert_eq!(outputs(&mut fetch, 2), [FetchOutput::End(FetchEndReason::Disconnected)]);
+}
+
+#[test]
+fn who_may_not_fetch_is_told() {
+    let (mut fetch, _) = started(config(10, 5_000));
+    fetch.handle_not_permitted(at(1));
+    assert_eq!(outputs(&mut fetch, 1), [FetchOutput::End(FetchEndReason::NotPermitted)]);
+    fetch.handle_not_permitted(at(2));
+    assert_eq!(outputs(&mut fetch, 2), []);
 }
 
 #[test]
@@ -221,5 +356,5 @@ fn connections_come_and_go() {
 
 #[test]
 fn a_fetch_is_small() {
-    assert!(size_of::<Fetch>() <= 208, "{}", size_of::<Fetch>());
+    assert!(size_of::<Fetch>() <= 240, "{}", size_of::<Fetch>());
 }

@@ -94,12 +94,19 @@ pub enum Handling {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PullEvent {
-    /// Nothing came for twice the heartbeat, so another pull was made. Emitted once, until something
-    /// comes.
+    /// Nothing came for twice the heartbeat, so another pull was made, and the consumer was not deleted, as
+    /// far as the answer to CONSUMER.INFO says, or its absence for 2 s. Emitted once, until something comes.
     Stalled,
+    /// The consumer or its stream was deleted, and is waited for
+    /// ([`PullConfig::await_consumer`](super::PullConfig::await_consumer)). Emitted once, until it is there
+    /// again.
+    ConsumerDeleted,
     /// The next message is larger than all the bytes that may wait. It is asked for every 4 s. Emitted
     /// once, until something comes.
-    MessageTooLarge,
+    MessageTooLarge {
+        /// How many bytes may wait.
+        max_bytes: u32,
+    },
     /// The consumer allows less than was asked for, and from now on no more is. Emitted once for each kind
     /// and value.
     Limited(PullLimit),

@@ -171,7 +171,6 @@ fn silence_is_noticed() {
     let found = outputs(&mut consumer, 16_000);
     let [
         PullOutput::Unsubscribe(old),
-        PullOutput::Event(PullEvent::Stalled),
         PullOutput::Probe,
         PullOutput::RequestInfo,
         PullOutput::Subscribe(new),
@@ -187,7 +186,13 @@ fn silence_is_noticed() {
     assert_eq!((consumer.buffered(), consumer.outstanding()), (2, 9));
     assert_eq!(consumer.poll_timeout(), Some(at(18_000)));
     consumer.handle_timeout(at(18_000));
+    // A message has come, so it is not said to be stalled.
+    assert_eq!(outputs(&mut consumer, 18_000), []);
     assert_eq!(consumer.poll_timeout(), Some(at(26_001)));
+    consumer.handle_timeout(at(26_001));
+    assert_eq!(outputs(&mut consumer, 26_001).len(), 5);
+    consumer.handle_timeout(at(28_001));
+    assert_eq!(outputs(&mut consumer, 28_001), [PullOutput::Event(PullEvent::Stalled)]);
 }
 
 #[test]
@@ -340,7 +345,7 @@ fn a_message_that_is_too_large_is_asked_for_now_and_then() {
         for output in outputs(&mut consumer, now) {
             match output {
                 PullOutput::Pull(next) => pull = Some(next),
-                PullOutput::Event(PullEvent::MessageTooLarge) => told += 1,
+                PullOutput::Event(PullEvent::MessageTooLarge { max_bytes: 100 }) => told += 1,
                 other => panic!("{other:?}"),
             }
         }
@@ -392,6 +397,7 @@ fn a_consumer_that_is_deleted_is_waited_for() {
     let (mut consumer, first) = connected::<1>(PullConfig::new(10).await_consumer());
     say(&mut consumer, first, PullStatus::ConsumerDeleted, 0);
     let mut now = 0;
+    assert_eq!(outputs(&mut consumer, now), [PullOutput::Event(PullEvent::ConsumerDeleted)]);
     for _ in 0..100 {
         assert_eq!(outputs(&mut consumer, now), []);
         let due = consumer.poll_timeout().unwrap().as_millis();
@@ -421,7 +427,7 @@ fn who_may_not_ask_is_not_asked_to() {
     let [second] = pulls(&mut consumer, 250)[..] else { panic!() };
     // Only pulls can find out now.
     say(&mut consumer, second, PullStatus::ConsumerDeleted, 300);
-    assert_eq!(outputs(&mut consumer, 300), []);
+    assert_eq!(outputs(&mut consumer, 300), [PullOutput::Event(PullEvent::ConsumerDeleted)]);
     assert_eq!(consumer.poll_timeout(), Some(at(1_300)));
     assert_eq!(pulls(&mut consumer, 1_300).len(), 1);
     consumer.handle_not_permitted();
