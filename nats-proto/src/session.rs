@@ -319,7 +319,6 @@ impl<S: Store> Session<S> {
     /// changes nothing.
     ///
     /// Any PONG will do, also the answer to an earlier PING. Does nothing without a connection.
-    #[cfg(feature = "jetstream")]
     pub fn probe(&mut self, now: Instant) {
         if self.is_connected() && self.pings.probe() {
             self.timers.set(Timer::Ping, now + crate::time::Millis(5_000));

@@ -84,7 +84,6 @@ impl Pings {
 
     /// Asks for a PING whose answer is the last chance that the server has. Returns whether it is news: a
     /// second one waits for the first.
-    #[cfg(feature = "jetstream")]
     pub(super) const fn probe(&mut self) -> bool {
         if self.unanswered == u8::MAX {
             return false;

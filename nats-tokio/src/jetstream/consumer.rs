@@ -4,6 +4,7 @@ mod config;
 mod create;
 mod info;
 mod list;
+mod settings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,18 +28,24 @@ pub use info::PriorityGroup;
 pub use info::SequenceInfo;
 pub use list::ConsumerInfos;
 pub use list::ConsumerNames;
+pub(super) use settings::Settings;
 
 use super::context::Context;
 use super::error::Error;
 use super::idle::Idle;
 
-/// A consumer, by its name and its stream's. Cheap to clone; it knows nothing of the consumer's state.
+/// A consumer, by its name and its stream's. Cheap to clone.
+///
+/// It knows nothing of the consumer's state. Of its configuration it knows what the last answer about it said,
+/// to whoever made it, [got it](crate::jetstream::Stream::get_consumer) or asked for its [`info`](Self::info):
+/// the `ack_wait`, whether acknowledgements are wanted, and whether deliveries are limited.
 #[derive(Clone)]
 pub struct Consumer {
     pub(super) context: Context,
     stream: Arc<str>,
     name: Arc<str>,
     pub(super) idle: Arc<Idle>,
+    pub(super) settings: Arc<Settings>,
 }
 
 impl Consumer {
@@ -48,6 +55,7 @@ impl Consumer {
             stream: stream.as_str().into(),
             name: name.as_str().into(),
             idle: Arc::default(),
+            settings: Arc::default(),
         }
     }
 
@@ -79,7 +87,18 @@ impl Consumer {
     /// Nothing is changed by asking.
     pub async fn info(&self) -> Result<Info, Error> {
         let (stream, name) = self.checked_names()?;
-        self.context.call(ApiSubject::consumer_info(stream, name), None::<&()>).await
+        let subject = ApiSubject::consumer_info(stream, name);
+        let info = self.context.call(subject, None::<&()>).await?;
+        self.settings.note(&info);
+        Ok(info)
+    }
+
+    /// The consumer, and what an answer about it says.
+    fn with_info(self, answer: Value) -> Self {
+        if let Ok(info) = serde_json::from_value(answer) {
+            self.settings.note(&info);
+        }
+        self
     }
 
     /// Deletes it.

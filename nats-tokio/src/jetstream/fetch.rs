@@ -19,6 +19,7 @@ use super::idle::Idle;
 use super::machine::End;
 use super::machine::Machine;
 use super::message::Message;
+use super::message::Source;
 use super::messages::Priority;
 use super::pulling::Pulling;
 use super::pulling::Taken;
@@ -71,7 +72,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`FetchError`] if nothing came for another reason than that there is nothing.
+    /// [`FetchError`] if nothing came for another reason than that the server says there is nothing.
     pub fn fetch(&self, batch: u32) -> Fetch<'_> {
         Fetch { consumer: self, config: FetchConfig::new(batch), priority: Priority::default() }
     }
@@ -92,7 +93,10 @@ impl Consumer {
 
 impl Fetch<'_> {
     /// If no message is there, waits for the first for so long; that is also how long it takes at most.
-    /// By default, it does not wait.
+    /// The server waits a tenth less, 250 ms at most, so that its word is here in time.
+    ///
+    /// By default, it does not wait, and takes 1 s at most: a consumer that waits for acknowledgements does not
+    /// answer.
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
         self.config = self.config.max_wait(max_wait);
         self
@@ -111,7 +115,10 @@ impl Fetch<'_> {
         self
     }
 
-    async fn run(self) -> Result<Vec<Message>, FetchError> {
+    async fn run(mut self) -> Result<Vec<Message>, FetchError> {
+        if self.consumer.settings.has_unlimited_deliveries() {
+            self.config = self.config.unlimited_deliveries();
+        }
         let mut running = Running::start(&self).ok_or(FetchError::Closed)?;
         let pulling = Arc::clone(&running.pulling);
         let mut messages = VecDeque::new();
@@ -128,12 +135,11 @@ impl Fetch<'_> {
         })
         .await;
         let came = running.finish();
-        let client = self.consumer.context.client();
-        let came = came.into_iter().map(|one| Message::new(one.message, client.clone()));
+        let source = Source::new(self.consumer);
+        let came = came.into_iter().map(|one| Message::new(one, &source));
         match end {
             _ if came.len() > 0 => Ok(came.collect()),
             Some(FetchEndReason::Full | FetchEndReason::NoMoreMessages) => Ok(Vec::new()),
-            Some(FetchEndReason::TimedOut) => Ok(Vec::new()),
             Some(end) => Err(FetchError::Ended(end)),
             None => Err(FetchError::Closed),
         }
@@ -205,8 +211,10 @@ impl fmt::Display for FetchError {
                 FetchEndReason::Interrupted => "the consumer has moved to another server",
                 FetchEndReason::MessageTooLarge => "the next message exceeds the limit in bytes",
                 FetchEndReason::Limited(limit) => {
-                    return write!(f, "the consumer allows less: {limit:?}");
+                    return write!(f, "the consumer allows less: {limit}");
                 }
+                FetchEndReason::TimedOut => "nothing is heard of the consumer",
+                FetchEndReason::NotPermitted => "asking for messages is not permitted",
                 FetchEndReason::MaxWaiting => "too many pulls wait for the consumer",
                 FetchEndReason::PushBased => "the consumer is push based",
                 FetchEndReason::BadRequest => "the server refuses the request",

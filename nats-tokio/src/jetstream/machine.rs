@@ -33,6 +33,7 @@ pub(super) enum Output {
     Unsubscribe(InboxId),
     Pull(Pull),
     Ping,
+    Probe,
     RequestInfo,
     Event(PullEvent),
     End(End),
@@ -75,8 +76,9 @@ impl Machine {
     }
 
     pub(super) fn handle_info(&mut self, state: ConsumerState, now: Instant) {
-        if let Self::Pull(pull) = self {
-            pull.handle_info(state, now);
+        match self {
+            Self::Pull(pull) => pull.handle_info(state, now),
+            Self::Fetch(fetch) => fetch.handle_info(state, now),
         }
     }
 
@@ -86,9 +88,10 @@ impl Machine {
         }
     }
 
-    pub(super) fn handle_not_permitted(&mut self) {
-        if let Self::Pull(pull) = self {
-            pull.handle_not_permitted();
+    pub(super) fn handle_not_permitted(&mut self, now: Instant) {
+        match self {
+            Self::Pull(pull) => pull.handle_not_permitted(),
+            Self::Fetch(fetch) => fetch.handle_not_permitted(now),
         }
     }
 
@@ -127,16 +130,17 @@ impl Machine {
                 PullOutput::Unsubscribe(inbox) => Output::Unsubscribe(inbox),
                 PullOutput::Pull(pull) => Output::Pull(pull),
                 PullOutput::Ping => Output::Ping,
+                PullOutput::Probe => Output::Probe,
                 PullOutput::RequestInfo => Output::RequestInfo,
                 PullOutput::Event(event) => Output::Event(event),
                 PullOutput::End(end) => Output::End(End::Pull(end)),
-                // The session's own PINGs find out about the connection.
                 _ => Output::Nothing,
             },
             Self::Fetch(fetch) => match fetch.poll_output(now)? {
                 FetchOutput::Subscribe(inbox) => Output::Subscribe(inbox),
                 FetchOutput::Unsubscribe(inbox) => Output::Unsubscribe(inbox),
                 FetchOutput::Pull(pull) => Output::Pull(pull),
+                FetchOutput::RequestInfo => Output::RequestInfo,
                 FetchOutput::End(end) => Output::End(End::Fetch(end)),
                 _ => Output::Nothing,
             },

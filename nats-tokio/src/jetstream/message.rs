@@ -1,44 +1,78 @@
 //! A message of a consumer, and what is said about it.
 
+mod error;
+
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+
+pub use error::AckError;
+use nats_proto::Instant;
 
 use nats_proto::jetstream::AckKind;
 use nats_proto::jetstream::DeliveryInfo;
 use nats_proto::jetstream::pulled_size;
 
+use super::consumer::Consumer;
+use super::consumer::Settings;
+use super::pulling::Waiting;
 use crate::Client;
-use crate::PublishError;
 use crate::RequestError;
 
 /// A message that a consumer has delivered.
 ///
 /// It derefs to the [message](crate::Message) itself. Unless the consumer wants no acknowledgements, it
 /// has to be [acknowledged](Self::ack) within the consumer's `ack_wait`, or is delivered again.
-#[derive(Clone)]
 pub struct Message {
     message: crate::Message,
-    client: Client,
+    source: Arc<Source>,
+    came: Instant,
+    /// When the server was last told that it is being worked on, in milliseconds; shared by all clones.
+    extended: OnceLock<Arc<AtomicU64>>,
 }
 
-/// Why an acknowledgement is not known to have arrived.
+/// What a consumer's messages have in common.
 #[derive(Debug)]
+pub(super) struct Source {
+    client: Client,
+    settings: Arc<Settings>,
+}
+
+/// That the server has read an acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AckError {
-    /// The message has no reply subject to acknowledge at.
-    NoReply,
-    /// It could not be published.
-    Publish(PublishError),
-    /// The consumer does not exist any more, or has no leader at present.
-    NoResponders,
-    /// The server did not confirm it.
-    Request(RequestError),
+pub struct AckConfirmation {
+    /// Whether the consumer's `ack_wait` was over when the message was acknowledged: it has probably been
+    /// delivered again, perhaps to somebody else.
+    ///
+    /// The time runs from when the message came, or the server was last told that it is
+    /// [being worked on](Message::in_progress). False if the `ack_wait` is not [known](super::Consumer).
+    pub was_late: bool,
+}
+
+impl Source {
+    pub(super) fn new(consumer: &Consumer) -> Arc<Self> {
+        let client = consumer.context.client().clone();
+        Arc::new(Self { client, settings: Arc::clone(&consumer.settings) })
+    }
 }
 
 impl Message {
-    pub(super) const fn new(message: crate::Message, client: Client) -> Self {
-        Self { message, client }
+    pub(super) fn new(waiting: Waiting, source: &Arc<Source>) -> Self {
+        let Waiting { message, came, .. } = waiting;
+        Self { message, source: Arc::clone(source), came, extended: OnceLock::new() }
+    }
+
+    /// Whether the server does not wait for an acknowledgement any more, as far as is known.
+    pub(super) fn is_late(&self) -> bool {
+        let Some(ack_wait) = self.source.settings.ack_wait() else { return false };
+        let extended = self.extended.get().map(|at| Instant::from_millis(at.load(Relaxed)));
+        let since = extended.map_or(self.came, |at| at.max(self.came));
+        since + ack_wait < self.source.client.shared().now()
     }
 
     /// What the server says about the delivery: sequence numbers, how often, how many more. `None` if the
@@ -66,7 +100,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`AckError`] if it could not be published.
+    /// [`AckError`] if it could not be published, or the consumer wants no acknowledgements.
     ///
     /// # Cancel safety
     ///
@@ -78,7 +112,9 @@ impl Message {
     /// Says that it is done with, and waits until the server has confirmed that it has read this.
     ///
     /// It confirms an acknowledgement that comes too late, too: when the message has been delivered to
-    /// somebody else already.
+    /// somebody else already. [`was_late`](AckConfirmation::was_late) says so.
+    ///
+    /// Acknowledgements are processed in order, so one that is confirmed confirms those before it.
     ///
     /// # Errors
     ///
@@ -87,8 +123,14 @@ impl Message {
     /// # Cancel safety
     ///
     /// Dropped, it is not known whether the acknowledgement was sent.
-    pub async fn ack_confirmed(&self) -> Result<(), AckError> {
-        self.say_confirmed(AckKind::Ack).await
+    pub async fn ack_confirmed(&self) -> Result<AckConfirmation, AckError> {
+        let reply = self.acked_at()?;
+        let was_late = self.is_late();
+        match self.source.client.request(reply, body(AckKind::Ack)).await {
+            Ok(_) => Ok(AckConfirmation { was_late }),
+            Err(RequestError::NoResponders) => Err(AckError::NoResponders),
+            Err(error) => Err(AckError::Request(error)),
+        }
     }
 
     /// Gives it back: it is delivered again, at once.
@@ -131,7 +173,7 @@ impl Message {
     }
 
     /// Gives it up, and says why, which an advisory of the server quotes. Servers before 2.10.4 ignore
-    /// this and deliver it again: they get [`term`](Self::term) instead.
+    /// this and deliver it again: where the consumer's server may be one, it gets [`term`](Self::term) instead.
     ///
     /// # Errors
     ///
@@ -141,8 +183,12 @@ impl Message {
     ///
     /// Dropped before it completes, nothing is sent.
     pub async fn term_because(&self, reason: &str) -> Result<(), AckError> {
-        let knows_reasons = version(&self.client.server_info().version) >= (2, 10, 4);
-        self.say(if knows_reasons { AckKind::TermWithReason(reason) } else { AckKind::Term }).await
+        let settings = &self.source.settings;
+        let version = version(&self.source.client.server_info().version);
+        // A server from 2.11 on says so in what it says of its consumers, wherever we are connected to.
+        let is_silent = settings.is_known() && version >= (2, 11, 0);
+        let is_understood = settings.understands_reasons() || (version >= (2, 10, 4) && !is_silent);
+        self.say(if is_understood { AckKind::TermWithReason(reason) } else { AckKind::Term }).await
     }
 
     /// Says that it is being worked on: the consumer's `ack_wait` begins anew.
@@ -155,25 +201,33 @@ impl Message {
     ///
     /// Dropped before it completes, nothing is sent.
     pub async fn in_progress(&self) -> Result<(), AckError> {
-        self.say(AckKind::InProgress).await
+        self.say(AckKind::InProgress).await?;
+        let now = self.source.client.shared().now();
+        self.extended().store(now.as_millis(), Relaxed);
+        Ok(())
     }
 
     async fn say(&self, kind: AckKind<'_>) -> Result<(), AckError> {
-        let reply = self.message.reply().ok_or(AckError::NoReply)?;
+        let reply = self.acked_at()?;
+        let client = &self.source.client;
         let said = match kind.as_static() {
-            Some(body) => self.client.publish(reply, body).await,
-            None => self.client.publish(reply, body(kind)).await,
+            Some(body) => client.publish(reply, body).await,
+            None => client.publish(reply, body(kind)).await,
         };
         said.map_err(AckError::Publish)
     }
 
-    async fn say_confirmed(&self, kind: AckKind<'_>) -> Result<(), AckError> {
-        let reply = self.message.reply().ok_or(AckError::NoReply)?;
-        match self.client.request(reply, body(kind)).await {
-            Ok(_) => Ok(()),
-            Err(RequestError::NoResponders) => Err(AckError::NoResponders),
-            Err(error) => Err(AckError::Request(error)),
+    /// Where to acknowledge it, if that is wanted.
+    fn acked_at(&self) -> Result<&str, AckError> {
+        if self.source.settings.wants_no_acks() {
+            return Err(AckError::NotWanted);
         }
+        self.message.reply().ok_or(AckError::NoReply)
+    }
+
+    /// When the server was last told that it is being worked on, in milliseconds.
+    pub(super) fn extended(&self) -> &Arc<AtomicU64> {
+        self.extended.get_or_init(|| Arc::new(AtomicU64::new(self.came.as_millis())))
     }
 }
 
@@ -188,6 +242,17 @@ fn version(text: &str) -> (u32, u32, u32) {
     let mut numbers = text.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
     let mut number = || numbers.next().unwrap_or(0);
     (number(), number(), number())
+}
+
+impl Clone for Message {
+    fn clone(&self) -> Self {
+        Self {
+            message: self.message.clone(),
+            source: Arc::clone(&self.source),
+            came: self.came,
+            extended: OnceLock::from(Arc::clone(self.extended())),
+        }
+    }
 }
 
 impl Deref for Message {
@@ -207,26 +272,5 @@ impl fmt::Debug for Message {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.message, f)
-    }
-}
-
-impl fmt::Display for AckError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoReply => "the message has no reply subject",
-            Self::Publish(_) => "the acknowledgement was not sent",
-            Self::NoResponders => "no responders: the consumer is gone",
-            Self::Request(_) => "the acknowledgement was not confirmed",
-        })
-    }
-}
-
-impl std::error::Error for AckError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NoReply | Self::NoResponders => None,
-            Self::Publish(error) => Some(error),
-            Self::Request(error) => Some(error),
-        }
     }
 }

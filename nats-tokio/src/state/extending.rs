@@ -147,6 +147,13 @@ impl Io for Polled<'_> {
         Some(number)
     }
 
+    fn probe(&mut self, now: Instant) {
+        self.control.session.probe(now);
+        self.shared.transmit(self.control);
+        // It has a deadline now that the driver does not know of.
+        self.control.wake_driver();
+    }
+
     fn poll_ping(&mut self, ping: &mut Flush) -> bool {
         let is_over = self.control.session.poll_flush(ping, false) != FlushState::Pending;
         self.shared.transmit(self.control);

@@ -174,6 +174,9 @@ pub(crate) trait Io {
     /// Sends a frame on this connection, and returns its number; `None` if it cannot be sent.
     fn send(&mut self, publish: &Publish<'_>, payload: &Payload<'_>) -> Option<u64>;
 
+    /// Has the connection taken for lost unless its server answers soon.
+    fn probe(&mut self, now: Instant);
+
     /// Sends PING if it was not sent yet, and says whether its PONG has come, or will not. The extension is
     /// polled when it comes.
     fn poll_ping(&mut self, ping: &mut Flush) -> bool;

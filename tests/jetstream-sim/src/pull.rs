@@ -221,8 +221,8 @@ impl World<'_> {
         let recovery = 2 * (2 * heartbeat).max(expires + 1000) + 70_000;
         // A pull that is refused in silence is only noticed at its end, as long as messages come by
         // another.
-        let is_refused = self.setup.max_waiting < self.setup.slots as usize
-            || self.setup.withheld.is_some();
+        let is_refused =
+            self.setup.max_waiting < self.setup.slots as usize || self.setup.withheld.is_some();
         let refusal = if is_refused { expires + 1000 } else { 0 };
         let work = (service * 2 + 4 * latency + TICK + refusal) * (self.setup.messages + 70);
         let end = calm + recovery + work;

@@ -235,7 +235,6 @@ fn calls_out_of_turn_change_nothing() {
     assert_eq!(world.sent(), "");
 }
 
-#[cfg(feature = "jetstream")]
 #[test]
 fn a_connection_in_doubt_is_stale_after_five_seconds() {
     let mut world = World::<Small>::new(Config::DEFAULT, &["a"]);
@@ -254,7 +253,6 @@ fn a_connection_in_doubt_is_stale_after_five_seconds() {
     assert_eq!(world.now.since(began), Duration::from_secs(5));
 }
 
-#[cfg(feature = "jetstream")]
 #[test]
 fn a_connection_in_doubt_is_alive_when_a_pong_comes() {
     for interval in [Duration::ZERO, Duration::from_secs(120)] {

@@ -175,7 +175,8 @@ impl Stream {
         existing: &Value,
     ) -> Result<Consumer, Error> {
         if json::missing_field(asked, existing).is_none() {
-            return self.consumer(name);
+            let info = json!({ "config": existing });
+            return Ok(self.consumer(name)?.with_info(info));
         }
         Err(Error::Api(ApiError {
             status: 400,
@@ -192,7 +193,7 @@ impl Stream {
     ) -> Result<Consumer, Error> {
         let answer = self.send_json(config, asked, asked, action).await?;
         let name = answer.get("name").and_then(Value::as_str).unwrap_or_default();
-        self.consumer(name)
+        Ok(self.consumer(name)?.with_info(answer))
     }
 
     async fn send_json(

@@ -181,7 +181,8 @@ fn doubting(config: FetchConfig, expected: u64) -> (Fetch, Pull) {
 #[test]
 fn silence_is_never_an_empty_success() {
     // How long it waits, and when it begins to doubt.
-    for (max_wait, doubts) in [(30_000, 10_000), (5_000, 3_166), (1_000, 950), (100, 95), (0, 500)] {
+    for (max_wait, doubts) in [(30_000, 10_000), (5_000, 3_166), (1_000, 950), (100, 95), (0, 500)]
+    {
         let (mut fetch, _) = doubting(config(10, max_wait), doubts);
         fetch.handle_info(ConsumerState::NotFound, at(doubts + 1));
         let end = FetchOutput::End(FetchEndReason::ConsumerDeleted);

@@ -1,5 +1,7 @@
 //! The outputs and events of the state machines for pulls.
 
+use core::fmt;
+
 use crate::jetstream::consume::inbox::InboxId;
 use crate::jetstream::consume::inbox::PullId;
 use crate::jetstream::consume::request::PullRequest;
@@ -126,6 +128,16 @@ pub enum PullLimit {
     Bytes(u32),
     /// A pull of so many milliseconds (`max_expires`).
     ExpiresMillis(u32),
+}
+
+impl fmt::Display for PullLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batch(most) => write!(f, "max_batch is {most}"),
+            Self::Bytes(most) => write!(f, "max_bytes is {most}"),
+            Self::ExpiresMillis(most) => write!(f, "max_expires is {most} ms"),
+        }
+    }
 }
 
 /// Why a consumer asks for nothing any more.
