@@ -32,7 +32,6 @@ use crate::message::LONGEST_MESSAGE;
 use crate::message::Message;
 use crate::state::control::Control;
 use crate::state::control::Recipient;
-use crate::state::extension::ExtensionId;
 use crate::state::extension::Incoming;
 use crate::state::queue::Entry;
 use crate::state::shared::Shared;
@@ -66,7 +65,7 @@ pub(crate) struct Inbound {
     touched: Vec<Sid>,
     replies: Vec<(RequestId, Sid, Entry)>,
     /// Messages for extensions, in order.
-    extended: Vec<(ExtensionId, Incoming)>,
+    extended: Vec<Incoming>,
     /// Who is to be woken when the locks are free.
     wake: Vec<Waker>,
 }
@@ -235,7 +234,7 @@ impl Inbound {
                             self.replies.extend(id.map(|id| (id, sid, entry)));
                         }
                         Recipient::Extension { id, tag } => {
-                            self.extended.push((*id, Incoming { tag: *tag, sid, entry }));
+                            self.extended.push(Incoming { id: *id, tag: *tag, sid, entry });
                         }
                     });
                     at += len;
@@ -327,7 +326,7 @@ impl Inbound {
 }
 
 impl Inbound {
-    /// Hands messages to the extensions that they are for, as many at once as follow each other.
+    /// Hands messages to the extensions that they are for: each has all of its own at once, in order.
     fn deliver_extended(
         &mut self,
         shared: &Shared,
@@ -335,16 +334,13 @@ impl Inbound {
         block: &Bytes,
         now: Instant,
     ) {
-        let mut rest = self.extended.as_slice();
-        let mut run: Vec<Incoming> = Vec::new();
-        while let Some((id, _)) = rest.first().copied() {
-            let count = rest.iter().take_while(|(other, _)| *other == id).count();
-            let (these, others) = rest.split_at(count);
-            rest = others;
-            run.clear();
-            run.extend(these.iter().map(|(_, incoming)| *incoming));
+        if !self.extended.is_sorted_by_key(|incoming| incoming.id) {
+            self.extended.sort_by_key(|incoming| incoming.id);
+        }
+        for run in self.extended.chunk_by(|one, other| one.id == other.id) {
+            let Some(id) = run.first().map(|incoming| incoming.id) else { continue };
             if let Some(extension) = control.extensions.get(id) {
-                extension.handle_messages(&run, block, now, &mut self.wake);
+                extension.handle_messages(run, block, now, &mut self.wake);
                 shared.poll_extension(control, id);
             }
         }

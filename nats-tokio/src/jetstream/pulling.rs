@@ -218,7 +218,7 @@ impl Extension for Pulling {
         wake: &mut Vec<Waker>,
     ) {
         let mut state = lock(&self.state);
-        for Incoming { tag, sid, entry } in incoming {
+        for Incoming { tag, sid, entry, .. } in incoming {
             let at = entry.at as usize;
             let frame = block.slice(at..at + entry.layout.wire_len());
             state.handle(InboxId(*tag), Message::new(frame, *sid, entry.layout), now);

@@ -4,7 +4,11 @@
 //! connections, and are asked what they have to send. Their frames belong to the connection that they are
 //! made for: what is left of them when it is lost is dropped.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -22,6 +26,8 @@ use crate::state::queue::Entry;
 /// A message for an extension.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
+    /// Which extension it is for.
+    pub(crate) id: ExtensionId,
     /// What the extension has subscribed with.
     pub(crate) tag: u32,
     pub(crate) sid: Sid,
@@ -73,6 +79,11 @@ pub(crate) type ExtensionId = u64;
 #[derive(Default)]
 pub(crate) struct Extensions {
     all: BTreeMap<ExtensionId, Registered>,
+    /// Those that are to be polled at some time, the first in front: most have nothing to do in a turn of
+    /// the driver, and cost it nothing.
+    by_time: BTreeSet<(Instant, ExtensionId)>,
+    /// Those that wait for a PONG.
+    pinging: BTreeSet<ExtensionId>,
     last: ExtensionId,
     /// Whether all are to be polled, as there is room again.
     wants_all: bool,
@@ -81,14 +92,12 @@ pub(crate) struct Extensions {
 struct Registered {
     extension: Arc<dyn Extension>,
     due: Option<Instant>,
-    /// Whether it waits for a PONG.
-    has_ping: bool,
 }
 
 impl Extensions {
     pub(crate) fn add(&mut self, extension: Arc<dyn Extension>) -> ExtensionId {
         self.last += 1;
-        let registered = Registered { extension, due: None, has_ping: false };
+        let registered = Registered { extension, due: None };
         self.all.insert(self.last, registered);
         self.last
     }
@@ -104,24 +113,36 @@ impl Extensions {
     }
 
     pub(crate) fn remove(&mut self, id: ExtensionId) {
+        self.set_due(id, None);
+        self.pinging.remove(&id);
         self.all.remove(&id);
     }
 
     pub(crate) fn clear(&mut self) {
         self.all.clear();
+        self.by_time.clear();
+        self.pinging.clear();
     }
 
     /// The extension is to be polled then.
     pub(crate) fn set_due(&mut self, id: ExtensionId, due: Option<Instant>) {
-        if let Some(one) = self.all.get_mut(&id) {
-            one.due = due;
+        let Some(one) = self.all.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut one.due, due);
+        if before == due {
+            return;
         }
+        if let Some(before) = before {
+            self.by_time.remove(&(before, id));
+        }
+        self.by_time.extend(due.map(|due| (due, id)));
     }
 
     /// Whether the extension waits for a PONG.
     pub(crate) fn set_ping(&mut self, id: ExtensionId, has_ping: bool) {
-        if let Some(one) = self.all.get_mut(&id) {
-            one.has_ping = has_ping;
+        if has_ping && self.all.contains_key(&id) {
+            self.pinging.insert(id);
+        } else {
+            self.pinging.remove(&id);
         }
     }
 
@@ -131,24 +152,20 @@ impl Extensions {
     }
 
     pub(crate) fn pinging(&self) -> Vec<ExtensionId> {
-        self.ids(|one| one.has_ping)
+        self.pinging.iter().copied().collect()
     }
 
     pub(crate) fn due_until(&self, now: Instant) -> Vec<ExtensionId> {
-        self.ids(|one| one.due.is_some_and(|due| due <= now))
+        self.by_time.range(..=(now, ExtensionId::MAX)).map(|(_, id)| *id).collect()
     }
 
     /// When the first of them is to be polled.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.all.values().filter_map(|one| one.due).min()
+        self.by_time.first().map(|(due, _)| *due)
     }
 
     pub(crate) fn every(&self) -> Vec<(ExtensionId, Arc<dyn Extension>)> {
         self.all.iter().map(|(id, one)| (*id, Arc::clone(&one.extension))).collect()
-    }
-
-    fn ids(&self, is_it: impl Fn(&Registered) -> bool) -> Vec<ExtensionId> {
-        self.all.iter().filter(|(_, one)| is_it(one)).map(|(id, _)| *id).collect()
     }
 }
 
