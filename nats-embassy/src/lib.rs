@@ -16,6 +16,8 @@ mod event;
 #[cfg(feature = "defmt")]
 mod format;
 mod headers;
+#[cfg(feature = "jetstream")]
+pub mod jetstream;
 mod memory;
 mod runner;
 mod server;

@@ -1,5 +1,7 @@
 //! The client's state, behind its lock.
 
+#[cfg(feature = "jetstream")]
+pub(crate) mod attempt;
 pub(crate) mod borrowed;
 pub(crate) mod chunks;
 pub(crate) mod delivery;
@@ -283,7 +285,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             session::Event::ConnectFailed { .. } => self.front.clear(),
             session::Event::Disconnected { .. } => {
                 self.front.clear();
-                self.delivery.on_disconnected();
+                self.delivery.on_disconnected(self.statistics.out_bytes);
             }
             session::Event::ServerError(error) => {
                 if let Some(violation) = error.violation() {

@@ -27,7 +27,12 @@ pub struct Timeout {
 impl Timeout {
     /// When it is over, if it begins now.
     pub(crate) fn deadline(self) -> Instant {
-        Instant::from_millis(now().as_millis().saturating_add(self.millis))
+        self.after(now())
+    }
+
+    /// When it is over, if it begins then.
+    pub(crate) const fn after(self, start: Instant) -> Instant {
+        Instant::from_millis(start.as_millis().saturating_add(self.millis))
     }
 }
 

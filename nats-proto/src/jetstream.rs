@@ -127,6 +127,7 @@ pub use publish::header::PublishHeaderError;
 pub use publish::header::PublishHeaders;
 pub use publish::header::Rollup;
 pub use publish::header::Ttl;
+pub use publish::message_id::MessageId;
 pub use publish::window::ChainIds;
 pub use publish::window::ExpectedLast;
 pub use publish::window::FixedPublishWindow;

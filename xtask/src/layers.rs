@@ -105,6 +105,7 @@ const CRATES: &[Crate] = &[
             Layer { name: "memory", modules: &["memory"] },
             Layer { name: "runner", modules: &["runner"] },
             Layer { name: "client", modules: &["client"] },
+            Layer { name: "jetstream", modules: &["jetstream"] },
             Layer { name: "top", modules: &["format"] },
         ],
         exceptions: &[],

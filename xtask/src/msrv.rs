@@ -17,7 +17,7 @@ const BUILDS: &[(&str, &str, Option<&str>)] = &[
     // Not `aws-lc-rs`, which is C for the most part.
     ("nats-testkit", "futures-io,tokio", None),
     ("nats-tokio", "jetstream,nkeys,proxy,ring,tls,tracing,websocket", None),
-    ("nats-embassy", "defmt,nal,nkeys,rsa,tls", None),
+    ("nats-embassy", "defmt,jetstream,nal,nkeys,rsa,tls", None),
     ("nats-embassy", "ethernet,ipv4,ipv6", Some("1.91")),
 ];
 

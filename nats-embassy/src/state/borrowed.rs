@@ -13,6 +13,12 @@ use nats_proto::session::EndReason;
 use nats_proto::wire::Buffer;
 use nats_proto::wire::Violation;
 
+#[cfg(feature = "jetstream")]
+use crate::state::attempt::Attempt;
+#[cfg(feature = "jetstream")]
+use crate::state::attempt::Attempts;
+#[cfg(not(feature = "jetstream"))]
+use crate::state::delivery::Attempts;
 use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
@@ -49,6 +55,9 @@ struct OpenRequest {
     is_many: bool,
     /// The fingerprint of its subject.
     subject: u32,
+    /// What is known of it, if it is a message to a stream.
+    #[cfg(feature = "jetstream")]
+    attempt: Option<Attempt>,
 }
 
 impl<'d> Borrowed<'d> {
@@ -88,7 +97,14 @@ impl<'d> Borrowed<'d> {
     pub(crate) fn open_request(&mut self, subject: Subject<'_>, is_many: bool) -> RequestId {
         let subject = fingerprint(subject.as_str().bytes());
         self.request_id = RequestId(self.request_id.0.wrapping_add(1));
-        self.request = Some(OpenRequest { outcome: None, is_sent: false, is_many, subject });
+        self.request = Some(OpenRequest {
+            outcome: None,
+            is_sent: false,
+            is_many,
+            subject,
+            #[cfg(feature = "jetstream")]
+            attempt: None,
+        });
         self.request_id
     }
 
@@ -127,6 +143,13 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
         let Some(request) = self.pending(id).filter(|request| !request.is_many) else {
             return Delivered::Unwanted;
         };
+        #[cfg(feature = "jetstream")]
+        if let Some(attempt) = &mut request.attempt {
+            attempt.handle_reply(message);
+            request.outcome = Some(Outcome::Answered);
+            self.wake();
+            return Delivered::Stored;
+        }
         let outcome = Outcome::of_reply(message);
         request.outcome = Some(outcome);
         if outcome != Outcome::Answered {
@@ -162,7 +185,12 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
         }
     }
 
-    fn on_disconnected(&mut self) {
+    fn on_disconnected(&mut self, written: u64) {
+        #[cfg(feature = "jetstream")]
+        if let Some(attempt) = self.request.as_mut().and_then(|request| request.attempt.as_mut()) {
+            attempt.handle_disconnected(written);
+        }
+        let _ = written;
         self.end_if(Outcome::Disconnected, |request| request.is_sent);
     }
 
@@ -229,3 +257,32 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
         }
     }
 }
+
+#[cfg(feature = "jetstream")]
+impl Attempts for Borrowed<'_> {
+    fn open_attempt(&mut self, subject: Subject<'_>, attempt: Attempt) -> Option<RequestId> {
+        if self.request.is_some() {
+            return None;
+        }
+        let id = self.open_request(subject, false);
+        self.request.as_mut()?.attempt = Some(attempt);
+        Some(id)
+    }
+
+    fn attempt_mut(&mut self, id: RequestId) -> Option<&mut Attempt> {
+        self.request.as_mut().filter(|_| self.request_id == id)?.attempt.as_mut()
+    }
+
+    fn register_attempt(&mut self, _: RequestId, waker: &Waker) {
+        self.reader.register(waker);
+    }
+
+    fn close_attempt(&mut self, id: RequestId) {
+        if self.request_id == id {
+            self.close_request();
+        }
+    }
+}
+
+#[cfg(not(feature = "jetstream"))]
+impl Attempts for Borrowed<'_> {}

@@ -12,9 +12,17 @@ use nats_proto::session::EndReason;
 use nats_proto::wire::Buffer;
 use nats_proto::wire::Violation;
 
+#[cfg(feature = "jetstream")]
+use crate::state::attempt::Attempts;
+
+/// There is none of these without JetStream.
+#[cfg(not(feature = "jetstream"))]
+#[expect(unnameable_types, reason = "part of a sealed trait")]
+pub trait Attempts {}
+
 /// What becomes of messages.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
-pub trait Delivery<'d> {
+pub trait Delivery<'d>: Attempts {
     /// Whether messages are borrowed where they were received, instead of copied.
     const BORROWS: bool;
 
@@ -39,8 +47,8 @@ pub trait Delivery<'d> {
     /// The outcome of one request is known.
     fn end_request(&mut self, id: RequestId, outcome: Outcome);
 
-    /// The connection that requests were sent to is lost.
-    fn on_disconnected(&mut self);
+    /// The connection that requests were sent to is lost. So many bytes were written in all.
+    fn on_disconnected(&mut self, written: u64);
 
     /// The server has refused something: perhaps requests.
     fn on_refused<T: Buffer>(&mut self, violation: &Violation<'_>, inbox: &Inbox<T>);

@@ -152,6 +152,12 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Ok(())
     }
 
+    /// How many bytes will have been written when everything is that is to be written now.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn written_at(&self) -> u64 {
+        self.statistics.out_bytes.wrapping_add(self.front.bytes().len() as u64)
+    }
+
     /// What follows from an attempt to publish: the result, or a turn to wait for.
     pub(crate) fn wait_in_turn(
         &mut self,

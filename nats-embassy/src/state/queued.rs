@@ -9,18 +9,28 @@ use nats_proto::PendingRequest;
 use nats_proto::PendingRequests;
 use nats_proto::RequestId;
 use nats_proto::Slot;
+#[cfg(feature = "jetstream")]
+use nats_proto::Subject;
 use nats_proto::Table;
 use nats_proto::Then;
 use nats_proto::session::EndReason;
 use nats_proto::wire::Buffer;
 use nats_proto::wire::Violation;
 
+#[cfg(feature = "jetstream")]
+use crate::state::attempt::Attempt;
+#[cfg(feature = "jetstream")]
+use crate::state::attempt::Attempts;
+#[cfg(not(feature = "jetstream"))]
+use crate::state::delivery::Attempts;
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::SlotOwner;
 use crate::state::requests::NO_SLOT;
 use crate::state::requests::Requester;
 use crate::state::slots::MessageSlots;
+#[cfg(feature = "jetstream")]
+use crate::time::NEVER;
 
 /// Slots for messages, divided among subscriptions and requests.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -44,6 +54,12 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
 
     fn deliver_reply(&mut self, id: RequestId, message: &Message<&[u8]>) -> Delivered {
         let is_over = self.requests.outcome(id).is_some();
+        #[cfg(feature = "jetstream")]
+        if !is_over && let Some(attempt) = self.attempt_mut(id) {
+            attempt.handle_reply(message);
+            self.end_request(id, Outcome::Answered);
+            return Delivered::Stored;
+        }
         let slot = self.requests.get_mut(id).map_or(NO_SLOT, |requester| requester.slot);
         if is_over || slot == NO_SLOT {
             return Delivered::Unwanted;
@@ -84,8 +100,18 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
         }
     }
 
-    fn on_disconnected(&mut self) {
-        self.requests.handle_disconnected(|_| true, wake);
+    fn on_disconnected(&mut self, written: u64) {
+        self.requests.handle_disconnected(
+            |_| true,
+            |id, requester, outcome| {
+                #[cfg(feature = "jetstream")]
+                if let Some(attempt) = &mut requester.attempt {
+                    attempt.handle_disconnected(written);
+                }
+                let _ = written;
+                wake(id, requester, outcome)
+            },
+        );
         self.slots.has_due = true;
     }
 
@@ -129,6 +155,32 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
         self.slots.is_idle()
     }
 }
+
+#[cfg(feature = "jetstream")]
+impl<L: Table<Slot<PendingRequest<Requester>>> + Default> Attempts for Queued<'_, L> {
+    fn open_attempt(&mut self, subject: Subject<'_>, attempt: Attempt) -> Option<RequestId> {
+        let requester = Requester { attempt: Some(attempt), ..Requester::new(NO_SLOT) };
+        // The future watches the time.
+        self.requests.open(requester, subject, NEVER).ok()
+    }
+
+    fn attempt_mut(&mut self, id: RequestId) -> Option<&mut Attempt> {
+        self.requests.get_mut(id)?.attempt.as_mut()
+    }
+
+    fn register_attempt(&mut self, id: RequestId, waker: &Waker) {
+        if let Some(requester) = self.requests.get_mut(id) {
+            requester.waker.register(waker);
+        }
+    }
+
+    fn close_attempt(&mut self, id: RequestId) {
+        self.requests.close(id);
+    }
+}
+
+#[cfg(not(feature = "jetstream"))]
+impl<L> Attempts for Queued<'_, L> {}
 
 /// The outcome of a request is known: its future closes it when it is woken.
 const fn wake(_: RequestId, requester: &mut Requester, _: Outcome) -> Then {

@@ -15,6 +15,8 @@ use crate::config::Offline;
 use crate::error::PublishError;
 use crate::error::RequestError;
 use crate::error::SubscribeError;
+#[cfg(feature = "jetstream")]
+use crate::state::attempt::Attempt;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
@@ -28,6 +30,9 @@ pub struct Requester {
     pub(crate) waker: WakerSlot,
     /// Whether it is to be woken.
     pub(crate) is_due: bool,
+    /// What is known of it, if it is a message to a stream.
+    #[cfg(feature = "jetstream")]
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// For requests whose replies go to slots of a subscription.
@@ -36,7 +41,13 @@ pub(crate) const NO_SLOT: usize = usize::MAX;
 impl Requester {
     /// One whose reply goes to this slot.
     pub(crate) const fn new(slot: usize) -> Self {
-        Self { slot, waker: WakerSlot::new(), is_due: false }
+        Self {
+            slot,
+            waker: WakerSlot::new(),
+            is_due: false,
+            #[cfg(feature = "jetstream")]
+            attempt: None,
+        }
     }
 }
 

@@ -80,7 +80,7 @@ impl<'d, R: Sizes<'d>> Shared<'d, R> {
 /// Wakes a task later that has no slot.
 #[cold]
 #[inline(never)]
-fn look_again(cx: &mut Context<'_>) {
+pub(crate) fn look_again(cx: &mut Context<'_>) {
     wake_at(now() + LOOK_AGAIN, cx);
 }
 

@@ -42,11 +42,23 @@ pub(crate) async fn give_up_after(polls: usize, future: impl Future) -> bool {
 
 /// Drops what `make` makes after every number of polls, and sees whether the client still works.
 fn dropped_everywhere(make: impl for<'d> AsyncFn(Client<'d, Nats<'d>>)) {
+    dropped_everywhere_with(&Script { chunk: 16, ..Script::default() }, make);
+}
+
+/// The same, with a server that behaves like that.
+pub(crate) fn dropped_everywhere_with(
+    script: &Script,
+    make: impl for<'d> AsyncFn(Client<'d, Nats<'d>>),
+) {
     for polls in 0.. {
         let is_done = Cell::new(false);
-        let peer = Peer::new(Script { chunk: 16, ..Script::default() });
+        let peer = Peer::new(script.clone());
         with_client(&peer, async |client| {
             is_done.set(give_up_after(polls, make(client)).await);
+            // The server may be about to close the connection, also after a PONG.
+            for _ in 0..2 {
+                let _ = with_timeout(Duration::from_secs(1), client.flush()).await;
+            }
             works(client).await;
         });
         if is_done.get() {

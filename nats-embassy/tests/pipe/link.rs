@@ -1,6 +1,6 @@
 //! The client for a single task.
 
-mod cancel;
+pub(crate) mod cancel;
 mod cut;
 
 use core::pin::pin;

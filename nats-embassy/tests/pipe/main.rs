@@ -17,6 +17,8 @@ mod ending;
 mod errors;
 mod exchange;
 mod executor;
+#[cfg(feature = "jetstream")]
+mod jetstream;
 mod keep;
 mod limits;
 mod link;

@@ -81,6 +81,21 @@ pub(crate) struct Script {
     pub(crate) is_silent: bool,
     /// Whether nothing is read.
     pub(crate) stalls: bool,
+    /// What messages to subjects of `js` are answered with, one after the other: see [`Said`]. The last one
+    /// stays.
+    pub(crate) stream: Vec<Said>,
+}
+
+/// How a message to a stream is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// With this payload.
+    Payload(&'static str),
+    /// With this status.
+    Status(&'static str),
+    Nothing,
+    /// The connection is closed instead.
+    HangUp,
 }
 
 impl Default for Script {
@@ -99,6 +114,7 @@ impl Default for Script {
             forbids_replies: false,
             is_silent: false,
             stalls: false,
+            stream: Vec::new(),
         }
     }
 }
@@ -336,6 +352,9 @@ impl State {
                 if self.script.is_silent {
                     return;
                 }
+                if subject.starts_with(b"js.") && !self.script.stream.is_empty() {
+                    return self.answer_as_a_stream(message.headers(), message.reply_bytes());
+                }
                 let is_heard =
                     self.deliver(subject, message.reply_bytes(), message.headers(), payload);
                 if let (false, Some(reply)) = (is_heard, message.reply_bytes()) {
@@ -344,6 +363,29 @@ impl State {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn answer_as_a_stream(&mut self, headers: Headers<'_>, reply: Option<&[u8]>) {
+        if let Some(id) = headers.get("Nats-Msg-Id") {
+            self.log.push(format!("id {id}"));
+        }
+        let script = &mut self.script.stream;
+        let said = if script.len() > 1 { script.remove(0) } else { script[0] };
+        let reply = reply.unwrap_or_default().to_vec();
+        match said {
+            Said::Payload(payload) => {
+                self.deliver(&reply, None, Headers::NONE, payload.as_bytes());
+            }
+            Said::Status(status) => {
+                let block = format!("NATS/1.0 {status}\r\n\r\n");
+                self.deliver(&reply, None, Headers::from_bytes(block.as_bytes()), b"");
+            }
+            Said::Nothing => {}
+            Said::HangUp => {
+                self.is_open = false;
+                self.wake();
+            }
         }
     }
 

@@ -2,4 +2,5 @@
 
 pub(super) mod ack;
 pub mod header;
+pub(super) mod message_id;
 pub(super) mod window;

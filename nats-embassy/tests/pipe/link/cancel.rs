@@ -82,11 +82,23 @@ fn driving_and_requesting() {
 fn dropped_everywhere(
     make: impl for<'r, 'd, 'l> AsyncFn(&'l mut Link<'r, 'd, Floor<'d>>, Client<'d, Floor<'d>>),
 ) {
+    link_dropped_everywhere(&Script { chunk: 16, ..Script::default() }, make);
+}
+
+/// The same, with a server that behaves like that.
+pub(crate) fn link_dropped_everywhere(
+    script: &Script,
+    make: impl for<'r, 'd, 'l> AsyncFn(&'l mut Link<'r, 'd, Floor<'d>>, Client<'d, Floor<'d>>),
+) {
     for polls in 0.. {
         let is_done = Cell::new(false);
-        let peer = Peer::new(Script { chunk: 16, ..Script::default() });
+        let peer = Peer::new(script.clone());
         with_link(&peer, async |mut link, client| {
             is_done.set(give_up_after(polls, make(&mut link, client)).await);
+            // The server may be about to close the connection, also after a PONG.
+            for _ in 0..2 {
+                let _ = link.drive(client.flush(), |_| {}).await;
+            }
             works(&mut link, client).await;
         });
         if is_done.get() {

@@ -29,6 +29,14 @@ pub struct PublishAck<'a> {
     pub domain: &'a str,
 }
 
+impl PublishAck<'static> {
+    /// Of a message of that sequence number, with nothing said of the stream.
+    #[must_use]
+    pub const fn new(sequence: u64, is_duplicate: bool) -> Self {
+        Self { stream: "", sequence, is_duplicate, domain: "" }
+    }
+}
+
 /// What a stream says to a message.
 ///
 /// Exhaustive on purpose: a response is an acknowledgement or an error.

@@ -287,11 +287,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// messages.
     pub fn close(&mut self, mut settle: impl FnMut(Settled<T>)) {
         while let Some(slot) = self.slots.get(self.slots.first()) {
-            let outcome = match slot.entry.outcome_in_time() {
-                Outcome::NotSent(_) => Outcome::NotSent(NotSent::Closed),
-                Outcome::MayBeStored(_) => Outcome::MayBeStored(MayBeStored::Closed),
-                outcome => outcome,
-            };
+            let outcome = slot.entry.outcome_if_closed();
             self.settle(self.slots.first(), outcome, &mut settle);
         }
     }
@@ -342,11 +338,7 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// gets all messages.
     pub fn handle_inbox_not_permitted(&mut self, mut settle: impl FnMut(Settled<T>)) {
         while let Some(slot) = self.slots.get(self.slots.first()) {
-            let outcome = if slot.entry.is_sent() {
-                Outcome::MayBeStored(MayBeStored::InboxNotPermitted)
-            } else {
-                slot.entry.outcome_unsent(NotSent::InboxNotPermitted)
-            };
+            let outcome = slot.entry.outcome_if_inbox_not_permitted();
             self.settle(self.slots.first(), outcome, &mut settle);
         }
     }

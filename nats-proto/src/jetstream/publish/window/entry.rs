@@ -231,6 +231,23 @@ impl Entry {
         self.refused_for_good(NotStored::NotPermitted)
     }
 
+    /// The outcome of a message if no acknowledgement can come.
+    pub(super) const fn outcome_if_inbox_not_permitted(&self) -> Outcome {
+        if self.is_sent() {
+            return Outcome::MayBeStored(MayBeStored::InboxNotPermitted);
+        }
+        self.outcome_unsent(NotSent::InboxNotPermitted)
+    }
+
+    /// The outcome if the client is closed now.
+    pub(super) const fn outcome_if_closed(&self) -> Outcome {
+        match self.outcome_in_time() {
+            Outcome::NotSent(_) => Outcome::NotSent(NotSent::Closed),
+            Outcome::MayBeStored(_) => Outcome::MayBeStored(MayBeStored::Closed),
+            outcome => outcome,
+        }
+    }
+
     /// This copy reached no stream, and no stream can take it at present.
     const fn refuse(&mut self, refusal: NotStored) -> Verdict {
         let before = self.refused;

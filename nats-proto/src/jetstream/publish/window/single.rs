@@ -96,6 +96,17 @@ impl SinglePublish {
         }
     }
 
+    /// The server did not permit the last attempt. The outcome, if there is a message.
+    pub fn handle_not_permitted(&mut self) -> Option<Outcome> {
+        self.entry.take().map(|entry| entry.outcome_not_permitted())
+    }
+
+    /// The server does not permit the subscription to the inbox, so that no answer will come. The outcome,
+    /// if there is a message.
+    pub fn handle_inbox_not_permitted(&mut self) -> Option<Outcome> {
+        self.entry.take().map(|entry| entry.outcome_if_inbox_not_permitted())
+    }
+
     /// It is time, at [`poll_timeout`](Self::poll_timeout) or later. The outcome, if that settles it.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Outcome> {
         let outcome = self.entry.as_mut()?.expire(&self.config, now);
@@ -108,6 +119,11 @@ impl SinglePublish {
         self.entry.take().map(|entry| entry.outcome_in_time())
     }
 
+    /// The client is closed, and the message is given up. The outcome, if there is a message.
+    pub fn close(&mut self) -> Option<Outcome> {
+        self.entry.take().map(|entry| entry.outcome_if_closed())
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit)
     /// again, if nothing else happens.
     #[must_use]
@@ -118,14 +134,21 @@ impl SinglePublish {
     /// Whether to write the message now, as the connection's message of number `position`: what its reply
     /// subject is made of. It counts as sent, so there has to be room for it.
     pub fn poll_transmit(&mut self, position: u64, now: Instant) -> Option<RequestId> {
-        let entry = self.entry.as_mut().filter(|_| self.is_connected)?;
-        if entry.readiness(&self.config, now) != Readiness::Now {
+        if !self.is_connected || !self.is_due(now) {
             return None;
         }
+        let entry = self.entry.as_mut()?;
         entry.send(position, &self.config, now);
         self.attempts = self.attempts.wrapping_add(1);
         self.has_attempt = true;
         Some(RequestId(self.attempts.into()))
+    }
+
+    /// Whether the message is to be written as soon as there is a connection, and room for it.
+    #[must_use]
+    pub fn is_due(&self, now: Instant) -> bool {
+        let entry = self.entry.as_ref();
+        entry.is_some_and(|entry| entry.readiness(&self.config, now) == Readiness::Now)
     }
 
     /// Whether there is a message without an outcome.

@@ -486,3 +486,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_that_is_not_permitted_is_not_stored_unless_an_earlier_copy_may_be() {
+    let mut single = SinglePublish::new(WindowConfig::DEFAULT);
+    single.handle_connected();
+    single.start(WindowMessage::new((), 1, at(60_000)).with_id().retries(5));
+    single.poll_transmit(1, at(0)).unwrap();
+    let outcome = single.handle_not_permitted();
+    assert_eq!(outcome, Some(Outcome::NotStored(NotStored::NotPermitted)));
+
+    single.start(WindowMessage::new((), 1, at(60_000)).with_id());
+    single.poll_transmit(2, at(0)).unwrap();
+    assert_eq!(single.handle_disconnected(2, at(0)), None);
+    single.handle_connected();
+    single.poll_transmit(3, at(0)).unwrap();
+    let outcome = single.handle_not_permitted();
+    assert_eq!(outcome, Some(Outcome::MayBeStored(MayBeStored::NotPermitted)));
+}
+
+#[test]
+fn a_single_message_is_due_also_without_a_connection_and_its_end_is_told_when_it_is_closed() {
+    let mut single = SinglePublish::new(WindowConfig::DEFAULT);
+    assert!(!single.is_due(at(0)));
+    assert_eq!(single.close(), None);
+    single.start(WindowMessage::new((), 1, at(60_000)));
+    assert!(single.is_due(at(0)));
+    assert_eq!(single.poll_transmit(1, at(0)), None, "there is no connection");
+    assert_eq!(single.close(), Some(Outcome::NotSent(NotSent::Closed)));
+
+    single.handle_connected();
+    single.start(WindowMessage::new((), 1, at(60_000)));
+    single.poll_transmit(1, at(0)).unwrap();
+    assert!(!single.is_due(at(0)));
+    assert_eq!(single.close(), Some(Outcome::MayBeStored(MayBeStored::Closed)));
+    assert!(!single.is_active());
+}
