@@ -129,7 +129,8 @@ impl Context {
             let known = place.upgrade().and_then(|known| known.downcast::<SharedWindow>().ok());
             known.unwrap_or_else(|| {
                 let config = WindowConfig::new(MAX_IN_FLIGHT).independent();
-                let window = Arc::new(SharedWindow(Window::start(shared, config, seed())));
+                let window = Window::start(shared, (config, MAX_IN_FLIGHT), seed(), None);
+                let window = Arc::new(SharedWindow(window));
                 *place = Arc::downgrade(&(Arc::clone(&window) as Arc<dyn Any + Send + Sync>));
                 window
             })

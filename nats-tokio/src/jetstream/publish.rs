@@ -17,7 +17,9 @@ use nats_proto::jetstream::PublishHeaders;
 use nats_proto::jetstream::Rollup;
 use nats_proto::jetstream::StreamName;
 use nats_proto::jetstream::Ttl;
+use nats_proto::jetstream::header;
 use nats_proto::wire;
+use nats_proto::wire::PublishLens;
 
 use super::context::Context;
 use super::outcome::Listener;
@@ -122,14 +124,32 @@ impl<'a> Message<'a> {
             reply: Some(self.window.longest_reply()),
             ..wire::Publish::new(subject, self.payload.as_bytes())
         };
+        let added = self.window.chain_len();
+        let mut lens = PublishLens::of(&message);
+        if added > 0 {
+            self.check_numbered(headers)?;
+            lens.body += added;
+            lens.has_headers = true;
+        }
         let limits = lock(&self.window.shared.outbound).limits();
-        limits.check(&message).map_err(InvalidMessage::Refused)?;
-        let size = u32::try_from(message.encoded_len()).unwrap_or(u32::MAX);
+        limits.check_lens(lens).map_err(InvalidMessage::Refused)?;
+        let size = u32::try_from(message.encoded_len() + added).unwrap_or(u32::MAX);
         let deadline = self.window.shared.now() + self.timeout;
-        let has_id = self.options.has_message_id();
+        let has_id = added > 0 || self.options.has_message_id();
         let terms = Terms { size, deadline, has_id, retries: self.retries };
         let kept = Kept::new(subject, headers, self.payload.clone());
         Ok((self.window, kept, terms))
+    }
+
+    /// A publisher that numbers its messages gives them what they would give themselves here.
+    fn check_numbered(&self, headers: Headers<'_>) -> Result<(), InvalidMessage> {
+        const OWN: [&str; 3] =
+            [header::MESSAGE_ID, header::EXPECTED_LAST_MESSAGE_ID, header::EXPECTED_LAST_SEQUENCE];
+        let is_own = |(name, _): (&[u8], _)| OWN.iter().any(|own| own.as_bytes() == name);
+        let is_taken = self.options.has_message_id()
+            || self.options.expects_last()
+            || headers.iter_bytes().any(is_own);
+        if is_taken { Err(InvalidMessage::Numbered) } else { Ok(()) }
     }
 
     /// Waits for room and sends it. The outcome may follow.
@@ -139,14 +159,14 @@ impl<'a> Message<'a> {
         let mut refused = match window.publish(kept, &terms, now) {
             Ok((handle, listener)) => return Ok(Sent::new(window, handle, listener)),
             Err(refused) if refused.is_too_large => return Err(super::window::TOO_LARGE),
-            Err(refused) => Some(refused.data),
+            Err(refused) => Some(refused.kept),
         };
         let waiting = window.when_room(|| {
             let kept = refused.take()?;
             match window.publish(kept, &terms, window.shared.now()) {
                 Ok((handle, listener)) => Some(Sent::new(window, handle, listener)),
                 Err(again) => {
-                    refused = Some(again.data);
+                    refused = Some(again.kept);
                     None
                 }
             }

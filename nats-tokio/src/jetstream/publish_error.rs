@@ -55,6 +55,9 @@ pub enum InvalidMessage {
     Option(PublishHeaderError),
     /// The server does not take it.
     Refused(Refusal),
+    /// It has an id, or expects a last message, and its publisher gives
+    /// [both itself](super::PublisherBuilder::exactly_once).
+    Numbered,
     /// It is longer than everything that may be under way at once.
     TooLarge,
 }
@@ -113,6 +116,7 @@ impl fmt::Display for InvalidMessage {
             Self::Stream(_) => "invalid stream name",
             Self::Header(_) | Self::Option(_) => "invalid header",
             Self::Refused(_) => "the server does not take it",
+            Self::Numbered => "its publisher gives ids and expectations itself",
             Self::TooLarge => "longer than all that may be under way",
         })
     }
@@ -126,7 +130,7 @@ impl Error for InvalidMessage {
             Self::Header(error) => Some(error),
             Self::Option(error) => Some(error),
             Self::Refused(error) => Some(error),
-            Self::TooLarge => None,
+            Self::Numbered | Self::TooLarge => None,
         }
     }
 }

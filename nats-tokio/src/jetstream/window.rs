@@ -3,94 +3,48 @@
 //! The machine says what to send, and what became of it; the driver of the connection lets it. Publishing
 //! takes the lock of the window and that of the send buffer, and nothing else once the inbox is there.
 
+mod denials;
+mod extension;
+mod kept;
+mod state;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Context;
+use std::task::Poll;
 use std::task::Wake;
 use std::task::Waker;
 
-use bytes::Bytes;
-use nats_proto::Headers;
+pub(super) use kept::Kept;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::RequestId;
 use nats_proto::RngSeed;
-use nats_proto::Sid;
 use nats_proto::Subject;
-use nats_proto::jetstream::GrowablePublishWindow;
+use nats_proto::jetstream::ChainIds;
 use nats_proto::jetstream::NotAccepted;
 use nats_proto::jetstream::NotSent;
-use nats_proto::jetstream::Outcome as Fate;
 use nats_proto::jetstream::PublishHandle;
-use nats_proto::jetstream::PublishReply;
-use nats_proto::jetstream::PublishResponse;
-use nats_proto::jetstream::PublishScanner;
-use nats_proto::jetstream::Settled;
 use nats_proto::jetstream::WindowConfig;
 use nats_proto::jetstream::WindowMessage;
-use nats_proto::wire::Publish;
-use nats_proto::wire::Violation;
+use state::Machine;
+use state::State;
 use tokio::sync::Notify;
 
-use super::error::ApiError;
 use super::outcome::Listener;
-use super::outcome::PublishAck;
-use super::outcome::Teller;
 use super::outcome::outcome;
+use super::outcomes::OutcomeQueue;
+use super::outcomes::PublishOutcome;
 use super::publish_error::InvalidMessage;
 use super::publish_error::PublishError;
-use crate::Message;
-use crate::message::payload::Payload;
 use crate::state::extension::Extension;
 use crate::state::extension::ExtensionId;
-use crate::state::extension::Incoming;
-use crate::state::extension::Io;
-use crate::state::extension::Next;
-use crate::state::outbound::Outbound;
 use crate::state::shared::Shared;
 use crate::sync::lock;
-
-/// From here on a payload is kept as it was handed in, and not copied.
-const LARGE: usize = 4096;
-
-/// A message that is kept until it is known what became of it.
-#[derive(Debug)]
-pub(super) struct Kept {
-    /// Subject, header block and short payload, one behind the other.
-    text: Box<[u8]>,
-    subject: u32,
-    headers: u32,
-    large: Option<Bytes>,
-    teller: Option<Teller>,
-}
-
-impl Kept {
-    pub(super) fn new(subject: Subject<'_>, headers: Headers<'_>, payload: Payload<'_>) -> Self {
-        let (subject, headers) = (subject.as_bytes(), headers.as_bytes());
-        let is_large = payload.as_bytes().len() >= LARGE;
-        let short = if is_large { &[][..] } else { payload.as_bytes() };
-        let text = [subject, headers, short].concat().into_boxed_slice();
-        // The server takes neither that is longer than this.
-        let len = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX);
-        let (subject, headers) = (len(subject), len(headers));
-        let large = is_large.then(|| payload.into_bytes());
-        Self { text, subject, headers, large, teller: None }
-    }
-
-    fn parts(&self) -> Option<(Subject<'_>, Headers<'_>, Payload<'_>)> {
-        let (subject, rest) = self.text.split_at_checked(self.subject as usize)?;
-        let (headers, short) = rest.split_at_checked(self.headers as usize)?;
-        let subject = std::str::from_utf8(subject).ok()?;
-        let payload = match &self.large {
-            Some(bytes) => Payload::from(bytes.clone()),
-            None => Payload::from(short),
-        };
-        Some((Subject::new(subject).ok()?, Headers::from_bytes(headers), payload))
-    }
-}
 
 /// On what terms a message is published.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +56,27 @@ pub(super) struct Terms {
     pub(super) retries: u8,
 }
 
-type Machine = GrowablePublishWindow<Kept>;
+/// A message for which there is no room.
+pub(super) struct NoRoom {
+    pub(super) kept: Kept,
+    /// Whether there never will be.
+    pub(super) is_too_large: bool,
+}
+
+impl From<NotAccepted<Kept>> for NoRoom {
+    fn from(NotAccepted { data, is_too_large, .. }: NotAccepted<Kept>) -> Self {
+        Self { kept: data, is_too_large }
+    }
+}
+
+/// Where a chain begins: the ids of its messages, and the stream's last message.
+pub(super) struct ChainStart {
+    pub(super) ids: ChainIds<Vec<u8>>,
+    /// Its number, if it is the publisher's own, or zero.
+    pub(super) number: u64,
+    /// Its sequence number.
+    pub(super) sequence: u64,
+}
 
 /// A window of messages on a connection.
 pub(super) struct Window {
@@ -111,6 +85,12 @@ pub(super) struct Window {
     state: Mutex<State>,
     inbox: Inbox<Vec<u8>>,
     longest_reply: String,
+    /// How many messages it takes, outcomes that wait for the application included.
+    max_messages: u32,
+    /// How many bytes of headers a chain adds to a message at most; zero without one.
+    chain_len: usize,
+    /// How many streams of outcomes there were.
+    outcome_streams: AtomicU64,
     /// Until when the driver knows that it has to come back.
     alarm: AtomicU64,
     bell: Arc<Bell>,
@@ -120,33 +100,24 @@ pub(super) struct Window {
 #[derive(Debug, Default)]
 struct Bell {
     room: Notify,
-    empty: Notify,
+    settled: Notify,
 }
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.room.notify_one();
-        self.empty.notify_waiters();
+        self.settled.notify_waiters();
     }
-}
-
-struct State {
-    machine: Machine,
-    sid: Option<Sid>,
-    lost: Option<Sid>,
-    scanner: PublishScanner<Vec<u8>>,
-    /// The stream and the domain that answered last.
-    stream: Arc<str>,
-    domain: Arc<str>,
-    /// How a reply subject begins, and one of them.
-    reply: Vec<u8>,
-    is_dropped: bool,
-    is_closed: bool,
 }
 
 impl Window {
     /// Puts a window on a client's connection.
-    pub(super) fn start(shared: &Arc<Shared>, config: WindowConfig, seed: RngSeed) -> Arc<Self> {
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        (config, max_messages): (WindowConfig, u32),
+        seed: RngSeed,
+        chain: Option<ChainStart>,
+    ) -> Arc<Self> {
         let prefix = Subject::new(&shared.options.inbox_prefix);
         // It was checked when the client was made, and a vector has room for all of it.
         let inbox = prefix.ok().and_then(|prefix| Inbox::new(prefix, seed).ok());
@@ -156,22 +127,20 @@ impl Window {
         if control.session.is_connected() {
             machine.handle_connected();
         }
-        let state = State {
-            machine,
-            sid: None,
-            lost: None,
-            scanner: PublishScanner::default(),
-            stream: "".into(),
-            domain: "".into(),
-            reply: Vec::new(),
-            is_dropped: false,
-            is_closed: control.stopped().is_some(),
-        };
+        if let Some(ChainStart { number, sequence, .. }) = &chain {
+            machine.start_chain(*number, *sequence);
+        }
+        let ids = chain.map(|chain| chain.ids);
+        let chain_len = ids.as_ref().map_or(0, ChainIds::max_headers_len);
+        let state = State::new(machine, ids, control.stopped().is_some());
         let window = Arc::new(Self {
             shared: Arc::clone(shared),
             id: OnceLock::new(),
             state: Mutex::new(state),
             longest_reply: longest_reply(&inbox),
+            max_messages,
+            chain_len,
+            outcome_streams: AtomicU64::new(0),
             inbox,
             alarm: AtomicU64::new(u64::MAX),
             bell: Arc::default(),
@@ -191,21 +160,30 @@ impl Window {
         mut kept: Kept,
         terms: &Terms,
         now: Instant,
-    ) -> Result<(Option<PublishHandle>, Listener), NotAccepted<Kept>> {
+    ) -> Result<(Option<PublishHandle>, Listener), NoRoom> {
         let (teller, listener) = outcome();
         let mut state = lock(&self.state);
-        if state.is_closed {
+        let refusal = if state.is_closed {
+            Some(NotSent::Closed)
+        } else {
+            state.is_inbox_denied.then_some(NotSent::InboxNotPermitted)
+        };
+        if let Some(reason) = refusal {
             // Nobody waits for it yet.
-            let _ = teller.tell(Err(PublishError::NotSent(NotSent::Closed)));
+            let _ = teller.tell(Err(PublishError::NotSent(reason)));
             return Ok((None, listener));
+        }
+        if !state.has_place(self.max_messages) {
+            return Err(NoRoom { kept, is_too_large: false });
         }
         kept.teller = Some(teller);
         let message = WindowMessage::new(kept, terms.size, terms.deadline).retries(terms.retries);
         let message = if terms.has_id { message.with_id() } else { message };
-        let handle = state.machine.publish(message)?;
+        let handle = state.machine.publish(message).map_err(NoRoom::from)?;
+        let mut settled = Vec::new();
         let mut outbound = lock(&self.shared.outbound);
         let wake = match state.sid {
-            Some(_) => state.transmit(&self.inbox, &mut outbound, now),
+            Some(_) => state.transmit(&self.inbox, &mut outbound, now, &mut settled),
             None => None,
         };
         drop(outbound);
@@ -215,6 +193,7 @@ impl Window {
         if let Some(driver) = wake {
             driver.wake();
         }
+        settled.into_iter().for_each(Waker::wake);
         if needs_driver {
             self.poll_now();
         }
@@ -254,20 +233,59 @@ impl Window {
         }
     }
 
-    /// Waits until every message has its outcome.
+    /// Waits until every message that was published before has its outcome.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub(super) async fn when_empty(&self) {
+    pub(super) async fn when_settled(&self) {
+        let last = lock(&self.state).machine.last_number();
         loop {
-            let mut empty = std::pin::pin!(self.bell.empty.notified());
-            empty.as_mut().enable();
-            if lock(&self.state).machine.is_empty() {
+            let mut settled = std::pin::pin!(self.bell.settled.notified());
+            settled.as_mut().enable();
+            if lock(&self.state).machine.first_open().is_none_or(|first| first > last) {
                 return;
             }
-            empty.await;
+            settled.await;
         }
+    }
+
+    /// Begins a stream of the outcomes of messages published from now on, in place of one that there is.
+    /// Returns its id.
+    pub(super) fn open_outcomes(&self) -> u64 {
+        let id = self.outcome_streams.fetch_add(1, Relaxed);
+        let mut state = lock(&self.state);
+        let queue = OutcomeQueue::new(id, state.machine.last_number());
+        let before = state.settling.queue.replace(queue);
+        drop(state);
+        before.and_then(|mut before| before.take_waker()).into_iter().for_each(Waker::wake);
+        Arc::clone(&self.bell).wake();
+        id
+    }
+
+    /// Ends a stream of outcomes.
+    pub(super) fn close_outcomes(&self, id: u64) {
+        let mut state = lock(&self.state);
+        let is_it = state.settling.queue.as_ref().is_some_and(|queue| queue.id() == id);
+        let ended = if is_it { state.settling.queue.take() } else { None };
+        drop(state);
+        if ended.is_some() {
+            Arc::clone(&self.bell).wake();
+        }
+    }
+
+    /// The next outcome of a stream of them.
+    pub(super) fn poll_outcome(&self, id: u64, task: &Context<'_>) -> Poll<Option<PublishOutcome>> {
+        let mut state = lock(&self.state);
+        let State { machine, settling, is_dropped, is_closed, .. } = &mut *state;
+        let queue = settling.queue.as_mut().filter(|queue| queue.id() == id);
+        let Some(queue) = queue else { return Poll::Ready(None) };
+        let outcome = queue.poll(*is_closed || (*is_dropped && machine.is_empty()), task);
+        drop(state);
+        if outcome.is_ready() {
+            self.bell.room.notify_one();
+        }
+        outcome
     }
 
     /// Whether there is nobody any more who publishes: it ends when all has its outcome.
@@ -281,157 +299,19 @@ impl Window {
         Subject::new(&self.longest_reply).unwrap_or(const { Subject::from_static("_") })
     }
 
+    /// How many bytes are added to a message's headers at most when it is written.
+    pub(super) const fn chain_len(&self) -> usize {
+        self.chain_len
+    }
+
+    /// The number of the last message that was taken.
+    pub(super) fn last_number(&self) -> u64 {
+        lock(&self.state).machine.last_number()
+    }
+
     /// How many messages have no outcome yet.
     pub(super) fn len(&self) -> u32 {
         lock(&self.state).machine.len()
-    }
-}
-
-impl State {
-    /// Sends what is to be sent. Returns the connection's driver, if it is to be woken.
-    fn transmit(
-        &mut self,
-        inbox: &Inbox<Vec<u8>>,
-        outbound: &mut Outbound,
-        now: Instant,
-    ) -> Option<Waker> {
-        let mut driver = None;
-        while outbound.takes_frames() {
-            let Some(transmit) = self.machine.poll_transmit(outbound.next_frame(), now) else {
-                break;
-            };
-            let Some((subject, headers, payload)) = transmit.data.parts() else { continue };
-            let Ok(reply) = inbox.reply(transmit.request_id, &mut self.reply) else { continue };
-            let bytes = payload.as_bytes();
-            let publish = Publish { subject, reply: Some(reply), headers, payload: bytes };
-            if let Some((_, wake)) = outbound.put_frame(&publish, &payload) {
-                driver = driver.or(wake);
-            }
-        }
-        driver
-    }
-
-    /// What became of a message, as the application gets it.
-    fn settle(
-        settled: Settled<Kept>,
-        ack: impl FnOnce(u64, bool) -> PublishAck,
-        error: Option<ApiError>,
-        wake: &mut Vec<Waker>,
-    ) {
-        let outcome = match settled.outcome {
-            Fate::Stored { sequence, is_duplicate } => Ok(ack(sequence, is_duplicate)),
-            Fate::NotStored(reason) => Err(PublishError::NotStored { reason, error }),
-            Fate::NotSent(reason) => Err(PublishError::NotSent(reason)),
-            Fate::MayBeStored(reason) => Err(PublishError::MayBeStored { reason, error }),
-        };
-        wake.extend(settled.data.teller.and_then(|teller| teller.tell(outcome)));
-    }
-
-    fn reply(
-        &mut self,
-        message: &Message,
-        inbox: &Inbox<Vec<u8>>,
-        now: Instant,
-        wake: &mut Vec<Waker>,
-    ) {
-        let Some(request_id) = inbox.request_id(message.subject_bytes()) else { return };
-        let Self { machine, scanner, stream, domain, .. } = self;
-        let reply = PublishReply::read(message.as_proto(), scanner);
-        let Some(settled) = machine.handle_reply(request_id, reply, now) else { return };
-        if let PublishReply::Response(PublishResponse::Stored(ack)) = reply {
-            for (known, name) in [(&mut *stream, ack.stream), (&mut *domain, ack.domain)] {
-                if **known != *name {
-                    *known = name.into();
-                }
-            }
-        }
-        let error = reply.error().map(ApiError::from);
-        let ack = |sequence, is_duplicate| PublishAck {
-            stream: Arc::clone(stream),
-            sequence,
-            is_duplicate,
-            domain: Arc::clone(domain),
-        };
-        Self::settle(settled, ack, error, wake);
-    }
-
-    /// Those that are settled by time, or by the end of a connection.
-    fn settle_late(settled: Settled<Kept>, wake: &mut Vec<Waker>) {
-        let ack = |sequence, is_duplicate| PublishAck {
-            stream: "".into(),
-            sequence,
-            is_duplicate,
-            domain: "".into(),
-        };
-        Self::settle(settled, ack, None, wake);
-    }
-}
-
-impl Extension for Window {
-    fn handle_messages(
-        &self,
-        incoming: &[Incoming],
-        block: &Bytes,
-        now: Instant,
-        wake: &mut Vec<Waker>,
-    ) {
-        let mut state = lock(&self.state);
-        for Incoming { sid, entry, .. } in incoming {
-            let at = entry.at as usize;
-            let frame = block.slice(at..at + entry.layout.wire_len());
-            state.reply(&Message::new(frame, *sid, entry.layout), &self.inbox, now, wake);
-        }
-        wake.push(Waker::from(Arc::clone(&self.bell)));
-    }
-
-    fn handle_connected(&self) {
-        lock(&self.state).machine.handle_connected();
-    }
-
-    fn handle_disconnected(&self, position: u64, now: Instant, wake: &mut Vec<Waker>) {
-        let mut state = lock(&self.state);
-        state.lost = state.sid.take();
-        state.machine.handle_disconnected(position, now, |one| State::settle_late(one, wake));
-        wake.push(Waker::from(Arc::clone(&self.bell)));
-    }
-
-    fn handle_violation(&self, _: &Violation<'_>, _: &mut Vec<Waker>) {}
-
-    fn handle_closed(&self, wake: &mut Vec<Waker>) {
-        let mut state = lock(&self.state);
-        state.is_closed = true;
-        state.machine.close(|one| State::settle_late(one, wake));
-        wake.push(Waker::from(Arc::clone(&self.bell)));
-    }
-
-    fn poll(&self, io: &mut dyn Io, now: Instant) -> Next {
-        let mut state = lock(&self.state);
-        let before = state.machine.len();
-        if let Some(sid) = state.lost.take() {
-            io.unsubscribe(sid);
-        }
-        state.machine.handle_timeout(now, |one| State::settle_late(one, io.wake()));
-        if state.is_dropped && state.machine.is_empty() {
-            if let Some(sid) = state.sid.take() {
-                io.drain(sid);
-            }
-            return Next::Over;
-        }
-        if state.sid.is_none() && io.is_connected() {
-            state.sid = io.subscribe(self.inbox.filter(), 0);
-        }
-        if io.is_ready() {
-            let mut outbound = lock(&self.shared.outbound);
-            let driver = state.transmit(&self.inbox, &mut outbound, now);
-            drop(outbound);
-            io.wake().extend(driver);
-        }
-        if state.machine.len() < before {
-            io.wake().push(Waker::from(Arc::clone(&self.bell)));
-        }
-        let due = state.machine.poll_timeout();
-        self.alarm.store(due.map_or(u64::MAX, Instant::as_millis), Relaxed);
-        Next::At(due)
     }
 }
 

@@ -182,6 +182,14 @@ impl<'a> PublishHeaders<'a> {
         self.message_id.is_some()
     }
 
+    /// Whether the stream's last message, or that of a subject, has to be a certain one.
+    #[must_use]
+    pub const fn expects_last(&self) -> bool {
+        self.last_sequence.is_some()
+            || self.last_subject_sequence.is_some()
+            || self.last_message_id.is_some()
+    }
+
     /// Adds the headers, in place of those of the same names.
     ///
     /// # Errors

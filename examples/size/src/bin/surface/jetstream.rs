@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use nats_proto::Filter;
 use nats_proto::HeaderBuf;
+use nats_proto::Headers;
 use nats_proto::Message;
 use nats_proto::RequestId;
 use nats_proto::RngSeed;
@@ -125,7 +126,7 @@ fn publish_headers(stream: StreamName<'_>) {
     headers = headers.ttl(if flag() { Ttl::Never } else { Ttl::After(time()) });
     headers = headers.rollup(if flag() { Rollup::All } else { Rollup::Subject });
     let mut block = HeaderBuf::<Line>::new();
-    tell(headers.write(&mut block).is_ok() & headers.is_empty());
+    tell(headers.write(&mut block).is_ok() & headers.is_empty() & headers.expects_last());
     put(block.as_headers().as_bytes());
 }
 
@@ -347,7 +348,11 @@ pub(super) fn window() {
             match (transmit.expected, &ids) {
                 (ExpectedLast::Message(number), Ok(ids)) => {
                     let id = ids.put(number, &mut Line::new()).map_or(0, str::len);
-                    count(id + ids.max_len());
+                    let block = &mut Line::new();
+                    let headers =
+                        ids.put_headers(Headers::default(), number, transmit.expected, block);
+                    tell(headers.is_ok());
+                    count(id + ids.max_len() + ids.max_headers_len());
                 }
                 (ExpectedLast::Sequence(number), _) => count_long(number),
                 _ => {}

@@ -6,6 +6,8 @@ use super::Settled;
 use super::WindowSlot;
 use crate::ascii;
 use crate::ascii::Decimal;
+use crate::error::Full;
+use crate::headers::Headers;
 use crate::inbox;
 use crate::inbox::RequestId;
 use crate::jetstream::error::ApiError;
@@ -13,6 +15,7 @@ use crate::jetstream::error::ErrorCode;
 use crate::jetstream::name;
 use crate::jetstream::name::NameError;
 use crate::jetstream::pause::doubled;
+use crate::jetstream::publish::header;
 use crate::rng::RngSeed;
 use crate::storage::Buffer;
 use crate::storage::Table;
@@ -251,6 +254,48 @@ impl<B: Buffer> ChainIds<B> {
         put_all(&[self.prefix.as_ref(), number.as_bytes()], text).ok()?;
         let text: &'t W = text;
         core::str::from_utf8(text.as_ref()).ok()
+    }
+
+    /// Writes the headers of the message of that number into `block`: `headers`, which have neither of the
+    /// two, its id, and what it [expects](super::Transmit::expected).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no room for [`max_headers_len`](Self::max_headers_len) more bytes.
+    pub fn put_headers<'t, W: Buffer>(
+        &self,
+        headers: Headers<'_>,
+        number: u64,
+        expected: ExpectedLast,
+        block: &'t mut W,
+    ) -> Result<Headers<'t>, Full> {
+        let own = Decimal::new(number);
+        let prefix = self.prefix.as_ref();
+        let (name, prefix_of_expected, last) = match expected {
+            ExpectedLast::Any => ("", &[][..], None),
+            ExpectedLast::Message(last) => (header::EXPECTED_LAST_MESSAGE_ID, prefix, Some(last)),
+            ExpectedLast::Sequence(last) => (header::EXPECTED_LAST_SEQUENCE, &[][..], Some(last)),
+        };
+        let last = last.map(Decimal::new);
+        let before = headers.as_bytes().strip_suffix(b"\r\n").unwrap_or(b"NATS/1.0\r\n");
+        block.truncate(0);
+        let id = [before, header::MESSAGE_ID.as_bytes(), b": ", prefix, own.as_bytes(), b"\r\n"];
+        put_all(&id, block)?;
+        if let Some(last) = last {
+            let last = last.as_bytes();
+            put_all(&[name.as_bytes(), b": ", prefix_of_expected, last, b"\r\n"], block)?;
+        }
+        put_all(&[b"\r\n"], block)?;
+        let block: &'t W = block;
+        Ok(Headers::from_bytes(block.as_ref()))
+    }
+
+    /// How many bytes [`put_headers`](Self::put_headers) adds to a message's headers at most.
+    #[must_use]
+    pub fn max_headers_len(&self) -> usize {
+        // Version, empty line, and two names with what is around values, of which the longer ones.
+        let names = header::MESSAGE_ID.len() + header::EXPECTED_LAST_SEQUENCE.len();
+        2 * self.max_len() + names + "NATS/1.0\r\n\r\n".len() + 2 * ": \r\n".len()
     }
 
     /// The number of the message with that id; `None` if it is not of this session.

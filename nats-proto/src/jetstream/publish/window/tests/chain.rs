@@ -1,6 +1,7 @@
 //! The chain of the only publisher of a stream.
 
 use super::*;
+use crate::headers::Headers;
 use crate::jetstream::publish::ack::PublishResponse;
 use crate::rng::RngSeed;
 
@@ -220,4 +221,32 @@ fn ids_say_the_number_and_no_two_sessions_have_the_same() {
     assert!(ours.put(5, &mut ArrayBuf::<8>::new()).is_none());
     assert!(ChainIds::<ArrayBuf<32>>::new("a.b", RngSeed([0; 16])).is_err());
     assert!(ChainIds::<ArrayBuf<16>>::new("billing", RngSeed([0; 16])).is_err());
+}
+
+#[test]
+fn headers_say_the_id_and_what_is_expected() {
+    let ids = ChainIds::<ArrayBuf<64>>::new("a", RngSeed([1; 16])).unwrap();
+    let (mut text, mut block) = (ArrayBuf::<64>::new(), ArrayBuf::<256>::new());
+    let id = |number, text: &mut ArrayBuf<64>| String::from(ids.put(number, text).unwrap());
+    let (own, before) = (id(u64::MAX, &mut text), id(u64::MAX - 1, &mut text));
+    let table = [
+        (ExpectedLast::Any, None, None),
+        (ExpectedLast::Message(u64::MAX - 1), Some(&*before), None),
+        (ExpectedLast::Sequence(u64::MAX), None, Some("18446744073709551615")),
+    ];
+    for given in [&b""[..], b"NATS/1.0\r\nA: b\r\n\r\n"] {
+        for (expected, message, sequence) in table {
+            let headers = Headers::from_bytes(given);
+            let headers = ids.put_headers(headers, u64::MAX, expected, &mut block).unwrap();
+            assert_eq!(headers.get("Nats-Msg-Id"), Some(&*own));
+            assert_eq!(headers.get("Nats-Expected-Last-Msg-Id"), message);
+            assert_eq!(headers.get("Nats-Expected-Last-Sequence"), sequence);
+            assert_eq!(headers.get("A"), Some("b").filter(|_| !given.is_empty()));
+            assert!(headers.as_bytes().ends_with(b"\r\n\r\n"));
+            assert!(headers.as_bytes().len() <= given.len() + ids.max_headers_len());
+        }
+    }
+    let none = Headers::from_bytes(b"");
+    let mut short = ArrayBuf::<40>::new();
+    assert!(ids.put_headers(none, 1, ExpectedLast::Message(2), &mut short).is_err());
 }
