@@ -1,4 +1,7 @@
 //! JetStream with a server that does what a test says.
 
 mod direct;
+mod permissions;
+mod publishing;
+mod stream;
 mod updating;
