@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
+mod jetstream;
+
 use std::alloc::GlobalAlloc;
 use std::alloc::Layout;
 use std::alloc::System;
