@@ -3,28 +3,32 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 mod jetstream;
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 mod jetstream_machines;
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
+mod jetstream_ordered;
 
 use std::string::String;
 use std::vec::Vec;
 
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream::jetstream_delivery;
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream::jetstream_response;
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream::jetstream_status;
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream::jetstream_time;
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream_machines::jetstream_fetch;
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream_machines::jetstream_pull_consumer;
-#[cfg(feature = "jetstream")]
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream_machines::jetstream_window;
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
+pub use jetstream_ordered::jetstream_ordered;
 
 use crate::creds::Credentials;
 use crate::headers::HeaderBuf;

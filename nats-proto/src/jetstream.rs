@@ -11,6 +11,7 @@
 //! | messages that were published, until it is known what became of them | [`PublishWindow`] |
 //! | the same for one message at a time | [`SinglePublish`] |
 //! | messages of a consumer, as they come | [`PullConsumer`] |
+//! | the same in the order of the stream, by consumers of its own | [`OrderedConsumer`] |
 //! | or so many at once | [`Fetch`] |
 //! | their inboxes | [`PullInbox`] |
 //! | asking for messages | [`PullRequest`] |
@@ -98,6 +99,14 @@ pub use consume::inbox::pulled_size;
 pub use consume::info::ConsumerInfo;
 pub use consume::info::ConsumerScanner;
 pub use consume::info::SequenceInfo;
+pub use consume::ordered::CreateFailure;
+pub use consume::ordered::DeliverPolicy;
+pub use consume::ordered::OrderedConsumer;
+pub use consume::ordered::OrderedEndReason;
+pub use consume::ordered::OrderedEvent;
+pub use consume::ordered::OrderedHandling;
+pub use consume::ordered::OrderedInfo;
+pub use consume::ordered::OrderedOutput;
 pub use consume::pull::ConsumerState;
 pub use consume::pull::Handling;
 pub use consume::pull::Pull;

@@ -121,10 +121,11 @@ pub fn jetstream_time(data: &[u8]) {
 mod tests {
     use super::*;
     use crate::fuzzing::jetstream_machines as machines;
+    use crate::fuzzing::jetstream_ordered::jetstream_ordered;
 
     #[test]
     fn the_corpus() {
-        let targets: [(&str, fn(&[u8])); 7] = [
+        let targets: [(&str, fn(&[u8])); 8] = [
             ("jetstream_delivery", jetstream_delivery),
             ("jetstream_status", jetstream_status),
             ("jetstream_response", jetstream_response),
@@ -132,6 +133,7 @@ mod tests {
             ("jetstream_pull_consumer", machines::jetstream_pull_consumer),
             ("jetstream_fetch", machines::jetstream_fetch),
             ("jetstream_window", machines::jetstream_window),
+            ("jetstream_ordered", jetstream_ordered),
         ];
         for (name, target) in targets {
             crate::fuzzing::tests::run_corpus(name, target);
@@ -153,6 +155,7 @@ mod tests {
             machines::jetstream_pull_consumer(&data);
             machines::jetstream_fetch(&data);
             machines::jetstream_window(&data);
+            jetstream_ordered(&data);
         }
     }
 }

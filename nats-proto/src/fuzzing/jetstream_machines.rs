@@ -25,21 +25,29 @@ use crate::jetstream::WindowMessage;
 use crate::time::Instant;
 
 /// Bytes, one after the other; zeros behind the last.
-struct Input<'b>(&'b [u8]);
+pub(super) struct Input<'b>(pub(super) &'b [u8]);
 
 impl Input<'_> {
-    const fn byte(&mut self) -> u8 {
+    pub(super) const fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
     }
 
-    fn number(&mut self) -> u32 {
+    pub(super) fn number(&mut self) -> u32 {
         self.byte().into()
+    }
+
+    /// A small number, or a very large one.
+    pub(super) fn sequence(&mut self) -> u64 {
+        match self.byte() {
+            255 => u64::MAX,
+            small => u64::from(small) / 8,
+        }
     }
 }
 
-const STATUSES: [PullStatus<'static>; 20] = [
+pub(super) const STATUSES: [PullStatus<'static>; 20] = [
     PullStatus::Heartbeat,
     PullStatus::RequestTimeout,
     PullStatus::LeadershipChange,

@@ -74,6 +74,18 @@ invariants! {
     ChainEnds = "nothing of a chain is stored after another publisher's message";
     /// Publishes: a server that forgets nothing.
     AllStored = "where nothing goes wrong, everything is stored";
+    /// Ordered consumers: the order.
+    OrderedInOrder = "a stream is read in its order, and without a gap";
+    /// Ordered consumers: all messages.
+    OrderedDelivers = "whatever becomes of the consumers, all of a stream is read in the end";
+    /// Ordered consumers: their names.
+    OrderedNamesOnce = "no name of a consumer is used twice";
+    /// Ordered consumers: a server that creates none.
+    OrderedWaits = "consumers that deliver nothing are created less and less often";
+    /// Ordered consumers: what is left on the server.
+    OrderedCleansUp = "no consumer is left but the one that is read from";
+    /// Ordered consumers: a server that loses nothing.
+    OrderedKeepsConsumer = "where nothing goes wrong, there is one consumer";
 }
 
 /// Counts what was looked at, and keeps the first thing that was not true.

@@ -45,6 +45,16 @@ pub enum Flaw {
     ForgetsThePredecessor,
     /// Messages of a chain are sent without the sequence number that they expect.
     ForgetsTheSequence,
+    /// What a heartbeat says is not looked at.
+    LosesHeartbeats,
+    /// Every consumer begins where the first one did.
+    StartsAnew,
+    /// Consumers are not deleted.
+    ForgetsToDelete,
+    /// A reader's clock is not looked at.
+    NoTimeForOrdered,
+    /// What a reader handed out is not released.
+    NoReleaseForOrdered,
 }
 
 impl Flaw {
@@ -71,5 +81,10 @@ impl Flaw {
         Self::ReusesReplySubjects,
         Self::ForgetsThePredecessor,
         Self::ForgetsTheSequence,
+        Self::LosesHeartbeats,
+        Self::StartsAnew,
+        Self::ForgetsToDelete,
+        Self::NoTimeForOrdered,
+        Self::NoReleaseForOrdered,
     ];
 }

@@ -8,6 +8,7 @@ mod chance;
 mod checks;
 mod fetch;
 mod flaw;
+mod ordered;
 mod publish;
 mod pull;
 mod schedule;
@@ -38,11 +39,13 @@ pub enum Kind {
     Fetch,
     /// A publisher's messages, until they are acknowledged.
     Publish,
+    /// A stream, read in order.
+    Ordered,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Pull, Self::Fetch, Self::Publish];
+    pub const ALL: &'static [Self] = &[Self::Pull, Self::Fetch, Self::Publish, Self::Ordered];
 }
 
 /// A history from bytes, perhaps with a mistake, perhaps told on standard error.
@@ -52,6 +55,7 @@ pub fn live(kind: Kind, bytes: &[u8], flaw: Option<Flaw>, is_told: bool) -> Hist
         Kind::Pull => pull::live(bytes, flaw, is_told),
         Kind::Fetch => fetch::live(bytes, flaw, is_told),
         Kind::Publish => publish::live(bytes, flaw, is_told),
+        Kind::Ordered => ordered::live(bytes, flaw, is_told),
     }
 }
 

@@ -48,5 +48,10 @@ const fn expected(flaw: Flaw) -> (Kind, Invariant) {
         Flaw::ReusesReplySubjects => (Kind::Publish, Invariant::StoredOnce),
         Flaw::ForgetsThePredecessor => (Kind::Publish, Invariant::ChainIsOrdered),
         Flaw::ForgetsTheSequence => (Kind::Publish, Invariant::ChainEnds),
+        Flaw::LosesHeartbeats => (Kind::Ordered, Invariant::OrderedDelivers),
+        Flaw::StartsAnew => (Kind::Ordered, Invariant::OrderedInOrder),
+        Flaw::ForgetsToDelete => (Kind::Ordered, Invariant::OrderedCleansUp),
+        Flaw::NoTimeForOrdered => (Kind::Ordered, Invariant::TimeMovesOn),
+        Flaw::NoReleaseForOrdered => (Kind::Ordered, Invariant::OrderedDelivers),
     }
 }

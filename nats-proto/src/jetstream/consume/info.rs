@@ -55,6 +55,14 @@ pub struct SequenceInfo {
     pub stream_sequence: u64,
 }
 
+impl SequenceInfo {
+    /// A position that something else than a [`ConsumerScanner`] has read.
+    #[must_use]
+    pub const fn new(consumer_sequence: u64, stream_sequence: u64) -> Self {
+        Self { consumer_sequence, stream_sequence }
+    }
+}
+
 impl ConsumerInfo<'_> {
     /// How long the server waits for an acknowledgement before it delivers again.
     #[must_use]

@@ -5,6 +5,7 @@ mod config;
 mod leave;
 mod output;
 mod status;
+mod suspend;
 #[cfg(test)]
 mod tests;
 

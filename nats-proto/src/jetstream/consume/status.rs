@@ -219,6 +219,12 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
+    /// A heartbeat that says so.
+    #[must_use]
+    pub const fn new(consumer_sequence: u64, stream_sequence: u64) -> Self {
+        Self { consumer_sequence, stream_sequence }
+    }
+
     /// Reads `Nats-Last-Consumer` and `Nats-Last-Stream`; `None` where one is missing.
     #[must_use]
     pub fn read(headers: Headers<'_>) -> Option<Self> {

@@ -67,12 +67,12 @@ use size::input;
 use size::output;
 use size::put;
 
-fn time() -> Duration {
+pub(super) fn time() -> Duration {
     Duration::new(long(), input() % 1_000_000_000)
 }
 
 /// A message that nobody knows.
-fn with_message(look: impl FnOnce(&Message<&[u8]>)) {
+pub(super) fn with_message(look: impl FnOnce(&Message<&[u8]>)) {
     let mut memory = [0; 64];
     let decoded = Decoder::<FromServer>::default().decode(bytes(&mut memory));
     if let Ok(Decoded::Frame { op: ServerOp::Message(message), .. }) = decoded {
@@ -210,7 +210,7 @@ fn send(pull: Pull) {
     output(pull.expires_millis() + pull.heartbeat_millis());
 }
 
-fn status() -> Option<u32> {
+pub(super) fn status() -> Option<u32> {
     PullId::number_in(bytes(&mut [0; 32]))
 }
 

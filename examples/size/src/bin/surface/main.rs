@@ -5,6 +5,7 @@
 mod control;
 mod data;
 mod jetstream;
+mod ordered;
 mod texts;
 
 use nats_proto::Instant;
@@ -37,6 +38,7 @@ extern "C" fn _start() -> ! {
         jetstream::consumer::<1>();
         jetstream::consumer::<2>();
         jetstream::fetch();
+        ordered::ordered();
         jetstream::window();
         jetstream::single();
     }

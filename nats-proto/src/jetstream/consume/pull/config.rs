@@ -25,7 +25,7 @@ pub struct PullConfig {
     pub(super) heartbeat: Millis,
     pub(super) awaits_consumer: bool,
     pub(super) unlimited_deliveries: bool,
-    pub(super) seed: u32,
+    pub(in crate::jetstream) seed: u32,
 }
 
 /// Why a [`PullConfig`] cannot be.
