@@ -453,11 +453,8 @@ impl World<'_> {
             }
             match output {
                 OrderedOutput::Create { serial, policy } => self.create(serial, policy, now),
-                OrderedOutput::Delete { serial } => {
-                    if self.flaw != Some(Flaw::ForgetsToDelete) {
-                        self.send(Line::Delete(serial));
-                    }
-                }
+                OrderedOutput::Delete { .. } if self.flaw == Some(Flaw::ForgetsToDelete) => {}
+                OrderedOutput::Delete { serial } => self.send(Line::Delete(serial)),
                 OrderedOutput::RequestInfo { serial } => self.send(Line::Info(serial)),
                 OrderedOutput::Pull(PullOutput::Subscribe(inbox)) => {
                     self.send(Line::Subscribe(inbox))

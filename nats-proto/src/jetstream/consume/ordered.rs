@@ -410,7 +410,7 @@ impl OrderedConsumer {
         self.resume(now);
     }
 
-    fn resume(&mut self, now: Instant) {
+    const fn resume(&mut self, now: Instant) {
         self.phase = Phase::Reading;
         self.reading_since = now;
         self.pull.resume();
