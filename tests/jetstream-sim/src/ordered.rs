@@ -412,7 +412,11 @@ impl World<'_> {
                 self.machine.handle_create_failed(serial, failure, instant(now));
             }
             Frame::Info { serial, info } => {
-                if let (OrderedInfo::Exists(delivered), false) = (info, self.has_begun) {
+                // One whose creation the connection has kept from us.
+                if let OrderedInfo::Exists(delivered) = info
+                    && delivered.consumer_sequence == 0
+                    && self.machine.cursor().is_none()
+                {
                     self.begin(serial, delivered);
                 }
                 self.machine.handle_info(serial, info, instant(now));
