@@ -92,7 +92,7 @@ const TASKS: &[Task] = &[
     Task { name: "ci", about: "all of the above", run: ci },
     Task {
         name: "chaos",
-        about: "the client among servers that fail: --minutes M",
+        about: "the client among servers that fail: --minutes M; --jetstream [--old] for streams and consumers, recorded",
         run: chaos::chaos,
     },
     Task {
