@@ -138,14 +138,23 @@ impl Driver {
             return false;
         }
         let mut outbound = lock(&self.shared.outbound);
+        let took_frames = outbound.takes_frames();
         let has_taken = outbound.take(&mut self.batch);
         if !has_taken {
             outbound.wake_on_data(driver);
         }
         let owes = outbound.owes();
+        let has_room = !took_frames && outbound.takes_frames();
         drop(outbound);
         if owes && has_taken {
             self.shared.transmit(&mut lock(&self.shared.control));
+        }
+        if has_room {
+            // What was held for this connection has gone in front of them.
+            let mut control = lock(&self.shared.control);
+            if control.extensions.want_all() {
+                control.wake_driver();
+            }
         }
         has_taken
     }

@@ -3,5 +3,6 @@
 mod direct;
 mod permissions;
 mod publishing;
+mod reconnecting;
 mod stream;
 mod updating;
