@@ -18,6 +18,7 @@
 //! | a message of a consumer | [`DeliveryInfo`], [`AckKind`] |
 //! | what comes instead of one | [`PullStatus`], [`Heartbeat`], [`Undelivered`] |
 //! | a consumer's state | [`ConsumerScanner`], [`ConsumerInfo`] |
+//! | buckets of keys and values | [`BucketName`], [`Key`], [`KeyFilter`], [`KeyOperation`], [`KeyCreate`], [`InitialValues`] |
 //! | errors | [`ApiError`], [`ErrorCode`], [`ErrorClass`] |
 //! | times in JSON | [`Timestamp`] |
 //!
@@ -78,6 +79,7 @@
 mod api;
 mod consume;
 mod error;
+mod kv;
 mod name;
 mod pause;
 mod publish;
@@ -124,6 +126,14 @@ pub use consume::status::Undelivered;
 pub use error::ApiError;
 pub use error::ErrorClass;
 pub use error::ErrorCode;
+pub use kv::create::KeyCreate;
+pub use kv::create::KeyCreateStep;
+pub use kv::initial::InitialValues;
+pub use kv::name::BucketName;
+pub use kv::name::Key;
+pub use kv::name::KeyError;
+pub use kv::name::KeyFilter;
+pub use kv::operation::KeyOperation;
 pub use name::ConsumerName;
 pub use name::MAX_NAME_LEN;
 pub use name::NameError;

@@ -56,6 +56,13 @@ impl<'a> ApiPrefix<'a> {
     }
 }
 
+impl<'a> ApiPrefix<'a> {
+    /// The text, in parts.
+    pub(super) const fn parts(self) -> [&'a str; 3] {
+        [self.start, self.domain, self.end]
+    }
+}
+
 impl Default for ApiPrefix<'_> {
     fn default() -> Self {
         ApiPrefix::DEFAULT
