@@ -3,13 +3,27 @@
 //! [`Client::jetstream`](crate::Client::jetstream) is where it begins. With a [`Link`](crate::Link), all futures
 //! of this module are [driven](crate::Link::drive) by it.
 
+mod confirm;
+mod consumer;
 mod context;
+mod fetch;
+mod fetch_error;
+mod message;
 mod publish;
 mod publish_error;
 
+pub use consumer::Consumer;
+pub use consumer::Oversized;
 pub use context::Context;
+pub use fetch::Batch;
+pub use fetch_error::FetchError;
+pub use message::Message;
+pub use nats_proto::jetstream::AckKind;
+pub use nats_proto::jetstream::ConsumerName;
+pub use nats_proto::jetstream::DeliveryInfo;
 pub use nats_proto::jetstream::ErrorClass;
 pub use nats_proto::jetstream::ErrorCode;
+pub use nats_proto::jetstream::FetchEndReason;
 pub use nats_proto::jetstream::MayBeStored;
 pub use nats_proto::jetstream::MessageId;
 pub use nats_proto::jetstream::NameError;

@@ -8,6 +8,8 @@ pub(crate) mod delivery;
 pub(crate) mod inbound;
 pub(crate) mod outbound;
 mod publish;
+#[cfg(feature = "jetstream")]
+pub(crate) mod pulled;
 pub(crate) mod queued;
 pub(crate) mod requests;
 pub(crate) mod shared;
@@ -39,6 +41,8 @@ use crate::event::Event;
 use crate::event::Events;
 use crate::event::Statistics;
 use crate::fmt::log_event;
+#[cfg(feature = "jetstream")]
+use crate::state::attempt::Attempts;
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::SlotOwner;
@@ -169,7 +173,13 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             Delivered::Dropped => self.on_dropped(owner, sid),
             Delivered::TooLong => {
                 self.on_too_long(owner, sid, message.layout().body_len(), streamed);
+                #[cfg(feature = "jetstream")]
+                if self.delivery.terminates(owner) {
+                    self.acknowledge(message, b"+TERM");
+                }
             }
+            #[cfg(feature = "jetstream")]
+            Delivered::Returned => self.acknowledge(message, b"-NAK"),
             Delivered::Stored | Delivered::Borrowed(_) | Delivered::Unwanted => {}
         }
         self.release();
@@ -286,6 +296,11 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             session::Event::Disconnected { .. } => {
                 self.front.clear();
                 self.delivery.on_disconnected(self.statistics.out_bytes);
+                // Pulls are lost with their connection, and what they asked for is not to come to another one.
+                #[cfg(feature = "jetstream")]
+                while let Some(sid) = self.delivery.take_inbox() {
+                    self.session.unsubscribe(sid, None);
+                }
             }
             session::Event::ServerError(error) => {
                 if let Some(violation) = error.violation() {
@@ -339,7 +354,7 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
             let (sid, how) = (released.sid, released.ended);
             if released.recipient == SlotOwner::REQUEST.0 {
                 self.delivery.on_inbox_ended(how);
-            } else if !self.delivery.end(SlotOwner(released.recipient), how) {
+            } else if !self.delivery.end(SlotOwner(released.recipient), sid, how) {
                 self.emit(Event::SubscriptionEnded { sid, reason: how });
             }
         }

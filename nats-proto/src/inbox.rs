@@ -123,7 +123,7 @@ impl<T: Buffer> Inbox<T> {
     }
 
     /// The filter without what follows its name.
-    fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         self.filter.as_ref().strip_suffix(b".*").unwrap_or_default()
     }
 }

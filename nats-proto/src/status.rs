@@ -33,6 +33,12 @@ impl<'a> Status<'a> {
         Some(Self { code: StatusCode(code), description: rest.trim_ascii_start() })
     }
 
+    /// The same without the server's text.
+    #[cfg(feature = "jetstream")]
+    pub(crate) const fn without_text(self) -> Status<'static> {
+        Status { code: self.code, description: b"" }
+    }
+
     /// The code.
     #[must_use]
     pub const fn code(self) -> StatusCode {

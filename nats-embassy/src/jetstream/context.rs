@@ -3,7 +3,10 @@
 use core::fmt;
 use core::time::Duration;
 
+use nats_proto::Subject;
 use nats_proto::fingerprint;
+use nats_proto::jetstream::ApiPrefix;
+use nats_proto::jetstream::NameError;
 use nats_proto::jetstream::WindowConfig;
 
 use crate::client::Client;
@@ -17,6 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// [`Client::jetstream`]; to be copied, like the client. Nothing is sent until something is asked for.
 pub struct Context<'d, R: Sizes<'d>> {
     pub(super) client: Client<'d, R>,
+    pub(super) prefix: ApiPrefix<'d>,
     pub(super) timeout: Timeout,
     pub(super) window: WindowConfig,
 }
@@ -27,11 +31,36 @@ impl<'d, R: Sizes<'d>> Client<'d, R> {
     pub fn jetstream(&self) -> Context<'d, R> {
         // Unlike that of any other client.
         let seed = self.shared.lock(|state| fingerprint(state.inbox.filter().as_str().bytes()));
-        Context { client: *self, timeout: TIMEOUT.into(), window: WindowConfig::DEFAULT.seed(seed) }
+        Context {
+            client: *self,
+            prefix: ApiPrefix::DEFAULT,
+            timeout: TIMEOUT.into(),
+            window: WindowConfig::DEFAULT.seed(seed),
+        }
     }
 }
 
 impl<'d, R: Sizes<'d>> Context<'d, R> {
+    /// The streams of another domain, behind a leaf node. Publishing does not depend on it: a stream is
+    /// found by its subjects.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`]: a domain is one token.
+    pub const fn domain(self, domain: &'d str) -> Result<Self, NameError> {
+        match ApiPrefix::domain(domain) {
+            Ok(prefix) => Ok(Self { prefix, ..self }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The streams of another account, whose API this one imports under another prefix than `$JS.API`:
+    /// `JS.acc` for subjects such as `JS.acc.CONSUMER.MSG.NEXT.JOBS.sensor-7`.
+    #[must_use]
+    pub const fn prefix(self, prefix: Subject<'d>) -> Self {
+        Self { prefix: ApiPrefix::custom(prefix), ..self }
+    }
+
     /// How long an answer may take, all attempts and waiting for a connection included. Default 5 s.
     #[must_use]
     pub fn timeout(self, timeout: impl Into<Timeout>) -> Self {

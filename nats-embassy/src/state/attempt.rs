@@ -5,12 +5,15 @@ use core::task::Waker;
 
 use nats_proto::Message;
 use nats_proto::RequestId;
+use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::jetstream::ApiError;
 use nats_proto::jetstream::ErrorCode;
 use nats_proto::jetstream::PublishAck;
 use nats_proto::jetstream::PublishReply;
 use nats_proto::jetstream::PublishResponse;
+
+use crate::state::delivery::SlotOwner;
 
 /// What is known of an attempt besides its outcome.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
@@ -87,7 +90,8 @@ impl From<Answer> for PublishReply<'static> {
     }
 }
 
-/// Where attempts are kept: with the requests.
+/// What a [`Delivery`](crate::state::delivery::Delivery) has for JetStream: attempts, which are requests, and
+/// the inboxes of consumers.
 #[expect(unnameable_types, reason = "part of a sealed trait")]
 pub trait Attempts {
     /// Begins an attempt; `None` if there are too many requests.
@@ -101,4 +105,10 @@ pub trait Attempts {
 
     /// Nobody waits for it any more.
     fn close_attempt(&mut self, id: RequestId);
+
+    /// Takes an inbox of a consumer, to be unsubscribed from.
+    fn take_inbox(&mut self) -> Option<Sid>;
+
+    /// Whether messages that are too long are terminated.
+    fn terminates(&self, owner: SlotOwner) -> bool;
 }

@@ -7,6 +7,7 @@ use nats_proto::Message;
 use nats_proto::Outcome;
 use nats_proto::Refusal;
 use nats_proto::RequestId;
+use nats_proto::Sid;
 use nats_proto::Subject;
 use nats_proto::fingerprint;
 use nats_proto::session::EndReason;
@@ -215,7 +216,7 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
         false
     }
 
-    fn end(&mut self, _: SlotOwner, how: EndReason) -> bool {
+    fn end(&mut self, _: SlotOwner, _: Sid, how: EndReason) -> bool {
         matches!(how, EndReason::Unsubscribed | EndReason::Closed)
     }
 
@@ -281,6 +282,14 @@ impl Attempts for Borrowed<'_> {
         if self.request_id == id {
             self.close_request();
         }
+    }
+
+    fn take_inbox(&mut self) -> Option<Sid> {
+        None
+    }
+
+    fn terminates(&self, _: SlotOwner) -> bool {
+        false
     }
 }
 

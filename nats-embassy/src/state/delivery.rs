@@ -63,7 +63,7 @@ pub trait Delivery<'d>: Attempts {
     fn begins_dropping(&mut self, owner: SlotOwner) -> bool;
 
     /// A subscription is over. Returns whether its owner learns of that.
-    fn end(&mut self, owner: SlotOwner, how: EndReason) -> bool;
+    fn end(&mut self, owner: SlotOwner, sid: Sid, how: EndReason) -> bool;
 
     /// Whether a task is to be woken, here or elsewhere.
     fn has_due(&mut self) -> &mut bool;
@@ -124,6 +124,9 @@ pub enum Delivered {
     Borrowed(FrameInfo),
     /// No subscription or request takes it.
     Unwanted,
+    /// A consumer does not take it any more, or has no slot for it.
+    #[cfg(feature = "jetstream")]
+    Returned,
 }
 
 /// A message that is to be borrowed, without its bytes.

@@ -2,6 +2,10 @@
 
 use core::convert::Infallible;
 
+#[cfg(feature = "jetstream")]
+use nats_proto::Message;
+#[cfg(feature = "jetstream")]
+use nats_proto::Subject;
 use nats_proto::session::Flush;
 use nats_proto::session::FlushState;
 use nats_proto::session::Gate;
@@ -150,6 +154,17 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         self.statistics.out_messages = self.statistics.out_messages.wrapping_add(1);
         self.wake_runner();
         Ok(())
+    }
+
+    /// Acknowledges a message of a consumer in some way, if there is room. If not, it comes again in time.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn acknowledge(&mut self, message: &Message<&[u8]>, body: &[u8]) {
+        let reply = message.reply_bytes().and_then(|reply| core::str::from_utf8(reply).ok());
+        if let Some(Ok(reply)) = reply.map(Subject::new)
+            && let Gate::Open(_) = self.session.publish_gate()
+        {
+            let _ = self.publish(&Publish::new(reply, body), None);
+        }
     }
 
     /// How many bytes will have been written when everything is that is to be written now.

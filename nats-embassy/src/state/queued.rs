@@ -8,6 +8,7 @@ use nats_proto::Outcome;
 use nats_proto::PendingRequest;
 use nats_proto::PendingRequests;
 use nats_proto::RequestId;
+use nats_proto::Sid;
 use nats_proto::Slot;
 #[cfg(feature = "jetstream")]
 use nats_proto::Subject;
@@ -78,6 +79,12 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
     fn on_too_long(&mut self, owner: SlotOwner) {
         if let Some(queue) = self.slots.queue(owner) {
             queue.oversized = queue.oversized.wrapping_add(1);
+            #[cfg(feature = "jetstream")]
+            if let Some(pulled) = &mut queue.pulled {
+                pulled.skipped += 1;
+                queue.is_due = true;
+                self.slots.has_due = true;
+            }
         }
     }
 
@@ -135,8 +142,8 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
         queue.is_some_and(|queue| !core::mem::replace(&mut queue.is_behind, true))
     }
 
-    fn end(&mut self, owner: SlotOwner, how: EndReason) -> bool {
-        self.slots.end(owner, how);
+    fn end(&mut self, owner: SlotOwner, sid: Sid, how: EndReason) -> bool {
+        self.slots.end(owner, sid, how);
         true
     }
 
@@ -176,6 +183,14 @@ impl<L: Table<Slot<PendingRequest<Requester>>> + Default> Attempts for Queued<'_
 
     fn close_attempt(&mut self, id: RequestId) {
         self.requests.close(id);
+    }
+
+    fn take_inbox(&mut self) -> Option<Sid> {
+        self.slots.take_inbox()
+    }
+
+    fn terminates(&self, owner: SlotOwner) -> bool {
+        self.slots.terminates(owner)
     }
 }
 

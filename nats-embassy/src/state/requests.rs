@@ -103,6 +103,19 @@ impl<'d, R: Sizes<'d>> State<'d, R> {
         Ok(sid)
     }
 
+    /// Publishes what is never kept for a connection: acknowledgements.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn publish_unless_kept(
+        &mut self,
+        message: &Publish<'_>,
+        turn: Option<Turn>,
+    ) -> Result<(), PublishError> {
+        if self.offline == Offline::KeepLatest && self.session.publish_gate() == Gate::Offline {
+            return Err(PublishError::Disconnected);
+        }
+        self.publish(message, turn)
+    }
+
     /// Publishes a request. It waits for a connection, or fails; it is never kept for one.
     pub(crate) fn publish_request(
         &mut self,

@@ -9,6 +9,10 @@ use nats_proto::session::EndReason;
 
 use crate::state::delivery::Delivered;
 use crate::state::delivery::SlotOwner;
+#[cfg(feature = "jetstream")]
+use crate::state::pulled::NO_SID;
+#[cfg(feature = "jetstream")]
+use crate::state::pulled::Pulled;
 use crate::wakers::WakerSlot;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.
@@ -76,7 +80,7 @@ pub(crate) struct Queue {
     pub(crate) sid: Sid,
     pub(crate) reader: WakerSlot,
     /// Whether it is to be woken.
-    is_due: bool,
+    pub(crate) is_due: bool,
     has_ended: bool,
     /// Why, if it has.
     how: EndReason,
@@ -89,6 +93,9 @@ pub(crate) struct Queue {
     pub(crate) is_used: bool,
     /// Whether the session still has the subscription.
     pub(crate) is_live: bool,
+    /// What it has as the queue of a consumer.
+    #[cfg(feature = "jetstream")]
+    pub(crate) pulled: Option<Pulled>,
 }
 
 impl Queue {
@@ -104,6 +111,8 @@ impl Queue {
         is_behind: false,
         is_used: false,
         is_live: false,
+        #[cfg(feature = "jetstream")]
+        pulled: None,
     };
 
     const fn end(&mut self, how: EndReason) {
@@ -114,6 +123,33 @@ impl Queue {
     pub(crate) fn ended(&self) -> Option<EndReason> {
         self.has_ended.then_some(self.how)
     }
+
+    /// An inbox of a consumer is not subscribed to any more. Returns whether that is not the end of all:
+    /// another one may follow.
+    #[cfg(feature = "jetstream")]
+    fn end_inbox(&mut self, sid: Sid) -> bool {
+        let Some(pulled) = &mut self.pulled else { return false };
+        let is_current = self.sid == sid;
+        if is_current {
+            self.sid = NO_SID;
+        } else if pulled.former == sid {
+            pulled.former = NO_SID;
+        }
+        self.is_live = self.sid != NO_SID || pulled.former != NO_SID;
+        !is_current
+    }
+
+    /// Another inbox of a consumer is subscribed to, and a former one is given up.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn begin_inbox(&mut self, sid: Sid) {
+        let before = core::mem::replace(&mut self.sid, sid);
+        if let Some(pulled) = &mut self.pulled
+            && before != NO_SID
+        {
+            pulled.former = before;
+        }
+        (self.is_live, self.has_ended) = (true, false);
+    }
 }
 
 /// A message that was taken out of its slot, which gets the memory back in the end.
@@ -122,6 +158,14 @@ pub(crate) struct TakenFrame<'d> {
     pub(crate) slot: usize,
     pub(crate) sid: Sid,
     pub(crate) layout: Layout,
+}
+
+#[cfg(feature = "jetstream")]
+impl TakenFrame<'_> {
+    pub(crate) fn message(&self) -> Message<&[u8]> {
+        let frame = self.memory.get(..self.layout.wire_len()).unwrap_or_default();
+        Message::from_frame(frame, self.sid, self.layout)
+    }
 }
 
 pub(crate) struct MessageSlots<'d> {
@@ -181,8 +225,13 @@ impl<'d> MessageSlots<'d> {
     }
 
     /// The session has given a subscription back.
-    pub(crate) fn end(&mut self, owner: SlotOwner, how: EndReason) {
+    pub(crate) fn end(&mut self, owner: SlotOwner, sid: Sid, how: EndReason) {
+        let _ = sid;
         if let Some(queue) = self.queue(owner) {
+            #[cfg(feature = "jetstream")]
+            if queue.end_inbox(sid) {
+                return;
+            }
             queue.end(how);
             self.has_due = true;
         }
@@ -215,6 +264,17 @@ impl<'d> MessageSlots<'d> {
         let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
             return Delivered::Unwanted;
         };
+        #[cfg(feature = "jetstream")]
+        if let Some(pulled) = &mut queue.pulled {
+            if let Some(status) = (pulled.read)(message) {
+                queue.is_due |= message.sid() == queue.sid && pulled.handle_status(status);
+                self.has_due |= queue.is_due;
+                return Delivered::Stored;
+            }
+            if message.sid() != queue.sid {
+                return Delivered::Returned;
+            }
+        }
         let len = message.wire_len();
         let mut owned = self.slots.iter().filter(|slot| slot.owner == owner);
         // All slots are of one size.
@@ -232,6 +292,10 @@ impl<'d> MessageSlots<'d> {
         if let Some(slot) = slots.find(is_free) {
             slot.put(message, self.turn);
             return Delivered::Stored;
+        }
+        #[cfg(feature = "jetstream")]
+        if queue.pulled.is_some() {
+            return Delivered::Returned;
         }
         queue.dropped = queue.dropped.wrapping_add(1);
         if queue.overflow == Overflow::DropOldest
@@ -281,6 +345,37 @@ impl<'d> MessageSlots<'d> {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.memory = Some(memory);
         }
+    }
+
+    /// How many slots of a subscription have a message that waits, and how many are free.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn count(&self, owner: SlotOwner) -> (u32, u32) {
+        let owned = self.slots.iter().filter(|slot| slot.owner == owner);
+        owned.fold((0, 0), |(waiting, free), slot| match (slot.is_taken, &slot.memory) {
+            (true, _) => (waiting + 1, free),
+            (false, Some(_)) => (waiting, free + 1),
+            (false, None) => (waiting, free),
+        })
+    }
+
+    /// Takes an inbox of a consumer, whose connection is lost.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn take_inbox(&mut self) -> Option<Sid> {
+        self.queues.iter_mut().find_map(|queue| {
+            let pulled = queue.pulled.as_mut()?;
+            let inbox = if pulled.former == NO_SID { &mut queue.sid } else { &mut pulled.former };
+            let sid = Some(core::mem::replace(inbox, NO_SID)).filter(|sid| *sid != NO_SID)?;
+            pulled.status = None;
+            queue.is_due = true;
+            self.has_due = true;
+            Some(sid)
+        })
+    }
+
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn terminates(&self, owner: SlotOwner) -> bool {
+        let queue = owner.queue().and_then(|index| self.queues.get(index));
+        queue.and_then(|queue| queue.pulled.as_ref()).is_some_and(|pulled| pulled.terminates)
     }
 
     /// Whether no message waits for a subscriber, or is held by one.

@@ -26,6 +26,7 @@ mod many;
 #[cfg(feature = "nal")]
 mod nal;
 mod outcomes;
+#[cfg_attr(not(feature = "jetstream"), expect(dead_code, reason = "for JetStream"))]
 mod peer;
 mod reconnect;
 mod server;

@@ -52,6 +52,10 @@ struct State {
     was_asked: bool,
     /// The last reply subject.
     inbox: String,
+    /// The reply subjects of pulls, in order, with what they ask for.
+    pulls: Vec<(String, String)>,
+    /// How many messages a consumer has delivered.
+    delivered: u64,
 }
 
 /// How the peer behaves.
@@ -135,6 +139,8 @@ impl Peer {
                 log: Vec::new(),
                 was_asked: false,
                 inbox: String::new(),
+                pulls: Vec::new(),
+                delivered: 0,
             })),
             Rc::default(),
         )
@@ -150,6 +156,49 @@ impl Peer {
     /// Where the last request wants its answer.
     pub(crate) fn inbox(&self) -> String {
         self.0.borrow().inbox.clone()
+    }
+
+    /// The pulls that came since this was asked last: what each asks for.
+    pub(crate) fn pulls(&self) -> Vec<String> {
+        self.0.borrow_mut().pulls.drain(..).map(|(_, body)| body).collect()
+    }
+
+    /// How many pulls came since they were asked for last.
+    pub(crate) fn pulls_so_far(&self) -> usize {
+        self.0.borrow().pulls.len()
+    }
+
+    /// Where the last pull wants its messages.
+    pub(crate) fn last_pull(&self) -> String {
+        self.0.borrow().pulls.last().expect("there is a pull").0.clone()
+    }
+
+    /// Delivers a consumer's message for a pull, as the next one.
+    pub(crate) fn deliver_for(&self, pull: &str, payload: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        state.delivered += 1;
+        let reply = format!("$JS.ACK.S.C.1.{0}.{0}.1795849452224744241.0", state.delivered);
+        let sids = state.subscriptions_of(pull.as_bytes());
+        let mut bytes = Vec::new();
+        for sid in sids {
+            let len = payload.len();
+            bytes.extend(format!("MSG jobs {sid} {reply} {len}\r\n").into_bytes());
+            bytes.extend_from_slice(payload);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        state.send(&bytes);
+    }
+
+    /// Says something about a pull: what follows the version in a status line.
+    pub(crate) fn say_of(&self, pull: &str, status: &str) {
+        let block = format!("NATS/1.0 {status}\r\n\r\n");
+        let headers = Headers::from_bytes(block.as_bytes());
+        self.0.borrow_mut().deliver(pull.as_bytes(), None, headers, b"");
+    }
+
+    /// How many subscriptions there are.
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.0.borrow().subscriptions.len()
     }
 
     /// Has `hook` happen when something is published to `ask`, once.
@@ -349,6 +398,13 @@ impl State {
                     return self.send(text.as_bytes());
                 }
                 self.log.push(format!("PUB {} {}", message.subject(), payload.escape_ascii()));
+                if subject.starts_with(b"$JS.")
+                    && subject.windows(9).any(|part| part == b".MSG.NEXT")
+                {
+                    let body = String::from_utf8_lossy(payload).into_owned();
+                    self.pulls.push((self.inbox.clone(), body));
+                    return;
+                }
                 if self.script.is_silent {
                     return;
                 }
@@ -387,6 +443,11 @@ impl State {
                 self.wake();
             }
         }
+    }
+
+    fn subscriptions_of(&self, subject: &[u8]) -> Vec<Sid> {
+        let all = self.subscriptions.iter().filter(|(_, filter, _)| matches(filter, subject));
+        all.map(|(sid, ..)| *sid).collect()
     }
 
     fn violation(&self, subject: &[u8], reply: Option<&[u8]>) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The inboxes for a consumer's messages and statuses.
 
 use crate::error::Full;
+use crate::inbox::Inbox;
 use crate::inbox::RequestId;
 use crate::inbox::unique;
 use crate::message::Message;
@@ -60,6 +61,20 @@ impl<T: Buffer + Default> PullInbox<T> {
     pub fn new(prefix: Subject<'_>, seed: RngSeed) -> Result<Self, Full> {
         let mut start = T::default();
         put_all(&[prefix.as_bytes(), b".", &unique(seed), b"."], &mut start)?;
+        Ok(Self { start })
+    }
+
+    /// Inboxes beside that of a client, which does not match them: `<prefix>.<unique>.<number>.<inbox>.*`.
+    /// Each consumer of the client has another number.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if what they all begin with, up to 8 bytes longer than the inbox's filter, does not fit
+    /// into `T`.
+    pub fn beside<B: Buffer>(inbox: &Inbox<B>, number: u32) -> Result<Self, Full> {
+        let mut start = T::default();
+        let number = RequestId(number.into());
+        put_all(&[inbox.name(), b".", number.digits(&mut [0; 11]), b"."], &mut start)?;
         Ok(Self { start })
     }
 }
@@ -129,7 +144,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Inbox;
     use crate::storage::ArrayBuf;
     use crate::wire::Decoded;
     use crate::wire::Decoder;
@@ -152,6 +166,20 @@ mod tests {
         assert_eq!(inbox().reply(last, &mut Text::new()).unwrap().as_str().len(), start + 13);
         assert_eq!(inbox().filter(last.inbox, &mut Text::new()).unwrap().as_str().len(), start + 8);
         assert_eq!(inbox().reply(last, &mut ArrayBuf::<40>::new()), Err(Full));
+    }
+
+    #[test]
+    fn beside_an_inbox_is_not_in_it() {
+        let inbox = Inbox::<Text>::new(Inbox::<()>::DEFAULT_PREFIX, RngSeed([1; 16])).unwrap();
+        let pulls = [1, 62].map(|number| PullInbox::<Text>::beside(&inbox, number).unwrap());
+        let (mut reply, mut filter) = (Text::new(), Text::new());
+        let filter = pulls[0].filter(InboxId(1), &mut filter).unwrap();
+        for (pulls, is_it) in pulls.iter().zip([true, false]) {
+            let id = PullId { inbox: InboxId(1), number: 7 };
+            let reply = pulls.reply(id, &mut reply).unwrap();
+            assert_eq!(filter.matches(reply), is_it);
+            assert!(!inbox.filter().matches(reply) && inbox.request_id(reply.as_bytes()).is_none());
+        }
     }
 
     #[test]

@@ -75,6 +75,35 @@ impl<'a> PullStatus<'a> {
         is_bare.then(|| Self::new(status))
     }
 
+    /// The same without the server's words, to be kept.
+    #[must_use]
+    pub const fn without_text(self) -> PullStatus<'static> {
+        match self {
+            Self::BadRequest(_) => PullStatus::BadRequest(""),
+            Self::Other(status) => PullStatus::Other(status.without_text()),
+            Self::Heartbeat => PullStatus::Heartbeat,
+            Self::EndOfBatch => PullStatus::EndOfBatch,
+            Self::NoMessages => PullStatus::NoMessages,
+            Self::RequestTimeout => PullStatus::RequestTimeout,
+            Self::RequestsPending => PullStatus::RequestsPending,
+            Self::InterestExpired => PullStatus::InterestExpired,
+            Self::MessageTooLarge => PullStatus::MessageTooLarge,
+            Self::BatchCompleted => PullStatus::BatchCompleted,
+            Self::ConsumerDeleted => PullStatus::ConsumerDeleted,
+            Self::LeadershipChange => PullStatus::LeadershipChange,
+            Self::ServerShutdown => PullStatus::ServerShutdown,
+            Self::PushBased => PullStatus::PushBased,
+            Self::MaxRequestBatch(most) => PullStatus::MaxRequestBatch(most),
+            Self::MaxRequestExpires(most) => PullStatus::MaxRequestExpires(most),
+            Self::MaxRequestBytes(most) => PullStatus::MaxRequestBytes(most),
+            Self::MaxWaiting => PullStatus::MaxWaiting,
+            Self::RequiredApiLevel => PullStatus::RequiredApiLevel,
+            Self::PinIdMismatch => PullStatus::PinIdMismatch,
+            Self::TooManyRequests => PullStatus::TooManyRequests,
+            Self::NoResponders => PullStatus::NoResponders,
+        }
+    }
+
     /// What a status line means.
     #[must_use]
     pub fn new(status: Status<'a>) -> Self {
