@@ -2,32 +2,35 @@
 
 use std::fmt;
 use std::future::Future;
-use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context as Task;
 use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 
 use nats_proto::Filter;
 use nats_proto::Headers;
+use nats_proto::Instant;
 use nats_proto::Subject;
+use nats_proto::jetstream::NotSent;
 use nats_proto::jetstream::PublishHandle;
 use nats_proto::jetstream::PublishHeaders;
 use nats_proto::jetstream::Rollup;
 use nats_proto::jetstream::StreamName;
 use nats_proto::jetstream::Ttl;
 use nats_proto::jetstream::header;
-use nats_proto::wire;
-use nats_proto::wire::PublishLens;
+use tokio::sync::futures::Notified;
+use tokio::time::Timeout;
 
 use super::context::Context;
 use super::outcome::Listener;
 use super::outcome::Outcome;
-use super::outcome::PublishAck;
 use super::publish_error::InvalidMessage;
 use super::publish_error::PublishError;
-use super::window::Kept;
+use super::window::Accepted;
+use super::window::Parts;
+use super::window::Refused;
 use super::window::Terms;
 use super::window::Window;
 use crate::HeaderMap;
@@ -36,7 +39,6 @@ use crate::IntoSubject;
 use crate::Payload;
 use crate::message::headers::Block;
 use crate::message::name::Name;
-use crate::sync::lock;
 
 /// How often a message is sent again by default after 503 or 429 (ADR-22: two retries, 250 ms apart).
 const RETRIES: u8 = 2;
@@ -64,12 +66,8 @@ impl Context {
         subject: S,
         payload: impl Into<Payload<'a>>,
     ) -> Publish<'a> {
-        Publish(Message::new(
-            self.window(),
-            subject.into_name(),
-            payload.into(),
-            self.request_timeout(),
-        ))
+        let (subject, payload) = (subject.into_name(), payload.into());
+        Publish(Message::new(self.window(), subject, payload, self.request_timeout()), None)
     }
 }
 
@@ -83,6 +81,10 @@ struct Message<'a> {
     invalid_stream: Option<nats_proto::jetstream::NameError>,
     timeout: Duration,
     retries: u8,
+    /// By when it has its outcome, once it was awaited.
+    deadline: Option<Instant>,
+    /// While there is no room: ready if there may be.
+    room: Option<Pin<Box<Timeout<Notified<'a>>>>>,
 }
 
 impl<'a> Message<'a> {
@@ -101,47 +103,39 @@ impl<'a> Message<'a> {
             invalid_stream: None,
             timeout,
             retries: RETRIES,
+            deadline: None,
+            room: None,
         }
     }
 
-    /// What is kept of it, and on what terms; or what is wrong with it.
-    fn check(self) -> Result<(&'a Arc<Window>, Kept, Terms), InvalidMessage> {
+    /// Sends it if there is room.
+    #[inline]
+    fn send(&self, deadline: Instant, now: Instant) -> Result<Accepted, Refused> {
         if let Some(error) = self.invalid_stream {
-            return Err(InvalidMessage::Stream(error));
+            return Err(Refused::Invalid(InvalidMessage::Stream(error)));
         }
-        let subject = self.subject.get().map_err(InvalidMessage::Subject)?;
-        let headers = self.headers.get().map_err(InvalidMessage::Header)?;
+        let invalid = |error| Refused::Invalid(InvalidMessage::Subject(error));
+        let subject = self.subject.get().map_err(invalid)?;
+        let invalid = |error| Refused::Invalid(InvalidMessage::Header(error));
+        let headers = self.headers.get().map_err(invalid)?;
+        let is_numbered = self.window.is_numbered();
+        if is_numbered {
+            self.check_numbered(headers).map_err(Refused::Invalid)?;
+        }
         let with_options;
         let headers = if self.options.is_empty() {
             headers
         } else {
-            with_options = with_options_of(headers, &self.options)?;
+            with_options = with_options_of(headers, &self.options).map_err(Refused::Invalid)?;
             with_options.as_headers()
         };
-        let message = wire::Publish {
-            headers,
-            // As long as that of an inbox is.
-            reply: Some(self.window.longest_reply()),
-            ..wire::Publish::new(subject, self.payload.as_bytes())
-        };
-        let added = self.window.chain_len();
-        let mut lens = PublishLens::of(&message);
-        if added > 0 {
-            self.check_numbered(headers)?;
-            lens.body += added;
-            lens.has_headers = true;
-        }
-        let limits = lock(&self.window.shared.outbound).limits();
-        limits.check_lens(lens).map_err(InvalidMessage::Refused)?;
-        let size = u32::try_from(message.encoded_len() + added).unwrap_or(u32::MAX);
-        let deadline = self.window.shared.now() + self.timeout;
-        let has_id = added > 0 || self.options.has_message_id();
-        let terms = Terms { size, deadline, has_id, retries: self.retries };
-        let kept = Kept::new(subject, headers, self.payload.clone());
-        Ok((self.window, kept, terms))
+        let parts = Parts { subject, headers, payload: &self.payload };
+        let has_id = is_numbered || self.options.has_message_id();
+        self.window.publish(&parts, &Terms { deadline, has_id, retries: self.retries }, now)
     }
 
     /// A publisher that numbers its messages gives them what they would give themselves here.
+    #[cold]
     fn check_numbered(&self, headers: Headers<'_>) -> Result<(), InvalidMessage> {
         const OWN: [&str; 3] =
             [header::MESSAGE_ID, header::EXPECTED_LAST_MESSAGE_ID, header::EXPECTED_LAST_SEQUENCE];
@@ -152,29 +146,53 @@ impl<'a> Message<'a> {
         if is_taken { Err(InvalidMessage::Numbered) } else { Ok(()) }
     }
 
-    /// Waits for room and sends it. The outcome may follow.
-    async fn send(self) -> Result<Sent, PublishError> {
-        let (window, kept, terms) = self.check()?;
-        let now = window.shared.now();
-        let mut refused = match window.publish(kept, &terms, now) {
-            Ok((handle, listener)) => return Ok(Sent::new(window, handle, listener)),
-            Err(refused) if refused.is_too_large => return Err(super::window::TOO_LARGE),
-            Err(refused) => Some(refused.kept),
-        };
-        let waiting = window.when_room(|| {
-            let kept = refused.take()?;
-            match window.publish(kept, &terms, window.shared.now()) {
-                Ok((handle, listener)) => Some(Sent::new(window, handle, listener)),
-                Err(again) => {
-                    refused = Some(again.kept);
-                    None
-                }
+    /// Sends it as soon as there is room. The outcome may follow.
+    #[inline]
+    fn poll_send(&mut self, task: &mut Task<'_>) -> Poll<Result<Accepted, PublishError>> {
+        if self.room.is_some() {
+            return self.poll_room(task);
+        }
+        let now = self.window.shared.now();
+        let deadline = now + self.timeout;
+        match self.send(deadline, now) {
+            Ok(accepted) => Poll::Ready(Ok(accepted)),
+            Err(Refused::Invalid(invalid)) => Poll::Ready(Err(PublishError::Invalid(invalid))),
+            Err(Refused::Full) => {
+                self.deadline = Some(deadline);
+                self.wait_for_room(deadline);
+                self.poll_room(task)
             }
-        });
-        let deadline = window.shared.sleep_until(terms.deadline);
-        tokio::time::timeout_at(deadline, waiting)
-            .await
-            .map_err(|_| PublishError::NotSent(nats_proto::jetstream::NotSent::TimedOut))
+        }
+    }
+
+    #[cold]
+    fn poll_room(&mut self, task: &mut Task<'_>) -> Poll<Result<Accepted, PublishError>> {
+        let shared = &self.window.shared;
+        let deadline = self.deadline.unwrap_or_else(|| shared.now());
+        while let Some(room) = &mut self.room {
+            match room.as_mut().poll(task) {
+                Poll::Ready(Ok(())) => self.wait_for_room(deadline),
+                Poll::Ready(Err(_)) => {
+                    self.room = None;
+                    return Poll::Ready(Err(PublishError::NotSent(NotSent::TimedOut)));
+                }
+                Poll::Pending => break,
+            }
+        }
+        // Whatever becomes free from here on wakes this task.
+        let accepted = match self.send(deadline, shared.now()) {
+            Err(Refused::Full) => return Poll::Pending,
+            Err(Refused::Invalid(invalid)) => Err(PublishError::Invalid(invalid)),
+            Ok(accepted) => Ok(accepted),
+        };
+        self.room = None;
+        self.window.pass_turn();
+        Poll::Ready(accepted)
+    }
+
+    fn wait_for_room(&mut self, deadline: Instant) {
+        let deadline = self.window.shared.sleep_until(deadline);
+        self.room = Some(Box::pin(tokio::time::timeout_at(deadline, self.window.room())));
     }
 }
 
@@ -294,7 +312,7 @@ macro_rules! options {
 /// Dropped before it is awaited, nothing is sent. Dropped later, the message may be stored, but is not sent
 /// again.
 #[must_use = "nothing is sent unless it is awaited"]
-pub struct Publish<'a>(Message<'a>);
+pub struct Publish<'a>(Message<'a>, Option<Awaited<'a>>);
 
 /// A message to publish, made by [`Publisher::publish`](super::Publisher::publish): awaited, it waits for
 /// room in the window, and gives what stands for the acknowledgement to come.
@@ -320,21 +338,32 @@ impl<'a> PublishInWindow<'a> {
     }
 }
 
-impl<'a> IntoFuture for Publish<'a> {
-    type Output = Result<PublishAck, PublishError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+impl Future for Publish<'_> {
+    type Output = Outcome;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.0.send().await?.or_give_up().await })
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Outcome> {
+        let Self(message, awaited) = self.get_mut();
+        let awaited = match awaited {
+            Some(awaited) => awaited,
+            None => {
+                let Accepted { handle, listener } = ready!(message.poll_send(task))?;
+                awaited.insert(Awaited { window: message.window, handle, listener })
+            }
+        };
+        let outcome = ready!(Pin::new(&mut awaited.listener).poll(task));
+        awaited.handle = None;
+        Poll::Ready(outcome)
     }
 }
 
-impl<'a> IntoFuture for PublishInWindow<'a> {
+impl Future for PublishInWindow<'_> {
     type Output = Result<Sent, PublishError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.0.send())
+    #[inline]
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
+        let Accepted { handle, listener } = ready!(self.get_mut().0.poll_send(task))?;
+        let number = handle.map_or(0, PublishHandle::number);
+        Poll::Ready(Ok(Sent { number, listener }))
     }
 }
 
@@ -345,31 +374,22 @@ impl<'a> IntoFuture for PublishInWindow<'a> {
 /// Dropped, the message goes on its way, and what becomes of it is not told.
 #[must_use = "without it, nobody knows whether the message is stored"]
 pub struct Sent {
-    window: Arc<Window>,
-    handle: Option<PublishHandle>,
+    number: u64,
     listener: Listener,
 }
 
 impl Sent {
-    fn new(window: &Arc<Window>, handle: Option<PublishHandle>, listener: Listener) -> Self {
-        Self { window: Arc::clone(window), handle, listener }
-    }
-
     /// Its number among all messages of its publisher, from 1.
     #[must_use]
-    pub fn number(&self) -> u64 {
-        self.handle.map_or(0, PublishHandle::number)
-    }
-
-    /// The same for somebody who does not want it sent again if he is gone.
-    const fn or_give_up(self) -> OrGiveUp {
-        OrGiveUp(Some(self))
+    pub const fn number(&self) -> u64 {
+        self.number
     }
 }
 
 impl Future for Sent {
     type Output = Outcome;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Outcome> {
         Pin::new(&mut self.listener).poll(task)
     }
@@ -381,26 +401,18 @@ impl fmt::Debug for Sent {
     }
 }
 
-/// Takes the message out of the window when it is dropped.
-struct OrGiveUp(Option<Sent>);
-
-impl Future for OrGiveUp {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Outcome> {
-        let Some(sent) = self.0.as_mut() else { return Poll::Pending };
-        let outcome = Pin::new(sent).poll(task);
-        if outcome.is_ready() {
-            self.0 = None;
-        }
-        outcome
-    }
+/// A message whose outcome somebody waits for, who does not want it sent again once he is gone: dropped,
+/// it takes the message out of the window.
+struct Awaited<'a> {
+    window: &'a Window,
+    handle: Option<PublishHandle>,
+    listener: Listener,
 }
 
-impl Drop for OrGiveUp {
+impl Drop for Awaited<'_> {
     fn drop(&mut self) {
-        if let Some(Sent { window, handle: Some(handle), .. }) = self.0.take() {
-            window.abandon(handle);
+        if let Some(handle) = self.handle {
+            self.window.abandon(handle);
         }
     }
 }

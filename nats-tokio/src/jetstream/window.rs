@@ -19,7 +19,8 @@ use std::task::Poll;
 use std::task::Wake;
 use std::task::Waker;
 
-pub(super) use kept::Kept;
+use kept::Kept;
+pub(super) use kept::Parts;
 use nats_proto::Inbox;
 use nats_proto::Instant;
 use nats_proto::RequestId;
@@ -31,12 +32,15 @@ use nats_proto::jetstream::NotSent;
 use nats_proto::jetstream::PublishHandle;
 use nats_proto::jetstream::WindowConfig;
 use nats_proto::jetstream::WindowMessage;
+use nats_proto::wire::Publish;
+use nats_proto::wire::PublishLens;
+use nats_proto::wire::PublishLimits;
 use state::Machine;
 use state::State;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::outcome::Listener;
-use super::outcome::outcome;
 use super::outcomes::OutcomeQueue;
 use super::outcomes::PublishOutcome;
 use super::publish_error::InvalidMessage;
@@ -49,24 +53,23 @@ use crate::sync::lock;
 /// On what terms a message is published.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    /// How many bytes it takes of the window.
-    pub(super) size: u32,
     pub(super) deadline: Instant,
     pub(super) has_id: bool,
     pub(super) retries: u8,
 }
 
-/// A message for which there is no room.
-pub(super) struct NoRoom {
-    pub(super) kept: Kept,
-    /// Whether there never will be.
-    pub(super) is_too_large: bool,
+/// A message that the window has taken.
+pub(super) struct Accepted {
+    /// `None` if its outcome is known already.
+    pub(super) handle: Option<PublishHandle>,
+    pub(super) listener: Listener,
 }
 
-impl From<NotAccepted<Kept>> for NoRoom {
-    fn from(NotAccepted { data, is_too_large, .. }: NotAccepted<Kept>) -> Self {
-        Self { kept: data, is_too_large }
-    }
+/// Why the window has not taken a message.
+pub(super) enum Refused {
+    /// There is no room at present.
+    Full,
+    Invalid(InvalidMessage),
 }
 
 /// Where a chain begins: the ids of its messages, and the stream's last message.
@@ -84,7 +87,8 @@ pub(super) struct Window {
     id: OnceLock<ExtensionId>,
     state: Mutex<State>,
     inbox: Inbox<Vec<u8>>,
-    longest_reply: String,
+    /// How long a reply subject is at most.
+    longest_reply: usize,
     /// How many messages it takes, outcomes that wait for the application included.
     max_messages: u32,
     /// How many bytes of headers a chain adds to a message at most; zero without one.
@@ -154,50 +158,81 @@ impl Window {
         window
     }
 
-    /// Takes a message, and sends it if it can be sent. Hands it back if there is no room.
+    /// Takes a message, and sends it if it can be sent.
     pub(super) fn publish(
         &self,
-        mut kept: Kept,
+        parts: &Parts<'_>,
         terms: &Terms,
         now: Instant,
-    ) -> Result<(Option<PublishHandle>, Listener), NoRoom> {
-        let (teller, listener) = outcome();
-        let mut state = lock(&self.state);
+    ) -> Result<Accepted, Refused> {
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let mut outbound = lock(&self.shared.outbound);
+        let size = self.check(parts, outbound.limits()).map_err(Refused::Invalid)?;
         let refusal = if state.is_closed {
             Some(NotSent::Closed)
         } else {
             state.is_inbox_denied.then_some(NotSent::InboxNotPermitted)
         };
+        let has_place = state.has_place(self.max_messages);
+        if refusal.is_none() && !has_place {
+            return Err(Refused::Full);
+        }
+        let (teller, listener) = state.settling.cells.begin();
         if let Some(reason) = refusal {
             // Nobody waits for it yet.
-            let _ = teller.tell(Err(PublishError::NotSent(reason)));
-            return Ok((None, listener));
+            let _ = state.settling.cells.tell(teller, Err(PublishError::NotSent(reason)));
+            return Ok(Accepted { handle: None, listener });
         }
-        if !state.has_place(self.max_messages) {
-            return Err(NoRoom { kept, is_too_large: false });
-        }
-        kept.teller = Some(teller);
-        let message = WindowMessage::new(kept, terms.size, terms.deadline).retries(terms.retries);
+        let kept = Kept::new(parts, state.settling.spare.take(), teller);
+        let message = WindowMessage::new(kept, size, terms.deadline).retries(terms.retries);
         let message = if terms.has_id { message.with_id() } else { message };
-        let handle = state.machine.publish(message).map_err(NoRoom::from)?;
+        let handle = match state.machine.publish(message) {
+            Ok(handle) => handle,
+            Err(NotAccepted { data, is_too_large, .. }) => {
+                let teller = data.release(&mut state.settling.spare);
+                state.settling.cells.take_back(teller);
+                let too_large = Refused::Invalid(InvalidMessage::TooLarge);
+                return Err(if is_too_large { too_large } else { Refused::Full });
+            }
+        };
         let mut settled = Vec::new();
-        let mut outbound = lock(&self.shared.outbound);
         let wake = match state.sid {
-            Some(_) => state.transmit(&self.inbox, &mut outbound, now, &mut settled),
+            Some(_) => {
+                // One that is large is kept as it is, and so sent.
+                let new = Some((handle.number(), *parts)).filter(|_| !parts.is_large());
+                state.transmit(&self.inbox, &mut outbound, now, new, &mut settled)
+            }
             None => None,
         };
         drop(outbound);
         let due = state.machine.poll_timeout().map_or(u64::MAX, Instant::as_millis);
         let needs_driver = state.sid.is_none() || due < self.alarm.load(Relaxed);
-        drop(state);
-        if let Some(driver) = wake {
-            driver.wake();
-        }
-        settled.into_iter().for_each(Waker::wake);
+        drop(guard);
+        wake.into_iter().chain(settled).for_each(Waker::wake);
         if needs_driver {
             self.poll_now();
         }
-        Ok((Some(handle), listener))
+        Ok(Accepted { handle: Some(handle), listener })
+    }
+
+    /// How many bytes a message takes of the window, if the server takes it.
+    fn check(&self, parts: &Parts<'_>, limits: PublishLimits) -> Result<u32, InvalidMessage> {
+        let message = Publish {
+            headers: parts.headers,
+            ..Publish::new(parts.subject, parts.payload.as_bytes())
+        };
+        let mut lens = PublishLens::of(&message);
+        // A blank is in front of the reply subject.
+        let reply = self.longest_reply + 1;
+        lens.line += reply;
+        if self.chain_len > 0 {
+            lens.body += self.chain_len;
+            lens.has_headers = true;
+        }
+        limits.check_lens(lens).map_err(InvalidMessage::Refused)?;
+        let len = message.encoded_len() + reply + self.chain_len;
+        Ok(u32::try_from(len).unwrap_or(u32::MAX))
     }
 
     /// Lets the machine do what is due.
@@ -215,22 +250,18 @@ impl Window {
         }
     }
 
-    /// Waits until there may be room, if `try_again` does not find any.
+    /// Waits until there may be room, from the first time on that it is polled.
     ///
     /// # Cancel safety
     ///
     /// Dropped, it gives its turn to the next who waits.
-    pub(super) async fn when_room<T>(&self, mut try_again: impl FnMut() -> Option<T>) -> T {
-        loop {
-            let mut room = std::pin::pin!(self.bell.room.notified());
-            room.as_mut().enable();
-            if let Some(value) = try_again() {
-                // There may be more.
-                self.bell.room.notify_one();
-                return value;
-            }
-            room.await;
-        }
+    pub(super) fn room(&self) -> Notified<'_> {
+        self.bell.room.notified()
+    }
+
+    /// Passes the turn on: there may be more room.
+    pub(super) fn pass_turn(&self) {
+        self.bell.room.notify_one();
     }
 
     /// Waits until every message that was published before has its outcome.
@@ -294,14 +325,9 @@ impl Window {
         self.poll_now();
     }
 
-    /// A reply subject as long as any is.
-    pub(super) fn longest_reply(&self) -> Subject<'_> {
-        Subject::new(&self.longest_reply).unwrap_or(const { Subject::from_static("_") })
-    }
-
-    /// How many bytes are added to a message's headers at most when it is written.
-    pub(super) const fn chain_len(&self) -> usize {
-        self.chain_len
+    /// Whether it numbers its messages.
+    pub(super) const fn is_numbered(&self) -> bool {
+        self.chain_len > 0
     }
 
     /// The number of the last message that was taken.
@@ -325,11 +351,7 @@ impl fmt::Debug for Window {
     }
 }
 
-fn longest_reply(inbox: &Inbox<Vec<u8>>) -> String {
+fn longest_reply(inbox: &Inbox<Vec<u8>>) -> usize {
     let mut text = Vec::new();
-    let reply = inbox.reply(RequestId(u64::MAX), &mut text);
-    reply.map(|reply| reply.as_str().to_owned()).unwrap_or_default()
+    inbox.reply(RequestId(u64::MAX), &mut text).map_or(0, |reply| reply.as_str().len())
 }
-
-/// A message that is too large for the window, or invalid.
-pub(super) const TOO_LARGE: PublishError = PublishError::Invalid(InvalidMessage::TooLarge);

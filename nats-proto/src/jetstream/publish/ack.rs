@@ -202,15 +202,28 @@ fn canonical(payload: &[u8]) -> Option<PublishAck<'_>> {
     };
     // Servers before 2.12 put a blank there.
     let rest = rest.strip_prefix(b" ").unwrap_or(rest).strip_prefix(b"\"seq\":")?;
-    let len = rest.iter().position(|byte| !byte.is_ascii_digit())?;
-    let (digits, rest) = rest.split_at_checked(len)?;
+    let (sequence, rest) = number(rest)?;
     let is_duplicate = match rest {
         b"}" => false,
         b",\"duplicate\": true}" => true,
         _ => return None,
     };
-    let sequence = parse_decimal(digits).filter(|sequence| *sequence > 0)?;
-    Some(PublishAck { stream, sequence, is_duplicate, domain })
+    (sequence > 0).then_some(PublishAck { stream, sequence, is_duplicate, domain })
+}
+
+/// A number, and what follows it.
+fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let (mut value, mut rest) = (0_u64, text);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        rest = behind;
+    }
+    match text.len() - rest.len() {
+        0 => None,
+        // 64 bits can hold them.
+        1..=19 => Some((value, rest)),
+        len => Some((parse_decimal(text.get(..len)?)?, rest)),
+    }
 }
 
 /// A string without escapes, and what follows it.

@@ -6,12 +6,12 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use nats_proto::Instant;
+use nats_proto::Message;
 use nats_proto::wire::Action;
 use nats_proto::wire::Violation;
 
 use super::Window;
 use super::state::State;
-use crate::Message;
 use crate::jetstream::outcomes::OutcomeQueue;
 use crate::state::extension::Extension;
 use crate::state::extension::Incoming;
@@ -37,8 +37,9 @@ impl Extension for Window {
         let mut state = lock(&self.state);
         for Incoming { sid, entry, .. } in incoming {
             let at = entry.at as usize;
-            let frame = block.slice(at..at + entry.layout.wire_len());
-            state.reply(&Message::new(frame, *sid, entry.layout), &self.inbox, now, wake);
+            let frame = block.get(at..at + entry.layout.wire_len()).unwrap_or_default();
+            let message = Message::from_frame(frame, *sid, entry.layout);
+            state.reply(&message, &self.inbox, now, wake);
         }
         state.denials.handle_answers();
         state.settle_denied(wake);
@@ -106,7 +107,7 @@ impl Extension for Window {
         }
         if io.is_ready() {
             let mut outbound = lock(&self.shared.outbound);
-            let driver = state.transmit(&self.inbox, &mut outbound, now, io.wake());
+            let driver = state.transmit(&self.inbox, &mut outbound, now, None, io.wake());
             drop(outbound);
             io.wake().extend(driver);
         }

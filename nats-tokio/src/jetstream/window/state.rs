@@ -1,10 +1,10 @@
 //! A window behind its lock: what it sends, and what follows from replies.
 
-use std::sync::Arc;
 use std::task::Waker;
 
 use nats_proto::Inbox;
 use nats_proto::Instant;
+use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::jetstream::ChainIds;
 use nats_proto::jetstream::GrowablePublishWindow;
@@ -13,12 +13,14 @@ use nats_proto::jetstream::PublishReply;
 use nats_proto::jetstream::PublishResponse;
 use nats_proto::jetstream::PublishScanner;
 use nats_proto::jetstream::Settled;
-use nats_proto::wire::Publish;
 
 use super::denials::Denials;
 use super::kept::Kept;
-use crate::Message;
+use super::kept::Parts;
+use super::kept::Spare;
 use crate::jetstream::error::ApiError;
+use crate::jetstream::outcome::Outcome;
+use crate::jetstream::outcome::OutcomeCells;
 use crate::jetstream::outcome::PublishAck;
 use crate::jetstream::outcomes::OutcomeQueue;
 use crate::jetstream::publish_error::PublishError;
@@ -53,9 +55,9 @@ pub(super) struct Writing {
 /// What is needed to tell outcomes.
 pub(super) struct Settling {
     scanner: PublishScanner<Vec<u8>>,
-    /// The stream and the domain that answered last.
-    stream: Arc<str>,
-    domain: Arc<str>,
+    pub(super) cells: OutcomeCells,
+    /// Memory for messages to come.
+    pub(super) spare: Spare,
     /// For the stream of all outcomes, if the application wants it.
     pub(super) queue: Option<OutcomeQueue>,
 }
@@ -68,8 +70,8 @@ impl State {
             lost: None,
             settling: Settling {
                 scanner: PublishScanner::default(),
-                stream: "".into(),
-                domain: "".into(),
+                cells: OutcomeCells::new(),
+                spare: Spare::default(),
                 queue: None,
             },
             writing: Writing { ids, ..Writing::default() },
@@ -88,11 +90,15 @@ impl State {
     }
 
     /// Sends what is to be sent. Returns the connection's driver, if it is to be woken.
+    ///
+    /// `new` is a message that was taken just now, by its number. Most of the time it is that one which is
+    /// sent, and need not be put together again.
     pub(super) fn transmit(
         &mut self,
         inbox: &Inbox<Vec<u8>>,
         outbound: &mut Outbound,
         now: Instant,
+        new: Option<(u64, Parts<'_>)>,
         wake: &mut Vec<Waker>,
     ) -> Option<Waker> {
         let Self { machine, writing: Writing { reply, ids, block }, settling, .. } = self;
@@ -100,17 +106,24 @@ impl State {
         while outbound.takes_frames() {
             let Some(transmit) = machine.poll_transmit(outbound.next_frame(), now) else { break };
             let (request_id, number) = (transmit.request_id, transmit.number);
-            let Some((subject, headers, payload)) = transmit.data.parts() else { continue };
             let Ok(reply) = inbox.reply(request_id, reply) else { continue };
-            let headers = match ids {
-                // A vector has room for all of it.
-                Some(ids) => ids.put_headers(headers, number, transmit.expected, block),
-                None => Ok(headers),
+            let put = match new {
+                Some((new, parts)) if new == number && ids.is_none() => {
+                    outbound.put_frame(&parts.publish(reply), parts.payload)
+                }
+                _ => {
+                    let Some((subject, headers, payload)) = transmit.data.parts() else { continue };
+                    let headers = match ids {
+                        // A vector has room for all of it.
+                        Some(ids) => ids.put_headers(headers, number, transmit.expected, block),
+                        None => Ok(headers),
+                    };
+                    let Ok(headers) = headers else { continue };
+                    let parts = Parts { subject, headers, payload: &payload };
+                    outbound.put_frame(&parts.publish(reply), &payload)
+                }
             };
-            let Ok(headers) = headers else { continue };
-            let bytes = payload.as_bytes();
-            let publish = Publish { subject, reply: Some(reply), headers, payload: bytes };
-            match outbound.put_frame(&publish, &payload) {
+            match put {
                 Some((_, wake)) => driver = driver.or(wake),
                 None => {
                     let settled = machine.handle_too_large(request_id);
@@ -123,35 +136,38 @@ impl State {
 
     pub(super) fn reply(
         &mut self,
-        message: &Message,
+        message: &Message<&[u8]>,
         inbox: &Inbox<Vec<u8>>,
         now: Instant,
         wake: &mut Vec<Waker>,
     ) {
         let Some(request_id) = inbox.request_id(message.subject_bytes()) else { return };
         let Self { machine, settling, writing, .. } = self;
-        let Settling { scanner, stream, domain, queue } = settling;
-        let reply = PublishReply::read(message.as_proto(), scanner);
+        let Settling { scanner, cells, spare, queue } = settling;
+        let reply = PublishReply::read(message, scanner);
         let settled = match &writing.ids {
             Some(ids) => machine.handle_chain_reply(request_id, reply, |id| ids.number(id), now),
             None => machine.handle_reply(request_id, reply, now),
         };
-        let Some(settled) = settled else { return };
-        if let PublishReply::Response(PublishResponse::Stored(ack)) = reply {
-            for (known, name) in [(&mut *stream, ack.stream), (&mut *domain, ack.domain)] {
-                if **known != *name {
-                    *known = name.into();
+        let Some(Settled { number, data, outcome, .. }) = settled else { return };
+        let teller = data.release(spare);
+        match (outcome, reply) {
+            (
+                Fate::Stored { sequence, is_duplicate },
+                PublishReply::Response(PublishResponse::Stored(ack)),
+            ) => {
+                cells.set_names(ack.stream, ack.domain);
+                if let Some(queue) = queue {
+                    wake.extend(queue.push(number, &Ok(cells.ack(sequence, is_duplicate))));
                 }
+                wake.extend(cells.tell_stored(teller, sequence, is_duplicate));
+            }
+            (fate, _) => {
+                let outcome = told(fate, reply.error().map(ApiError::from));
+                wake.extend(queue.as_mut().and_then(|queue| queue.push(number, &outcome)));
+                wake.extend(cells.tell(teller, outcome));
             }
         }
-        let error = reply.error().map(ApiError::from);
-        let ack = |sequence, is_duplicate| PublishAck {
-            stream: Arc::clone(stream),
-            sequence,
-            is_duplicate,
-            domain: Arc::clone(domain),
-        };
-        settle(settled, ack, error, queue.as_mut(), wake);
     }
 
     /// Settles messages of which it is certain that the server did not permit them.
@@ -164,32 +180,23 @@ impl State {
 impl Settling {
     /// Tells the outcome of a message that is settled by time, or by the end of a connection.
     pub(super) fn settle_late(&mut self, settled: Settled<Kept>, wake: &mut Vec<Waker>) {
-        let ack = |sequence, is_duplicate| PublishAck {
-            stream: "".into(),
-            sequence,
-            is_duplicate,
-            domain: "".into(),
-        };
-        settle(settled, ack, None, self.queue.as_mut(), wake);
+        let Settled { number, data, outcome, .. } = settled;
+        let outcome = told(outcome, None);
+        wake.extend(self.queue.as_mut().and_then(|queue| queue.push(number, &outcome)));
+        let teller = data.release(&mut self.spare);
+        wake.extend(self.cells.tell(teller, outcome));
     }
 }
 
-/// Tells the outcome of a message.
-fn settle(
-    settled: Settled<Kept>,
-    ack: impl FnOnce(u64, bool) -> PublishAck,
-    error: Option<ApiError>,
-    queue: Option<&mut OutcomeQueue>,
-    wake: &mut Vec<Waker>,
-) {
-    let outcome = match settled.outcome {
-        Fate::Stored { sequence, is_duplicate } => Ok(ack(sequence, is_duplicate)),
+/// What became of a message, as the application gets it.
+fn told(fate: Fate, error: Option<ApiError>) -> Outcome {
+    match fate {
+        // Without the acknowledgement, nothing else is known.
+        Fate::Stored { sequence, is_duplicate } => {
+            Ok(PublishAck { stream: "".into(), sequence, is_duplicate, domain: "".into() })
+        }
         Fate::NotStored(reason) => Err(PublishError::NotStored { reason, error }),
         Fate::NotSent(reason) => Err(PublishError::NotSent(reason)),
         Fate::MayBeStored(reason) => Err(PublishError::MayBeStored { reason, error }),
-    };
-    if let Some(queue) = queue {
-        wake.extend(queue.push(settled.number, &outcome));
     }
-    wake.extend(settled.data.teller.and_then(|teller| teller.tell(outcome)));
 }
