@@ -7,6 +7,7 @@
 //! connection included.
 
 mod account;
+mod base64;
 pub mod consumer;
 mod context;
 mod error;

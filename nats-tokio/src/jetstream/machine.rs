@@ -154,6 +154,14 @@ impl Machine {
         }
     }
 
+    /// Whether more messages would be asked for.
+    pub(super) fn has_demand(&self) -> bool {
+        match self {
+            Self::Pull(pull) => pull.has_demand(),
+            Self::Fetch(_) => false,
+        }
+    }
+
     /// Asks for nothing more, and gives back what comes.
     pub(super) fn stop(&mut self, now: Instant) {
         match self {

@@ -21,6 +21,7 @@ use super::consumer::Consumer;
 use super::consumer::Settings;
 use super::pulling::Waiting;
 use crate::Client;
+use crate::PublishError;
 use crate::RequestError;
 
 /// A message that a consumer has delivered.
@@ -211,7 +212,13 @@ impl Message {
         let reply = self.acked_at()?;
         let client = &self.source.client;
         let said = match kind.as_static() {
-            Some(body) => client.publish(reply, body).await,
+            // Most of the time there is room.
+            Some(body) => match client.publish(reply, body).try_send() {
+                Err(PublishError::Full | PublishError::Disconnected) => {
+                    client.publish(reply, body).await
+                }
+                said => said,
+            },
             None => client.publish(reply, body(kind)).await,
         };
         said.map_err(AckError::Publish)

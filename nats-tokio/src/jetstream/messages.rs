@@ -170,7 +170,7 @@ impl Messages {
 
     /// The application is done with a message that took so many bytes.
     pub(super) fn release_one(&self, size: u32) {
-        self.pulling.tell(|machine, _| machine.release(1, size));
+        self.pulling.release(1, size);
     }
 
     /// The server is told that the message is being worked on, until it is [finished](Self::finish_job).
@@ -185,7 +185,7 @@ impl Messages {
 
     fn give_back(&mut self) {
         let (messages, bytes) = std::mem::take(&mut self.released);
-        self.pulling.tell(|machine, _| machine.release(messages, bytes));
+        self.pulling.release(messages, bytes);
         self.pulling.stop(&mut self.taken, false);
     }
 
@@ -234,7 +234,7 @@ impl Messages {
 
     fn release(&mut self) {
         let (messages, bytes) = std::mem::take(&mut self.released);
-        self.pulling.tell(|machine, _| machine.release(messages, bytes));
+        self.pulling.release(messages, bytes);
     }
 }
 

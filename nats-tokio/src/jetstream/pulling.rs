@@ -116,6 +116,17 @@ impl Pulling {
         self.poll_locked(&mut control);
     }
 
+    /// The application is done with messages. Most of the time, nothing follows from that.
+    pub(super) fn release(&self, messages: u32, bytes: u32) {
+        let mut state = lock(&self.state);
+        state.machine.release(messages, bytes);
+        let has_demand = state.machine.has_demand();
+        drop(state);
+        if has_demand {
+            self.poll_locked(&mut lock(&self.shared.control));
+        }
+    }
+
     /// Takes what there is: all messages that wait into `messages`; else an event; else the end.
     pub(super) fn take(
         &self,

@@ -235,6 +235,15 @@ impl Window {
         Ok(u32::try_from(len).unwrap_or(u32::MAX))
     }
 
+    /// Notes when the driver comes back: as asked now, or earlier as it was asked before.
+    fn set_alarm(&self, due: Option<Instant>, now: Instant) {
+        let before = self.alarm.load(Relaxed);
+        let due = due.map_or(u64::MAX, Instant::as_millis);
+        if before <= now.as_millis() || due < before {
+            self.alarm.store(due, Relaxed);
+        }
+    }
+
     /// Lets the machine do what is due.
     fn poll_now(&self) {
         if let Some(id) = self.id.get() {

@@ -28,7 +28,7 @@ impl Shared {
         let next = extension.poll(&mut io, now);
         match next {
             Next::At(due) => {
-                control.extensions.set_due(id, due);
+                control.extensions.set_due(id, due, now);
                 // The driver wakes up for what it knows of.
                 if due.is_some_and(|due| self.is_before_alarm(due)) {
                     control.wake_driver();

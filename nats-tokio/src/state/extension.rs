@@ -113,9 +113,9 @@ impl Extensions {
     }
 
     pub(crate) fn remove(&mut self, id: ExtensionId) {
-        self.set_due(id, None);
+        let due = self.all.remove(&id).and_then(|one| one.due);
+        due.map(|due| self.by_time.remove(&(due, id)));
         self.pinging.remove(&id);
-        self.all.remove(&id);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -124,14 +124,15 @@ impl Extensions {
         self.pinging.clear();
     }
 
-    /// The extension is to be polled then.
-    pub(crate) fn set_due(&mut self, id: ExtensionId, due: Option<Instant>) {
+    /// The extension is to be polled then, or before: a time that is still to come stays if it is earlier,
+    /// as most are put off again and again, with each message.
+    pub(crate) fn set_due(&mut self, id: ExtensionId, due: Option<Instant>, now: Instant) {
         let Some(one) = self.all.get_mut(&id) else { return };
-        let before = std::mem::replace(&mut one.due, due);
-        if before == due {
+        let is_early = |before| now < before && due.is_none_or(|due| before <= due);
+        if one.due == due || one.due.is_some_and(is_early) {
             return;
         }
-        if let Some(before) = before {
+        if let Some(before) = std::mem::replace(&mut one.due, due) {
             self.by_time.remove(&(before, id));
         }
         self.by_time.extend(due.map(|due| (due, id)));

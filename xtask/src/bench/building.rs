@@ -50,6 +50,12 @@ const KINDS: &[Kind] = &[
         goals: Some((43, None)),
     },
     Kind {
+        name: "JetStream over TCP (async-nats: with `ring`)",
+        ours: ours("ours-jetstream", Some(&["jetstream"])),
+        peer: peer("async-nats-jetstream", Some(&["jetstream", "nuid", "ring"])),
+        goals: Some((28, None)),
+    },
+    Kind {
         name: "default features (async-nats: JetStream, WebSocket and more)",
         ours: ours("ours-default", None),
         peer: peer("async-nats-default", None),

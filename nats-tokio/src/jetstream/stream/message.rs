@@ -1,7 +1,6 @@
 //! Single messages of a stream.
 
 use bytes::Bytes;
-use data_encoding::BASE64;
 use nats_proto::Headers;
 use nats_proto::Status;
 use nats_proto::Subject;
@@ -14,6 +13,7 @@ use serde::Serialize;
 use super::Stream;
 use crate::HeaderMap;
 use crate::Message;
+use crate::jetstream::base64;
 use crate::jetstream::error::ApiError;
 use crate::jetstream::error::Error;
 
@@ -220,8 +220,8 @@ struct PercentEncoded {
 impl PercentEncoded {
     fn decode(self) -> Result<StoredMessage, Error> {
         let decode = |text: &str| {
-            let bytes = BASE64.decode(text.as_bytes());
-            bytes.map_err(Error::invalid_response)
+            let bytes = base64::decode(text.as_bytes());
+            bytes.ok_or_else(|| Error::invalid_response("not base64"))
         };
         let headers = decode(&self.hdrs)?;
         Ok(StoredMessage {

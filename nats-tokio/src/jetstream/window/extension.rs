@@ -1,7 +1,6 @@
 //! A window as the connection's driver knows it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -115,7 +114,7 @@ impl Extension for Window {
             io.wake().push(Waker::from(Arc::clone(&self.bell)));
         }
         let due = state.machine.poll_timeout();
-        self.alarm.store(due.map_or(u64::MAX, Instant::as_millis), Relaxed);
+        self.set_alarm(due, now);
         Next::At(due)
     }
 }

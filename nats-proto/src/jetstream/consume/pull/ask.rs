@@ -76,6 +76,16 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         (is_enough && bytes >= least).then_some((batch, bytes))
     }
 
+    /// Whether more messages would be asked for. If not, there is nothing to collect after a
+    /// [release](Self::release).
+    #[must_use]
+    pub fn has_demand(&self) -> bool {
+        self.phase == Phase::Running
+            && self.is_connected
+            && self.slots.iter().any(|slot| !slot.is_open())
+            && self.demand().is_some()
+    }
+
     /// Whether something would be asked for, were it not for a pause.
     pub(super) fn is_held(&self) -> bool {
         self.phase == Phase::Running
