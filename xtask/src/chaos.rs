@@ -16,8 +16,10 @@ const RESULTS: &str = "tests/CHAOS-JETSTREAM.md";
 /// Runs for `--minutes M`, by default one; with JetStream for so many messages and faults.
 pub(crate) fn chaos() -> Outcome {
     let arguments: Vec<_> = std::env::args().skip(2).collect();
-    if arguments.first().is_some_and(|first| first == "--jetstream") {
-        return jetstream(&arguments[1..]);
+    if let [first, rest @ ..] = arguments.as_slice()
+        && first == "--jetstream"
+    {
+        return jetstream(rest);
     }
     let mut command = cargo(&["run", "--quiet", "--release", "--package", "nats-tests"]);
     command.args(["--example", "chaos", "--"]).args(arguments);

@@ -212,7 +212,7 @@ impl Publisher {
             if !is_known && self.next(count, pace).is_none() {
                 break;
             }
-            match publisher.publish(self.subject, &number.to_string()).await {
+            match publisher.publish(self.subject, number.to_string()).await {
                 Ok(sent) => drop(under_way.spawn(async move { (number, sent.await) })),
                 Err(error) => is_good = self.note(number, &Err(error)),
             }
