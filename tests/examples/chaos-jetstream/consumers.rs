@@ -80,22 +80,12 @@ impl Tally {
         let mut state = self.state.lock().expect("no panic");
         state.counts.handed_out += 1;
         state.note(sequence);
-        if let Some(at) = state.confirmed.get(&sequence) {
-            // What was asked for before may come behind a confirmation. No more than that was.
-            match state.counts.handed_out - at <= u64::from(MAX_MESSAGES) {
-                true => state.counts.crossed += 1,
-                false => state.counts.after_confirmed += 1,
-            }
-        }
     }
 
     pub(crate) fn handed_to_prober(&self, sequence: u64) {
         let mut state = self.state.lock().expect("no panic");
         state.counts.to_prober += 1;
         state.note(sequence);
-        if state.confirmed.contains_key(&sequence) {
-            state.counts.after_confirmed += 1;
-        }
     }
 
     fn acknowledged(&self, sequence: u64, is_confirmed: bool) {
@@ -149,6 +139,13 @@ impl State {
         let count = &mut self.seen[at];
         self.counts.again += u64::from(*count > 0);
         *count = count.saturating_add(1);
+        if let Some(at) = self.confirmed.get(&sequence) {
+            // What was asked for before may come behind a confirmation. No more than that was.
+            match self.counts.handed_out - at <= u64::from(MAX_MESSAGES) {
+                true => self.counts.crossed += 1,
+                false => self.counts.after_confirmed += 1,
+            }
+        }
     }
 }
 

@@ -52,7 +52,7 @@ use crate::report::Report;
 const USAGE: &str =
     "usage: chaos-jetstream [--messages COUNT] [--faults COUNT] [--first NUMBER] [--report FILE]";
 /// How long everything has to work again after a fault.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// How long a fault takes, as far as the pace of the publishers goes.
 const FAULT: Duration = Duration::from_secs(20);
 /// How long there are no faults before the first one, and after each.

@@ -24,6 +24,9 @@ const ACK_WAIT: Duration = Duration::from_secs(1);
 /// And one without an id, before it is told that it may be stored: the default.
 const PLAIN_ACK_WAIT: Duration = Duration::from_secs(5);
 
+/// How long it waits before it tries again what has failed.
+const REST: Duration = Duration::from_millis(250);
+
 /// What a publisher was told of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -196,6 +199,7 @@ impl Publisher {
             Ok(publisher) => publisher,
             Err(error) => {
                 eprintln!("{}: {error}", self.actor.name);
+                tokio::time::sleep(REST).await;
                 return false;
             }
         };
