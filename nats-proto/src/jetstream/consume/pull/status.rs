@@ -20,6 +20,12 @@ const SOON: u32 = 250;
 /// How many pulls in a row may end soon before there is a pause.
 const SOON_IN_A_ROW: u8 = 2;
 
+/// How long a consumer may be without a leader as a rule: servers wait 4 to 9 s before they elect one
+/// (nats-server, raft.go).
+const ELECTION: u32 = 10_000;
+/// Stalls are no shorter than this, as far as pauses go.
+const SHORTEST_STALL: u32 = 1_000;
+
 /// How often in a row something went wrong, and so how long to wait.
 #[derive(Clone, Debug)]
 pub(super) struct Pauses {
@@ -45,11 +51,14 @@ impl Pauses {
         self.stalls = 0;
     }
 
-    /// None at first, then twice the heartbeat, doubling.
+    /// None at first, and while an election may be the reason; then twice the heartbeat, doubling.
     pub(super) fn after_stall(&mut self, heartbeat: Millis) -> Millis {
-        let pause = match self.stalls {
-            0 => Millis(0),
-            stalls => doubled(heartbeat.0, stalls, MAX_PAUSE),
+        // Each stall has taken twice the heartbeat.
+        let without = ELECTION / heartbeat.0.saturating_mul(2).max(SHORTEST_STALL);
+        let without = u8::try_from(without).unwrap_or(u8::MAX).max(1);
+        let pause = match self.stalls.checked_sub(without) {
+            None => Millis(0),
+            Some(more) => doubled(heartbeat.0, more.saturating_add(1), MAX_PAUSE),
         };
         self.stalls = self.stalls.saturating_add(1);
         pause

@@ -1,3 +1,4 @@
+use core::time::Duration;
 use std::vec::Vec;
 
 use super::*;
@@ -219,6 +220,20 @@ fn pauses_grow_as_long_as_nothing_comes() {
     consumer.handle_disconnected();
     consumer.handle_connected();
     assert_eq!(pulls(&mut consumer, now).len(), 1);
+}
+
+#[test]
+fn an_election_is_waited_out_without_pauses() {
+    let config = PullConfig::new(10).heartbeat(Duration::from_secs(1));
+    let (mut consumer, _) = connected::<1>(config);
+    let mut asked = Vec::new();
+    while asked.len() < 8 {
+        let now = consumer.poll_timeout().unwrap().as_millis();
+        consumer.handle_timeout(at(now));
+        asked.extend(pulls(&mut consumer, now).iter().map(|_| now));
+    }
+    // Whenever the server has a leader again, it is asked within twice the heartbeat.
+    assert_eq!(asked, [2_000, 4_000, 6_000, 8_000, 10_000, 14_000, 20_000, 30_000]);
 }
 
 #[test]
