@@ -1,10 +1,12 @@
 //! The packages as they would be published: complete, and sufficient to build and to test them.
 
+use std::fs;
 use std::path::PathBuf;
 
 use crate::Outcome;
 use crate::run::cargo;
 use crate::run::is_ci;
+use crate::run::program;
 use crate::run::run;
 use crate::run::target;
 
@@ -16,29 +18,44 @@ const FILES: &[&str] = &["Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT", "README.
 
 /// Makes the packages, builds each from its archive, and checks its tests there. Nothing is uploaded.
 pub(crate) fn package() -> Outcome {
-    let mut publish = cargo(&["publish", "--quiet", "--dry-run", "--workspace"]);
-    if !is_ci() {
-        publish.arg("--allow-dirty");
+    // They are built below, where it need not begin with what they depend on.
+    for command in [["publish", "--dry-run"].as_slice(), &["package"]] {
+        let mut command = cargo(command);
+        command.args(["--quiet", "--no-verify"]);
+        if !is_ci() {
+            command.arg("--allow-dirty");
+        }
+        for package in PACKAGES {
+            command.args(["--package", package]);
+        }
+        run(&mut command)?;
     }
-    run(&mut publish)?;
-    // Cargo has unpacked them there.
-    let folder = |package: &str| {
-        target().join("package").join(format!("{package}-{}", env!("CARGO_PKG_VERSION")))
-    };
+    let archives = target().join("package");
+    let folder = |package: &str| archives.join(format!("{package}-{}", env!("CARGO_PKG_VERSION")));
+    for package in PACKAGES {
+        let folder = folder(package);
+        let archive = format!("{}.crate", folder.display());
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+        }
+        run(program("tar").args(["-xzf", &archive, "-C"]).arg(&archives))?;
+    }
     for package in PACKAGES {
         let missing = FILES.iter().find(|file| !folder(package).join(file).is_file());
         if let Some(file) = missing {
             return Err(format!("there is no {file} in the package {package}"));
         }
-        check_tests(package, &folder)?;
+        check(package, &[], &folder)?;
+        check(package, &["--tests", "--all-features"], &folder)?;
     }
     Ok(())
 }
 
-/// That the tests in a package need no file that is not in it.
-fn check_tests(package: &str, folder: &impl Fn(&str) -> PathBuf) -> Outcome {
-    let mut check = cargo(&["check", "--quiet", "--tests", "--all-features", "--manifest-path"]);
+/// That a package, and its tests, need nothing that is not in it.
+fn check(package: &str, arguments: &[&str], folder: &impl Fn(&str) -> PathBuf) -> Outcome {
+    let mut check = cargo(&["check", "--quiet", "--manifest-path"]);
     check.arg(folder(package).join("Cargo.toml")).arg("--target-dir").arg(target());
+    check.args(arguments);
     // They are not in the registry yet.
     let needed: &[&str] = match package {
         "nats-proto" => &[],
