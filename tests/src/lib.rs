@@ -116,13 +116,22 @@ impl NatsServer {
     ///
     /// If it does not start.
     pub fn restart(&mut self, config: &str) {
-        self.process.kill().expect("the server runs");
-        self.process.wait().expect("the server ends");
+        self.kill();
         let next = Self::launch(&self.folder, Group::Ours, Some(self.port), config);
         let mut next = next.expect("the server starts again");
         std::mem::swap(&mut self.process, &mut next.process);
         // The folder is still in use, and the process is reaped.
         std::mem::forget(next);
+    }
+
+    /// Kills the server (`SIGKILL`). What it has stored stays, for [`restart`](Self::restart).
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be killed. One that is not running any more is what is wanted.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("the server is killed");
+        self.process.wait().expect("the server ends");
     }
 
     /// A port in the file that the server writes once it listens.

@@ -41,7 +41,7 @@ const BOARDS: &[Board] = &[
 ];
 
 /// Builds all firmware, or that of the board that is named, boots it and has it talk to a hub behind a leaf
-/// node.
+/// node: one board after the other, and all together through an outage of the leaf node.
 pub(crate) fn firmware() -> Outcome {
     // Of `ci` there is nothing else to be read.
     let name = std::env::args().nth(2);
@@ -52,15 +52,15 @@ pub(crate) fn firmware() -> Outcome {
         return Err(format!("usage: cargo xtask firmware [{}]", names.join("|")));
     }
     let server = tools::server()?;
+    let mut images = Vec::new();
     for board in boards {
         install(board.emulator, board.debian)?;
         let image = build(board.package, board.package, board.target, &[])?;
-        run(cargo(&["run", "--quiet", "--package", "nats-tests", "--example", "firmware"])
-            .env("NATS_SERVER", &server)
-            .env("FIRMWARE", &image)
-            .env("FIRMWARE_BOARD", board.name))?;
+        images.push(format!("{}={}", board.name, image.display()));
     }
-    Ok(())
+    run(cargo(&["run", "--quiet", "--package", "nats-tests", "--example", "firmware"])
+        .env("NATS_SERVER", &server)
+        .env("FIRMWARE", images.join(",")))
 }
 
 /// Builds a package below `examples` for a target, and says where one of its programs is.

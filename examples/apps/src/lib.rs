@@ -9,7 +9,13 @@
 //! | `device.ID.flood` | is more than the device can deal with: 5 ms for every message |
 //! | `devices.job` | is done by one of the devices, which sends it to `device.ID.done` |
 //! | `hub.time` | is asked for the time once a second; the answer goes to `device.ID.time` |
+//!
+//! With feature `jetstream`, a `Reporter` besides takes samples and publishes each to `device.ID.sample`
+//! until a stream has it.
 #![no_std]
+
+#[cfg(feature = "jetstream")]
+mod reporter;
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -29,12 +35,17 @@ use nats_embassy::PendingLimits;
 use nats_embassy::Publish;
 use nats_embassy::Subject;
 use nats_embassy::SubscribeError;
+#[cfg(feature = "jetstream")]
+pub use reporter::Reporter;
 
 /// How many subscriptions a device takes of its resources, the one for replies included.
-pub const SUBSCRIPTIONS: usize = 5;
+pub const SUBSCRIPTIONS: usize = if cfg!(feature = "jetstream") { 6 } else { 5 };
 
 /// How many places for messages it takes.
-pub const PLACES: usize = 8;
+pub const PLACES: usize = if cfg!(feature = "jetstream") { 9 } else { 8 };
+
+/// How many requests it has under way at once; each sample that is published is one.
+pub const REQUESTS: usize = if cfg!(feature = "jetstream") { 2 } else { 1 };
 
 /// A short text.
 type Text = heapless::String<96>;
@@ -200,9 +211,14 @@ impl<'d, R: Memory<'d>> Device<'d, R> {
     }
 
     fn subject(&self, what: &str) -> Text {
-        let mut text = Text::new();
-        // A name that is too long makes a subject that is none.
-        let _ = write!(text, "device.{}.{what}", self.id);
-        text
+        subject(self.id, what)
     }
+}
+
+/// A subject of the device with this name.
+fn subject(id: &str, what: &str) -> Text {
+    let mut text = Text::new();
+    // A name that is too long makes a subject that is none.
+    let _ = write!(text, "device.{id}.{what}");
+    text
 }

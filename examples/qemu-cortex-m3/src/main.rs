@@ -15,6 +15,7 @@ use defmt::Debug2Format;
 use defmt::Display2Format;
 use defmt_semihosting as _;
 use embassy_executor::Spawner;
+use embassy_futures::join::join;
 use embassy_net::Runner as NetRunner;
 use embassy_net::StackResources;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -29,13 +30,15 @@ use nats_embassy::Runner;
 use nats_embassy::nats_proto::session;
 use nats_embassy_apps::Device;
 use nats_embassy_apps::PLACES;
+use nats_embassy_apps::REQUESTS;
+use nats_embassy_apps::Reporter;
 use nats_embassy_apps::SUBSCRIPTIONS;
 use semihosting::process::exit;
 use static_cell::ConstStaticCell;
 use static_cell::StaticCell;
 
-/// 1 KiB to receive, 1 KiB to send, messages of 192 bytes, 1 request.
-type Nats = Resources<'static, NoopRawMutex, 1024, 1024, SUBSCRIPTIONS, PLACES, 192, 1>;
+/// 1 KiB to receive, 1 KiB to send, messages of 192 bytes.
+type Nats = Resources<'static, NoopRawMutex, 1024, 1024, SUBSCRIPTIONS, PLACES, 192, REQUESTS>;
 
 static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
 static SOCKET: ConstStaticCell<[[u8; 1024]; 2]> = ConstStaticCell::new([[0; 1024]; 2]);
@@ -87,7 +90,8 @@ async fn main(spawner: Spawner) {
     spawner.spawn(nats);
 
     // nats-embassy logs what happens to the connection by itself.
-    match Device::new(client, id).run(|_| ()).await {
+    let reporter = Reporter::new(client, id, u32::from_le_bytes(entropy()));
+    match join(Device::new(client, id).run(|_| ()), reporter.run()).await.0 {
         Ok(()) => exit(0),
         Err(error) => {
             defmt::error!("{}", error);

@@ -12,6 +12,7 @@ use core::panic::PanicInfo;
 use core::time::Duration;
 
 use embassy_executor::Spawner;
+use embassy_futures::join::join;
 use embassy_net::Runner as NetRunner;
 use embassy_net::StackResources;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -25,6 +26,8 @@ use nats_embassy::Runner;
 use nats_embassy::nats_proto::session;
 use nats_embassy_apps::Device;
 use nats_embassy_apps::PLACES;
+use nats_embassy_apps::REQUESTS;
+use nats_embassy_apps::Reporter;
 use nats_embassy_apps::SUBSCRIPTIONS;
 use riscv_rt::TrapFrame;
 use semihosting::println;
@@ -35,8 +38,8 @@ use static_cell::StaticCell;
 use crate::network::Buffers;
 use crate::network::Network;
 
-/// 1 KiB to receive, 1 KiB to send, messages of 192 bytes, 1 request.
-type Nats = Resources<'static, NoopRawMutex, 1024, 1024, SUBSCRIPTIONS, PLACES, 192, 1>;
+/// 1 KiB to receive, 1 KiB to send, messages of 192 bytes.
+type Nats = Resources<'static, NoopRawMutex, 1024, 1024, SUBSCRIPTIONS, PLACES, 192, REQUESTS>;
 
 static NATS: ConstStaticCell<Nats> = ConstStaticCell::new(Nats::new());
 static SOCKET: ConstStaticCell<[[u8; 1024]; 2]> = ConstStaticCell::new([[0; 1024]; 2]);
@@ -88,7 +91,8 @@ async fn main(spawner: Spawner) {
     spawner.spawn(nats);
 
     let log = |event| println!("[{} ms] {event:?}", Instant::now().as_millis());
-    match Device::new(client, id).run(log).await {
+    let reporter = Reporter::new(client, id, u32::from_le_bytes(entropy()));
+    match join(Device::new(client, id).run(log), reporter.run()).await.0 {
         Ok(()) => exit(0),
         Err(error) => {
             println!("{error:?}");

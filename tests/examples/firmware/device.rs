@@ -1,6 +1,6 @@
 //! A device: firmware that runs in QEMU.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::alarm;
+use crate::board::Board;
 use crate::output;
 use crate::site::within;
 
@@ -29,6 +30,7 @@ const CLOSED_PORT: u16 = 9;
 
 /// What a device is started with.
 pub(crate) struct Setup<'a> {
+    pub(crate) board: &'a Board,
     pub(crate) id: &'a str,
     /// Its servers' addresses, with commas between them.
     pub(crate) servers: String,
@@ -58,15 +60,15 @@ struct State {
 
 impl<'a> Setup<'a> {
     /// For a device that connects to the servers on these ports.
-    pub(crate) fn new(id: &'a str, ports: &[u16], password: &'a str) -> Self {
+    pub(crate) fn new(board: &'a Board, id: &'a str, ports: &[u16], password: &'a str) -> Self {
         // QEMU's name for this machine.
         let urls: Vec<_> = ports.iter().map(|port| format!("nats://10.0.2.2:{port}")).collect();
         let servers = urls.join(",");
-        Self { id, servers, password, lifetime: LIFETIME, closed_port: None }
+        Self { board, id, servers, password, lifetime: LIFETIME, closed_port: None }
     }
 
     fn command(&self) -> Command {
-        let Self { id, servers, password, lifetime, closed_port } = self;
+        let Self { board, id, servers, password, lifetime, closed_port } = self;
         // A comma stands for itself where there are two.
         let arguments =
             ["firmware", id, &servers.replace(',', ",,"), USER, &password.replace(' ', "_")]
@@ -75,32 +77,20 @@ impl<'a> Setup<'a> {
         let forward =
             closed_port.map(|port| format!(",hostfwd=tcp:127.0.0.1:{port}-:{CLOSED_PORT}"));
         let forward = forward.unwrap_or_default();
-        let board = std::env::var("FIRMWARE_BOARD").unwrap_or_else(|_| "cortex-m3".to_owned());
         let mut command = Command::new("timeout");
         command.arg("--kill-after=5").arg(lifetime.as_secs_f32().to_string());
-        match board.as_str() {
-            "riscv32" => command
-                .args(["qemu-system-riscv32", "-machine", "virt", "-m", "16M", "-bios", "none"])
-                .args(["-global", "virtio-mmio.force-legacy=false"])
-                .args(["-netdev", &format!("user,id=net{forward}")])
-                .args(["-device", "virtio-net-device,netdev=net,bus=virtio-mmio-bus.0"]),
-            _ => command
-                .args(["qemu-system-arm", "-machine", "lm3s6965evb"])
-                .args(["-nic", &format!("user,model=stellaris{forward}")]),
-        };
+        board.play(&mut command, &forward);
         command
             .args(["-nographic", "-monitor", "none", "-serial", "none"])
-            .args(["-semihosting-config", &format!("enable=on,target=native{arguments}")])
-            .arg("-kernel")
-            .arg(firmware());
+            .args(["-semihosting-config", &format!("enable=on,target=native{arguments}")]);
         command
     }
 }
 
 impl Device {
     /// Boots a device that connects to the servers on these ports.
-    pub(crate) fn boot(id: &str, ports: &[u16], password: &str) -> Self {
-        Self::boot_with(&Setup::new(id, ports, password))
+    pub(crate) fn boot(board: &Board, id: &str, ports: &[u16], password: &str) -> Self {
+        Self::boot_with(&Setup::new(board, id, ports, password))
     }
 
     pub(crate) fn boot_with(setup: &Setup<'_>) -> Self {
@@ -108,9 +98,10 @@ impl Device {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let process = command.spawn().expect("QEMU starts");
         let (process_id, id) = (process.id(), setup.id.to_owned());
+        let firmware = setup.board.firmware().to_owned();
         let state = Arc::<Mutex<State>>::default();
         let watched = Arc::clone(&state);
-        let watch = Some(std::thread::spawn(move || watch(process, &id, &watched)));
+        let watch = Some(std::thread::spawn(move || watch(process, &id, &firmware, &watched)));
         Self { process_id, watch, state }
     }
 
@@ -160,8 +151,8 @@ impl Drop for Device {
 }
 
 /// Reads what a device says, until it ends, and raises the alarm if that was not well.
-fn watch(mut process: Child, id: &str, state: &Mutex<State>) {
-    let image = std::fs::read(firmware()).expect("the firmware");
+fn watch(mut process: Child, id: &str, firmware: &Path, state: &Mutex<State>) {
+    let image = std::fs::read(firmware).expect("the firmware");
     let is_understood = process.stdout.take().is_none_or(|stdout| {
         output::read(stdout, &image, |line| {
             println!("    {id}: {line}");
@@ -192,9 +183,4 @@ fn last_words(log: &[String]) -> Option<String> {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Where the firmware is: `cargo xtask firmware` says so.
-fn firmware() -> PathBuf {
-    std::env::var_os("FIRMWARE").expect("run `cargo xtask firmware`").into()
 }

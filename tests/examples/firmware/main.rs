@@ -2,9 +2,12 @@
 //! arrive there, whatever fails in between? `cargo xtask firmware` builds the firmware and runs this.
 
 mod alarm;
+mod board;
 mod device;
+mod line;
 mod output;
 mod proxy;
+mod samples;
 mod site;
 
 use std::collections::BTreeSet;
@@ -17,6 +20,7 @@ use nats_proto::HeaderBuf;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use crate::board::Board;
 use crate::device::Device;
 use crate::device::PASSWORD;
 use crate::device::Setup;
@@ -30,25 +34,44 @@ use crate::site::within;
 async fn main() -> ExitCode {
     alarm::comes_first();
     let all = async {
-        panic().await;
-        step("a device and a hub talk to each other", talk()).await?;
-        step("packets to a port where nobody listens", knock()).await?;
-        step("headers, both ways", trace()).await?;
-        step("two devices share their work", share()).await?;
-        step("as many messages as it can, both ways", hurry()).await?;
-        step("an INFO of 8 KB", be_informed()).await?;
-        step("the leaf is killed, hangs, floods; a message is too long", survive()).await?;
-        step("a wrong password, until it is right", be_refused()).await?;
-        step("a leaf says that it will shut down", leave()).await?;
-        step("a device that does not stop is switched off", never_stop()).await
+        let boards = Board::all();
+        for board in &boards {
+            panic(board).await;
+        }
+        // It waits, most of the time.
+        let outage = step("samples through an outage of the leaf", samples::outlive(&boards));
+        tokio::try_join!(outage, run_all(&boards))
     };
     match all.await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(((), ())) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run_all(boards: &[Board]) -> Result<(), String> {
+    for board in boards {
+        run(board).await?;
+    }
+    Ok(())
+}
+
+/// All that one board has to show.
+async fn run(board: &Board) -> Result<(), String> {
+    println!("{}", board.name());
+    step("a device and a hub talk to each other", talk(board)).await?;
+    step("packets to a port where nobody listens", knock(board)).await?;
+    step("headers, both ways", trace(board)).await?;
+    step("two devices share their work", share(board)).await?;
+    step("as many messages as it can, both ways", hurry(board)).await?;
+    step("an INFO of 8 KB", be_informed(board)).await?;
+    step("the leaf is killed, hangs, floods; a message is too long", survive(board)).await?;
+    step("a wrong password, until it is right", be_refused(board)).await?;
+    step("a leaf says that it will shut down", leave(board)).await?;
+    step("more samples than a device can keep", samples::overflow(board)).await?;
+    step("a device that does not stop is switched off", never_stop(board)).await
 }
 
 /// Fails as soon as one of its devices does.
@@ -60,26 +83,26 @@ async fn step(name: &str, test: impl Future<Output = ()>) -> Result<(), String> 
         failure = alarm::raised() => return Err(format!("{failure} ({name})")),
         () = test => {}
     }
-    println!("    passed in {:.1} s", start.elapsed().as_secs_f32());
+    println!("    passed in {:.1} s: {name}", start.elapsed().as_secs_f32());
     Ok(())
 }
 
 /// Not a step: it waits for what would end one.
-async fn panic() {
+async fn panic(board: &Board) {
     println!("a device that panics is told of");
     // No device takes such an address.
-    let setup = Setup { servers: "nats://".to_owned(), ..Setup::new("zero", &[], PASSWORD) };
+    let setup = Setup { servers: "nats://".to_owned(), ..Setup::new(board, "zero", &[], PASSWORD) };
     let device = Device::boot_with(&setup);
     let told = within("a panic", alarm::raised()).await;
     assert!(told.starts_with("device zero: panicked at src/main.rs:"), "{told}");
     drop(device);
 }
 
-async fn talk() {
+async fn talk(board: &Board) {
     let site = Site::start(1).await;
     let mut telemetry = site.subscribe("device.seven.telemetry").await;
     let mut time = site.subscribe("device.seven.time").await;
-    let device = Device::boot("seven", &site.ports(), PASSWORD);
+    let device = Device::boot(board, "seven", &site.ports(), PASSWORD);
     for expected in 0..5 {
         assert_eq!(next_number(&mut telemetry).await, expected);
     }
@@ -94,11 +117,12 @@ async fn talk() {
 }
 
 /// What nobody listens to is answered at once, from where it was received.
-async fn knock() {
+async fn knock(board: &Board) {
     const KNOCKS: usize = 20;
     let site = Site::start(1).await;
     let port = free_port();
-    let setup = Setup { closed_port: Some(port), ..Setup::new("three", &site.ports(), PASSWORD) };
+    let setup =
+        Setup { closed_port: Some(port), ..Setup::new(board, "three", &site.ports(), PASSWORD) };
     let device = Device::boot_with(&setup);
     assert_eq!(site.status("three", "connections").await, 1);
     for _ in 0..KNOCKS {
@@ -114,9 +138,9 @@ async fn knock() {
     stop(&site, "three", device).await;
 }
 
-async fn trace() {
+async fn trace(board: &Board) {
     let site = Site::start(1).await;
-    let device = Device::boot("five", &site.ports(), PASSWORD);
+    let device = Device::boot(board, "five", &site.ports(), PASSWORD);
     assert_eq!(site.ask("device.five.command", "blink 1").await, "blinked 1 times");
     let mut headers = HeaderBuf::<Vec<u8>>::new();
     headers.append("Trace", "a7f3").expect("a header");
@@ -128,11 +152,11 @@ async fn trace() {
     stop(&site, "five", device).await;
 }
 
-async fn share() {
+async fn share(board: &Board) {
     const JOBS: usize = 40;
     let site = Site::start(1).await;
     let mut done = site.subscribe("device.*.done").await;
-    let devices = ["one", "two"].map(|id| (id, Device::boot(id, &site.ports(), PASSWORD)));
+    let devices = ["one", "two"].map(|id| (id, Device::boot(board, id, &site.ports(), PASSWORD)));
     // A device that says how it is has subscribed to everything.
     for (id, _) in &devices {
         assert_eq!(site.status(id, "connections").await, 1);
@@ -153,11 +177,11 @@ async fn share() {
     assert_eq!(subjects.into_iter().collect::<Vec<_>>(), ["device.one.done", "device.two.done"]);
 }
 
-async fn hurry() {
+async fn hurry(board: &Board) {
     const MESSAGES: u32 = 5000;
     let site = Site::start(1).await;
     let mut burst = site.subscribe("device.four.burst").await;
-    let device = Device::boot("four", &site.ports(), PASSWORD);
+    let device = Device::boot(board, "four", &site.ports(), PASSWORD);
     let before = site.status("four", "received").await;
 
     let command = format!("burst {MESSAGES}");
@@ -182,20 +206,20 @@ async fn hurry() {
     stop(&site, "four", device).await;
 }
 
-async fn be_informed() {
+async fn be_informed(board: &Board) {
     let site = Site::start(1).await;
     let mut telemetry = site.subscribe("device.six.telemetry").await;
     let port = proxy::start(site.ports()[0], 8192).await;
-    let device = Device::boot("six", &[port], PASSWORD);
+    let device = Device::boot(board, "six", &[port], PASSWORD);
     assert_eq!(next_number(&mut telemetry).await, 0);
     assert_eq!(site.status("six", "connections").await, 1);
     stop(&site, "six", device).await;
 }
 
-async fn survive() {
+async fn survive(board: &Board) {
     let mut site = Site::start(1).await;
     let mut telemetry = site.subscribe("device.eight.telemetry").await;
-    let device = Device::boot("eight", &site.ports(), PASSWORD);
+    let device = Device::boot(board, "eight", &site.ports(), PASSWORD);
     let before = next_number(&mut telemetry).await;
 
     site.restart_leaf(Duration::from_secs(1)).await;
@@ -230,10 +254,10 @@ async fn survive() {
     stop(&site, "eight", device).await;
 }
 
-async fn be_refused() {
+async fn be_refused(board: &Board) {
     let site = Site::start(1).await;
     let mut telemetry = site.subscribe("device.nine.telemetry").await;
-    let device = Device::boot("nine", &site.ports(), "wrong");
+    let device = Device::boot(board, "nine", &site.ports(), "wrong");
     let refused = async {
         while !site.leaves[0].log().contains("authentication error") {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -246,10 +270,10 @@ async fn be_refused() {
     stop(&site, "nine", device).await;
 }
 
-async fn leave() {
+async fn leave(board: &Board) {
     let site = Site::start(2).await;
     let mut telemetry = site.subscribe("device.ten.telemetry").await;
-    let device = Device::boot("ten", &site.ports(), PASSWORD);
+    let device = Device::boot(board, "ten", &site.ports(), PASSWORD);
     next_number(&mut telemetry).await;
     // The first one of its servers is where it is.
     site.leaves[0].signal("USR2");
@@ -258,10 +282,10 @@ async fn leave() {
     stop(&site, "ten", device).await;
 }
 
-async fn never_stop() {
+async fn never_stop(board: &Board) {
     let site = Site::start(1).await;
     let lifetime = Duration::from_secs(2);
-    let setup = Setup { lifetime, ..Setup::new("eleven", &site.ports(), PASSWORD) };
+    let setup = Setup { lifetime, ..Setup::new(board, "eleven", &site.ports(), PASSWORD) };
     assert_eq!(Device::boot_with(&setup).exit_code().await, Some(TIME_IS_UP));
 }
 

@@ -26,12 +26,13 @@ impl Site {
         let leaf_port = free_port();
         let hub = NatsServer::start(&format!(
             "leafnodes {{ listen: \"127.0.0.1:{leaf_port}\"
-               authorization {{ user: leaf, password: leaf }} }}"
+               authorization {{ user: leaf, password: leaf }} }}
+             jetstream {{ store_dir: $STORE, domain: hub }}"
         ));
         let client = nats_tokio::connect(&hub.url()).await.expect("the hub is up");
         serve_time(&client).await;
-        let leaves =
-            (0..leaves).map(|_| NatsServer::start(&leaf_config(leaf_port, PASSWORD))).collect();
+        let start = |number| NatsServer::start(&leaf_config(leaf_port, number, PASSWORD));
+        let leaves = (0..leaves).map(start).collect();
         Self { client, leaves, leaf_port, _hub: hub }
     }
 
@@ -39,18 +40,32 @@ impl Site {
         self.leaves.iter().map(NatsServer::port).collect()
     }
 
-    /// Kills a leaf, lets `meanwhile` pass, and starts it again.
+    /// Kills the first leaf, lets `meanwhile` pass, and starts it again.
     pub(crate) async fn restart_leaf(&mut self, meanwhile: Duration) {
-        let port = self.leaves[0].port();
-        drop(self.leaves.remove(0));
+        self.kill_leaf();
         tokio::time::sleep(meanwhile).await;
-        let config = leaf_config(self.leaf_port, PASSWORD);
-        self.leaves.insert(0, NatsServer::start_on(Some(port), &config));
+        self.start_leaf();
+    }
+
+    /// Kills the first leaf.
+    pub(crate) fn kill_leaf(&mut self) {
+        self.leaves[0].kill();
+    }
+
+    /// Starts the first leaf again, with what it has stored.
+    pub(crate) fn start_leaf(&mut self) {
+        self.leaves[0].restart(&leaf_config(self.leaf_port, 0, PASSWORD));
+    }
+
+    /// The first leaf, for a client of its account.
+    pub(crate) fn leaf_url(&self) -> String {
+        let password = PASSWORD.replace(' ', "_");
+        format!("nats://{USER}:{password}@127.0.0.1:{}", self.leaves[0].port())
     }
 
     /// Has the first leaf take another password.
     pub(crate) fn change_password(&self, password: &str) {
-        self.leaves[0].reload(&leaf_config(self.leaf_port, password));
+        self.leaves[0].reload(&leaf_config(self.leaf_port, 0, password));
     }
 
     /// What comes to a subject.
@@ -76,9 +91,7 @@ impl Site {
 
     /// A number out of a device's status.
     pub(crate) async fn status(&self, id: &str, name: &str) -> u32 {
-        let status = self.ask(&format!("device.{id}.status"), "").await;
-        let value = status.split([' ', '=']).skip_while(|word| *word != name).nth(1);
-        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{status}"))
+        number(&self.ask(&format!("device.{id}.status"), "").await, name)
     }
 
     /// Waits until a number in a device's status is as it should be.
@@ -92,6 +105,12 @@ impl Site {
     }
 }
 
+/// A number out of what a device says of itself: `name=1`.
+pub(crate) fn number(status: &str, name: &str) -> u32 {
+    let value = status.split([' ', '=']).skip_while(|word| *word != name).nth(1);
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{status}"))
+}
+
 /// The next number that a device publishes.
 pub(crate) async fn next_number(telemetry: &mut Subscriber) -> u32 {
     let message = within("telemetry", telemetry.next()).await.expect("it goes on");
@@ -101,8 +120,17 @@ pub(crate) async fn next_number(telemetry: &mut Subscriber) -> u32 {
 
 /// Waits, but not for ever.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let waited = tokio::time::timeout(PATIENCE, future).await;
-    waited.unwrap_or_else(|_| panic!("{what}: nothing within {} s", PATIENCE.as_secs()))
+    within_time(PATIENCE, what, future).await
+}
+
+/// Waits no longer than this.
+pub(crate) async fn within_time<T>(
+    patience: Duration,
+    what: &str,
+    future: impl Future<Output = T>,
+) -> T {
+    let waited = tokio::time::timeout(patience, future).await;
+    waited.unwrap_or_else(|_| panic!("{what}: nothing within {} s", patience.as_secs()))
 }
 
 /// A service for devices.
@@ -118,16 +146,17 @@ async fn serve_time(client: &Client) {
     });
 }
 
-fn leaf_config(leaf_port: u16, password: &str) -> String {
+fn leaf_config(leaf_port: u16, number: usize, password: &str) -> String {
     let password = password.replace(' ', "_");
     format!(
         "accounts {{
-           DEVICES {{ users: [ {{ user: {USER}, password: \"{password}\" }} ] }}
+           DEVICES {{ jetstream: enabled, users: [ {{ user: {USER}, password: \"{password}\" }} ] }}
          }}
          leafnodes {{
            reconnect: 1
            remotes: [ {{ url: \"nats-leaf://leaf:leaf@127.0.0.1:{leaf_port}\", account: DEVICES }} ]
          }}
+         jetstream {{ store_dir: $STORE, domain: leaf{number} }}
          lame_duck_grace_period: 1s
          lame_duck_duration: 30s"
     )
