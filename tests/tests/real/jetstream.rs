@@ -5,6 +5,7 @@ mod consumers;
 mod consuming;
 mod direct;
 mod echo;
+mod exactly_once;
 mod publishing;
 mod streams;
 

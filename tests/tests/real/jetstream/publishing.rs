@@ -1,6 +1,9 @@
 //! Publishing to streams: acknowledgements, expectations, ids, windows, and what is said of failures.
 
 use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use nats_tests::NatsServer;
@@ -12,6 +15,11 @@ use nats_tokio::jetstream::NotStored;
 use nats_tokio::jetstream::PublishError;
 use nats_tokio::jetstream::Rollup;
 use nats_tokio::jetstream::stream::Config;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use super::start;
 use crate::soon;
@@ -62,6 +70,7 @@ async fn expectations_hold_or_the_message_is_not_stored() {
     assert_eq!(stream.info().await.unwrap().state.messages, 4);
 }
 
+/// nats-io/nats.net#288.
 #[tokio::test]
 async fn without_a_stream_it_is_not_stored() {
     let (_server, _client, jetstream) = start().await;
@@ -72,6 +81,7 @@ async fn without_a_stream_it_is_not_stored() {
     assert_eq!(error.to_string(), "not stored: no responders");
 }
 
+/// nats-io/nats.go#1781, nats-io/nats-server#8038.
 #[tokio::test]
 async fn a_plain_subscriber_on_the_subject_is_no_stream() {
     let (server, _client, jetstream) = start().await;
@@ -124,6 +134,7 @@ async fn many_are_under_way_and_each_has_its_outcome_in_order() {
     assert_eq!(soon(also_good).await.unwrap().sequence, 2_002);
 }
 
+/// nats-io/nats.go#1819.
 #[tokio::test]
 async fn a_restart_of_the_server_loses_nothing_that_has_an_id() {
     let config = "jetstream { store_dir: $STORE }";
@@ -156,6 +167,101 @@ async fn a_restart_of_the_server_loses_nothing_that_has_an_id() {
     })
     .await;
     assert_eq!(info.state.messages, 600, "each is stored, and once");
+}
+
+/// A link to a server that can lose what the server says, and break.
+struct Link {
+    url: String,
+    is_deaf: Arc<AtomicBool>,
+    cut: Arc<Notify>,
+}
+
+impl Link {
+    async fn to(server: &NatsServer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("nats://{}", listener.local_addr().unwrap());
+        let (is_deaf, cut) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+        let (deaf, broken, port) = (Arc::clone(&is_deaf), Arc::clone(&cut), server.port());
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                let hearing = async {
+                    let mut bytes = [0; 4096];
+                    while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+                        if !deaf.load(SeqCst) && to_client.write_all(&bytes[..count]).await.is_err()
+                        {
+                            return;
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = hearing => {}
+                    _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+                    () = broken.notified() => {}
+                }
+            }
+        });
+        Self { url, is_deaf, cut }
+    }
+}
+
+/// nats-io/nats.node#628.
+#[tokio::test]
+async fn a_lost_acknowledgement_is_a_duplicate_with_an_id_and_an_honest_error_without_one() {
+    let (server, _client, jetstream) = start().await;
+    let stream = jetstream.create_stream(Config::new("S", ["s.>"])).await.unwrap();
+    let link = Link::to(&server).await;
+    let client = nats_tokio::connect(&link.url).await.unwrap();
+    let publisher = client.jetstream().publisher().build();
+    link.is_deaf.store(true, SeqCst);
+    let with_id = publisher.publish("s.a", "x").message_id("one").await.unwrap();
+    let without = publisher.publish("s.b", "x").await.unwrap();
+    soon(async { while stream.info().await.unwrap().state.messages < 2 {} }).await;
+    link.is_deaf.store(false, SeqCst);
+    link.cut.notify_one();
+    let ack = soon(with_id).await.unwrap();
+    assert_eq!((ack.sequence, ack.is_duplicate), (1, true));
+    let error = soon(without).await.unwrap_err();
+    assert!(error.may_be_stored());
+    assert_eq!(error.to_string(), "may be stored: disconnected before the acknowledgement");
+    soon(publisher.flush()).await;
+    assert_eq!(stream.info().await.unwrap().state.messages, 2, "each once");
+}
+
+#[tokio::test]
+async fn what_the_user_may_not_do_is_told_of_at_once() {
+    let server = NatsServer::start(
+        "jetstream { store_dir: $STORE }
+         authorization { users = [
+             { user: all, password: x }
+             { user: some, password: x, permissions: {
+                 publish: { deny: \"s.no\" }, subscribe: { deny: \"secret.>\" }
+             } }
+         ] }",
+    );
+    let port = server.port();
+    let all = nats_tokio::connect(format!("nats://all:x@127.0.0.1:{port}")).await.unwrap();
+    all.jetstream().create_stream(Config::new("S", ["s.>"])).await.unwrap();
+    let url = format!("nats://some:x@127.0.0.1:{port}");
+    let some = nats_tokio::connect(&url).await.unwrap();
+    // Longer than this test waits.
+    let publisher = some.jetstream().publisher().timeout(600 * SECOND).build();
+    let (yes, no) = (publisher.publish("s.yes", "x"), publisher.publish("s.no", "x"));
+    let (yes, no) = (yes.await.unwrap(), no.await.unwrap());
+    let error = soon(no).await.unwrap_err();
+    assert_eq!(error.to_string(), "not stored: not permitted");
+    assert_eq!(soon(yes).await.unwrap().sequence, 1);
+    let options = nats_tokio::ConnectOptions::new().inbox_prefix("secret");
+    let without_inbox = options.connect(&url).await.unwrap();
+    let publish = without_inbox.jetstream().publish("s.yes", "x").timeout(600 * SECOND);
+    let error = soon(publish.into_future()).await.unwrap_err();
+    assert!(
+        error.to_string().ends_with("the subscription to the inbox is not permitted"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
