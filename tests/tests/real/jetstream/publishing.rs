@@ -256,7 +256,8 @@ async fn what_the_user_may_not_do_is_told_of_at_once() {
     assert_eq!(soon(yes).await.unwrap().sequence, 1);
     let options = nats_tokio::ConnectOptions::new().inbox_prefix("secret");
     let without_inbox = options.connect(&url).await.unwrap();
-    let publish = without_inbox.jetstream().publish("s.yes", "x").timeout(600 * SECOND);
+    let jetstream = without_inbox.jetstream();
+    let publish = jetstream.publish("s.yes", "x").timeout(600 * SECOND);
     let error = soon(publish.into_future()).await.unwrap_err();
     assert!(
         error.to_string().ends_with("the subscription to the inbox is not permitted"),
