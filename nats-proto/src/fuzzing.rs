@@ -16,6 +16,8 @@ use std::vec::Vec;
 #[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream::jetstream_delivery;
 #[cfg(all(feature = "jetstream", feature = "alloc"))]
+pub use jetstream::jetstream_reply;
+#[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream::jetstream_response;
 #[cfg(all(feature = "jetstream", feature = "alloc"))]
 pub use jetstream::jetstream_status;

@@ -12,6 +12,8 @@ pub mod consumer;
 mod context;
 mod error;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod idle;
 mod json;
 mod machine;

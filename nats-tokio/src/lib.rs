@@ -9,6 +9,9 @@ mod driver;
 mod entropy;
 mod error;
 mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "jetstream")]

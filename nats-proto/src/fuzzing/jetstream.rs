@@ -9,8 +9,10 @@ use crate::jetstream::ConsumerScanner;
 use crate::jetstream::DeliveryInfo;
 use crate::jetstream::Heartbeat;
 use crate::jetstream::PublishAck;
+use crate::jetstream::PublishReply;
 use crate::jetstream::PublishResponse;
 use crate::jetstream::PublishScanner;
+use crate::jetstream::PullId;
 use crate::jetstream::PullStatus;
 use crate::jetstream::Timestamp;
 use crate::jetstream::Undelivered;
@@ -98,6 +100,39 @@ pub fn jetstream_response(data: &[u8]) {
     }
 }
 
+/// A reply to a published message is what its status and its payload say, and a status is about one pull at most.
+///
+/// The input is the reply subject, the headers and the payload, separated by zeros.
+pub fn jetstream_reply(data: &[u8]) {
+    type Text = ArrayBuf<40>;
+    let mut fields = data.splitn(3, |&byte| byte == 0);
+    let mut field = || fields.next().unwrap_or_default();
+    let (subject, headers, payload) = (field(), field(), field());
+    let number = PullId::number_in(subject);
+    assert_eq!(PullId::number_in(&[b"_INBOX.a.", subject].concat()), number);
+    let mut frame = Vec::from(*b"HMSG ");
+    frame.extend(subject);
+    let sizes = std::format!(" 1 {} {}\r\n", headers.len(), headers.len() + payload.len());
+    frame.extend(sizes.as_bytes());
+    frame.extend([headers, payload, b"\r\n"].concat());
+    let Ok(Decoded::Frame { op: ServerOp::Message(message), .. }) =
+        Decoder::<FromServer>::default().decode(&frame)
+    else {
+        return;
+    };
+    let [mut scanner, mut again] = [(); 2].map(|()| PublishScanner::<Text>::default());
+    let response = PublishResponse::read(message.payload(), &mut again);
+    let status = message.status().map(|status| status.code().get());
+    match PublishReply::read(&message, &mut scanner) {
+        PublishReply::Response(read) => assert_eq!(Ok(read), response),
+        PublishReply::NoResponders => {
+            assert_eq!((status, message.payload()), (Some(503), &b""[..]))
+        }
+        PublishReply::TooManyRequests => assert!(response.is_err() && status == Some(429)),
+        PublishReply::NotAnAck => assert!(response.is_err() && status != Some(429)),
+    }
+}
+
 fn touch(error: ApiError<'_>) {
     let _ = (error.class(), error.to_string());
     assert!(error.last_sequence().is_none() || error.last_message_id().is_none());
@@ -125,10 +160,11 @@ mod tests {
 
     #[test]
     fn the_corpus() {
-        let targets: [(&str, fn(&[u8])); 8] = [
+        let targets: [(&str, fn(&[u8])); 9] = [
             ("jetstream_delivery", jetstream_delivery),
             ("jetstream_status", jetstream_status),
             ("jetstream_response", jetstream_response),
+            ("jetstream_reply", jetstream_reply),
             ("jetstream_time", jetstream_time),
             ("jetstream_pull_consumer", machines::jetstream_pull_consumer),
             ("jetstream_fetch", machines::jetstream_fetch),

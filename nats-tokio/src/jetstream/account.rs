@@ -20,6 +20,10 @@ pub struct AccountInfo {
     pub memory: u64,
     /// How many bytes of disk are in use.
     pub storage: u64,
+    /// How many bytes of memory streams with a limit may use. Since 2.10.
+    pub reserved_memory: u64,
+    /// How many bytes of disk streams with a limit may use. Since 2.10.
+    pub reserved_storage: u64,
     /// How many streams there are.
     pub streams: u64,
     /// How many consumers there are.
@@ -80,6 +84,10 @@ pub struct Tier {
     pub memory: u64,
     /// How many bytes of disk are in use.
     pub storage: u64,
+    /// How many bytes of memory streams with a limit may use. Since 2.10.
+    pub reserved_memory: u64,
+    /// How many bytes of disk streams with a limit may use. Since 2.10.
+    pub reserved_storage: u64,
     /// How many streams there are.
     pub streams: u64,
     /// How many consumers there are.

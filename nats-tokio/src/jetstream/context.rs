@@ -184,7 +184,7 @@ impl Context {
     /// As [`ask`](Self::ask).
     pub(super) async fn call_at(&self, subject: &str, body: &Value) -> Result<Value, Error> {
         let request = self.client.request(subject, body.to_string());
-        read(&request.timeout(self.timeout).await?)
+        read_json(request.timeout(self.timeout).await?.payload())
     }
 
     /// Makes a request of the API with a body of JSON, or none.
@@ -214,13 +214,13 @@ impl Context {
         let body = body.map(serde_json::to_vec).transpose();
         let body = body.map_err(Error::invalid_response)?;
         let reply = self.ask(subject, body.unwrap_or_default()).await?;
-        read(&reply)
+        read_json(reply.payload())
     }
 }
 
-/// The answer's JSON, unless it is an error.
-fn read(reply: &Message) -> Result<Value, Error> {
-    let value: Value = serde_json::from_slice(reply.payload()).map_err(Error::invalid_response)?;
+/// An answer's JSON, unless it is an error.
+pub(super) fn read_json(answer: &[u8]) -> Result<Value, Error> {
+    let value: Value = serde_json::from_slice(answer).map_err(Error::invalid_response)?;
     match value.get("error") {
         None | Some(Value::Null) => Ok(value),
         Some(error) => Err(Error::Api(api_error(error))),

@@ -8,6 +8,7 @@ use std::task::Context as Task;
 use std::task::Poll;
 use std::task::ready;
 
+use nats_proto::Filter;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -19,7 +20,10 @@ type Answer = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 /// A list, of which a page is in memory.
 pub(super) struct Pages<T> {
     context: Context,
+    /// Of the requests.
     subject: String,
+    /// What the entries are to store, where they are streams.
+    filter: Option<String>,
     entries: VecDeque<T>,
     /// How many entries were received.
     offset: u64,
@@ -29,7 +33,13 @@ pub(super) struct Pages<T> {
 
 impl<T: DeserializeOwned + Unpin> Pages<T> {
     pub(super) fn new(context: Context, subject: String) -> Self {
-        Self { context, subject, entries: VecDeque::new(), offset: 0, asking: None, is_over: false }
+        let (entries, offset) = (VecDeque::new(), 0);
+        Self { context, subject, filter: None, entries, offset, asking: None, is_over: false }
+    }
+
+    /// Only those that store messages of these subjects.
+    pub(super) fn filter(self, filter: String) -> Self {
+        Self { filter: Some(filter), ..self }
     }
 
     /// The next entry of the list that the answers have under `key`.
@@ -47,11 +57,12 @@ impl<T: DeserializeOwned + Unpin> Pages<T> {
             }
             let asking = match &mut self.asking {
                 Some(asking) => asking,
-                none => {
-                    let (context, subject) = (self.context.clone(), self.subject.clone());
-                    let body = serde_json::json!({ "offset": self.offset });
-                    none.insert(Box::pin(async move { context.call_at(&subject, &body).await }))
-                }
+                none => none.insert(ask(
+                    self.context.clone(),
+                    self.subject.clone(),
+                    self.filter.clone(),
+                    self.offset,
+                )),
             };
             let answer = ready!(asking.as_mut().poll(task));
             self.asking = None;
@@ -73,6 +84,19 @@ impl<T: DeserializeOwned + Unpin> Pages<T> {
         self.is_over = self.entries.is_empty() || self.offset >= total;
         Ok(())
     }
+}
+
+fn ask(context: Context, subject: String, filter: Option<String>, offset: u64) -> Answer {
+    Box::pin(async move {
+        let body = match &filter {
+            Some(filter) => {
+                Filter::new(filter)?;
+                serde_json::json!({ "offset": offset, "subject": filter })
+            }
+            None => serde_json::json!({ "offset": offset }),
+        };
+        context.call_at(&subject, &body).await
+    })
 }
 
 impl<T> fmt::Debug for Pages<T> {

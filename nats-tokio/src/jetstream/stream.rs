@@ -41,6 +41,8 @@ pub use info::State;
 pub use list::StreamInfos;
 pub use list::StreamNames;
 pub use message::StoredMessage;
+#[cfg(any(test, fuzzing))]
+pub(in crate::jetstream) use message::read_stored;
 pub use purge::Purge;
 
 use super::context::Context;

@@ -16,13 +16,27 @@ pages! {
 }
 
 impl Context {
-    /// The names of all streams, or of those that store messages of a subject.
+    /// The names of all streams, or [of some](StreamNames::subject).
     pub fn stream_names(&self) -> StreamNames {
         StreamNames(Pages::new(self.clone(), self.subject(ApiSubject::stream_names())))
     }
 
-    /// All streams' configurations and states.
+    /// All streams' configurations and states, or those [of some](StreamInfos::subject).
     pub fn streams(&self) -> StreamInfos {
         StreamInfos(Pages::new(self.clone(), self.subject(ApiSubject::stream_list())))
+    }
+}
+
+impl StreamNames {
+    /// Only those that store messages of a subject, or of some that a filter matches.
+    pub fn subject(self, filter: impl Into<String>) -> Self {
+        Self(self.0.filter(filter.into()))
+    }
+}
+
+impl StreamInfos {
+    /// Only those that store messages of a subject, or of some that a filter matches.
+    pub fn subject(self, filter: impl Into<String>) -> Self {
+        Self(self.0.filter(filter.into()))
     }
 }

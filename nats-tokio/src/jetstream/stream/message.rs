@@ -9,6 +9,7 @@ use nats_proto::jetstream::ErrorCode;
 use nats_proto::jetstream::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Stream;
 use crate::HeaderMap;
@@ -172,19 +173,14 @@ impl Stream {
         self.delete_one(&serde_json::json!({ "seq": sequence, "no_erase": true })).await
     }
 
-    async fn delete_one(&self, body: &serde_json::Value) -> Result<(), Error> {
+    async fn delete_one(&self, body: &Value) -> Result<(), Error> {
         let subject = ApiSubject::message_delete(self.checked_name()?);
         self.context.call_raw(subject, Some(body)).await.map(drop)
     }
 
     async fn get_from_leader(&self, which: Which<'_>) -> Result<StoredMessage, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            message: PercentEncoded,
-        }
         let subject = ApiSubject::message_get(self.checked_name()?);
-        let answer: Answer = self.context.call(subject, Some(&which)).await?;
-        answer.message.decode()
+        read_stored(&self.context.call_raw(subject, Some(&which)).await?)
     }
 
     async fn get_from_any(&self, which: Which<'_>) -> Result<StoredMessage, Error> {
@@ -204,9 +200,9 @@ impl Stream {
     }
 }
 
-/// A message in JSON.
+/// A message in the answer of a stream's leader, whose headers and payload are in Base64.
 #[derive(Deserialize)]
-struct PercentEncoded {
+struct Encoded {
     subject: String,
     seq: u64,
     #[serde(with = "crate::jetstream::json::time::required")]
@@ -217,21 +213,21 @@ struct PercentEncoded {
     data: String,
 }
 
-impl PercentEncoded {
-    fn decode(self) -> Result<StoredMessage, Error> {
-        let decode = |text: &str| {
-            let bytes = base64::decode(text.as_bytes());
-            bytes.ok_or_else(|| Error::invalid_response("not base64"))
-        };
-        let headers = decode(&self.hdrs)?;
-        Ok(StoredMessage {
-            subject: self.subject,
-            sequence: self.seq,
-            time: self.time,
-            headers: Headers::from_bytes(&headers).into(),
-            payload: decode(&self.data)?.into(),
-        })
-    }
+/// Reads the answer of a stream's leader.
+pub(in crate::jetstream) fn read_stored(answer: &Value) -> Result<StoredMessage, Error> {
+    let message = answer.get("message").unwrap_or(&Value::Null);
+    let message = Encoded::deserialize(message).map_err(Error::invalid_response)?;
+    let decode = |text: &str| {
+        let bytes = base64::decode(text.as_bytes());
+        bytes.ok_or_else(|| Error::invalid_response("not base64"))
+    };
+    Ok(StoredMessage {
+        subject: message.subject,
+        sequence: message.seq,
+        time: message.time,
+        headers: Headers::from_bytes(&decode(&message.hdrs)?).into(),
+        payload: decode(&message.data)?.into(),
+    })
 }
 
 /// The reply to a direct get.

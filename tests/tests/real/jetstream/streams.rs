@@ -185,6 +185,16 @@ async fn lists_come_whole() {
     }
     found.sort();
     assert_eq!(found, expected);
+
+    let mut names = jetstream.stream_names().subject("s.7");
+    assert_eq!(names.next().await.unwrap().unwrap(), "S007");
+    assert!(names.next().await.is_none());
+    let mut infos = jetstream.streams().subject("s.8");
+    assert_eq!(infos.next().await.unwrap().unwrap().config.name, "S008");
+    assert!(infos.next().await.is_none());
+    assert!(jetstream.stream_names().subject("t.>").next().await.is_none());
+    let error = jetstream.stream_names().subject("s..").next().await.unwrap().unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Invalid);
 }
 
 #[tokio::test]
@@ -235,9 +245,11 @@ async fn messages_are_got_deleted_and_purged() {
 #[tokio::test]
 async fn an_account_says_what_it_has() {
     let (_server, client, jetstream) = start().await;
-    jetstream.create_stream(Config::new("S", ["s"])).await.unwrap();
+    let config = Config { max_bytes: 4_096, ..Config::new("S", ["s"]) };
+    jetstream.create_stream(config).await.unwrap();
     let info = jetstream.account_info().await.unwrap();
     assert_eq!((info.streams, info.consumers), (1, 0));
+    assert_eq!(info.reserved_storage, if is_recent(&client) { 4_096 } else { 0 });
     assert_eq!(info.api.level > 0, is_recent(&client));
 
     let plain = nats_tests::NatsServer::start("");
