@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
+use std::time::Instant;
 
 use nats_tokio::jetstream::Consumer;
 use nats_tokio::jetstream::Context;
+use nats_tokio::jetstream::DeliveryInfo;
 use nats_tokio::jetstream::Message;
 use nats_tokio::jetstream::Messages;
 use nats_tokio::jetstream::WorkerError;
@@ -41,8 +43,8 @@ struct State {
     seen: Vec<u8>,
     /// The messages before this one have all been handed out.
     floor: usize,
-    /// Of those whose acknowledgement was confirmed: how many had been handed out by then.
-    confirmed: HashMap<u64, u64>,
+    /// Of those whose acknowledgement was confirmed: how many had been handed out by then, and when.
+    confirmed: HashMap<u64, (u64, Instant)>,
     counts: Counts,
 }
 
@@ -76,16 +78,16 @@ impl Tally {
         Self { consumer, state: Mutex::new(state) }
     }
 
-    fn handed_out(&self, sequence: u64) {
+    fn handed_out(&self, delivery: &DeliveryInfo<'_>) {
         let mut state = self.state.lock().expect("no panic");
         state.counts.handed_out += 1;
-        state.note(sequence);
+        state.note(delivery, "our client");
     }
 
-    pub(crate) fn handed_to_prober(&self, sequence: u64) {
+    pub(crate) fn handed_to_prober(&self, delivery: &DeliveryInfo<'_>) {
         let mut state = self.state.lock().expect("no panic");
         state.counts.to_prober += 1;
-        state.note(sequence);
+        state.note(delivery, "the prober");
     }
 
     fn acknowledged(&self, sequence: u64, is_confirmed: bool) {
@@ -93,7 +95,7 @@ impl Tally {
         if is_confirmed {
             state.counts.confirmed += 1;
             let now = state.counts.handed_out;
-            state.confirmed.insert(sequence, now);
+            state.confirmed.insert(sequence, (now, Instant::now()));
         } else {
             state.counts.unconfirmed += 1;
         }
@@ -131,17 +133,20 @@ impl Tally {
 }
 
 impl State {
-    fn note(&mut self, sequence: u64) {
-        let at = sequence as usize;
+    fn note(&mut self, delivery: &DeliveryInfo<'_>, by: &str) {
+        let at = delivery.stream_sequence as usize;
         if at >= self.seen.len() {
             self.seen.resize(at + 1, 0);
         }
         let count = &mut self.seen[at];
         self.counts.again += u64::from(*count > 0);
         *count = count.saturating_add(1);
-        if let Some(at) = self.confirmed.get(&sequence) {
+        if let Some((handed_out, when)) = self.confirmed.get(&delivery.stream_sequence) {
+            let since = self.counts.handed_out - handed_out;
+            let ago = when.elapsed();
+            eprintln!("{by}, {since} messages and {ago:?} after its confirmation: {delivery:?}");
             // What was asked for before may come behind a confirmation. No more than that was.
-            match self.counts.handed_out - at <= u64::from(MAX_MESSAGES) {
+            match since <= u64::from(MAX_MESSAGES) {
                 true => self.counts.crossed += 1,
                 false => self.counts.after_confirmed += 1,
             }
@@ -182,9 +187,11 @@ pub(crate) async fn read(
         let is_over = loop {
             tokio::select! {
                 next = take(&mut messages, &tally), if acks.len() < MAX_ACKS => {
-                    let Some((message, sequence)) = next else { break false };
+                    let Some(message) = next else { break false };
+                    let delivery = message.delivery().expect("a delivery");
+                    let sequence = delivery.stream_sequence;
                     actor.mark();
-                    tally.handed_out(sequence);
+                    tally.handed_out(&delivery);
                     acks.spawn(async move { (sequence, message.ack_confirmed().await.is_ok()) });
                 }
                 Some(done) = acks.join_next() => {
@@ -203,14 +210,11 @@ pub(crate) async fn read(
     }
 }
 
-/// The next message and its number, or none because the consumer was deleted.
-async fn take(messages: &mut Messages, tally: &Tally) -> Option<(Message, u64)> {
+/// The next message, or none because the consumer was deleted.
+async fn take(messages: &mut Messages, tally: &Tally) -> Option<Message> {
     loop {
         match messages.next().await? {
-            Ok(message) => {
-                let sequence = message.delivery().expect("a delivery").stream_sequence;
-                return Some((message, sequence));
-            }
+            Ok(message) => return Some(message),
             Err(error) if error.is_end() => {
                 eprintln!("reader: {error}");
                 return None;
@@ -237,9 +241,10 @@ pub(crate) async fn work(
         let handler = |message: Message| {
             let (actor, tally) = (Arc::clone(&actor), Arc::clone(&tally));
             async move {
-                let sequence = message.delivery().expect("a delivery").stream_sequence;
+                let delivery = message.delivery().expect("a delivery");
+                let sequence = delivery.stream_sequence;
                 actor.mark();
-                tally.handed_out(sequence);
+                tally.handed_out(&delivery);
                 // Some take their time.
                 tokio::time::sleep(Duration::from_millis(sequence % 20)).await;
             }

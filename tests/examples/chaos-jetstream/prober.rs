@@ -272,9 +272,9 @@ impl Prober {
         );
         let is_it = |received: &Received| {
             let reply = received.reply.as_deref()?;
-            let sequence = DeliveryInfo::parse(reply.as_bytes())?.stream_sequence;
+            let delivery = DeliveryInfo::parse(reply.as_bytes())?;
             self.actor.mark();
-            tally.handed_to_prober(sequence);
+            tally.handed_to_prober(&delivery);
             Some(format!("PUB {reply} 4\r\n+ACK\r\n"))
         };
         connection.ask(&question, is_it).await
