@@ -135,6 +135,10 @@ impl PublisherBuilder {
     /// `<name>.<session>.<number>`, where the session is random, and expects the id of the one before it
     /// to be the stream's last; neither can be set for a single message. They take about 100 bytes of headers.
     ///
+    /// On a stream with replicas, one message is under way at a time, whatever the
+    /// [window](Self::window), and it expects the sequence number of the last one:
+    /// nats-server 2.15.1 stops such a stream for good when the id of its last message is not the expected one.
+    ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// # let jetstream = client.jetstream();
@@ -161,7 +165,8 @@ impl PublisherBuilder {
     /// further messages are [`NotStored`](super::PublishError::NotStored) with
     /// [`WRONG_LAST_MESSAGE_ID`](super::ErrorCode::WRONG_LAST_MESSAGE_ID), or
     /// [`MayBeStored`](super::PublishError::MayBeStored) with that error where an earlier attempt may have been
-    /// in time. Then, as after any message that may be stored, make another publisher: it finds out
+    /// in time. On a stream with replicas they end so when their time is over, with
+    /// [`WRONG_LAST_SEQUENCE`](super::ErrorCode::WRONG_LAST_SEQUENCE). Then, as after any message that may be stored, make another publisher: it finds out
     /// what the stream has. The same goes for a stream that is deleted and made anew, and for markers that a
     /// server stores itself ([`subject_delete_marker_ttl`](super::stream::Config::subject_delete_marker_ttl)).
     ///
@@ -194,8 +199,10 @@ impl PublisherBuilder {
         let id = last.as_ref().and_then(|last| last.headers.get(MESSAGE_ID));
         let number = id.and_then(|id| ChainIds::<Vec<u8>>::number_of(name, id)).unwrap_or(0);
         let sequence = last.map_or(0, |last| last.sequence).max(info.state.last_sequence);
-        let config = self.config.duplicate_window(info.config.duplicate_window);
-        Ok(Self { config, ..self }.start(Some(ChainStart { ids, number, sequence })))
+        let is_replicated = info.config.num_replicas > 1;
+        let builder = if is_replicated { self.window(1) } else { self };
+        let builder = builder.duplicate_window(info.config.duplicate_window);
+        Ok(builder.start(Some(ChainStart { ids, number, sequence, is_replicated })))
     }
 
     fn start(self, chain: Option<ChainStart>) -> Publisher {

@@ -79,6 +79,8 @@ pub(super) struct ChainStart {
     pub(super) number: u64,
     /// Its sequence number.
     pub(super) sequence: u64,
+    /// Whether the stream has replicas.
+    pub(super) is_replicated: bool,
 }
 
 /// A window of messages on a connection.
@@ -131,8 +133,11 @@ impl Window {
         if control.session.is_connected() {
             machine.handle_connected();
         }
-        if let Some(ChainStart { number, sequence, .. }) = &chain {
+        if let Some(ChainStart { number, sequence, is_replicated, .. }) = &chain {
             machine.start_chain(*number, *sequence);
+            if *is_replicated {
+                machine.expect_sequences();
+            }
         }
         let ids = chain.map(|chain| chain.ids);
         let chain_len = ids.as_ref().map_or(0, ChainIds::max_headers_len);

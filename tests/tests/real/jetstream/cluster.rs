@@ -102,4 +102,22 @@ async fn publishing_and_consuming_survive_the_death_of_the_leader() {
 
     let info = until_done(async || stream.info().await).await;
     assert_eq!((info.state.messages, info.state.last_sequence), (120, 120), "each once");
+    another_publisher_is_noticed(&jetstream).await;
+}
+
+/// A publisher that has a stream for itself is told when it has not, and the stream goes on: nats-server 2.15.1
+/// stops a stream with replicas for good when its last message has not the id that is expected.
+async fn another_publisher_is_noticed(jetstream: &Context) {
+    let builder = jetstream.publisher().window(64);
+    let publisher = until_done(async || builder.clone().exactly_once("S", "only").await).await;
+    for sequence in 121..131 {
+        let sent = soon(publisher.publish("s.a", "x").into_future()).await.expect("room");
+        assert_eq!(soon(sent).await.expect("stored").sequence, sequence);
+    }
+    soon(jetstream.publish("s.a", "foreign").timeout(PATIENCE).into_future()).await.unwrap();
+    let refused = publisher.publish("s.a", "x").timeout(Duration::from_secs(2));
+    let sent = soon(refused.into_future()).await.expect("room");
+    soon(sent).await.expect_err("the stream's last message is another one");
+    let ack = soon(jetstream.publish("s.a", "next").timeout(PATIENCE).into_future()).await.unwrap();
+    assert_eq!(ack.sequence, 132, "the stream goes on, and has what it should");
 }

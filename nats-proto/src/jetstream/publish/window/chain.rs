@@ -55,12 +55,14 @@ pub(super) struct Chain {
     last: Option<u64>,
     /// The sequence number of the last message that was acknowledged, or that the chain began behind.
     sequence: u64,
+    /// Whether every message expects that.
+    expects_sequences: bool,
 }
 
 impl Chain {
     pub(super) fn handle_stored(&mut self, number: u64, sequence: u64) {
         if self.last.is_none_or(|last| last < number) {
-            *self = Self { last: Some(number), sequence };
+            *self = Self { last: Some(number), sequence, ..*self };
         }
     }
 }
@@ -92,7 +94,20 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// earlier attempt may have been.
     pub const fn start_chain(&mut self, number: u64, sequence: u64) {
         self.last_number = number;
-        self.chain = Some(Chain { last: None, sequence });
+        self.chain = Some(Chain { last: None, sequence, expects_sequences: false });
+    }
+
+    /// Has every message of the [chain](Self::start_chain) expect the sequence number of the last message, and
+    /// no id: for streams with replicas. The window has to be of one message.
+    ///
+    /// The id of a stream's last message is not compared before the replicas have agreed to store a message,
+    /// and where it is another one, nats-server 2.15.1 stops the stream for good (`setWriteErr` in
+    /// jetstream_cluster.go). Sequence numbers are compared before. A message that was stored, and is
+    /// refused because the stream has forgotten its id, may be stored when its time is over.
+    pub const fn expect_sequences(&mut self) {
+        if let Some(chain) = &mut self.chain {
+            chain.expects_sequences = true;
+        }
     }
 
     /// A reply came to a message of a [chain](Self::start_chain), in place of
@@ -128,6 +143,9 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
     /// The message at `at` is sent now: what it expects.
     pub(super) fn expected_before(&self, at: u32) -> ExpectedLast {
         let Some(chain) = self.chain else { return ExpectedLast::Any };
+        if chain.expects_sequences {
+            return ExpectedLast::Sequence(chain.sequence);
+        }
         if let Some(before) = self.slots.before(at) {
             return ExpectedLast::Message(before.number);
         }

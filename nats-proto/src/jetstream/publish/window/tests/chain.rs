@@ -66,6 +66,25 @@ fn each_expects_the_one_before_it() {
     let [(1, ExpectedLast::Any, _)] = transmits(&mut window, 0)[..] else { panic!("no chain") };
 }
 
+/// Replicas compare the id of the last message too late.
+#[test]
+fn sequence_numbers_are_expected_where_there_are_replicas() {
+    let mut window = window(WindowConfig::new(1));
+    window.start_chain(7, 70);
+    window.expect_sequences();
+    window.publish(message(0).with_id()).unwrap();
+    let [(8, ExpectedLast::Sequence(70), first)] = transmits(&mut window, 0)[..] else { panic!() };
+    let stored = r#"{"stream":"S","seq":73}"#;
+    assert!(answer(&mut window, first, stored, 1).is_some());
+    window.publish(message(1).with_id()).unwrap();
+    let [(9, ExpectedLast::Sequence(73), second)] = transmits(&mut window, 2)[..] else { panic!() };
+    // It never expects an id, so that another publisher is noticed, and nothing else happens.
+    assert_eq!(answer(&mut window, second, &wrong_sequence(), 3), None);
+    window.handle_timeout(at(23), |_| panic!("there is time"));
+    let [(9, ExpectedLast::Sequence(73), again)] = transmits(&mut window, 23)[..] else { panic!() };
+    assert_eq!(answer(&mut window, again, &wrong_sequence(), 24), None);
+}
+
 #[test]
 fn one_that_came_too_early_waits_for_its_predecessor() {
     let mut window = chain(3);
