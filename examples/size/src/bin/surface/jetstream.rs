@@ -262,7 +262,7 @@ pub(super) fn consumer<const SLOTS: usize>() {
         }
         count_long(consumer.poll_timeout().unwrap_or_default().as_millis());
         output(consumer.buffered() + consumer.outstanding());
-        tell(consumer.is_over());
+        tell(consumer.is_over() | consumer.has_demand());
     }
 }
 
@@ -361,6 +361,7 @@ pub(super) fn window() {
         }
         count_long(window.poll_timeout().unwrap_or_default().as_millis());
         output(window.len() + window.in_flight());
+        count_long(window.first_open().unwrap_or_default() + window.last_number());
         tell(window.has_room(input()) | window.is_empty());
     }
 }
@@ -382,7 +383,11 @@ pub(super) fn single() {
             5 => outcome = publish.cancel(),
             _ => break,
         }
-        tell(outcome.is_some_and(Outcome::may_be_stored) | publish.is_active());
+        tell(
+            outcome.is_some_and(Outcome::may_be_stored)
+                | publish.is_active()
+                | publish.is_due(now()),
+        );
         count_long(publish.poll_transmit(long(), now()).unwrap_or(RequestId(0)).0);
         count_long(publish.poll_timeout(now()).unwrap_or_default().as_millis());
     }

@@ -7,6 +7,7 @@ mod data;
 mod jetstream;
 mod ordered;
 mod texts;
+mod values;
 
 use nats_proto::Instant;
 use nats_proto::wire::ArrayBuf;
@@ -41,6 +42,7 @@ extern "C" fn _start() -> ! {
         ordered::ordered();
         jetstream::window();
         jetstream::single();
+        values::values();
     }
 }
 
