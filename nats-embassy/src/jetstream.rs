@@ -8,15 +8,18 @@ mod consumer;
 mod context;
 mod fetch;
 mod fetch_error;
+mod link;
 mod message;
 mod publish;
 mod publish_error;
+mod puller;
 
 pub use consumer::Consumer;
 pub use consumer::Oversized;
 pub use context::Context;
 pub use fetch::Batch;
 pub use fetch_error::FetchError;
+pub use link::LinkConsumer;
 pub use message::Message;
 pub use nats_proto::jetstream::AckKind;
 pub use nats_proto::jetstream::ConsumerName;

@@ -45,6 +45,16 @@ const PROBES: &[Probe] = &[
         about: "nats-embassy with room for two servers: all of it but TLS and signing",
         goal: Some(16_000),
     },
+    Probe {
+        name: "client-publish",
+        about: "the same with feature `jetstream`: and publishes to a stream, with an id",
+        goal: None,
+    },
+    Probe {
+        name: "client-jetstream",
+        about: "and fetches from a consumer, and acknowledges",
+        goal: None,
+    },
     Probe { name: "client-nkeys", about: "the same with feature `nkeys`", goal: None },
     Probe { name: "client-tls", about: "the same with feature `tls`", goal: None },
     Probe { name: "client-tls-rsa", about: "the same with feature `rsa`", goal: None },
@@ -110,6 +120,13 @@ const RAM: &[Ram] = &[
         goal: Some(4096),
     },
     Ram {
+        about: "a `Consumer` of JetStream",
+        program: "client-jetstream",
+        symbols: &["JOBS"],
+        but: 0,
+        goal: Some(96),
+    },
+    Ram {
         about: "the runner's task with TLS, without `TlsMemory`",
         program: "client-tls",
         symbols: &["run::POOL"],
@@ -157,8 +174,10 @@ pub(crate) fn size() -> Outcome {
 /// Links all programs, and says where they are.
 fn link(target: &str) -> Outcome<PathBuf> {
     let image = build("size", "core", target, &["--features=nkeys,tls,mqtt"])?;
-    // By itself: with its feature, it would be in all of them.
+    // By themselves: with their features, they would be in all of them.
     build("size", "core", target, &["--features=rsa", "--bin=client-tls-rsa"])?;
+    build("size", "core", target, &["--features=jetstream", "--bin=client-publish"])?;
+    build("size", "core", target, &["--features=fetch", "--bin=client-jetstream"])?;
     Ok(image.parent().map(Path::to_owned).unwrap_or_default())
 }
 

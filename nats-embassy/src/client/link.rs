@@ -221,8 +221,19 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
         .await
     }
 
+    #[cfg(feature = "jetstream")]
+    pub(crate) const fn client(&self) -> &Client<'d, R> {
+        &self.client
+    }
+
+    /// The message that was taken last.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn borrowed_message(&self) -> Option<BorrowedMessage<'_>> {
+        self.borrowed.as_ref().map(BorrowedFrame::message)
+    }
+
     /// Does what there is to do. Says why that was all, if it was.
-    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<CloseReason> {
+    pub(crate) fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<CloseReason> {
         if self.stop.is_none()
             && let Poll::Ready(stop) = self.running.as_mut().poll(cx)
         {
@@ -232,7 +243,7 @@ impl<'r, 'd, R: LinkMemory<'d>> Link<'r, 'd, R> {
     }
 
     /// Gives the borrowed message back, then takes the next one, if there is one.
-    fn take_message(&mut self, is_reply: bool, cx: &Context<'_>) -> bool {
+    pub(crate) fn take_message(&mut self, is_reply: bool, cx: &Context<'_>) -> bool {
         self.give_back();
         self.client.shared.lock(|state| {
             state.delivery.reader.register(cx.waker());

@@ -11,6 +11,7 @@ use super::consumer::Consumer;
 use super::fetch_error::FetchError;
 use super::message::Message;
 use crate::memory::Memory;
+use crate::time::NEVER;
 use crate::time::Timeout;
 use crate::time::now;
 
@@ -105,13 +106,19 @@ impl<'d, R: Memory<'d>> Batch<'_, 'd, R> {
 }
 
 impl Goal {
-    fn new(left: u32, max_wait: Timeout) -> Self {
+    pub(super) fn new(left: u32, max_wait: Timeout) -> Self {
         let now = now();
         let deadline = max_wait.after(now);
         Self { left, deadline, waits: deadline > now, has_started: false }
     }
 
-    /// Whether it goes on after the end of a pull.
+    /// When to be back, if a pull has something due then.
+    pub(super) fn wakes_at(&self, due: Option<Instant>) -> Instant {
+        let due = due.unwrap_or(NEVER);
+        if self.waits { due.min(self.deadline) } else { due }
+    }
+
+    /// Whether it is over after the end of a pull.
     ///
     /// # Errors
     ///

@@ -106,6 +106,15 @@ pub trait Attempts {
     /// Nobody waits for it any more.
     fn close_attempt(&mut self, id: RequestId);
 
+    /// A consumer subscribes to another inbox; the one before is its former one.
+    fn begin_inbox(&mut self, owner: SlotOwner, sid: Sid);
+
+    /// A consumer's pull is open, of that number.
+    fn begin_pull(&mut self, owner: SlotOwner, number: u32);
+
+    /// The inbox of a consumer, and its former one.
+    fn inboxes(&self, owner: SlotOwner) -> [Sid; 2];
+
     /// Takes an inbox of a consumer, to be unsubscribed from.
     fn take_inbox(&mut self) -> Option<Sid>;
 

@@ -25,6 +25,8 @@ use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::FrameInfo;
 use crate::state::delivery::SlotOwner;
+#[cfg(feature = "jetstream")]
+use crate::state::pulled::NO_SID;
 use crate::wakers::WakerSlot;
 
 /// The message for the one reader of a link, and the reply that it waits for.
@@ -39,6 +41,11 @@ pub struct Borrowed<'d> {
     is_reader_due: bool,
     /// Whether a task is to be woken.
     has_due: bool,
+    /// The inbox of a consumer, and its former one.
+    #[cfg(feature = "jetstream")]
+    inbox: Sid,
+    #[cfg(feature = "jetstream")]
+    former: Sid,
 }
 
 enum Content<'d> {
@@ -70,6 +77,10 @@ impl<'d> Borrowed<'d> {
             reader: WakerSlot::new(),
             is_reader_due: false,
             has_due: false,
+            #[cfg(feature = "jetstream")]
+            inbox: NO_SID,
+            #[cfg(feature = "jetstream")]
+            former: NO_SID,
         }
     }
 
@@ -216,7 +227,16 @@ impl<'d> Delivery<'d> for Borrowed<'d> {
         false
     }
 
-    fn end(&mut self, _: SlotOwner, _: Sid, how: EndReason) -> bool {
+    fn end(&mut self, _: SlotOwner, sid: Sid, how: EndReason) -> bool {
+        #[cfg(feature = "jetstream")]
+        for inbox in [&mut self.inbox, &mut self.former] {
+            if *inbox == sid {
+                *inbox = NO_SID;
+                self.has_due = true;
+                self.is_reader_due = true;
+            }
+        }
+        let _ = sid;
         matches!(how, EndReason::Unsubscribed | EndReason::Closed)
     }
 
@@ -284,8 +304,22 @@ impl Attempts for Borrowed<'_> {
         }
     }
 
+    fn begin_inbox(&mut self, _: SlotOwner, sid: Sid) {
+        let before = core::mem::replace(&mut self.inbox, sid);
+        if before != NO_SID {
+            self.former = before;
+        }
+    }
+
+    fn begin_pull(&mut self, _: SlotOwner, _: u32) {}
+
+    fn inboxes(&self, _: SlotOwner) -> [Sid; 2] {
+        [self.inbox, self.former]
+    }
+
     fn take_inbox(&mut self) -> Option<Sid> {
-        None
+        let inbox = if self.former == NO_SID { &mut self.inbox } else { &mut self.former };
+        Some(core::mem::replace(inbox, NO_SID)).filter(|sid| *sid != NO_SID)
     }
 
     fn terminates(&self, _: SlotOwner) -> bool {

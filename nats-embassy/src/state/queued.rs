@@ -80,8 +80,8 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
         if let Some(queue) = self.slots.queue(owner) {
             queue.oversized = queue.oversized.wrapping_add(1);
             #[cfg(feature = "jetstream")]
-            if let Some(pulled) = &mut queue.pulled {
-                pulled.skipped += 1;
+            if queue.pulled.is_used() {
+                queue.pulled.skipped += 1;
                 queue.is_due = true;
                 self.slots.has_due = true;
             }
@@ -183,6 +183,22 @@ impl<L: Table<Slot<PendingRequest<Requester>>> + Default> Attempts for Queued<'_
 
     fn close_attempt(&mut self, id: RequestId) {
         self.requests.close(id);
+    }
+
+    fn begin_inbox(&mut self, owner: SlotOwner, sid: Sid) {
+        if let Some(queue) = self.slots.queue(owner) {
+            queue.begin_inbox(sid);
+        }
+    }
+
+    fn begin_pull(&mut self, owner: SlotOwner, number: u32) {
+        if let Some(queue) = self.slots.queue(owner) {
+            queue.pulled.begin(number);
+        }
+    }
+
+    fn inboxes(&self, owner: SlotOwner) -> [Sid; 2] {
+        self.slots.inboxes(owner)
     }
 
     fn take_inbox(&mut self) -> Option<Sid> {

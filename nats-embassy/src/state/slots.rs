@@ -95,7 +95,7 @@ pub(crate) struct Queue {
     pub(crate) is_live: bool,
     /// What it has as the queue of a consumer.
     #[cfg(feature = "jetstream")]
-    pub(crate) pulled: Option<Pulled>,
+    pub(crate) pulled: Pulled,
 }
 
 impl Queue {
@@ -112,7 +112,7 @@ impl Queue {
         is_used: false,
         is_live: false,
         #[cfg(feature = "jetstream")]
-        pulled: None,
+        pulled: Pulled::NONE,
     };
 
     const fn end(&mut self, how: EndReason) {
@@ -128,7 +128,10 @@ impl Queue {
     /// another one may follow.
     #[cfg(feature = "jetstream")]
     fn end_inbox(&mut self, sid: Sid) -> bool {
-        let Some(pulled) = &mut self.pulled else { return false };
+        if !self.pulled.is_used() {
+            return false;
+        }
+        let pulled = &mut self.pulled;
         let is_current = self.sid == sid;
         if is_current {
             self.sid = NO_SID;
@@ -143,10 +146,8 @@ impl Queue {
     #[cfg(feature = "jetstream")]
     pub(crate) fn begin_inbox(&mut self, sid: Sid) {
         let before = core::mem::replace(&mut self.sid, sid);
-        if let Some(pulled) = &mut self.pulled
-            && before != NO_SID
-        {
-            pulled.former = before;
+        if before != NO_SID {
+            self.pulled.former = before;
         }
         (self.is_live, self.has_ended) = (true, false);
     }
@@ -265,9 +266,9 @@ impl<'d> MessageSlots<'d> {
             return Delivered::Unwanted;
         };
         #[cfg(feature = "jetstream")]
-        if let Some(pulled) = &mut queue.pulled {
-            if let Some(status) = (pulled.read)(message) {
-                queue.is_due |= message.sid() == queue.sid && pulled.handle_status(status);
+        if let Some(read) = queue.pulled.read {
+            if let Some(status) = read(message) {
+                queue.is_due |= message.sid() == queue.sid && queue.pulled.handle_status(status);
                 self.has_due |= queue.is_due;
                 return Delivered::Stored;
             }
@@ -294,7 +295,7 @@ impl<'d> MessageSlots<'d> {
             return Delivered::Stored;
         }
         #[cfg(feature = "jetstream")]
-        if queue.pulled.is_some() {
+        if queue.pulled.is_used() {
             return Delivered::Returned;
         }
         queue.dropped = queue.dropped.wrapping_add(1);
@@ -362,20 +363,30 @@ impl<'d> MessageSlots<'d> {
     #[cfg(feature = "jetstream")]
     pub(crate) fn take_inbox(&mut self) -> Option<Sid> {
         self.queues.iter_mut().find_map(|queue| {
-            let pulled = queue.pulled.as_mut()?;
+            let pulled = &mut queue.pulled;
+            if !pulled.is_used() {
+                return None;
+            }
             let inbox = if pulled.former == NO_SID { &mut queue.sid } else { &mut pulled.former };
             let sid = Some(core::mem::replace(inbox, NO_SID)).filter(|sid| *sid != NO_SID)?;
-            pulled.status = None;
+            pulled.forget_news();
             queue.is_due = true;
             self.has_due = true;
             Some(sid)
         })
     }
 
+    /// The inbox of a consumer, and its former one.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn inboxes(&self, owner: SlotOwner) -> [Sid; 2] {
+        let queue = owner.queue().and_then(|index| self.queues.get(index));
+        queue.map_or([NO_SID; 2], |queue| [queue.sid, queue.pulled.former])
+    }
+
     #[cfg(feature = "jetstream")]
     pub(crate) fn terminates(&self, owner: SlotOwner) -> bool {
         let queue = owner.queue().and_then(|index| self.queues.get(index));
-        queue.and_then(|queue| queue.pulled.as_ref()).is_some_and(|pulled| pulled.terminates)
+        queue.is_some_and(|queue| queue.pulled.terminates)
     }
 
     /// Whether no message waits for a subscriber, or is held by one.

@@ -3,6 +3,7 @@
 mod acks;
 mod cancel;
 mod fetch;
+mod link;
 mod publish;
 
 use nats_embassy::Client;

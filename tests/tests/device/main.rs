@@ -5,6 +5,7 @@
 mod chain;
 mod clock;
 mod impostor;
+mod jetstream;
 mod nal;
 mod network;
 mod openssl;

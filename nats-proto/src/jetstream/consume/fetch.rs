@@ -153,6 +153,13 @@ impl FetchConfig {
         Self { max_wait: max_wait.into(), ..self }
     }
 
+    /// The same as a moment: wait for the first message until `deadline`.
+    #[must_use]
+    pub fn wait_until(self, deadline: Instant, now: Instant) -> Self {
+        let left = deadline.as_millis().saturating_sub(now.as_millis());
+        Self { max_wait: Millis(u32::try_from(left).unwrap_or(u32::MAX)), ..self }
+    }
+
     /// The consumer delivers a message as often as it takes (`max_deliver` is -1), so that a fetch that
     /// was given up is listened to for 500 ms instead of 2 s.
     #[must_use]

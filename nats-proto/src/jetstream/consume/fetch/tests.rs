@@ -33,6 +33,13 @@ fn say(fetch: &mut Fetch, pull: Pull, status: PullStatus<'_>, now: u64) {
 }
 
 #[test]
+fn a_time_and_a_moment_say_the_same() {
+    assert_eq!(FetchConfig::new(2).wait_until(at(5_007), at(7)), config(2, 5_000));
+    assert_eq!(FetchConfig::new(2).wait_until(at(7), at(8)), FetchConfig::new(2));
+    assert_eq!(FetchConfig::new(2).wait_until(at(u64::MAX), at(0)).max_wait, Millis(u32::MAX));
+}
+
+#[test]
 fn a_fetch_ends_when_all_is_there() {
     let (mut fetch, pull) = started(config(2, 5_000));
     assert_eq!((pull.batch, pull.no_wait, pull.expires), (2, true, Millis(4_750)));

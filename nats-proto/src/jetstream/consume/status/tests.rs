@@ -143,3 +143,42 @@ fn heartbeats_say_where_a_consumer_is() {
     }
     assert_eq!(Undelivered::read(headers("NATS/1.0\r\nNats-Pending-Bytes: 2\r\n\r\n")), None);
 }
+
+#[test]
+fn without_its_words_a_status_is_of_the_same_kind() {
+    for line in [
+        "100 Idle Heartbeat",
+        "204",
+        "400 Bad Request - x",
+        "404 No Messages",
+        "408 Request Timeout",
+        "408 Requests Pending",
+        "408 Interest Expired",
+        "409 Message Size Exceeds MaxBytes",
+        "409 Batch Completed",
+        "409 Consumer Deleted",
+        "409 Leadership Change",
+        "409 Server Shutdown",
+        "409 Consumer is push based",
+        "409 Exceeded MaxRequestBatch of 2",
+        "409 Exceeded MaxRequestExpires of 300ms",
+        "409 Exceeded MaxRequestMaxBytes of 1000",
+        "409 Exceeded MaxWaiting",
+        "412",
+        "423 x",
+        "429",
+        "503",
+        "999 x",
+    ] {
+        let status = PullStatus::new(Status::parse(line.as_bytes()).unwrap());
+        let without = status.without_text();
+        match status {
+            PullStatus::BadRequest(_) => assert_eq!(without, PullStatus::BadRequest("")),
+            PullStatus::Other(other) => {
+                let PullStatus::Other(without) = without else { panic!("{without:?}") };
+                assert_eq!((without.code(), without.description()), (other.code(), None));
+            }
+            status => assert_eq!(without, status),
+        }
+    }
+}
