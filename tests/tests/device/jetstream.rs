@@ -74,7 +74,7 @@ async fn what_is_published_is_stored_once_though_the_server_is_started_anew() {
     assert_eq!(stream.info().await.unwrap().state.messages, COUNT);
     for number in 0..COUNT {
         let message = stream.get(number + 1).await.unwrap();
-        assert_eq!(message.payload, number.to_be_bytes());
+        assert_eq!(message.payload[..], number.to_be_bytes());
     }
     drop(hub);
 }
