@@ -12,15 +12,17 @@ use std::time::Duration;
 
 pub use error::AckError;
 use nats_proto::Instant;
-
+use nats_proto::Subject;
 use nats_proto::jetstream::AckKind;
 use nats_proto::jetstream::DeliveryInfo;
 use nats_proto::jetstream::pulled_size;
+use nats_proto::wire::Publish;
 
 use super::consumer::Consumer;
 use super::consumer::Settings;
 use super::pulling::Waiting;
 use crate::Client;
+use crate::Payload;
 use crate::PublishError;
 use crate::RequestError;
 
@@ -213,7 +215,7 @@ impl Message {
         let client = &self.source.client;
         let said = match kind.as_static() {
             // Most of the time there is room.
-            Some(body) => match client.publish(reply, body).try_send() {
+            Some(body) => match publish_now(client, reply, body) {
                 Err(PublishError::Full | PublishError::Disconnected) => {
                     client.publish(reply, body).await
                 }
@@ -236,6 +238,15 @@ impl Message {
     pub(super) fn extended(&self) -> &Arc<AtomicU64> {
         self.extended.get_or_init(|| Arc::new(AtomicU64::new(self.came.as_millis())))
     }
+}
+
+/// Publishes without waiting, and without what a message may have besides.
+#[inline]
+fn publish_now(client: &Client, subject: &str, body: &[u8]) -> Result<(), PublishError> {
+    let subject = Subject::new(subject).map_err(PublishError::InvalidSubject)?;
+    let queued = client.shared().queue(&Publish::new(subject, body), &Payload::from(body))?;
+    queued.wake();
+    Ok(())
 }
 
 fn body(kind: AckKind<'_>) -> Vec<u8> {

@@ -157,10 +157,10 @@ const JETSTREAM: &[Row] = &[
     row("JetStream: publish, window 64", "jspub", ACKNOWLEDGE, 500_000, 16)
         .options(WINDOW_64)
         .goals(&[TimesPeer(2.5)]),
-    row("JetStream: publish, window 1024", "jspub", ACKNOWLEDGE, 2_000_000, 16)
+    row("JetStream: publish, window 1024", "jspub", ACKNOWLEDGE, 1_000_000, 16)
         .options(WINDOW_1024)
         .goals(&[TimesPeer(3.0), Cpu(250.0)]),
-    row("JetStream: consume, ack each", "jssub", DELIVER, 2_000_000, 16)
+    row("JetStream: consume, ack each", "jssub", DELIVER, 1_000_000, 16)
         .goals(&[TimesPeer(3.0), Cpu(200.0)]),
     row("JetStream: fetch 100, ack all", "jsfetch", DELIVER, 500_000, 16).goals(&[TimesPeer(2.0)]),
     row("JetStream: publish, nats-server", "jspub", Server::JetStream, 10_000, 16)
