@@ -13,7 +13,14 @@ use crate::Outcome;
 use crate::run::root;
 
 /// Rows that say the same again and again.
-const ROWS: &[&str] = &["pub 16 B", "sub 16 B", "sub 128 B", "64 requests in flight, one CPU"];
+const ROWS: &[&str] = &[
+    "pub 16 B",
+    "sub 16 B",
+    "sub 128 B",
+    "64 requests in flight, one CPU",
+    "JetStream: publish, window 1024",
+    "JetStream: consume, ack each",
+];
 const CLIENTS: &[Client] = &[Client::Ours, Client::Peer];
 
 /// The share of the recorded ratio that has to be reached.
