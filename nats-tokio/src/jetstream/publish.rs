@@ -259,6 +259,9 @@ macro_rules! options {
             }
 
             /// Has it stored only if the stream's last message has this id.
+            ///
+            /// Not for streams with replicas: nats-server 2.15.1 stops one for good if its last message has
+            /// another id.
             pub const fn expect_last_message_id(mut self, id: &'a str) -> Self {
                 self.0.options = self.0.options.expected_last_message_id(id);
                 self

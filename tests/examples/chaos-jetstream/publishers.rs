@@ -45,7 +45,7 @@ pub(crate) enum Kind {
     WithIds,
     /// Many at a time, with ids, and each until it is stored.
     Window,
-    /// Many at a time to a stream that nobody else publishes to, once and in order.
+    /// To a stream that nobody else publishes to, once and in order.
     ExactlyOnce,
 }
 
@@ -102,7 +102,7 @@ impl Publisher {
             Kind::Plain => ("chaos.plain", "one by one", PLAIN_ACK_WAIT),
             Kind::WithIds => ("chaos.ids", "one by one, with ids", ACK_WAIT),
             Kind::Window => ("chaos.window", "window of 64, with ids", ACK_WAIT),
-            Kind::ExactlyOnce => ("chain", "window of 64, exactly once", ACK_WAIT),
+            Kind::ExactlyOnce => ("chain", "exactly once", ACK_WAIT),
         };
         Self {
             kind,
@@ -194,7 +194,7 @@ impl Publisher {
 
     /// Publishes until all is done, or something has failed: then the stream knows where to go on.
     async fn publish_exactly_once(&self, jetstream: &Context, count: usize, pace: &Pace) -> bool {
-        let publisher = jetstream.publisher().window(WINDOW).ack_wait(ACK_WAIT).timeout(TIMEOUT);
+        let publisher = jetstream.publisher().ack_wait(ACK_WAIT).timeout(TIMEOUT);
         let publisher = match publisher.exactly_once("CHAIN", "chaos").await {
             Ok(publisher) => publisher,
             Err(error) => {
