@@ -265,9 +265,12 @@ impl<'de> Deserialize<'de> for FilterSubjects {
             filter_subjects: Option<Vec<String>>,
         }
         let fields = Fields::deserialize(from)?;
-        let several = fields.filter_subjects.filter(|subjects| !subjects.is_empty());
-        let one = fields.filter_subject.filter(|subject| !subject.is_empty());
-        Ok(Self(several.unwrap_or_else(|| one.into_iter().collect())))
+        let several = fields.filter_subjects.unwrap_or_default();
+        let mut subjects =
+            if several.is_empty() { fields.filter_subject.into_iter().collect() } else { several };
+        // No filter is an empty one, or none.
+        subjects.retain(|subject| !subject.is_empty());
+        Ok(Self(subjects))
     }
 }
 
