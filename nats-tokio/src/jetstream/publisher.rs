@@ -165,10 +165,12 @@ impl PublisherBuilder {
     /// further messages are [`NotStored`](super::PublishError::NotStored) with
     /// [`WRONG_LAST_MESSAGE_ID`](super::ErrorCode::WRONG_LAST_MESSAGE_ID), or
     /// [`MayBeStored`](super::PublishError::MayBeStored) with that error where an earlier attempt may have been
-    /// in time. On a stream with replicas they end so when their time is over, with
-    /// [`WRONG_LAST_SEQUENCE`](super::ErrorCode::WRONG_LAST_SEQUENCE). Then, as after any message that may be stored, make another publisher: it finds out
-    /// what the stream has. The same goes for a stream that is deleted and made anew, and for markers that a
-    /// server stores itself ([`subject_delete_marker_ttl`](super::stream::Config::subject_delete_marker_ttl)).
+    /// in time. On a stream with replicas it is
+    /// [`WRONG_LAST_SEQUENCE`](super::ErrorCode::WRONG_LAST_SEQUENCE), and told when the time is over where an
+    /// earlier attempt may have been in time. Then, as after any message that may be stored, and when a stream
+    /// got replicas, make another publisher: it finds out what the stream has. The same goes for a stream that
+    /// is deleted and made anew, and for markers that a server stores itself
+    /// ([`subject_delete_marker_ttl`](super::stream::Config::subject_delete_marker_ttl)).
     ///
     /// A stream whose messages are removed, by age or because they were acknowledged, does not know the last
     /// number after a restart of this program: then the program has to know how far it had come.

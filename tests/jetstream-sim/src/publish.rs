@@ -144,6 +144,9 @@ pub(crate) fn live(bytes: &[u8], flaw: Option<Flaw>, trace: bool) -> History {
     let mut window = GrowablePublishWindow::new(setup.config(trusts));
     if setup.is_chained {
         window.start_chain(setup.earlier, setup.earlier);
+        if setup.is_replicated {
+            window.expect_sequences();
+        }
     }
     let mut world = World {
         setup,

@@ -18,6 +18,7 @@ pub(super) struct Setup {
     /// How many messages there were before, all the publisher's own.
     pub(super) earlier: u64,
     pub(super) checks_sequence_first: bool,
+    pub(super) is_replicated: bool,
     pub(super) has_foreigner: bool,
     pub(super) forgets: bool,
     pub(super) ack_wait: u64,
@@ -42,15 +43,18 @@ impl Setup {
     pub(super) fn new(chance: &mut Chance<'_>) -> Self {
         let is_ordered = chance.percent(60);
         let is_chained = is_ordered && chance.percent(40);
+        let is_replicated = is_chained && chance.percent(30);
+        let window = chance.of(&[1, 4, 64, 256]);
         let duplicate_window = chance.of(&[120_000, 30_000, 8_000, 2_000]);
         Self {
-            window: chance.of(&[1, 4, 64, 256]),
+            window: if is_replicated { 1 } else { window },
+            is_replicated,
             max_bytes: chance.of(&[u32::MAX, u32::MAX, 1_000]),
             is_ordered,
             ids: if is_chained { 100 } else { chance.of(&[0, 100, 100, 50]) },
             is_chained,
             earlier: if is_chained { chance.of(&[0, 17]) } else { 0 },
-            checks_sequence_first: is_chained && chance.percent(50),
+            checks_sequence_first: is_chained && !is_replicated && chance.percent(50),
             has_foreigner: is_chained && chance.percent(30),
             forgets: is_chained && chance.percent(30),
             ack_wait: chance.of(&[1_000, 5_000]),

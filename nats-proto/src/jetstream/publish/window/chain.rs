@@ -128,13 +128,20 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
                 let last = LastMessage::of(error, number_of);
                 self.handle_wrong_message(request_id, last, now)
             }
-            Some(ErrorCode::WRONG_LAST_SEQUENCE | ErrorCode::WRONG_LAST_SEQUENCE_CONSTANT) => {
+            Some(
+                code @ (ErrorCode::WRONG_LAST_SEQUENCE | ErrorCode::WRONG_LAST_SEQUENCE_CONSTANT),
+            ) => {
                 // The last message is the one that was expected and an earlier copy of this one, or
                 // another publisher's. A message that expects itself is never stored, and answered with
                 // what is there.
+                let chain = self.chain?;
                 let at = self.find(request_id)?;
-                self.slots.get_mut(at).filter(|slot| slot.entry.is_sent())?.asks = true;
-                self.conflict(at, true, now)
+                let slot = self.slots.get_mut(at).filter(|slot| slot.entry.is_sent())?;
+                slot.asks = true;
+                // A leader that was just elected may not know of all that is stored.
+                let is_foreign = error.and_then(ApiError::last_sequence) > Some(chain.sequence);
+                let is_over = chain.expects_sequences && is_foreign && !slot.entry.is_clouded();
+                self.conflict(at, !is_over, code, now)
             }
             _ => self.handle_reply(request_id, reply, now),
         }
@@ -187,15 +194,21 @@ impl<T, L: Table<WindowSlot<T>>> PublishWindow<T, L> {
             LastMessage::Own(_) | LastMessage::Foreign => false,
         };
         self.slots.get_mut(at)?.asks = false;
-        self.conflict(at, is_ours, now)
+        self.conflict(at, is_ours, ErrorCode::WRONG_LAST_MESSAGE_ID, now)
     }
 
     /// The message is sent again in a while, unless that is of no use.
-    fn conflict(&mut self, at: u32, is_ours: bool, now: Instant) -> Option<Settled<T>> {
+    fn conflict(
+        &mut self,
+        at: u32,
+        is_ours: bool,
+        code: ErrorCode,
+        now: Instant,
+    ) -> Option<Settled<T>> {
         let slot = self.slots.get_mut(at)?;
         let again = now + doubled(20, slot.conflicts, 1_000);
         slot.conflicts = slot.conflicts.saturating_add(1);
-        let verdict = slot.entry.conflict(is_ours.then_some(again), &self.config, now);
+        let verdict = slot.entry.conflict(is_ours.then_some(again), code, &self.config, now);
         self.follow(at, true, verdict, now)
     }
 }

@@ -91,6 +91,10 @@ impl Entry {
         matches!(self.state, State::Sent { .. })
     }
 
+    pub(super) const fn is_clouded(&self) -> bool {
+        self.is_clouded
+    }
+
     pub(super) fn readiness(&self, config: &WindowConfig, now: Instant) -> Readiness {
         match self.state {
             State::Sent { .. } => Readiness::Sent,
@@ -164,10 +168,11 @@ impl Entry {
     pub(super) fn conflict(
         &mut self,
         again: Option<Instant>,
+        code: ErrorCode,
         config: &WindowConfig,
         now: Instant,
     ) -> Verdict {
-        let refusal = NotStored::Rejected(ErrorCode::WRONG_LAST_MESSAGE_ID);
+        let refusal = NotStored::Rejected(code);
         match again {
             Some(again) if !self.is_clouded || self.may_resend(config, now) => {
                 self.refusal = Some(refusal);

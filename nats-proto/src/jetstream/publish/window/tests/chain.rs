@@ -78,11 +78,27 @@ fn sequence_numbers_are_expected_where_there_are_replicas() {
     assert!(answer(&mut window, first, stored, 1).is_some());
     window.publish(message(1).with_id()).unwrap();
     let [(9, ExpectedLast::Sequence(73), second)] = transmits(&mut window, 2)[..] else { panic!() };
-    // It never expects an id, so that another publisher is noticed, and nothing else happens.
+    // A leader that does not know of all that is stored yet is asked again, and never about an id.
     assert_eq!(answer(&mut window, second, &wrong_sequence(), 3), None);
     window.handle_timeout(at(23), |_| panic!("there is time"));
     let [(9, ExpectedLast::Sequence(73), again)] = transmits(&mut window, 23)[..] else { panic!() };
-    assert_eq!(answer(&mut window, again, &wrong_sequence(), 24), None);
+    // Another publisher's message is there.
+    let foreign = refusal(10071, "wrong last sequence: 74");
+    let outcome = answer(&mut window, again, &foreign, 24);
+    let rejected = NotStored::Rejected(ErrorCode::WRONG_LAST_SEQUENCE);
+    assert_eq!(outcome, Some(Outcome::NotStored(rejected)));
+    // Or that of an earlier attempt, which the next one finds.
+    window.publish(message(2).with_id()).unwrap();
+    assert_eq!(transmits(&mut window, 25).len(), 1);
+    window.handle_disconnected(1, at(26), |_| panic!());
+    window.handle_connected();
+    let [(10, _, again)] = transmits(&mut window, 27)[..] else { panic!() };
+    assert_eq!(answer(&mut window, again, &foreign, 28), None);
+    let [(10, ExpectedLast::Sequence(73), again)] = transmits(&mut window, 100)[..] else {
+        panic!()
+    };
+    let duplicate = r#"{"stream":"S","seq":74,"duplicate": true}"#;
+    assert!(answer(&mut window, again, duplicate, 101).is_some_and(Outcome::is_stored));
 }
 
 #[test]
