@@ -55,6 +55,8 @@ const USAGE: &str =
 const PATIENCE: Duration = Duration::from_secs(240);
 /// How long a fault takes, as far as the pace of the publishers goes.
 const FAULT: Duration = Duration::from_secs(20);
+/// The longest rest after a message: less than what counts as a pause, also for several at once.
+const SLOWEST: Duration = Duration::from_millis(20);
 /// How long there are no faults before the first one, and after each.
 const CALM: Duration = Duration::from_secs(2);
 
@@ -186,7 +188,7 @@ impl World {
         while self.publishers.iter().any(|publisher| publisher.actor.count() < each as u64 / 20) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        pace.set(FAULT.mul_f64(faults as f64 / each as f64));
+        pace.set(FAULT.mul_f64(faults as f64 / each as f64).min(SLOWEST));
         self.running.send_replace(false);
         rest::until_quiet(&self.servers).await.expect("quiet before the first fault");
         let before = rest::measure(&self.servers, &self.monitors, None).await;

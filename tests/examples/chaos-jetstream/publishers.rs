@@ -209,9 +209,7 @@ impl Publisher {
         let mut under_way = JoinSet::new();
         let mut is_good = true;
         while is_good {
-            if number.is_multiple_of(WINDOW as usize / 4) {
-                pace.tick(WINDOW as usize / 4).await;
-            }
+            pace.tick(1).await;
             let is_known = number < self.fates.lock().expect("no panic").len();
             if !is_known && self.next(count, pace).is_none() {
                 break;
