@@ -108,17 +108,14 @@ impl<'d, L: Table<Slot<PendingRequest<Requester>>> + Default> Delivery<'d> for Q
     }
 
     fn on_disconnected(&mut self, written: u64) {
-        self.requests.handle_disconnected(
-            |_| true,
-            |id, requester, outcome| {
-                #[cfg(feature = "jetstream")]
-                if let Some(attempt) = &mut requester.attempt {
-                    attempt.handle_disconnected(written);
-                }
-                let _ = written;
-                wake(id, requester, outcome)
-            },
-        );
+        #[cfg(feature = "jetstream")]
+        for (_, requester) in self.requests.iter_mut() {
+            if let Some(attempt) = &mut requester.attempt {
+                attempt.handle_disconnected(written);
+            }
+        }
+        let _ = written;
+        self.requests.handle_disconnected(|_| true, wake);
         self.slots.has_due = true;
     }
 
