@@ -152,7 +152,8 @@ impl<'a> PublishHeaders<'a> {
         Self { last_subject_sequence_filter: Some(filter), ..self }
     }
 
-    /// Store the message only if the last one has this id.
+    /// Store the message only if the last one has this id. Not for a stream with replicas: if it has another
+    /// one, nats-server 2.15.1 stops such a stream for good.
     #[must_use]
     pub const fn expected_last_message_id(self, id: &'a str) -> Self {
         Self { last_message_id: Some(id), ..self }
