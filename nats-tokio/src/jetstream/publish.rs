@@ -258,8 +258,7 @@ macro_rules! options {
                 self
             }
 
-            /// Has it stored only if the stream's last message has this id. Not for a stream with replicas: if
-            /// it has another one, nats-server 2.15.1 stops such a stream for good.
+            /// Has it stored only if the stream's last message has this id.
             ///
             /// Not for streams with replicas: nats-server 2.15.1 stops one for good if its last message has
             /// another id.
