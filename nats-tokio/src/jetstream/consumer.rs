@@ -22,6 +22,7 @@ pub use config::DeliverPolicy;
 pub use config::FilterSubjects;
 pub use config::PriorityPolicy;
 pub use config::ReplayPolicy;
+pub use info::HeldUp;
 pub use info::Info;
 pub use info::Paused;
 pub use info::PriorityGroup;

@@ -147,6 +147,22 @@ impl Machine {
         })
     }
 
+    /// Whether what is given back would come at once again.
+    pub(super) fn is_leaving(&self) -> bool {
+        match self {
+            Self::Pull(pull) => pull.is_leaving(),
+            Self::Fetch(fetch) => fetch.is_lingering(),
+        }
+    }
+
+    /// The end, if that is all that is to be done.
+    pub(super) fn poll_end(&mut self) -> Option<End> {
+        match self {
+            Self::Pull(_) => None,
+            Self::Fetch(fetch) => fetch.poll_end().map(End::Fetch),
+        }
+    }
+
     /// Releases messages that the application is done with.
     pub(super) fn release(&mut self, messages: u32, bytes: u32) {
         if let Self::Pull(pull) = self {

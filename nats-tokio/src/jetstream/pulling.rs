@@ -287,7 +287,10 @@ impl Extension for Pulling {
             return Next::Over;
         }
         let progress = state.jobs.due().filter(|_| io.is_connected());
-        Next::At([timeout, progress].into_iter().flatten().min())
+        let next = [timeout, progress, state.ends_at()].into_iter().flatten().min();
+        // What is due and has no room is done when there is: all are polled then.
+        let has_room = !io.is_connected() || io.is_ready();
+        Next::At(next.filter(|at| has_room || *at > now))
     }
 }
 

@@ -30,12 +30,14 @@ use super::pulling::JobId;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Runs a handler for each message of a consumer, so many at a time. Made by [`Consumer::worker`].
-#[derive(Debug)]
 #[must_use = "nothing is done unless it runs"]
 pub struct Worker<'a> {
     messages: MessagesBuilder<'a>,
     statistics: WorkerStatistics,
+    on_error: Option<OnError<'a>>,
 }
+
+type OnError<'a> = Box<dyn FnMut(MessagesError) + Send + 'a>;
 
 /// What a [`Worker`] has done so far; it may be asked while it runs. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -121,11 +123,11 @@ impl Consumer {
     /// ```
     pub fn worker(&self, concurrency: u32) -> Worker<'_> {
         let messages = self.messages().max_messages(concurrency.max(1));
-        Worker { messages, statistics: WorkerStatistics::default() }
+        Worker { messages, statistics: WorkerStatistics::default(), on_error: None }
     }
 }
 
-impl Worker<'_> {
+impl<'a> Worker<'a> {
     /// How often the server says that it is alive where there is no message, as
     /// [`MessagesBuilder::heartbeat`]. Default 5 s.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
@@ -142,6 +144,13 @@ impl Worker<'_> {
     /// When the consumer is deleted, waits until there is one by its name again, instead of ending.
     pub fn await_consumer(mut self) -> Self {
         self.messages = self.messages.await_consumer();
+        self
+    }
+
+    /// What to do with errors after which messages go on, such as [`MessagesError::Stalled`]. By default,
+    /// nothing.
+    pub fn on_error(mut self, on_error: impl FnMut(MessagesError) + Send + 'a) -> Self {
+        self.on_error = Some(Box::new(on_error));
         self
     }
 
@@ -201,7 +210,7 @@ impl Worker<'_> {
         F: Future<Output = O> + Send + 'static,
         O: Into<Verdict> + Send + 'static,
     {
-        let Self { messages, statistics: WorkerStatistics(counts) } = self;
+        let Self { messages, statistics: WorkerStatistics(counts), mut on_error } = self;
         let config = messages.consumer.info().await.map_err(WorkerError::Consumer)?.config;
         let wants_acks = config.ack_policy != AckPolicy::None;
         let interval = progress_interval(&config);
@@ -231,6 +240,11 @@ impl Worker<'_> {
                     });
                     running.insert(task.id(), job);
                 }
+                Step::Error(error) => {
+                    if let Some(on_error) = &mut on_error {
+                        on_error(error);
+                    }
+                }
                 Step::Done(task) => finish(&messages, running.remove(&task)),
                 Step::Ended(ended) => break ended,
             }
@@ -250,6 +264,8 @@ enum Step {
     Message(Message),
     /// A job is over; perhaps it panicked.
     Done(Id),
+    /// Messages go on all the same.
+    Error(MessagesError),
     Ended(Result<(), MessagesError>),
 }
 
@@ -265,16 +281,12 @@ async fn next(
         if let Poll::Ready(Some(done)) = jobs.poll_join_next_with_id(task) {
             return Poll::Ready(Step::Done(id_of(done)));
         }
-        loop {
-            return Poll::Ready(match messages.poll_next(task) {
-                Poll::Ready(Some(Ok(message))) => Step::Message(message),
-                Poll::Ready(Some(Err(error))) if error.is_end() => Step::Ended(Err(error)),
-                // It goes on.
-                Poll::Ready(Some(Err(_))) => continue,
-                Poll::Ready(None) => Step::Ended(Ok(())),
-                Poll::Pending => return Poll::Pending,
-            });
-        }
+        messages.poll_next(task).map(|next| match next {
+            Some(Ok(message)) => Step::Message(message),
+            Some(Err(error)) if error.is_end() => Step::Ended(Err(error)),
+            Some(Err(error)) => Step::Error(error),
+            None => Step::Ended(Ok(())),
+        })
     })
     .await
 }
@@ -318,6 +330,15 @@ async fn settle(message: &Message, verdict: Verdict) {
         Verdict::NakAfter(delay) => message.nak_after(delay).await,
         Verdict::Term => message.term().await,
     };
+}
+
+impl fmt::Debug for Worker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("messages", &self.messages)
+            .field("statistics", &self.statistics)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for WorkerError {

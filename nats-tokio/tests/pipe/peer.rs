@@ -85,7 +85,7 @@ impl Peer {
         request.await.expect("a request")
     }
 
-    async fn next_op<T>(&mut self, tell: impl Fn(ClientOp<'_>) -> T) -> Option<T> {
+    pub(crate) async fn next_op<T>(&mut self, tell: impl Fn(ClientOp<'_>) -> T) -> Option<T> {
         loop {
             match self.decoder.decode(&self.buffer).expect("a protocol error of the client") {
                 Decoded::Frame { op, len } => {

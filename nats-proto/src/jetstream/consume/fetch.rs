@@ -379,10 +379,25 @@ impl Fetch {
         }
     }
 
+    /// How the fetch ended, if it has and [`poll_output`](Self::poll_output) has not said so yet: for a driver
+    /// that has no room for other outputs at present.
+    pub const fn poll_end(&mut self) -> Option<FetchEndReason> {
+        let Phase::Ended(end) = self.phase else { return None };
+        self.phase = Phase::Idle;
+        Some(end)
+    }
+
     /// How many messages of the last fetch came.
     #[must_use]
     pub const fn received(&self) -> u32 {
         self.received
+    }
+
+    /// Whether a pull that was given up is still listened to. What is given back meanwhile comes at once again,
+    /// so the caller waits with that.
+    #[must_use]
+    pub fn is_lingering(&self) -> bool {
+        self.lingering.iter().any(|old| old.inbox.is_some())
     }
 
     /// Whether a fetch is under way.

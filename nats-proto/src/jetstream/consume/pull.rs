@@ -403,6 +403,13 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         self.slots.iter().fold(0, |sum, slot| slot.left.saturating_add(sum))
     }
 
+    /// Whether it [stops](Self::stop), and the server may still deliver to its pulls. What is given back meanwhile
+    /// comes at once again, so the caller waits with that.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_))
+    }
+
     /// Whether nothing is asked for any more, and the end was emitted.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -462,6 +469,7 @@ impl<const SLOTS: usize> PullConsumer<SLOTS> {
         if !self.config.awaits_consumer {
             return self.end(PullEndReason::ConsumerDeleted);
         }
+        self.slots.iter_mut().for_each(Slot::close);
         self.hold = now + ABSENCE;
         self.is_suspect = false;
         self.notices.absent.note();

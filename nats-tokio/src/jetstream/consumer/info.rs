@@ -1,5 +1,6 @@
 //! The state of a consumer.
 
+use std::fmt;
 use std::time::Duration;
 
 use nats_proto::jetstream::Timestamp;
@@ -51,6 +52,34 @@ pub struct Info {
     /// When the server wrote this. Since 2.10.
     #[serde(rename = "ts", with = "json::time")]
     pub timestamp: Option<Timestamp>,
+}
+
+impl Info {
+    /// Whether it delivers nothing until messages are acknowledged, and how many those are. No error tells of
+    /// that, since it is how a consumer is meant to work.
+    #[must_use]
+    pub fn held_up(&self) -> Option<HeldUp> {
+        let max_ack_pending = u64::try_from(self.config.max_ack_pending).ok()?;
+        let is_held_up = max_ack_pending > 0 && self.num_ack_pending >= max_ack_pending;
+        is_held_up.then_some(HeldUp { num_ack_pending: self.num_ack_pending, max_ack_pending })
+    }
+}
+
+/// As many messages are delivered and not acknowledged as may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldUp {
+    /// How many messages are delivered and not acknowledged.
+    pub num_ack_pending: u64,
+    /// How many may be.
+    pub max_ack_pending: u64,
+}
+
+impl fmt::Display for HeldUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { num_ack_pending, max_ack_pending } = self;
+        write!(f, "held up by unacknowledged messages: {num_ack_pending} of {max_ack_pending}")
+    }
 }
 
 /// A message, by its sequence numbers.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 use nats_proto::Instant;
@@ -36,6 +37,8 @@ use crate::jetstream::machine::Output;
 use crate::message::payload::Payload;
 use crate::state::extension::Io;
 
+/// How long to wait for the last messages.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The end of the reply subject that answers to CONSUMER.INFO come to: no number of a pull.
 const INFO: &str = "_";
 
@@ -50,6 +53,8 @@ pub(super) struct State {
     pub(super) waiting: VecDeque<Waiting>,
     pub(super) events: VecDeque<PullEvent>,
     pub(super) end: Option<End>,
+    /// The end, until nothing more can come.
+    ending: Option<Ending>,
     /// Whether the application has let go of it: it ends as soon as the server knows.
     pub(super) is_dropped: bool,
     pub(super) is_closed: bool,
@@ -75,6 +80,7 @@ impl State {
             waiting: VecDeque::new(),
             events: VecDeque::new(),
             end: None,
+            ending: None,
             is_dropped: false,
             is_closed: false,
             waker: None,
@@ -130,13 +136,34 @@ impl State {
         self.put_progress(io, now);
         // What it asks for counts as done, so it is not asked while there is no room.
         while io.is_ready() || !io.is_connected() {
-            self.put_returned(io);
             if self.wants_info && self.request_info(io) {
                 self.wants_info = false;
             }
             let Some(output) = self.machine.poll_output(now) else { break };
             self.carry_out(output, io, now);
         }
+        self.put_returned(io);
+        self.poll_ending(io, now);
+        // Without room, a fetch ends in time all the same.
+        if let Some(end) = self.machine.poll_end() {
+            self.end = Some(end);
+        }
+    }
+
+    /// An inbox that was unsubscribed from may still get messages until the server has read that: they are
+    /// handed out, or given back, before the end.
+    fn poll_ending(&mut self, io: &mut dyn Io, now: Instant) {
+        let Some(ending) = &mut self.ending else { return };
+        let is_over = !io.is_connected() || io.poll_ping(&mut ending.flush) || ending.until <= now;
+        if is_over {
+            self.end = Some(ending.end);
+            self.ending = None;
+        }
+    }
+
+    /// When the end is there if nothing else happens.
+    pub(super) fn ends_at(&self) -> Option<Instant> {
+        self.ending.as_ref().map(|ending| ending.until)
     }
 
     fn carry_out(&mut self, output: Output, io: &mut dyn Io, now: Instant) {
@@ -162,7 +189,10 @@ impl State {
             Output::Probe => io.probe(now),
             Output::RequestInfo => self.wants_info = true,
             Output::Event(event) => self.events.push_back(event),
-            Output::End(end) => self.end = Some(end),
+            Output::End(end @ End::Pull(_)) => {
+                self.ending = Some(Ending { end, flush: Flush::new(), until: now + PATIENCE });
+            }
+            Output::End(end @ End::Fetch(_)) => self.end = Some(end),
             Output::Nothing => {}
         }
     }
@@ -236,6 +266,9 @@ impl State {
     }
 
     fn put_returned(&mut self, io: &mut dyn Io) {
+        if self.machine.is_leaving() && io.is_connected() {
+            return;
+        }
         let nak = AckKind::Nak.as_static().unwrap_or_default();
         // Without a connection they stay for the next one: any may acknowledge.
         while let Some(reply) = self.returned.last().filter(|_| io.is_ready()) {
@@ -245,6 +278,13 @@ impl State {
             self.returned.pop();
         }
     }
+}
+
+/// An end that waits for the last messages.
+struct Ending {
+    end: End,
+    flush: Flush,
+    until: Instant,
 }
 
 fn send(subject: &str, reply: Option<Subject<'_>>, body: &[u8], io: &mut dyn Io) {

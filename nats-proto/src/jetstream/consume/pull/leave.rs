@@ -48,8 +48,8 @@ impl Leaving {
 
 impl<const SLOTS: usize> PullConsumer<SLOTS> {
     /// Ends it, and gives back what the application has not got: the caller returns what waits with a
-    /// [`Nak`](crate::jetstream::AckKind::Nak), and [so](super::Handling::Nak) what still comes. Does
-    /// nothing if it has ended already.
+    /// [`Nak`](crate::jetstream::AckKind::Nak), and [so](super::Handling::Nak) what still comes, as soon as it is
+    /// not [leaving](Self::is_leaving) any more. Does nothing if it has ended already.
     ///
     /// Where it takes no more than a round trip or 500 ms, the server has nothing of ours then. A consumer
     /// that delivers messages only so many times (see [`PullConfig::unlimited_deliveries`]) takes up to
