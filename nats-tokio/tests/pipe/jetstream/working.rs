@@ -1,5 +1,7 @@
 //! Workers: slow handlers, several of them, and consumers that hold back.
 
+#![expect(clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
