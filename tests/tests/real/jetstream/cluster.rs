@@ -111,13 +111,15 @@ async fn another_publisher_is_noticed(jetstream: &Context) {
     let builder = jetstream.publisher().window(64);
     let publisher = until_done(async || builder.clone().exactly_once("S", "only").await).await;
     for sequence in 121..131 {
-        let sent = soon(publisher.publish("s.a", "x").into_future()).await.expect("room");
+        let sent = publisher.publish("s.a", "x").timeout(PATIENCE);
+        let sent = soon(sent.into_future()).await.expect("room");
         assert_eq!(soon(sent).await.expect("stored").sequence, sequence);
     }
-    soon(jetstream.publish("s.a", "foreign").timeout(PATIENCE).into_future()).await.unwrap();
+    let publish = |id| jetstream.publish("s.a", id).message_id(id).timeout(PATIENCE).retries(255);
+    soon(publish("foreign").into_future()).await.unwrap();
     let refused = publisher.publish("s.a", "x").timeout(Duration::from_secs(2));
     let sent = soon(refused.into_future()).await.expect("room");
     soon(sent).await.expect_err("the stream's last message is another one");
-    let ack = soon(jetstream.publish("s.a", "next").timeout(PATIENCE).into_future()).await.unwrap();
+    let ack = soon(publish("next").into_future()).await.unwrap();
     assert_eq!(ack.sequence, 132, "the stream goes on, and has what it should");
 }
