@@ -113,7 +113,9 @@ impl Extension for Window {
         if state.machine.len() < before {
             io.wake().push(Waker::from(Arc::clone(&self.bell)));
         }
-        let due = state.machine.poll_timeout();
+        // What is due and has no room is done when there is: all are polled then.
+        let has_room = !io.is_connected() || io.is_ready();
+        let due = state.machine.poll_timeout().filter(|at| has_room || *at > now);
         self.set_alarm(due, now);
         Next::At(due)
     }
