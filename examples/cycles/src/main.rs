@@ -14,8 +14,16 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use nats_proto::Headers;
+use nats_proto::Instant;
 use nats_proto::Sid;
 use nats_proto::Subject;
+use nats_proto::jetstream::AckKind;
+use nats_proto::jetstream::Fetch;
+use nats_proto::jetstream::FetchConfig;
+use nats_proto::jetstream::FetchOutput;
+use nats_proto::jetstream::Handling;
+use nats_proto::jetstream::PullStatus;
+use nats_proto::jetstream::pulled_size;
 use nats_proto::wire::Decoded;
 use nats_proto::wire::Decoder;
 use nats_proto::wire::Deliver;
@@ -38,7 +46,54 @@ fn measure() -> ! {
     println!("MSG, 128 B, decoded: {}", decode(&[b'x'; 128]));
     println!("PUB, 16 B, encoded: {}", encode(&[b'x'; 16]));
     println!("PUB, 128 B, encoded: {}", encode(&[b'x'; 128]));
+    println!("JetStream, 16 B, delivered and acknowledged: {}", deliver(&[b'x'; 16]));
     exit(0)
+}
+
+/// Instructions per message of a consumer: decoded, counted for its pull, and acknowledged.
+fn deliver(payload: &[u8]) -> u32 {
+    let (mut memory, mut acks) = ([0; BUFFER], [0; BUFFER]);
+    let mut buffer = SendBuf::new(&mut memory);
+    let message = Deliver {
+        subject: SUBJECT.as_bytes(),
+        sid: Sid(3),
+        reply: Some(b"$JS.ACK.JOBS.device-7.1.1234.1200.1795849452224744241.3"),
+        headers: Headers::NONE,
+        payload,
+    };
+    while message.encode(&mut buffer).is_ok() {}
+    let now = Instant::from_millis(0);
+    let mut fetch = Fetch::new();
+    fetch.handle_connected();
+    fetch.start(FetchConfig::new(u32::MAX), now);
+    let Some(FetchOutput::Subscribe(inbox)) = fetch.poll_output(now) else { panic!("no inbox") };
+    let Some(FetchOutput::Pull(_)) = fetch.poll_output(now) else { panic!("no pull") };
+    let mut messages = 0;
+    let count = machine::count(|| {
+        for _ in 0..ROUNDS {
+            let mut decoder = Decoder::<FromServer>::new(Limits::for_buffer(BUFFER));
+            let mut rest = black_box(buffer.as_ref());
+            let mut out = SendBuf::new(&mut acks);
+            while !rest.is_empty() {
+                let decoded = decoder.decode(rest);
+                let Ok(Decoded::Frame { op: ServerOp::Message(message), len }) = decoded else {
+                    panic!("{decoded:?}");
+                };
+                assert!(PullStatus::read(&message).is_none());
+                let handling = fetch.handle_message(inbox, pulled_size(&message), now);
+                assert!(handling == Handling::Deliver);
+                black_box(message.payload());
+                let reply = core::str::from_utf8(message.reply_bytes().unwrap_or_default());
+                let reply = Subject::new(reply.unwrap_or_default()).expect("it is a subject");
+                let body = AckKind::Ack.as_static().unwrap_or_default();
+                Publish::new(reply, body).encode(&mut out).expect("there is room");
+                rest = &rest[len..];
+                messages += 1;
+            }
+            black_box(out.as_ref());
+        }
+    });
+    count / messages
 }
 
 /// Instructions per message, out of a buffer that is full of them.

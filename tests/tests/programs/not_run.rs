@@ -6,8 +6,10 @@ const HOST: &str = "hosts that are not here";
 
 /// The file, the heading above or the item below, and which of several.
 pub const NOT_RUN: &[(&str, &str)] = &[
-    ("README.md, A few lines each, 2", DEVICE),
+    ("README.md, A few lines each, 3", DEVICE),
     ("nats-embassy/README.md, A device", DEVICE),
+    ("nats-embassy/README.md, JetStream", DEVICE),
+    ("nats-embassy/README.md, JetStream, 2", DEVICE),
     ("nats-embassy/README.md, One task, and no queues", DEVICE),
     ("nats-embassy/README.md, TLS", DEVICE),
     ("nats-embassy/README.md, TLS, 2", DEVICE),
