@@ -103,7 +103,7 @@ struct World<'b> {
     held: u32,
     /// When consumers were created since the last message.
     created: Vec<u64>,
-    /// DELETEs that a connection took with it, and creations that may have.
+    /// Deletions that a connection took with it, and creations that may have.
     lost: usize,
     stopped_at: Option<u64>,
     is_ended: bool,

@@ -10,7 +10,7 @@ use crate::storage::put_all;
 /// A message's id, by which its stream knows it again: a text, and a number after it, for messages that
 /// are counted.
 ///
-/// An id says the same as [`PublishHeaders::message_id`], for those who have little memory.
+/// An id says the same as [`PublishHeaders::message_id`](crate::jetstream::PublishHeaders::message_id), for those who have little memory.
 ///
 /// ```
 /// use nats_proto::Headers;

@@ -78,7 +78,7 @@ enum Step<T> {
 impl Stream {
     /// Messages in their order, all unless the builder is told which, from any server that has the stream: sooner
     /// than by a consumer, and perhaps not the newest. The stream has to
-    /// [allow it](super::stream::Config::allow_direct).
+    /// [allow it](super::Config::allow_direct).
     ///
     /// ```no_run
     /// # async fn example(client: nats_tokio::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -108,7 +108,7 @@ impl Stream {
     }
 
     /// The last message of each subject that one of the filters matches, from any server that has the stream. The
-    /// stream has to [allow it](super::stream::Config::allow_direct).
+    /// stream has to [allow it](super::Config::allow_direct).
     pub fn direct_get_last_for<S: Into<String>>(
         &self,
         filters: impl IntoIterator<Item = S>,
