@@ -8,6 +8,7 @@ mod consumer;
 mod context;
 mod fetch;
 mod fetch_error;
+mod goal;
 mod link;
 mod message;
 mod publish;

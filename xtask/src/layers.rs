@@ -87,6 +87,7 @@ const CRATES: &[Crate] = &[
             Layer { name: "driver", modules: &["driver"] },
             Layer { name: "client", modules: &["client", "guide"] },
             Layer { name: "jetstream", modules: &["jetstream"] },
+            Layer { name: "top", modules: &["fuzzing"] },
         ],
         exceptions: &[],
     },

@@ -21,8 +21,8 @@ use crate::error::SubscribeError;
 use crate::memory::Divide;
 use crate::state::borrowed::Borrowed;
 use crate::state::delivery::BorrowedFrame;
-use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
+use crate::state::slot_owner::SlotOwner;
 
 /// What [`LinkResources`](crate::LinkResources) are, whatever their sizes.
 pub trait LinkMemory<'d>: Divide<'d> + Sizes<'d, Delivery = Borrowed<'d>> {}

@@ -12,8 +12,8 @@ use nats_proto::session::EndReason;
 
 use crate::error::PublishError;
 use crate::memory::Memory;
-use crate::state::delivery::SlotOwner;
 use crate::state::shared::Shared;
+use crate::state::slot_owner::SlotOwner;
 use crate::state::slots::TakenFrame;
 
 /// The messages of a subscription. Dropping it unsubscribes.

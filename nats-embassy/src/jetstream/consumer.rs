@@ -12,8 +12,8 @@ use nats_proto::jetstream::StreamName;
 use nats_proto::jetstream::pulled_size;
 
 use super::context::Context;
-use super::fetch::Goal;
 use super::fetch_error::FetchError;
+use super::goal::Goal;
 use super::message::Message;
 use super::puller::Puller;
 use crate::client::Client;

@@ -14,15 +14,15 @@ use nats_proto::jetstream::StreamName;
 use nats_proto::jetstream::pulled_size;
 
 use super::context::Context;
-use super::fetch::Goal;
 use super::fetch_error::FetchError;
+use super::goal::Goal;
 use super::puller::Puller;
 use crate::client::link::BorrowedMessage;
 use crate::client::link::Link;
 use crate::client::link::LinkMemory;
 use crate::state::attempt::Attempts;
-use crate::state::delivery::SlotOwner;
 use crate::state::shared::look_again;
+use crate::state::slot_owner::SlotOwner;
 use crate::time::Timeout;
 use crate::time::now;
 use crate::time::wake_at;

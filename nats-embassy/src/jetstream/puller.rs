@@ -16,14 +16,14 @@ use nats_proto::jetstream::StreamName;
 use nats_proto::wire::ArrayBuf;
 use nats_proto::wire::Publish;
 
-use super::fetch::Goal;
 use super::fetch_error::FetchError;
+use super::goal::Goal;
 use crate::error::PublishError;
 use crate::error::SubscribeError;
 use crate::state::State;
 use crate::state::attempt::Attempts;
-use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
+use crate::state::slot_owner::SlotOwner;
 
 /// How long the subject of a pull may be, and how long its body, in bytes.
 const SUBJECT: usize = 192;

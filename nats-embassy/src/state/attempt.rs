@@ -13,7 +13,7 @@ use nats_proto::jetstream::PublishAck;
 use nats_proto::jetstream::PublishReply;
 use nats_proto::jetstream::PublishResponse;
 
-use crate::state::delivery::SlotOwner;
+use crate::state::slot_owner::SlotOwner;
 
 /// What is known of an attempt besides its outcome.
 #[expect(unnameable_types, reason = "part of a sealed trait")]

@@ -24,9 +24,9 @@ use crate::state::delivery::BorrowedFrame;
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
 use crate::state::delivery::FrameInfo;
-use crate::state::delivery::SlotOwner;
 #[cfg(feature = "jetstream")]
 use crate::state::pulled::NO_SID;
+use crate::state::slot_owner::SlotOwner;
 use crate::wakers::WakerSlot;
 
 /// The message for the one reader of a link, and the reply that it waits for.

@@ -26,9 +26,9 @@ use crate::state::attempt::Attempts;
 use crate::state::delivery::Attempts;
 use crate::state::delivery::Delivered;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::SlotOwner;
 use crate::state::requests::NO_SLOT;
 use crate::state::requests::Requester;
+use crate::state::slot_owner::SlotOwner;
 use crate::state::slots::MessageSlots;
 #[cfg(feature = "jetstream")]
 use crate::time::NEVER;

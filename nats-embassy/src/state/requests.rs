@@ -18,8 +18,8 @@ use crate::error::SubscribeError;
 #[cfg(feature = "jetstream")]
 use crate::state::attempt::Attempt;
 use crate::state::delivery::Delivery;
-use crate::state::delivery::SlotOwner;
 use crate::state::sizes::Sizes;
+use crate::state::slot_owner::SlotOwner;
 use crate::wakers::Turn;
 use crate::wakers::WakerSlot;
 

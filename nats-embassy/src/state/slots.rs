@@ -8,11 +8,11 @@ use nats_proto::Sid;
 use nats_proto::session::EndReason;
 
 use crate::state::delivery::Delivered;
-use crate::state::delivery::SlotOwner;
 #[cfg(feature = "jetstream")]
 use crate::state::pulled::NO_SID;
 #[cfg(feature = "jetstream")]
 use crate::state::pulled::Pulled;
+use crate::state::slot_owner::SlotOwner;
 use crate::wakers::WakerSlot;
 
 /// How many messages may wait for a subscriber, and what happens to those beyond.

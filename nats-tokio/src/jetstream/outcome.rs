@@ -33,6 +33,16 @@ pub struct PublishAck {
     pub domain: Arc<str>,
 }
 
+/// What became of a message of a [`Publisher`](super::Publisher).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublishOutcome {
+    /// The message's [number](super::Sent::number).
+    pub number: u64,
+    /// What became of it.
+    pub result: Result<PublishAck, PublishError>,
+}
+
 /// What became of a message.
 pub(super) type Outcome = Result<PublishAck, PublishError>;
 

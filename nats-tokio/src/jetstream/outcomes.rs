@@ -1,6 +1,5 @@
 //! The outcomes of all messages of a publisher, as a stream.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -9,21 +8,8 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
-use super::outcome::Outcome;
-use super::outcome::PublishAck;
-use super::publish_error::PublishError;
+use super::outcome::PublishOutcome;
 use super::window::Window;
-use crate::sync::remember;
-
-/// What became of a message of a [`Publisher`](super::Publisher).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PublishOutcome {
-    /// The message's [number](super::Sent::number).
-    pub number: u64,
-    /// What became of it.
-    pub result: Result<PublishAck, PublishError>,
-}
 
 /// The outcomes of a publisher's messages, as a [`Stream`](futures_core::Stream) and by
 /// [`next`](Self::next). Made by [`Publisher::outcomes`](super::Publisher::outcomes).
@@ -84,60 +70,5 @@ impl Drop for Outcomes {
 impl fmt::Debug for Outcomes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcomes").finish_non_exhaustive()
-    }
-}
-
-/// Outcomes that wait for the application. There are never more than the window has places.
-#[derive(Debug)]
-pub(super) struct OutcomeQueue {
-    /// Which stream it is for.
-    id: u64,
-    /// The number of the last message that was published before.
-    after: u64,
-    outcomes: VecDeque<PublishOutcome>,
-    waker: Option<Waker>,
-}
-
-impl OutcomeQueue {
-    /// For the stream of that number, and messages after the one of number `after`.
-    pub(super) const fn new(id: u64, after: u64) -> Self {
-        Self { id, after, outcomes: VecDeque::new(), waker: None }
-    }
-
-    pub(super) const fn id(&self) -> u64 {
-        self.id
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.outcomes.len()
-    }
-
-    /// The outcome of a message is known. Returns whom to wake.
-    pub(super) fn push(&mut self, number: u64, outcome: &Outcome) -> Option<Waker> {
-        if number <= self.after {
-            return None;
-        }
-        self.outcomes.push_back(PublishOutcome { number, result: outcome.clone() });
-        self.waker.take()
-    }
-
-    pub(super) const fn take_waker(&mut self) -> Option<Waker> {
-        self.waker.take()
-    }
-
-    /// The next outcome; `None` if there is none, and there will be none.
-    pub(super) fn poll(
-        &mut self,
-        is_over: bool,
-        task: &Context<'_>,
-    ) -> Poll<Option<PublishOutcome>> {
-        match self.outcomes.pop_front() {
-            Some(outcome) => Poll::Ready(Some(outcome)),
-            None if is_over => Poll::Ready(None),
-            None => {
-                remember(&mut self.waker, task.waker());
-                Poll::Pending
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@
 mod denials;
 mod extension;
 mod kept;
+mod outcome_queue;
 mod state;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use std::task::Wake;
 use std::task::Waker;
 
 use kept::Kept;
+use kept::Machine;
 pub(super) use kept::Parts;
 use nats_proto::Inbox;
 use nats_proto::Instant;
@@ -35,14 +37,13 @@ use nats_proto::jetstream::WindowMessage;
 use nats_proto::wire::Publish;
 use nats_proto::wire::PublishLens;
 use nats_proto::wire::PublishLimits;
-use state::Machine;
+use outcome_queue::OutcomeQueue;
 use state::State;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::outcome::Listener;
-use super::outcomes::OutcomeQueue;
-use super::outcomes::PublishOutcome;
+use super::outcome::PublishOutcome;
 use super::publish_error::InvalidMessage;
 use super::publish_error::PublishError;
 use crate::state::extension::Extension;

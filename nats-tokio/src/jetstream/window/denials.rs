@@ -7,7 +7,7 @@
 use nats_proto::jetstream::Settled;
 
 use super::kept::Kept;
-use super::state::Machine;
+use super::kept::Machine;
 
 /// For how many subjects at once the server's words are remembered; messages to others run into their
 /// time-outs.

@@ -10,8 +10,8 @@ use nats_proto::wire::Action;
 use nats_proto::wire::Violation;
 
 use super::Window;
+use super::outcome_queue::OutcomeQueue;
 use super::state::State;
-use crate::jetstream::outcomes::OutcomeQueue;
 use crate::state::extension::Extension;
 use crate::state::extension::Incoming;
 use crate::state::extension::Io;

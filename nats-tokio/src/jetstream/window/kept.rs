@@ -3,10 +3,14 @@
 use bytes::Bytes;
 use nats_proto::Headers;
 use nats_proto::Subject;
+use nats_proto::jetstream::GrowablePublishWindow;
 use nats_proto::wire::Publish;
 
 use crate::jetstream::outcome::Teller;
 use crate::message::payload::Payload;
+
+/// The window of the core, of messages that are kept.
+pub(super) type Machine = GrowablePublishWindow<Kept>;
 
 /// From here on a payload is kept as it was handed in, and not copied.
 const LARGE: usize = 4096;

@@ -7,7 +7,6 @@ use nats_proto::Instant;
 use nats_proto::Message;
 use nats_proto::Sid;
 use nats_proto::jetstream::ChainIds;
-use nats_proto::jetstream::GrowablePublishWindow;
 use nats_proto::jetstream::Outcome as Fate;
 use nats_proto::jetstream::PublishReply;
 use nats_proto::jetstream::PublishResponse;
@@ -16,17 +15,16 @@ use nats_proto::jetstream::Settled;
 
 use super::denials::Denials;
 use super::kept::Kept;
+use super::kept::Machine;
 use super::kept::Parts;
 use super::kept::Spare;
+use super::outcome_queue::OutcomeQueue;
 use crate::jetstream::error::ApiError;
 use crate::jetstream::outcome::Outcome;
 use crate::jetstream::outcome::OutcomeCells;
 use crate::jetstream::outcome::PublishAck;
-use crate::jetstream::outcomes::OutcomeQueue;
 use crate::jetstream::publish_error::PublishError;
 use crate::state::outbound::Outbound;
-
-pub(super) type Machine = GrowablePublishWindow<Kept>;
 
 pub(super) struct State {
     pub(super) machine: Machine,
