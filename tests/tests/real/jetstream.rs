@@ -7,6 +7,7 @@ mod direct;
 mod echo;
 mod exactly_once;
 mod publishing;
+mod reports;
 mod streams;
 
 use nats_tests::NatsServer;
