@@ -128,6 +128,8 @@ async fn what_was_not_handed_out_is_given_back() {
     }
     until(&consumer, |info| info.num_ack_pending == 20).await;
     drop(messages);
+    // What a server delivers to a pull that is being left is lost until the `ack_wait` is over.
+    until(&consumer, |info| info.num_waiting == 0).await;
     put(&jetstream, 21, 30).await;
     let other = consumer.clone();
     let mut messages = other.messages().await.unwrap();
